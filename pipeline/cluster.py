@@ -1,0 +1,47 @@
+"""Dask workers: a local cluster of processes, or a scheduler that is running already."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dask
+from distributed import Client, LocalCluster
+
+from pipeline.errors import InputError
+from pipeline.parameters import ComputeParameters
+
+
+@contextmanager
+def connect(compute: ComputeParameters) -> Iterator[Client]:
+    """A Dask client for the span of a `with` block.
+
+    Workers are spawned processes of one thread each, so that numeric libraries do not compete for cores.
+
+    Raises
+    ------
+    InputError
+        When `compute.scheduler` does not answer.
+    """
+    if compute.scheduler is not None:
+        try:
+            client = Client(compute.scheduler, timeout="10s")
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"compute.scheduler: no Dask scheduler answers at {compute.scheduler} ({error})."
+            ) from None
+        with client:
+            yield client
+        return
+    workers = compute.workers or os.cpu_count() or 1
+    with (
+        dask.config.set({"distributed.worker.multiprocessing-method": "spawn", "distributed.logging.distributed": 40}),
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            env={name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")},
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client

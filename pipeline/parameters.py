@@ -1,0 +1,240 @@
+"""The parameters of the whole pipeline: one typed model that reads `params.yaml`; defaults live here only."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.errors import InputError, choices
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PuppetsParameters(_Section):
+    """The embedded data set: how many scenes to draw."""
+
+    train_images: Positive = 120
+    val_images: Positive = 60
+    width: Annotated[int, Field(ge=96)] = 320
+    height: Annotated[int, Field(ge=96)] = 240
+
+
+class DatasetParameters(_Section):
+    """Which photographs and annotations, and which of them."""
+
+    format: Literal["puppets", "voc", "sbd", "coco"] = "puppets"
+    root: str = "data/source"
+    """Folder of the data set; not used by `puppets`."""
+    train: str = "train"
+    """voc, sbd: name of the image set. coco: annotation file below `root`."""
+    val: str = "val"
+    images: str = "JPEGImages"
+    """coco: folder of the photographs below `root`."""
+    train_list: str | None = None
+    """coco: text file below `root` with the stems of the images to use, one a line; None uses all."""
+    val_list: str | None = None
+    categories: tuple[str, ...] = ()
+    """Keep only these categories; empty keeps all."""
+    minimum_area: Count = 0
+    """Instances of fewer pixels are marked difficult: they neither train nor count."""
+    puppets: PuppetsParameters = PuppetsParameters()
+
+
+class ProposalParameters(_Section):
+    """Region candidates from superpixel hierarchies."""
+
+    max_per_image: Positive | None = 2000
+    """Best-ranked candidates kept per image; None keeps all."""
+
+
+class BackboneParameters(_Section):
+    """The frozen network and the layers whose maps are cached."""
+
+    name: str = "efficientnet_lite0"
+    weights: str = "packaged"
+    """packaged | library | random | the path of a file of weights."""
+    layers: tuple[str, ...] = ("stage1", "stage2", "stage4", "stage6", "pooled")
+    """From fine to coarse; the last one is the top layer of the ablations."""
+    input_size: Annotated[int, Field(ge=32)] = 224
+
+
+class DetectionParameters(_Section):
+    """Scored boxes on the evaluated images."""
+
+    source: Literal["own", "file", "ground_truth"] = "own"
+    file: str | None = None
+    """COCO results (JSON) with boxes and scores, for `source: file`."""
+    max_per_image: Positive = 20
+    """Detections kept per image after non-maximum suppression."""
+
+    @model_validator(mode="after")
+    def _file_is_named(self) -> "DetectionParameters":
+        if self.source == "file" and self.file is None:
+            raise ValueError("detection.source is 'file', so detection.file must name a COCO results JSON")
+        return self
+
+
+class RegionParameters(_Section):
+    """Which boxes become rows of the feature store."""
+
+    expansion: Annotated[float, Field(ge=1, le=4)] = 1.2
+    """Both sides of a box are scaled by this before the network sees it. Paper, section 4."""
+    overlap: Annotated[float, Field(gt=0, le=1)] = 0.7
+    """Candidates with at least this box IoU with an instance train, matched to the best. Paper, section 3."""
+    proposals_per_instance: Count = 2
+    """Best overlapping candidates per training instance; its own box always trains."""
+    jittered_per_instance: Count = 0
+    """Copies of each training instance's box with moved sides."""
+    jitter: Share = 0.08
+    """How far sides move, as a share of the box's width and height."""
+    minimum_area: Count = 100
+    """Instances of fewer pixels do not train."""
+
+
+class TrainParameters(_Section):
+    """K x K grids of logistic regressions."""
+
+    grid: Positive = 5
+    """K: classifiers per side of the box."""
+    heat_map: Positive = 50
+    """Locations per side of a heat map. Paper, section 2."""
+    pixels_per_cell: Positive = 4
+    """Training pixels drawn per cell, region and epoch."""
+    epochs: Positive = 5
+    alpha: Annotated[float, Field(gt=0)] = 1e-4
+    """L2 penalty of scikit-learn's SGDClassifier."""
+    fusion: Literal["joint", "per_block"] = "joint"
+    sharing: Literal["auto", "shared", "per_category"] = "auto"
+    """One grid for all categories, one each, or one each where there are `sharing_minimum` regions."""
+    sharing_minimum: Positive = 500
+
+    @model_validator(mode="after")
+    def _grid_fits(self) -> "TrainParameters":
+        if self.grid > self.heat_map:
+            raise ValueError(
+                f"train.grid is {self.grid}, larger than the heat map of {self.heat_map} locations; "
+                f"choose 1 to {self.heat_map}"
+            )
+        return self
+
+
+class PredictParameters(_Section):
+    """From heat maps to masks."""
+
+    blending: Literal["probability", "logit"] = "probability"
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    """A pixel (or superpixel) whose heat exceeds this belongs to the object."""
+    superpixels: bool = False
+    """Project heat maps onto superpixels by their mean heat. Paper, section 4, System 1."""
+
+
+class EvaluateParameters(_Section):
+    """The protocol of the metrics."""
+
+    matching: Literal["voc", "best_free"] = "voc"
+    minimum_area: Count = 0
+    """Ground-truth boxes: only instances of at least this many pixels enter the mask IoU."""
+    proposals_minimum_area: Count = 200
+    """Recall of proposals: only instances of at least this many pixels count."""
+
+
+class AblateParameters(_Section):
+    """Grid sizes tried in the ablation; every layer alone and all but one are always tried."""
+
+    grids: tuple[Positive, ...] = (1, 2, 5, 10)
+
+
+class ReportParameters(_Section):
+    """The page of results."""
+
+    gallery: Positive = 24
+    """Instances shown with photo, heat map, predicted and true mask."""
+
+
+class ComputeParameters(_Section):
+    """Where the work runs. Nothing here changes a result, so no stage depends on it."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    batch_size: Positive = 32
+    """Regions per forward pass."""
+    workers: Count = 0
+    """Dask worker processes; 0 takes one per core."""
+    scheduler: str | None = None
+    """Address of a running Dask scheduler, used instead of a local cluster."""
+
+
+class Parameters(_Section):
+    """All parameters."""
+
+    seed: Count = 0
+    dataset: DatasetParameters = DatasetParameters()
+    proposals: ProposalParameters = ProposalParameters()
+    backbone: BackboneParameters = BackboneParameters()
+    detection: DetectionParameters = DetectionParameters()
+    regions: RegionParameters = RegionParameters()
+    train: TrainParameters = TrainParameters()
+    predict: PredictParameters = PredictParameters()
+    evaluate: EvaluateParameters = EvaluateParameters()
+    ablate: AblateParameters = AblateParameters()
+    report: ReportParameters = ReportParameters()
+    compute: ComputeParameters = ComputeParameters()
+
+    @model_validator(mode="after")
+    def _ablated_grids_fit(self) -> "Parameters":
+        too_large = [k for k in self.ablate.grids if k > self.train.heat_map]
+        if too_large:
+            raise ValueError(
+                f"ablate.grids holds {too_large[0]}, larger than the heat map of {self.train.heat_map} locations"
+            )
+        return self
+
+    @classmethod
+    def load(cls, path: Path) -> "Parameters":
+        """Read and check `params.yaml`.
+
+        Raises
+        ------
+        InputError
+            Naming the file, the key and the valid choices.
+        """
+        try:
+            content = yaml.safe_load(path.read_text())
+        except FileNotFoundError:
+            raise InputError(f"{path} does not exist; run from the project's root or name it with --params.") from None
+        except yaml.YAMLError as error:
+            raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+        if content is None:
+            content = {}
+        if not isinstance(content, dict):
+            raise InputError(f"{path} must hold sections ({choices(cls.model_fields)}), not {content!r}.")
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            raise InputError(f"{path}: {_explain(error, cls)}") from None
+
+
+def _explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first problem of a validation error in one sentence."""
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        section = _section(model, problem["loc"][:-1])
+        where = ".".join(str(part) for part in problem["loc"][:-1]) or "the top level"
+        return f"unknown key {key!r}; {where} knows {choices(section.model_fields)}."
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "value_error":
+        return f"{message}."
+    return f"{key} is {problem['input']!r}, which does not fit: {message}."
+
+
+def _section(model: type[BaseModel], location: tuple[Any, ...]) -> type[BaseModel]:
+    for name in location:
+        model = model.model_fields[name].annotation  # type: ignore[assignment]
+    return model

@@ -1,0 +1,1 @@
+"""Conventions for boxes, heat maps and interpolation; every other package builds on these."""

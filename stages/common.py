@@ -1,0 +1,50 @@
+"""What every stage command shares: the parameter file, and errors as one paragraph with exit code 1."""
+
+import functools
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.errors import InputError
+from pipeline.parameters import Parameters
+
+params_option = click.option(
+    "--params",
+    "params",
+    default="params.yaml",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    callback=lambda _context, _option, path: _load(path),
+    help="Parameter file.",
+)
+
+
+def stage(function: Callable[..., None]) -> click.Command:
+    """A Click command that prints an `InputError` as one paragraph and exits with code 1.
+
+    The command gets the checked `Parameters` as its first argument, `params`.
+    """
+
+    @functools.wraps(function)
+    def run(*args: Any, **options: Any) -> None:
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+        try:
+            function(*args, **options)
+        except InputError as error:
+            raise click.ClickException(str(error)) from None
+        except KeyboardInterrupt:
+            click.echo("Interrupted; run the same command again to go on.", err=True)
+            raise SystemExit(130) from None
+
+    return click.command(context_settings={"show_default": True})(params_option(run))
+
+
+def _load(path: Path) -> Parameters:
+    try:
+        return Parameters.load(path)
+    except InputError as error:
+        raise click.ClickException(str(error)) from None
