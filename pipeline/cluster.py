@@ -26,9 +26,7 @@ def connect(compute: ComputeParameters) -> Iterator[Client]:
         try:
             client = Client(compute.scheduler, timeout="10s")
         except (OSError, ValueError) as error:
-            raise InputError(
-                f"compute.scheduler: no Dask scheduler answers at {compute.scheduler} ({error})."
-            ) from None
+            raise InputError(f"compute.scheduler: no Dask scheduler answers at {compute.scheduler}: {error}") from None
         with client:
             yield client
         return
@@ -40,7 +38,7 @@ def connect(compute: ComputeParameters) -> Iterator[Client]:
             threads_per_worker=1,
             processes=True,
             dashboard_address=None,
-            env={name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")},
+            env=dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
         ) as cluster,
         Client(cluster) as client,
     ):

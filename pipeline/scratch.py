@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,4 +34,4 @@ def publish(work: Path, out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.is_dir():
         shutil.rmtree(out)
-    os.replace(work, out)
+    work.replace(out)
