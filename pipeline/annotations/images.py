@@ -22,5 +22,5 @@ def read_image(path: Path) -> NDArray[np.uint8]:
             return np.asarray(image.convert("RGB"))
     except FileNotFoundError:
         raise InputError(f"The photograph {path} does not exist.") from None
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"The photograph {path} cannot be read: {error}.") from None

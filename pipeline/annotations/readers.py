@@ -1,0 +1,44 @@
+"""The data set of the parameters, whatever its format: annotations read, photographs checked."""
+
+from pathlib import Path
+from typing import Literal
+
+from pipeline.annotations import coco, puppets, sbd, voc
+from pipeline.annotations.files import each, other_size
+from pipeline.annotations.images import read_image
+from pipeline.annotations.model import AnnotationSet, Image
+from pipeline.errors import InputError
+from pipeline.parameters import DatasetParameters
+
+READERS = {"voc": voc.read, "sbd": sbd.read, "coco": coco.read}
+
+
+def read(settings: DatasetParameters, split: Literal["train", "val"], seed: int, images: Path) -> AnnotationSet:
+    """One split of the data set; only `puppets` uses `seed`, and writes its pictures into the folder `images`.
+
+    Raises
+    ------
+    InputError
+        Naming the file that is missing, broken or does not fit.
+    """
+    if settings.format == "puppets":
+        return puppets.generate(settings, split, seed, images)
+    return READERS[settings.format](settings, split)
+
+
+def check_photographs(annotations: AnnotationSet) -> None:
+    """Decode every photograph once, so that no later step meets a missing, truncated or resized one.
+
+    Raises
+    ------
+    InputError
+        For the first photograph, in order, that cannot be read or has another size than its annotations.
+    """
+
+    def check(image: Image) -> None:
+        path = annotations.image_path(image)
+        height, width, _ = read_image(path).shape
+        if (width, height) != (image.width, image.height):
+            raise InputError(other_size(f"The annotation of {path}", (image.width, image.height), (width, height)))
+
+    each(check, annotations.images, "photographs")

@@ -1,0 +1,106 @@
+"""PASCAL VOC: JPEGImages, SegmentationObject, SegmentationClass, Annotations, ImageSets/Segmentation."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from xml.etree.ElementTree import Element
+
+import defusedxml.ElementTree
+import numpy as np
+from defusedxml.common import DefusedXmlException
+from numpy.typing import NDArray
+
+from pipeline.annotations.files import image_size, inside, read_labels, read_stems, require_folder
+from pipeline.annotations.label_maps import VOC_CATEGORIES, VOC_NAMES, VOID, LabelledObject, LabelMap, assemble
+from pipeline.annotations.model import AnnotationSet
+from pipeline.errors import InputError
+from pipeline.parameters import DatasetParameters
+from pipeline.regions import boxes
+
+
+@dataclass(frozen=True)
+class _XmlObject:
+    name: str
+    box: tuple[float, float, float, float]
+    difficult: bool
+
+
+def read(settings: DatasetParameters, split: Literal["train", "val"]) -> AnnotationSet:
+    """The image set `settings.train` or `settings.val` of a data set in VOC layout.
+
+    The pixels decide: an object's category is the most frequent one of its pixels in SegmentationClass and its box is
+    tight around its mask. `difficult` comes from the XML object of that category whose box overlaps the mask's most.
+
+    Raises
+    ------
+    InputError
+        For a missing folder, list, photograph, mask or XML file, a broken one, or a mask of another size.
+    """
+    root = require_folder(Path(settings.root), "dataset.root")
+    photographs = require_folder(root / "JPEGImages", "photographs of a VOC data set")
+    require_folder(root / "SegmentationObject", "object masks of a VOC data set")
+    require_folder(root / "SegmentationClass", "category masks of a VOC data set")
+    require_folder(root / "Annotations", "XML annotations of a VOC data set")
+    name = settings.train if split == "train" else settings.val
+    listed = inside(root / "ImageSets" / "Segmentation", f"{name}.txt", f"dataset.{split}")
+    return assemble(
+        settings, read_stems(listed), lambda stem: _load(root, stem), str(photographs), f"PASCAL VOC layout, {name}"
+    )
+
+
+def _load(root: Path, stem: str) -> LabelMap:
+    file_name = f"{stem}.jpg"
+    size = image_size(root / "JPEGImages" / file_name)
+    numbers = read_labels(root / "SegmentationObject" / f"{stem}.png", size)
+    classes_path = root / "SegmentationClass" / f"{stem}.png"
+    classes = read_labels(classes_path, size)
+    highest = int(classes[classes != VOID].max(initial=0))
+    if highest > len(VOC_CATEGORIES):
+        raise InputError(
+            f"The mask {classes_path} holds the value {highest}; "
+            f"categories are 1 to {len(VOC_CATEGORIES)}, background 0, void {VOID}."
+        )
+    annotated = _read_xml(root / "Annotations" / f"{stem}.xml")
+    present = [int(n) for n in np.unique(numbers) if n not in (0, VOID)]
+    objects = [_object(n, numbers == n, classes, annotated) for n in present]
+    # Object i of the XML has number i in the mask; those that others hide entirely are counted as empty masks.
+    hidden = [n for n in range(1, len(annotated) + 1) if n not in present]
+    return LabelMap(file_name, numbers, (*objects, *(LabelledObject(n, None) for n in hidden)))
+
+
+def _object(
+    number: int, mask: NDArray[np.bool_], classes: NDArray[np.uint8], annotated: list[_XmlObject]
+) -> LabelledObject:
+    votes = np.bincount(classes[mask], minlength=VOID + 1)[1 : len(VOC_CATEGORIES) + 1]
+    if votes.sum() == 0:
+        return LabelledObject(number, None)
+    category = int(votes.argmax()) + 1
+    rivals = [item for item in annotated if item.name == VOC_NAMES[category - 1]]
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    box = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+    overlaps = boxes.iou([box], [item.box for item in rivals])[0]
+    difficult = bool(overlaps.any()) and rivals[int(overlaps.argmax())].difficult
+    return LabelledObject(number, category, difficult)
+
+
+def _read_xml(path: Path) -> list[_XmlObject]:
+    try:
+        tree = defusedxml.ElementTree.parse(path)
+        return [
+            _XmlObject(
+                name=item.findtext("name", "").strip(),
+                box=_box(item),
+                difficult=int(item.findtext("difficult", "0")) == 1,
+            )
+            for item in tree.getroot().findall("object")
+        ]
+    except FileNotFoundError:
+        raise InputError(f"The annotation {path} does not exist.") from None
+    except (OSError, SyntaxError, ValueError, TypeError, DefusedXmlException) as error:
+        raise InputError(f"The annotation {path} is no VOC annotation: {error}.") from None
+
+
+def _box(item: Element) -> tuple[float, float, float, float]:
+    """VOC counts pixels from 1 and includes the last one; ours start at 0 and exclude the end."""
+    x0, y0, x1, y1 = (float(item.findtext(f"bndbox/{side}", "")) for side in ("xmin", "ymin", "xmax", "ymax"))
+    return x0 - 1, y0 - 1, x1, y1
