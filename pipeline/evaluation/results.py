@@ -1,0 +1,141 @@
+"""Result files (COCO results): reading and checking what detectors and predictors wrote."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NotRequired, TypedDict
+
+from pipeline.annotations import masks
+from pipeline.annotations.model import AnnotationSet
+from pipeline.errors import InputError, choices
+
+Kind = Literal["boxes", "masks", "ground_truth"]
+_REQUIRED: dict[Kind, tuple[str, ...]] = {
+    "boxes": ("image_id", "category_id", "score", "bbox"),
+    "masks": ("image_id", "category_id", "score", "segmentation"),
+    "ground_truth": ("image_id", "category_id", "instance_id", "segmentation"),
+}
+
+
+class Result(TypedDict):
+    """One entry of a COCO results file; `bbox` is x, y, width, height in pixels."""
+
+    image_id: int
+    category_id: int
+    score: NotRequired[float]
+    bbox: NotRequired[Sequence[float]]
+    segmentation: NotRequired[masks.RLE]
+    instance_id: NotRequired[int]
+
+
+def read_results(path: Path, annotations: AnnotationSet, kind: Kind, writer: str) -> list[Result]:
+    """The checked entries of a results file.
+
+    Parameters
+    ----------
+    path : a JSON file, a list of COCO results.
+    annotations : what the results are about; images, categories and instances must be among them.
+    kind : `boxes` (bbox and score), `masks` (segmentation and score) or `ground_truth` (segmentation and
+        instance_id, each instance once).
+    writer : the DVC stage that writes the file, for the message when it is missing.
+
+    Raises
+    ------
+    InputError
+        Naming the file and the entry that cannot be used.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; `dvc repro {writer}` writes it.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not JSON: {error}.") from None
+    if not isinstance(content, list):
+        raise InputError(f"{path} must hold a list of COCO results, not {type(content).__name__}.")
+    seen: set[int] = set()
+    for number, entry in enumerate(content):
+        problem = _problem(entry, annotations, kind)
+        if problem is None and kind == "ground_truth":
+            problem = f"instance_id {entry['instance_id']} occurs twice" if entry["instance_id"] in seen else None
+            seen.add(entry["instance_id"])
+        if problem is not None:
+            raise InputError(f"{path}, entry {number}: {problem}.")
+    return content
+
+
+def _problem(entry: Any, annotations: AnnotationSet, kind: Kind) -> str | None:
+    """What is wrong with one entry, or None."""
+    if not isinstance(entry, dict):
+        return f"a result is an object, not {entry!r}"
+    missing = [key for key in _REQUIRED[kind] if key not in entry]
+    if missing:
+        return f"{missing[0]!r} is missing; such results need {choices(_REQUIRED[kind])}"
+    for key in ("image_id", "category_id", "instance_id"):
+        if key in entry and not _is_integer(entry[key]):
+            return f"{key} is {entry[key]!r}, not an integer"
+    image = annotations.image_by_id.get(entry["image_id"])
+    if image is None:
+        return f"image_id {entry['image_id']} is not among the {len(annotations.images)} annotated images"
+    if entry["category_id"] not in annotations.category_by_id:
+        known = choices(f"{c.id} ({c.name})" for c in annotations.categories)
+        return f"category_id {entry['category_id']} is not one of {known}"
+    if "score" in _REQUIRED[kind] and not _is_finite(entry["score"]):
+        return f"score is {entry['score']!r}, not a finite number"
+    if "bbox" in _REQUIRED[kind]:
+        box = entry["bbox"]
+        if not (isinstance(box, list) and len(box) == 4 and all(_is_finite(v) for v in box) and min(box[2:]) >= 0):
+            return f"bbox is {box!r}, not x, y, width, height in pixels"
+    if "segmentation" in _REQUIRED[kind]:
+        problem = _mask_problem(entry["segmentation"], image.height, image.width)
+        if problem:
+            return problem
+    if kind == "ground_truth":
+        instance = annotations.instance_by_id.get(entry["instance_id"])
+        if instance is None or instance.image_id != image.id:
+            return f"instance_id {entry['instance_id']} is not an instance of image {image.id}"
+    return None
+
+
+def _mask_problem(code: Any, height: int, width: int) -> str | None:
+    if not (isinstance(code, dict) and isinstance(code.get("counts"), str) and isinstance(code.get("size"), list)):
+        return "segmentation is not a compressed RLE (an object of 'size' and a text 'counts')"
+    if code["size"] != [height, width]:
+        return f"segmentation has size {code['size']}, its image is {[height, width]} (height, width)"
+    if _run_total(code["counts"]) != height * width:
+        return f"the runs of the segmentation do not add up to {height} x {width} pixels"
+    return None
+
+
+def _run_total(counts: str) -> int | None:
+    """Pixels that a compressed RLE covers, None when it is no RLE; pycocotools itself does not look.
+
+    Runs are numbers of 5 bits per character, low bits first, from the fourth on as differences to the last but one.
+    """
+    runs: list[int] = []
+    value = shift = 0
+    for byte in counts.encode("ascii", "replace"):
+        bits = byte - 48
+        if not 0 <= bits < 64:
+            return None
+        value |= (bits & 31) << shift
+        shift += 5
+        if bits & 32:
+            continue
+        if bits & 16:
+            value -= 1 << shift
+        if len(runs) > 2:
+            value += runs[-2]
+        if value < 0:
+            return None
+        runs.append(value)
+        value = shift = 0
+    return sum(runs) if shift == 0 else None
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

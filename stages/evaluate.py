@@ -1,0 +1,76 @@
+"""Predictions -> metrics and plot data."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.annotations.model import AnnotationSet
+from pipeline.evaluation.plots import category_rows, precision_recall_rows
+from pipeline.evaluation.results import read_results
+from pipeline.evaluation.segmentation import HALF, STRICT, evaluate_segmentation
+from pipeline.parameters import Parameters
+from stages.common import stage
+
+ANNOTATIONS = Path("data/annotations/val.json")
+DETECTIONS = Path("data/detections/val.json")
+PREDICTIONS = Path("data/predictions")
+
+
+@stage
+@click.option("--task", type=click.Choice(["segmentation"]), default="segmentation", help="What is evaluated.")
+def main(params: Parameters, task: str) -> None:
+    """Average precision and overlaps of the predictions -> metrics/<task>.json and plots/."""
+    annotations = AnnotationSet.load(ANNOTATIONS)
+    evaluation = evaluate_segmentation(
+        annotations,
+        read_results(PREDICTIONS / f"{task}.json", annotations, "masks", "predict"),
+        read_results(DETECTIONS, annotations, "boxes", "detect"),
+        read_results(PREDICTIONS / f"{task}_ground_truth.json", annotations, "ground_truth", "predict"),
+        params.evaluate,
+    )
+    metrics = evaluation.metrics
+    _write(Path("plots") / f"{task}_pr_50.json", precision_recall_rows(annotations, evaluation.matches, HALF))
+    _write(Path("plots") / f"{task}_pr_70.json", precision_recall_rows(annotations, evaluation.matches, STRICT))
+    _write(Path("plots") / f"{task}_categories.json", category_rows(metrics["per_category"]))
+    _write(Path("metrics") / f"{task}.json", _rounded(metrics))
+    click.echo(_table(metrics))
+
+
+def _table(metrics: dict[str, Any]) -> str:
+    """The metrics as text: one line per category, the overall line last."""
+    rows = [*metrics["per_category"].items(), ("all", metrics)]
+    width = max(len(name) for name, _ in rows)
+    columns = {"AP^r .5": 8, "AP^r .7": 8, "AP^r vol": 9, "box AP .5": 10, "mask IoU": 9, "> .5": 6, "> .7": 6}
+    columns |= {"instances": 10, "detections": 11}
+    lines = [f"{'':{width}}  " + "".join(f"{title:>{space}}" for title, space in columns.items())]
+    for name, m in rows:
+        boxes = m["ground_truth_boxes"]
+        lines.append(
+            f"{name:{width}}  {_number(m['ap_r_50'], 1):>8}{_number(m['ap_r_70'], 1):>8}{_number(m['ap_r_vol'], 1):>9}"
+            f"{_number(m['box_ap_50'], 1):>10}{_number(boxes['mean_iou'], 3):>9}{_number(boxes['iou_50'], 2):>6}"
+            f"{_number(boxes['iou_70'], 2):>6}{m['positives']:>10}{m['detections']:>11}"
+        )
+    lines.append("AP of own detections in points; mask IoU and the shares above .5 and .7 with ground-truth boxes.")
+    return "\n".join(lines)
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _rounded(content: Any) -> Any:
+    """Four decimals: more would only make files differ for nothing."""
+    if isinstance(content, dict):
+        return {key: _rounded(value) for key, value in content.items()}
+    return round(content, 4) if isinstance(content, float) else content
+
+
+def _write(path: Path, content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+from scenes_for_evaluation import annotation_set, detection, instance, perfect, random_scene
+
+from pipeline.evaluation.detections import THRESHOLDS, box_overlaps, mask_overlaps, match_categories, overlaps_of
+from pipeline.evaluation.diagnosis import classify, diagnose, recall
+from pipeline.evaluation.segmentation import HALF, evaluate_segmentation
+from pipeline.parameters import EvaluateParameters
+
+
+def judged(annotations, detections, matching="voc"):
+    overlaps = overlaps_of(annotations, detections, mask_overlaps)
+    return overlaps, match_categories(annotations, detections, overlaps, THRESHOLDS, matching)
+
+
+def kinds_of(annotations, detections, matching="voc"):
+    return classify(len(detections), *judged(annotations, detections, matching), HALF, 0.5)
+
+
+def diagnosis_of(annotations, detections):
+    return diagnose(detections, *judged(annotations, detections), HALF, 0.5)
+
+
+def mean_ap(annotations, detections):
+    settings = EvaluateParameters(matching="voc", minimum_area=0)
+    return evaluate_segmentation(annotations, detections, [], perfect(annotations), settings).metrics["ap_r_50"]
+
+
+@pytest.mark.parametrize("matching", ["voc", "best_free"])
+def test_one_detection_of_every_kind(matching):
+    annotations = annotation_set(
+        instance(1, (0, 0, 10, 10)),
+        instance(2, (20, 0, 30, 10), category_id=2),
+        instance(3, (40, 0, 50, 10), difficult=True),
+        instance(4, (0, 20, 30, 40), crowd=True),
+    )
+    detections = {
+        "correct": detection((0, 0, 10, 10), 0.9),
+        "duplicate": detection((0, 0, 10, 9), 0.8),
+        "mislocalised": detection((0, 0, 10, 3), 0.7),
+        "other_category": detection((20, 0, 30, 10), 0.6),
+        "neutral": detection((40, 0, 50, 10), 0.5),
+        "background": detection((40, 20, 50, 30), 0.4),
+    }
+    on_crowd = detection((2, 22, 12, 32), 0.3)
+    found = kinds_of(annotations, [*detections.values(), on_crowd], matching)
+    assert found.tolist() == [*detections, "neutral"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_detection_has_one_kind_and_every_instance_is_found_or_missed(seed):
+    annotations, detections = random_scene(np.random.default_rng(seed))
+    result = diagnosis_of(annotations, detections)
+    assert sum(result["detections"].values()) == len(detections)
+    assert result["detections"]["correct"] + result["missed"] == sum(not i.ignore for i in annotations.instances)
+
+
+@pytest.mark.parametrize("kind", ["duplicate", "other_category", "background"])
+@pytest.mark.parametrize("seed", range(3))
+def test_gain_of_a_kind_is_what_leaving_those_detections_away_gains(seed, kind):
+    annotations, detections = random_scene(np.random.default_rng(seed))
+    kinds = kinds_of(annotations, detections)
+    kept = [found for found, k in zip(detections, kinds, strict=True) if k != kind]
+    assert len(kept) < len(detections)
+    gain = diagnosis_of(annotations, detections)["ap_gain"][kind]
+    assert gain == pytest.approx(mean_ap(annotations, kept) - mean_ap(annotations, detections))
+    assert gain >= 0
+
+
+def test_gain_of_localisation_moves_the_best_scored_one_and_drops_the_rest():
+    annotations = annotation_set(instance(1, (0, 0, 10, 10)), instance(2, (20, 0, 30, 10)))
+    detections = [
+        detection((0, 0, 10, 3), 0.9),
+        detection((0, 0, 10, 4), 0.8),
+        detection((20, 0, 30, 10), 0.7),
+    ]
+    assert mean_ap(annotations, detections) == pytest.approx(100 / 2 / 3)
+    assert diagnosis_of(annotations, detections)["ap_gain"]["mislocalised"] == pytest.approx(100 - 100 / 2 / 3)
+
+
+def test_gain_of_missed_instances_is_full_recall_at_the_same_precision():
+    annotations = annotation_set(instance(1, (0, 0, 10, 10)), instance(2, (20, 0, 30, 10)))
+    result = diagnosis_of(annotations, [detection((0, 0, 10, 10), 0.9)])
+    assert result["missed"] == 1
+    assert result["ap_gain"]["missed"] == pytest.approx(50)
+
+
+def test_nothing_is_gained_on_a_perfect_prediction():
+    annotations = annotation_set(instance(1, (0, 0, 10, 10)), instance(2, (20, 0, 30, 10), category_id=2))
+    result = diagnosis_of(annotations, perfect(annotations))
+    assert set(result["ap_gain"].values()) == {0.0}
+
+
+def test_recall_tells_naming_from_finding():
+    annotations = annotation_set(
+        instance(1, (0, 0, 10, 10)),
+        instance(2, (20, 0, 30, 10)),
+        instance(3, (40, 0, 50, 10)),
+        instance(4, (40, 20, 50, 30), difficult=True),
+        instance(5, (0, 0, 10, 10), image_id=2),
+        images=2,
+    )
+    detections = [detection((0, 0, 10, 10), 0.9), detection((20, 0, 30, 10), 0.8, category_id=2)]
+    overlaps = overlaps_of(annotations, detections, box_overlaps)
+    assert recall(annotations, overlaps, 0.5) == {"own_category": 0.25, "any_category": 0.5}
+    assert recall(annotation_set(), {}, 0.5) == {"own_category": None, "any_category": None}

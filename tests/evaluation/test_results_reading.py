@@ -1,0 +1,104 @@
+import json
+
+import numpy as np
+import pytest
+from pycocotools import mask as coco_mask
+from scenes_for_evaluation import annotation_set, detection, instance, perfect
+
+from pipeline.annotations import masks
+from pipeline.errors import InputError
+from pipeline.evaluation.results import _run_total, read_results
+
+ANNOTATIONS = annotation_set(instance(1, (0, 0, 10, 10)), instance(2, (3, 3, 9, 9), image_id=2), images=2)
+GOOD = detection((0, 0, 10, 10), 0.5)
+
+
+def written(tmp_path, content):
+    path = tmp_path / "results.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def test_good_results_are_read_as_they_are(tmp_path):
+    entries = perfect(ANNOTATIONS)
+    for kind in ("boxes", "masks", "ground_truth"):
+        assert read_results(written(tmp_path, entries), ANNOTATIONS, kind, "predict") == entries
+
+
+def test_no_results_are_results(tmp_path):
+    assert read_results(written(tmp_path, []), ANNOTATIONS, "masks", "predict") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"image_id": 9}, "image_id 9 is not among the 2 annotated images"),
+        ({"image_id": "1"}, "image_id is '1', not an integer"),
+        ({"category_id": 5}, r"category_id 5 is not one of 1 \(person\), 2 \(horse\), 7 \(car\)"),
+        ({"score": float("nan")}, "score is nan, not a finite number"),
+        ({"score": float("inf")}, "score is inf"),
+        ({"score": None}, "score is None"),
+        ({"score": True}, "score is True"),
+        ({"segmentation": masks.encode(np.ones((60, 40), dtype=bool))}, r"size \[60, 40\], its image is \[40, 60\]"),
+        ({"segmentation": {"size": [40, 60], "counts": "abc"}}, "do not add up to 40 x 60"),
+        ({"segmentation": {"size": [40, 60], "counts": "é"}}, "do not add up"),
+        ({"segmentation": [[0, 0, 5, 0, 5, 5]]}, "not a compressed RLE"),
+    ],
+)
+def test_a_bad_entry_is_named_with_its_file(tmp_path, change, complaint):
+    path = written(tmp_path, [GOOD, GOOD | change])
+    with pytest.raises(InputError, match=rf"results\.json, entry 1: .*{complaint}"):
+        read_results(path, ANNOTATIONS, "masks", "predict")
+
+
+@pytest.mark.parametrize("box", [[0, 0, 5], [0, 0, -1, 5], [0, 0, float("nan"), 5], "box", [0, 0, "1", 2]])
+def test_a_bad_box_is_refused(tmp_path, box):
+    with pytest.raises(InputError, match=r"bbox is .* not x, y, width, height"):
+        read_results(written(tmp_path, [GOOD | {"bbox": box}]), ANNOTATIONS, "boxes", "detect")
+
+
+@pytest.mark.parametrize("key", ["image_id", "category_id", "score", "segmentation"])
+def test_a_missing_key_is_named_with_what_is_needed(tmp_path, key):
+    entry = {name: value for name, value in GOOD.items() if name != key}
+    with pytest.raises(InputError, match=f"'{key}' is missing; such results need category_id, image_id, score"):
+        read_results(written(tmp_path, [entry]), ANNOTATIONS, "masks", "predict")
+
+
+@pytest.mark.parametrize(("number", "complaint"), [(2, "not an instance of image 1"), (9, "not an instance")])
+def test_an_instance_of_another_image_is_refused(tmp_path, number, complaint):
+    with pytest.raises(InputError, match=complaint):
+        read_results(written(tmp_path, [GOOD | {"instance_id": number}]), ANNOTATIONS, "ground_truth", "predict")
+
+
+def test_an_instance_given_twice_is_refused(tmp_path):
+    entry = GOOD | {"instance_id": 1}
+    with pytest.raises(InputError, match="entry 1: instance_id 1 occurs twice"):
+        read_results(written(tmp_path, [entry, entry]), ANNOTATIONS, "ground_truth", "predict")
+
+
+@pytest.mark.parametrize(("content", "complaint"), [("{", "is not JSON"), ('{"a": 1}', "list"), ("[3]", "entry 0")])
+def test_other_files_are_refused(tmp_path, content, complaint):
+    with pytest.raises(InputError, match=complaint):
+        read_results(written(tmp_path, content), ANNOTATIONS, "masks", "predict")
+
+
+def test_a_missing_file_names_the_stage_that_writes_it(tmp_path):
+    with pytest.raises(InputError, match=r"none\.json does not exist; `dvc repro predict`"):
+        read_results(tmp_path / "none.json", ANNOTATIONS, "masks", "predict")
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_runs_of_any_mask_add_up_to_its_pixels(seed):
+    rng = np.random.default_rng(seed)
+    height, width = rng.integers(1, 400, 2)
+    mask = rng.random((height, width)) < rng.choice([0.0, 0.001, 0.5, 1.0])
+    counts = masks.encode(mask)["counts"]
+    assert _run_total(counts) == height * width
+
+
+def test_pycocotools_does_not_notice_a_truncated_code_but_reading_does():
+    """Why runs are counted at all: the library decodes half a mask without a word."""
+    mask = np.random.default_rng(0).random((20, 30)) < 0.5
+    counts = masks.encode(mask)["counts"][:-9]
+    assert coco_mask.area({"size": [20, 30], "counts": counts}) > 0
+    assert _run_total(counts) != 600
