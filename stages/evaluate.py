@@ -29,6 +29,7 @@ def main(params: Parameters, task: str) -> None:
         read_results(DETECTIONS, annotations, "boxes", "detect"),
         read_results(PREDICTIONS / f"{task}_ground_truth.json", annotations, "ground_truth", "predict"),
         params.evaluate,
+        params.regions.expansion,
     )
     metrics = evaluation.metrics
     _write(Path("plots") / f"{task}_pr_50.json", precision_recall_rows(annotations, evaluation.matches, HALF))
@@ -68,8 +69,13 @@ def _rounded(content: Any) -> Any:
 
 
 def _write(path: Path, content: Any) -> None:
+    """JSON; of a list one row per line, so that changes of plot data read well in git."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    if isinstance(content, list):
+        text = "[\n" + ",\n".join(json.dumps(row, allow_nan=False) for row in content) + "\n]"
+    else:
+        text = json.dumps(content, indent=1, allow_nan=False)
+    path.write_text(text + "\n")
 
 
 if __name__ == "__main__":

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet
 from pipeline.evaluation.detections import CategoryMatches, ImageOverlaps, mean_average_precision
 from pipeline.evaluation.results import Result
+from pipeline.regions.boxes import expand, from_coco
 
 KINDS = ("correct", "neutral", "duplicate", "mislocalised", "other_category", "background")
 """Verdict on a detection: a hit; on an ignored instance; a second one of a found instance; on an instance of its
@@ -111,6 +113,32 @@ def recall(
         name: float(np.mean(np.array(best) >= threshold)) if best else None
         for name, best in (("own_category", best_own), ("any_category", best_any))
     }
+
+
+def with_perfect_masks(
+    annotations: AnnotationSet, boxes: Sequence[Result], overlaps: Mapping[int, ImageOverlaps], expansion: float
+) -> list[Result]:
+    """The detected boxes with the best masks that prediction could give them, in the order of `boxes`.
+
+    Each gets the mask of the instance of its category that its box overlaps most (a crowd only where there is no other),
+    cut to the box expanded by `expansion`, beyond which no heat map reaches; an empty mask where it touches none.
+    """
+    perfect = list(boxes)
+    for image_id, image in overlaps.items():
+        size = annotations.image_by_id[image_id].height, annotations.image_by_id[image_id].width
+        for row, category_id, values in zip(image.rows, image.categories, image.values, strict=True):
+            mask = np.zeros(size, dtype=bool)
+            touched = [
+                (not instance.crowd, value, -column)
+                for column, (value, instance) in enumerate(zip(values, image.instances, strict=True))
+                if instance.category_id == category_id and value > 0
+            ]
+            if touched:
+                x0, y0, x1, y1 = np.round(expand(from_coco(boxes[row]["bbox"]), expansion)).astype(int).clip(0)
+                truth = masks.decode(image.instances[-max(touched)[2]].segmentation)
+                mask[y0:y1, x0:x1] = truth[y0:y1, x0:x1]
+            perfect[row] = boxes[row] | {"segmentation": masks.encode(mask)}  # type: ignore[typeddict-item]
+    return perfect
 
 
 def _own_and_other(image: ImageOverlaps) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -44,6 +44,7 @@ def evaluate_segmentation(
     boxes: Sequence[Result],
     ground_truth_boxes: Sequence[Result],
     settings: EvaluateParameters,
+    expansion: float,
 ) -> SegmentationEvaluation:
     """All metrics of the segmentation task.
 
@@ -53,13 +54,14 @@ def evaluate_segmentation(
     detections : scored masks (`read_results` of kind `masks`).
     boxes : the scored boxes those masks were predicted in (kind `boxes`).
     ground_truth_boxes : masks predicted in the boxes of instances (kind `ground_truth`).
+    expansion : by how much boxes were expanded before prediction (`regions.expansion`).
 
     Returns
     -------
     SegmentationEvaluation
         AP in points of 0..100, overlaps and shares in 0..1; None where nothing counts. `ap_r_vol` is the mean
-        over the overlaps .1, .2, ... .9. `box_ap_50` is also what AP^r at .5 could reach with perfect masks in the
-        detected boxes.
+        over the overlaps .1, .2, ... .9. `diagnosis` compares verdicts on masks with those on boxes;
+        `ap_r_50_perfect_masks` is what AP^r at .5 would be with perfect masks in the detected boxes.
 
     Notes
     -----
@@ -69,6 +71,9 @@ def evaluate_segmentation(
     matches = match_categories(annotations, detections, on_masks, THRESHOLDS, settings.matching)
     on_boxes = overlaps_of(annotations, boxes, box_overlaps)
     box_matches = match_categories(annotations, boxes, on_boxes, THRESHOLDS, settings.matching)
+    perfect = diagnosis.with_perfect_masks(annotations, boxes, on_boxes, expansion)
+    on_perfect = overlaps_of(annotations, perfect, mask_overlaps)
+    perfect_matches = match_categories(annotations, perfect, on_perfect, THRESHOLDS, settings.matching)
     instances, ious = ground_truth_box_ious(annotations, ground_truth_boxes, settings)
 
     per_category = {}
@@ -96,6 +101,7 @@ def evaluate_segmentation(
         "diagnosis": {
             "masks": diagnosis.diagnose(detections, on_masks, matches, HALF, THRESHOLDS[HALF]),
             "boxes": diagnosis.diagnose(boxes, on_boxes, box_matches, HALF, THRESHOLDS[HALF]),
+            "ap_r_50_perfect_masks": _points(mean_average_precision(perfect_matches, HALF)),
             "box_recall_50": diagnosis.recall(annotations, on_boxes, THRESHOLDS[HALF]),
             "box_recall_70": diagnosis.recall(annotations, on_boxes, THRESHOLDS[STRICT]),
         },

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
-from scenes_for_evaluation import annotation_set, detection, instance, perfect, random_scene
+from scenes_for_evaluation import annotation_set, detection, instance, perfect, random_scene, rectangle
 
+from pipeline.annotations import masks
 from pipeline.evaluation.detections import THRESHOLDS, box_overlaps, mask_overlaps, match_categories, overlaps_of
-from pipeline.evaluation.diagnosis import classify, diagnose, recall
+from pipeline.evaluation.diagnosis import classify, diagnose, recall, with_perfect_masks
 from pipeline.evaluation.segmentation import HALF, evaluate_segmentation
 from pipeline.parameters import EvaluateParameters
 
@@ -23,7 +24,7 @@ def diagnosis_of(annotations, detections):
 
 def mean_ap(annotations, detections):
     settings = EvaluateParameters(matching="voc", minimum_area=0)
-    return evaluate_segmentation(annotations, detections, [], perfect(annotations), settings).metrics["ap_r_50"]
+    return evaluate_segmentation(annotations, detections, [], perfect(annotations), settings, 1.2).metrics["ap_r_50"]
 
 
 @pytest.mark.parametrize("matching", ["voc", "best_free"])
@@ -104,3 +105,29 @@ def test_recall_tells_naming_from_finding():
     overlaps = overlaps_of(annotations, detections, box_overlaps)
     assert recall(annotations, overlaps, 0.5) == {"own_category": 0.25, "any_category": 0.5}
     assert recall(annotation_set(), {}, 0.5) == {"own_category": None, "any_category": None}
+
+
+def test_a_perfect_mask_is_the_touched_instance_cut_to_the_expanded_box():
+    annotations = annotation_set(
+        instance(1, (0, 0, 10, 10)),
+        instance(2, (6, 0, 26, 10)),
+        instance(3, (10, 10, 30, 30), category_id=2),
+        instance(4, (0, 0, 60, 40), crowd=True),
+    )
+    boxes = [detection((2, 0, 12, 10), 0.9), detection((50, 0, 60, 10), 0.8), detection((0, 0, 9, 9), 0.7, 2)]
+    overlaps = overlaps_of(annotations, boxes, box_overlaps)
+    found = [masks.decode(r["segmentation"]) for r in with_perfect_masks(annotations, boxes, overlaps, 1.2)]
+    np.testing.assert_array_equal(found[0], rectangle(1, 0, 10, 10))
+    np.testing.assert_array_equal(found[1], rectangle(49, 0, 60, 11))
+    assert not found[2].any()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_masks_score_better_than_perfect_ones_when_boxes_are_right(seed):
+    """Detections of true boxes: with perfect masks only naming and ranking are left to lose."""
+    annotations, detections = random_scene(np.random.default_rng(seed), crowd=0)
+    settings = EvaluateParameters(matching="voc", minimum_area=0)
+    truth = perfect(annotations)
+    metrics = evaluate_segmentation(annotations, detections, truth, truth, settings, 1.2).metrics
+    assert metrics["diagnosis"]["ap_r_50_perfect_masks"] == 100
+    assert metrics["ap_r_50"] < 100

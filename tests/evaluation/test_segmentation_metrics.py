@@ -19,6 +19,7 @@ from pipeline.parameters import EvaluateParameters
 
 VOC = EvaluateParameters(matching="voc", minimum_area=0)
 BEST_FREE = EvaluateParameters(matching="best_free", minimum_area=0)
+EXPANSION = 1.2
 
 
 def scene(seed=0, **chances):
@@ -26,7 +27,7 @@ def scene(seed=0, **chances):
 
 
 def evaluate(annotations, detections, settings=VOC):
-    return evaluate_segmentation(annotations, detections, detections, perfect(annotations), settings).metrics
+    return evaluate_segmentation(annotations, detections, detections, perfect(annotations), settings, EXPANSION).metrics
 
 
 def headline(metrics):
@@ -56,7 +57,7 @@ def test_empty_masks_score_0():
     annotations, _ = scene()
     empty = masks.encode(np.zeros((40, 60), dtype=bool))
     results = [result | {"segmentation": empty} for result in perfect(annotations)]
-    metrics = evaluate_segmentation(annotations, results, results, results, VOC).metrics
+    metrics = evaluate_segmentation(annotations, results, results, results, VOC, EXPANSION).metrics
     assert headline(metrics)[:3] == [0, 0, 0]
     assert metrics["ground_truth_boxes"]["mean_iou"] == 0
 
@@ -165,7 +166,7 @@ def test_overall_mean_iou_is_over_instances_not_over_categories():
     empty = masks.encode(np.zeros((40, 60), dtype=bool))
     results = perfect(annotations)
     results[2]["segmentation"] = empty
-    metrics = evaluate_segmentation(annotations, [], [], results, VOC).metrics
+    metrics = evaluate_segmentation(annotations, [], [], results, VOC, EXPANSION).metrics
     assert metrics["ground_truth_boxes"]["mean_iou"] == pytest.approx(2 / 3)
     assert metrics["per_category"]["person"]["ground_truth_boxes"]["mean_iou"] == 1
     assert metrics["per_category"]["horse"]["ground_truth_boxes"]["mean_iou"] == 0
@@ -191,7 +192,7 @@ def test_shares_are_strictly_above_their_thresholds():
 
 def test_plot_rows_hold_the_curves_of_the_categories_with_instances_and_their_mean():
     annotations, detections = scene(2)
-    evaluation = evaluate_segmentation(annotations, detections, detections, perfect(annotations), VOC)
+    evaluation = evaluate_segmentation(annotations, detections, detections, perfect(annotations), VOC, EXPANSION)
     rows = precision_recall_rows(annotations, evaluation.matches, HALF)
     assert [row["recall"] for row in rows] == [k / 100 for k in range(101)]
     assert list(rows[0]) == ["recall", MEAN, "person", "horse"]
@@ -205,7 +206,7 @@ def test_plot_rows_hold_the_curves_of_the_categories_with_instances_and_their_me
 def test_without_instances_there_is_no_curve():
     annotations, detections = scene(2)
     nothing = replace(annotations, instances=())
-    evaluation = evaluate_segmentation(nothing, detections, detections, [], VOC)
+    evaluation = evaluate_segmentation(nothing, detections, detections, [], VOC, EXPANSION)
     assert precision_recall_rows(nothing, evaluation.matches, HALF) == []
     assert category_rows(evaluation.metrics["per_category"]) == []
 
