@@ -1,5 +1,7 @@
 """The layout of a feature store, written once: names, versions, types and sizes that reader and writer share."""
 
+from typing import Any
+
 import numpy as np
 
 SCHEMA = "hypercolumns-features/1"
@@ -14,7 +16,7 @@ CHUNK = 4
 SHARD = 64
 """Regions per shard: what is written at once, one file per layer. Measured, ours."""
 
-COLUMNS = {
+COLUMNS: dict[str, np.dtype[Any]] = {
     "image": np.dtype(np.int64),
     "category": np.dtype(np.int64),
     "instance": np.dtype(np.int64),

@@ -1,0 +1,92 @@
+"""Making a backbone from its parameters; channels and strides of its layers are measured in one pass."""
+
+import difflib
+from collections import Counter
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from pipeline.backbones.backbone import Backbone
+from pipeline.backbones.registry import find, with_weights
+from pipeline.backbones.taps import Outputs, Tap, measure, trace
+from pipeline.errors import InputError
+from pipeline.parameters import BackboneParameters
+
+SOURCES = ("packaged", "library", "random")
+LISTED = 60  # names in a message; large networks have hundreds of modules
+
+
+def create(settings: BackboneParameters, seed: int = 0) -> Backbone:
+    """A frozen backbone with the layers of `settings`.
+
+    Parameters
+    ----------
+    settings
+        Name, weights, layers and input size.
+    seed
+        Of random weights; without meaning for others.
+
+    Raises
+    ------
+    InputError
+        For an unknown backbone, model or layer (listing the valid ones), weights that are missing or do not fit, or an
+        input size that the network does not take.
+    """
+    repeated = [name for name, n in Counter(settings.layers).items() if n > 1]
+    if not settings.layers or repeated:
+        problem = f"names {repeated[0]!r} more than once" if repeated else "is empty"
+        raise InputError(f"backbone.layers {problem}; name each wanted layer once.")
+    recipe = find(settings.name)
+    network = with_weights(settings.name, recipe, settings.weights, seed).eval()
+    outputs = _trace(settings, network)
+    taps = _taps(settings, outputs, recipe.modules, recipe.prefix(network))
+    source = settings.weights if settings.weights in SOURCES else "file"
+    return Backbone(settings.name, network, taps, settings.input_size, recipe.mean, recipe.std, source)
+
+
+def _trace(settings: BackboneParameters, network: nn.Module) -> Outputs:
+    size = settings.input_size
+    try:
+        return trace(network, torch.zeros(1, 3, size, size))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise InputError(
+            f"backbone.input_size: {settings.name} does not take images of {size} x {size} pixels "
+            f"({' '.join(str(error).split())})."
+        ) from None
+
+
+def _taps(
+    settings: BackboneParameters, outputs: Outputs, modules: Mapping[str, str] | None, prefix: int | None
+) -> dict[str, Tap]:
+    taps = {}
+    for layer in settings.layers:
+        module = layer if modules is None else modules.get(layer, "")
+        if module not in outputs.shapes:
+            raise InputError(
+                f"backbone.layers: {settings.name} has no layer {layer!r}; {_valid(layer, outputs, modules)}."
+            )
+        if module in outputs.repeated:
+            raise InputError(
+                f"backbone.layers: {settings.name} uses the module {layer!r} more than once in a pass, so its name does "
+                f"not say which output is meant; name the module around it."
+            )
+        tap = measure(outputs, module, settings.input_size, prefix)
+        if tap is None:
+            raise InputError(
+                f"backbone.layers: the output of {layer!r} of {settings.name} has the shape "
+                f"{outputs.shapes[module][1:]} for {settings.input_size} x {settings.input_size} pixels, which cannot be told to be a map, tokens "
+                f"of a square grid or a vector; choose another layer or input size."
+            )
+        taps[layer] = tap
+    return taps
+
+
+def _valid(layer: str, outputs: Outputs, modules: Mapping[str, str] | None) -> str:
+    """The valid layers in a message: all where they are few, else the close and the outer ones."""
+    names = list(modules) if modules is not None else [n for n in outputs.shapes if n not in outputs.repeated]
+    if len(names) <= LISTED:
+        return f"choose among {', '.join(names)}"
+    close = difflib.get_close_matches(layer, names, n=5, cutoff=0.4)
+    outer = [n for n in names if n.count(".") <= 1 and n not in close][: LISTED - len(close)]
+    return f"choose among its modules, such as {', '.join(close + outer)}, ... ({len(names)} in all)"

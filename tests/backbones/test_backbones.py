@@ -1,0 +1,264 @@
+"""Backbones by name: their layers, their weights, and what is said when a name or a file is wrong."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from skimage.data import chelsea
+from torch.nn import functional
+
+from pipeline.backbones import Backbone, create, vision
+from pipeline.backbones.alexnet_caffe import MEAN, AlexNetCaffe
+from pipeline.backbones.taps import Outputs, measure
+from pipeline.errors import InputError
+from pipeline.parameters import BackboneParameters
+
+EGYPTIAN_CAT = 285  # ImageNet class
+
+
+def make(name: str, *layers: str, weights: str = "random", input_size: int = 64, seed: int = 0) -> Backbone:
+    return create(BackboneParameters(name=name, weights=weights, layers=layers, input_size=input_size), seed)
+
+
+@pytest.fixture(scope="module")
+def default() -> Backbone:
+    return create(BackboneParameters())
+
+
+def test_packaged_weights_name_the_cat(default: Backbone) -> None:
+    """If one tensor were misplaced or the normalisation wrong, the photograph would not be an Egyptian cat."""
+    photo = torch.from_numpy(chelsea()).permute(2, 0, 1)[None] / 255
+    crop = functional.interpolate(photo, (224, 224), mode="bilinear", antialias=True)
+    with torch.inference_mode():
+        pooled = default(crop)["pooled"].flatten(1)
+        probability = default.network.classifier(pooled).softmax(dim=1)[0]
+    assert int(probability.argmax()) == EGYPTIAN_CAT
+    assert probability[EGYPTIAN_CAT] > 0.5
+
+
+def test_layers_of_the_default_are_what_the_forward_pass_gives(default: Backbone) -> None:
+    with torch.inference_mode():
+        maps = default(torch.rand(2, 3, 224, 224))
+    assert list(maps) == [layer.name for layer in default.layers] == list(BackboneParameters().layers)
+    for layer in default.layers:
+        side = 224 // layer.stride if layer.stride else 1
+        assert maps[layer.name].shape == (2, layer.channels, side, side)
+    assert [layer.channels for layer in default.layers] == [24, 40, 112, 320, 1280]
+
+
+def test_maps_equal_those_of_the_bare_network(default: Backbone) -> None:
+    """Taps change nothing: running timm's model by hand, block after block, gives the same numbers."""
+    images = torch.rand(1, 3, 224, 224)
+    with torch.inference_mode():
+        maps = default(images)
+        x = default.network.bn1(default.network.conv_stem((images - 0.5) / 0.5))
+        for i, block in enumerate(default.network.blocks):
+            x = block(x)
+            if i in (1, 2, 4, 6):
+                torch.testing.assert_close(maps[f"stage{i}"], x, rtol=1e-5, atol=1e-5)
+
+
+def test_the_mean_colour_is_zero_inside_the_network() -> None:
+    backbone = make("torchvision:squeezenet1_1", "features.0")
+    colour = torch.tensor(backbone.mean).view(1, 3, 1, 1).expand(1, 3, 64, 64)
+    with torch.inference_mode():
+        values = backbone(colour)["features.0"]
+        bias = backbone.network.features[0].bias
+    torch.testing.assert_close(values, bias.view(1, -1, 1, 1).expand_as(values), rtol=0, atol=0)
+
+
+def test_the_network_stops_at_the_deepest_layer() -> None:
+    backbone = make("torchvision:squeezenet1_1", "features.6", "features.3")
+    ran = []
+    backbone.network.features[7].register_forward_hook(lambda *_: ran.append(7))
+    backbone.network.features[6].register_forward_hook(lambda *_: ran.append(6))
+    maps = backbone(torch.rand(1, 3, 64, 64))
+    assert list(maps) == ["features.6", "features.3"]
+    assert 7 not in ran
+
+
+def test_work_in_place_behind_a_layer_does_not_change_its_map() -> None:
+    """features.8 of AlexNet is a convolution followed by a ReLU in place; its negative values must survive."""
+    maps = make("torchvision:alexnet", "features.8", "features.9")(torch.rand(1, 3, 64, 64))
+    assert (maps["features.8"] < 0).any()
+    torch.testing.assert_close(maps["features.8"].relu(), maps["features.9"])
+
+
+def test_t_net_has_the_papers_4736_channels_and_equals_its_formula() -> None:
+    backbone = make("alexnet_caffe", "pool2", "conv4", "fc7", input_size=227)
+    assert [layer.channels for layer in backbone.layers] == [256, 384, 4096]
+    assert [layer.stride for layer in backbone.layers] == [16, 16, 0]
+    images = torch.rand(1, 3, 227, 227)
+    t = backbone.network.state_dict()
+
+    def half(x: torch.Tensor, name: str, group: int, n: int) -> torch.Tensor:
+        """Convolution of one of two channel groups, as Caffe computes grouped convolutions."""
+        weight, bias = t[f"{name}.weight"], t[f"{name}.bias"]
+        return functional.conv2d(
+            x.chunk(2, dim=1)[group], weight.chunk(2)[group], bias.chunk(2)[group], padding=n
+        ).relu()
+
+    def across(x: torch.Tensor) -> torch.Tensor:
+        """Normalisation over five neighbouring channels: x / (1 + 1e-4 / 5 * sum of squares)^.75."""
+        squares = functional.pad(x**2, (0, 0, 0, 0, 2, 2))
+        total = sum(squares[:, i : i + x.shape[1]] for i in range(5))
+        return x / (1 + 1e-4 / 5 * total) ** 0.75
+
+    with torch.inference_mode():
+        bgr = 255 * (images - torch.tensor(MEAN).view(1, 3, 1, 1)).flip(1)
+        x = functional.conv2d(bgr, t["conv1.weight"], t["conv1.bias"], stride=4).relu()
+        x = across(functional.max_pool2d(x, 3, 2))
+        pool2 = functional.max_pool2d(torch.cat([half(x, "conv2", g, 2) for g in (0, 1)], dim=1), 3, 2)
+        x = functional.conv2d(across(pool2), t["conv3.weight"], t["conv3.bias"], padding=1).relu()
+        conv4 = torch.cat([half(x, "conv4", g, 1) for g in (0, 1)], dim=1)
+        maps = backbone(images)
+    torch.testing.assert_close(maps["pool2"], pool2, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(maps["conv4"], conv4, rtol=1e-4, atol=1e-4)
+    assert maps["fc7"].shape == (1, 4096, 1, 1)
+    assert (maps["fc7"] >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "channels", "strides"),
+    [
+        ("alexnet", ("pool2", "conv4", "fc7"), [192, 256, 4096], [16, 16, 0]),
+        ("torchvision:resnet18", ("layer2", "layer4", "avgpool"), [128, 512, 512], [8, 32, 0]),
+        ("timm:vit_tiny_patch16_224", ("blocks.3", "fc_norm"), [192, 192], [16, 0]),
+        ("timm:swin_tiny_patch4_window7_224", ("layers.0", "layers.3"), [96, 768], [4, 32]),
+    ],
+)
+def test_channels_and_strides(name: str, layers: tuple[str, ...], channels: list[int], strides: list[int]) -> None:
+    backbone = make(name, *layers, input_size=224)
+    assert [layer.channels for layer in backbone.layers] == channels
+    assert [layer.stride for layer in backbone.layers] == strides
+
+
+@pytest.mark.slow
+def test_o_net_has_pool3_pool4_and_fc7() -> None:
+    backbone = make("vgg16", "pool3", "pool4", "fc7")
+    assert [layer.channels for layer in backbone.layers] == [256, 512, 4096]
+
+
+def test_tokens_lie_in_the_map_where_their_patches_lie_in_the_image() -> None:
+    """The patch embedding sees one patch only, so a bright patch changes exactly one place of its map."""
+    backbone = make("timm:vit_tiny_patch16_224", "patch_embed", input_size=64)
+    dark, bright = torch.zeros(1, 3, 64, 96), torch.zeros(1, 3, 64, 96)
+    bright[:, :, 16:32, 64:80] = 1
+    difference = (backbone(bright)["patch_embed"] - backbone(dark)["patch_embed"]).abs().sum(dim=1)[0]
+    assert difference.shape == (4, 6)
+    assert difference.nonzero().tolist() == [[1, 4]]
+
+
+def test_shapes_are_told_apart() -> None:
+    shapes = {"map": (1, 8, 4, 4), "last": (1, 4, 4, 8), "tokens": (1, 17, 8), "vector": (1, 8), "cube": (1, 4, 4, 4)}
+    outputs = Outputs(shapes, frozenset())
+    forms = {name: tap.form if (tap := measure(outputs, name, 64)) else None for name in shapes}
+    assert forms == {"map": "map", "last": "channels_last", "tokens": "tokens", "vector": "vector", "cube": None}
+    plain = Outputs({"cube": (1, 4, 4, 4), "map": (1, 8, 2, 2)}, frozenset())
+    cube = measure(plain, "cube", 64)
+    assert cube is not None
+    assert cube.form == "map"
+
+
+def test_random_weights_follow_the_seed_and_leave_the_global_generator_alone() -> None:
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    first, again, other = (make("torchvision:squeezenet1_1", "features.3", seed=s) for s in (1, 1, 2))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert first.weights_sha256 == again.weights_sha256 != other.weights_sha256
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_weights_from_a_file_are_those_of_the_file(tmp_path: Path, suffix: str) -> None:
+    source = make("torchvision:squeezenet1_1", "features.3", seed=3)
+    path = tmp_path / f"weights{suffix}"
+    tensors = source.network.state_dict()
+    save_file(tensors, path) if suffix == ".safetensors" else torch.save({"state_dict": tensors}, path)
+    loaded = make("torchvision:squeezenet1_1", "features.3", weights=str(path))
+    assert loaded.weights_sha256 == source.weights_sha256
+    assert loaded.weights == "file"
+
+
+def test_a_file_that_does_not_fit_names_the_tensors(tmp_path: Path) -> None:
+    tensors = {n: v for n, v in AlexNetCaffe().state_dict().items() if not n.startswith("fc6")}
+    tensors["conv2.weight"] = torch.zeros(256, 96, 5, 5)  # not grouped
+    tensors["fc9.weight"] = torch.zeros(1)
+    torch.save(tensors, tmp_path / "weights.pth")
+    with pytest.raises(InputError) as caught:
+        make("alexnet_caffe", "fc7", weights=str(tmp_path / "weights.pth"), input_size=227)
+    message = str(caught.value)
+    assert "missing: fc6.weight, fc6.bias" in message
+    assert "unexpected: fc9.weight" in message
+    assert "conv2.weight (256, 96, 5, 5) instead of (256, 48, 5, 5)" in message
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"layers": ("stage9",)}, ["'stage9'", "stage0", "stage6", "pooled"]),
+        ({"layers": ("stage1", "stage1")}, ["'stage1' more than once"]),
+        ({"layers": ()}, ["is empty"]),
+        ({"name": "resnet"}, ["'resnet'", "alexnet_caffe", "torchvision:resnet50", "timm:vit_small_patch16_224"]),
+        ({"name": "timm:vit_smal_patch16_224"}, ["vit_small_patch16_224"]),
+        ({"name": "torchvision:resnet5"}, ["resnet50"]),
+        ({"name": "alexnet"}, ["packaged", "efficientnet_lite0"]),
+        ({"weights": "nowhere/weights.pth"}, ["nowhere/weights.pth", "does not exist"]),
+        ({"name": "alexnet_caffe", "weights": "random", "layers": ("fc7",)}, ["input_size", "224 x 224"]),
+        ({"name": "alexnet_caffe", "weights": "library", "layers": ("fc7",)}, ["no library", "file"]),
+        ({"name": "torchvision:resnet18", "weights": "random", "layers": ("layr4",)}, ["'layr4'", "layer4"]),
+        (
+            {"name": "torchvision:resnet18", "weights": "random", "layers": ("layer1.0.relu",)},
+            ["'layer1.0.relu' more than once"],
+        ),
+    ],
+)
+def test_wrong_settings_are_refused_with_the_valid_choices(settings: dict, words: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        create(BackboneParameters(**settings))
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"not a file of weights", b""])
+def test_a_broken_file_of_weights_is_refused(tmp_path: Path, content: bytes) -> None:
+    for name in ("weights.pth", "weights.safetensors"):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match="no readable file of weights"):
+            make("torchvision:squeezenet1_1", "features.3", weights=str(tmp_path / name))
+
+
+def test_a_download_that_fails_says_which_file_to_get(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(vision.torchvision.models, "get_model", fail)
+    with pytest.raises(InputError, match=r"no network.*https://download.pytorch.org/models/resnet18.*backbone.weights"):
+        make("torchvision:resnet18", "layer4", weights="library")
+
+
+def test_fully_connected_layers_refuse_other_image_sizes_convolutions_do_not() -> None:
+    with_fc7 = make("alexnet_caffe", "conv4", "fc7", input_size=227)
+    with pytest.raises(InputError, match="227 x 227 pixels, not 300 x 240"):
+        with_fc7(torch.zeros(1, 3, 240, 300))
+    without = make("alexnet_caffe", "conv4", input_size=227)
+    assert without(torch.zeros(1, 3, 240, 300))["conv4"].shape[-2:] == (13, 17)
+
+
+def test_nms_agrees_with_a_plain_loop() -> None:
+    """Our kernel, or torchvision's where it is compiled, keeps what greedy suppression keeps."""
+    rng = np.random.default_rng(0)
+    corner = rng.uniform(0, 60, (200, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform(5, 40, (200, 2))], axis=1)
+    scores = rng.permutation(200) / 200
+    kept: list[int] = []
+    for i in np.argsort(-scores):
+        x0, y0 = np.maximum(boxes[kept, :2], boxes[i, :2]).T if kept else (np.empty(0), np.empty(0))
+        x1, y1 = np.minimum(boxes[kept, 2:], boxes[i, 2:]).T if kept else (np.empty(0), np.empty(0))
+        common = np.clip(x1 - x0, 0, None) * np.clip(y1 - y0, 0, None)
+        areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+        if not (common > 0.4 * (areas[kept] + areas[i] - common)).any():
+            kept.append(int(i))
+    for function in (vision.nms, torch.ops.torchvision.nms):
+        assert function(torch.from_numpy(boxes), torch.from_numpy(scores), 0.4).tolist() == kept
