@@ -120,8 +120,9 @@ def with_perfect_masks(
 ) -> list[Result]:
     """The detected boxes with the best masks that prediction could give them, in the order of `boxes`.
 
-    Each gets the mask of the instance of its category that its box overlaps most (a crowd only where there is no other),
-    cut to the box expanded by `expansion`, beyond which no heat map reaches; an empty mask where it touches none.
+    Each gets the mask of the instance of its category that its box overlaps most (a crowd only where there is no
+    other), cut to the box expanded by `expansion`, beyond which no heat map reaches; an empty mask where it touches
+    none.
     """
     perfect = list(boxes)
     for image_id, image in overlaps.items():
