@@ -23,6 +23,8 @@ _SIZES = {"person": (34.0, 200.0), "horse": (34.0, 170.0), "car": (46.0, 235.0)}
 _UNITS = {"person": 1.0, "horse": 1.5, "car": 4.4}
 """The same length in a figure's own units."""
 
+_SOFT_EDGE = 24
+_GROUND_SIZE = 512
 _GROUND_COLOURS = ((118, 128, 84), (150, 138, 116), (126, 124, 122), (164, 148, 120), (98, 104, 74), (136, 108, 88))
 
 
@@ -126,32 +128,42 @@ def _background(
     """(SCALE height, SCALE width, 3): mostly scenery above a ground seen in perspective, else one photograph."""
     rows, columns = height * SCALE, width * SCALE
     if rng.random() < 0.22:
-        return _tint(rng, photographs.crop(rng, rows, columns, (0.9, 2.5), SCENERY))
+        return _tint(rng, photographs.crop(rng, rows, columns, (0.9, 3.0), SCENERY))
     edge = int(horizon * SCALE)
+    soft = min(rows - edge, _SOFT_EDGE)  # rows below the horizon that show scenery and ground mixed
     scene = np.empty((rows, columns, 3), dtype=np.float32)
-    scene[: edge + 8] = _tint(rng, photographs.crop(rng, edge + 8, columns, (0.6, 1.8), SCENERY))
-    ground = photographs.crop(rng, 512, 512, (0.8, 2.0), GROUNDS)
+    scene[: edge + soft] = _tint(rng, photographs.crop(rng, edge + soft, columns, (0.7, 2.8), SCENERY))
+    ground = _ground(rng, rows - edge, columns, photographs)
+    start = soft / 2 + 6 * np.interp(np.arange(columns), np.linspace(0, columns, 24), rng.normal(0, 1, 24))
+    share = np.clip((np.arange(soft)[:, None] - start) / 8 + 0.5, 0, 1)[..., None].astype(np.float32)
+    scene[edge : edge + soft] += share * (ground[:soft] - scene[edge : edge + soft])
+    scene[edge + soft :] = ground[soft:]
+    return scene
+
+
+def _ground(rng: np.random.Generator, rows: int, columns: int, photographs: Photographs) -> NDArray[np.float32]:
+    """A ground plane in perspective, its far end at the top: (rows, columns, 3)."""
+    ground = photographs.crop(rng, _GROUND_SIZE, _GROUND_SIZE, (0.8, 2.0), GROUNDS)
     if rng.random() < 0.75:
         colour = np.asarray(_GROUND_COLOURS[rng.integers(len(_GROUND_COLOURS))], dtype=np.float32)
         grey = ground.mean(axis=2, keepdims=True)
         ground = colour * (0.35 + 0.65 * grey / max(1.0, float(grey.mean())))
     spread = rng.uniform(0.6, 1.2)
-    corners = [(0.2, edge), (0.8, edge), (0.8 + spread, rows), (0.2 - spread, rows)]
+    corners = [(0.2, 0), (0.8, 0), (0.8 + spread, rows), (0.2 - spread, rows)]
     target = np.array([(x * columns, y) for x, y in corners], dtype=np.float32)
-    source = np.array([(0, 0), (512, 0), (512, 512), (0, 512)], dtype=np.float32)
+    source = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], dtype=np.float32) * _GROUND_SIZE
     plane = cv2.warpPerspective(
-        ground, cv2.getPerspectiveTransform(source, target), (columns, rows), borderMode=cv2.BORDER_REFLECT
+        np.clip(ground, 0, 255).astype(np.uint8),
+        cv2.getPerspectiveTransform(source, target),
+        (columns, rows),
+        borderMode=cv2.BORDER_REFLECT,
     )
-    # The ground begins softly and unevenly, as grass or dust does.
-    start = edge + 6 * np.interp(np.arange(columns), np.linspace(0, columns, 24), rng.normal(0, 1, 24))
-    share = np.clip((np.arange(rows)[:, None] - start) / 8 + 0.5, 0, 1)[..., None].astype(np.float32)
-    scene[edge + 8 :] = 0
-    return scene * (1 - share) + plane * share
+    return plane.astype(np.float32)
 
 
 def _tint(rng: np.random.Generator, colours: NDArray[np.float32]) -> NDArray[np.float32]:
     """Another brightness and colour cast."""
-    gain = np.asarray(rng.uniform(0.72, 1.12) * rng.uniform(0.9, 1.1, 3), dtype=np.float32)
+    gain = np.asarray(rng.uniform(0.8, 1.2) * rng.uniform(0.9, 1.1, 3), dtype=np.float32)
     if rng.random() < 0.2:
         cast = np.asarray(any_colour(rng), dtype=np.float32)
         colours = 0.75 * colours + 0.25 * cast
@@ -162,11 +174,12 @@ def _photograph(rng: np.random.Generator, colours: NDArray[np.float32]) -> NDArr
     """What a camera makes of it: exposure, colour of the light, uneven light, slight blur, noise."""
     height, width = colours.shape[:2]
     warm = rng.normal(0, 0.06)
-    gain = rng.uniform(0.75, 1.2) * np.array([1 + warm, 1.0, 1 - warm])
+    gain = rng.uniform(0.8, 1.25) * np.array([1 + warm, 1.0, 1 - warm])
     slope_x, slope_y = rng.normal(0, 0.12, 2)
     x, y = np.linspace(-1, 1, width), np.linspace(-1, 1, height)[:, None]
-    uneven = 1 + slope_x * x + slope_y * y
-    linear = np.clip(colours * (gain * uneven[..., None]) / 255, 0, 1) ** rng.uniform(0.8, 1.25)
-    blurred = cv2.GaussianBlur(linear, (0, 0), rng.uniform(0.25, 0.75))
-    noisy = 255 * blurred + rng.normal(0, rng.uniform(1, 6), (height, width, 1)) + rng.normal(0, 2, linear.shape)
-    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+    uneven = (1 + slope_x * x + slope_y * y).astype(np.float32)[..., None]
+    exposed = np.clip(colours * (gain / 255).astype(np.float32) * uneven, 0, 1) ** np.float32(rng.uniform(0.8, 1.25))
+    blurred = cv2.GaussianBlur(exposed, (0, 0), rng.uniform(0.25, 0.75))
+    grain = rng.standard_normal((height, width, 1), dtype=np.float32) * np.float32(rng.uniform(1, 6))
+    colour_grain = 2 * rng.standard_normal((height, width, 3), dtype=np.float32)
+    return np.clip(np.rint(255 * blurred + grain + colour_grain), 0, 255).astype(np.uint8)
