@@ -1,0 +1,133 @@
+"""Charts as inline SVG; colours and fonts come from the page's style sheet, so that they follow light and dark."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup, escape
+from numpy.typing import ArrayLike
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a chart; both coordinates in 0..1, `style` is a class of the style sheet."""
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    style: str
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Size of a chart in its own units, and the margins around the plotted square."""
+
+    width: float
+    height: float
+    left: float
+    bottom: float
+    right: float = 8
+    top: float = 8
+
+    def x(self, share: float) -> float:
+        return self.left + share * (self.width - self.left - self.right)
+
+    def y(self, share: float) -> float:
+        return self.height - self.bottom - share * (self.height - self.bottom - self.top)
+
+
+LARGE = Frame(width=420, height=320, left=46, bottom=42)
+SMALL = Frame(width=170, height=128, left=24, bottom=20)
+
+
+def line_chart(lines: Sequence[Line], x_title: str, y_title: str, frame: Frame = LARGE) -> Markup:
+    """Lines over the unit square with a grid and axis titles, later ones on top."""
+    ticks = (0, 0.2, 0.4, 0.6, 0.8, 1) if frame is LARGE else (0, 0.5, 1)
+    parts = [_grid(frame, ticks), *(_polyline(frame, line) for line in lines)]
+    if frame is LARGE:
+        parts.append(_axis_titles(frame, x_title, y_title))
+    return _svg(frame, f"{y_title} over {x_title}: {', '.join(dict.fromkeys(line.label for line in lines))}", parts)
+
+
+def precision_recall_chart(rows: Sequence[Mapping[str, float]], mean: str) -> Markup:
+    """All categories as thin lines and their mean, the column `mean`, as a strong one."""
+    recall = [row["recall"] for row in rows]
+    names = [name for name in rows[0] if name not in ("recall", mean)]
+    lines = [Line(name, recall, [row[name] for row in rows], "thin") for name in names]
+    lines.append(Line(mean, recall, [row[mean] for row in rows], "strong"))
+    return line_chart(lines, "recall", "precision")
+
+
+def histogram(values: ArrayLike, marks: Sequence[float], bins: int = 20) -> Markup:
+    """How many of the values (in 0..1) lie in each of `bins` equal intervals; `marks` are drawn across."""
+    frame = Frame(width=560, height=200, left=40, bottom=40)
+    counts, edges = np.histogram(np.asarray(values, dtype=np.float64), bins=bins, range=(0.0, 1.0))
+    top = max(int(counts.max()), 1)
+    parts = [_tick(frame, "x", share, f"{share:.1f}") for share in (0, 0.2, 0.4, 0.6, 0.8, 1)]
+    parts += [_tick(frame, "y", share, f"{top * share:.0f}") for share in (0, 1)]
+    for count, left, right in zip(counts, edges[:-1], edges[1:], strict=True):
+        parts.append(
+            Markup(
+                '<rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>'
+            ).format(
+                frame.x(left) + 1,
+                frame.y(count / top),
+                frame.x(right) - frame.x(left) - 2,
+                frame.y(0) - frame.y(count / top),
+                f"{count} instances of IoU {left:.2f} to {right:.2f}",
+            )
+        )
+    parts += [
+        Markup('<line class="mark" x1="{0:.1f}" x2="{0:.1f}" y1="{1:.1f}" y2="{2:.1f}"/>').format(
+            frame.x(mark), frame.y(0), frame.y(1)
+        )
+        for mark in marks
+    ]
+    parts.append(_axis_titles(frame, "mask IoU", "instances"))
+    return _svg(frame, "histogram of mask IoU", parts)
+
+
+def _svg(frame: Frame, label: str, parts: Sequence[Markup]) -> Markup:
+    head = Markup('<svg class="chart" viewBox="0 0 {:g} {:g}" role="img" aria-label="{}">').format(
+        frame.width, frame.height, label
+    )
+    return head + Markup("").join(parts) + Markup("</svg>")
+
+
+def _grid(frame: Frame, ticks: Sequence[float]) -> Markup:
+    text = [f"{tick:.1f}" if frame is LARGE else f"{tick:g}" for tick in ticks]
+    return Markup("").join(_tick(frame, axis, tick, t) for axis in "xy" for tick, t in zip(ticks, text, strict=True))
+
+
+def _tick(frame: Frame, axis: str, share: float, text: str) -> Markup:
+    """A grid line across the frame and its label."""
+    if axis == "x":
+        x0 = x1 = frame.x(share)
+        y0, y1 = frame.y(0), frame.y(1)
+        at, anchor = (x0, y0 + 14), "middle"
+    else:
+        x0, x1 = frame.x(0), frame.x(1)
+        y0 = y1 = frame.y(share)
+        at, anchor = (x0 - 6, y0 + 4), "end"
+    return Markup(
+        '<line class="grid" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>'
+        '<text class="tick" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>'
+    ).format(x0, x1, y0, y1, *at, anchor, text)
+
+
+def _axis_titles(frame: Frame, x_title: str, y_title: str) -> Markup:
+    middle = (frame.y(0) + frame.y(1)) / 2
+    return Markup(
+        '<text class="axis" x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>'
+        '<text class="axis" transform="translate(11 {:.1f}) rotate(-90)" text-anchor="middle">{}</text>'
+    ).format(frame.x(0.5), frame.height - 6, x_title, middle, y_title)
+
+
+def _polyline(frame: Frame, line: Line) -> Markup:
+    """The line with the inner points of its level stretches left out."""
+    y = list(line.y)
+    kept = [i for i in range(len(y)) if i in (0, len(y) - 1) or not y[i - 1] == y[i] == y[i + 1]]
+    points = " ".join(f"{frame.x(line.x[i]):.1f},{frame.y(y[i]):.1f}" for i in kept)
+    return Markup('<polyline class="line {}" points="{}"><title>{}</title></polyline>').format(
+        line.style, points, escape(line.label)
+    )
