@@ -37,6 +37,8 @@ class DatasetParameters(_Section):
     val: str = "val"
     images: str = "JPEGImages"
     """coco: folder of the photographs below `root`."""
+    val_images: str | None = None
+    """coco: folder of the val photographs below `root`, where it is another one; None: `images`."""
     train_list: str | None = None
     """coco: text file below `root` with the stems of the images to use, one a line; None uses all."""
     val_list: str | None = None
@@ -73,6 +75,28 @@ class DetectionParameters(_Section):
     """COCO results (JSON) with boxes and scores, for `source: file`."""
     max_per_image: Positive = 20
     """Detections kept per image after non-maximum suppression."""
+    layers: tuple[str, ...] = ()
+    """Layers of the backbone that describe a region; empty takes the two coarsest maps of `backbone.layers`."""
+    short_side: Annotated[int, Field(ge=32)] = 480
+    """Photographs are scaled to this before the network sees them whole. Ours, measured."""
+    samples: Positive = 6
+    """Interpolated values per side that are averaged over a box. Ours."""
+    context: Annotated[float, Field(ge=1)] = 1.8
+    """Both sides of a box are scaled by this for the features of its surroundings. Ours, measured."""
+    positive_overlap: Annotated[float, Field(gt=0, le=1)] = 0.6
+    """Candidates with at least this box IoU with an instance are examples of its category. Ours, measured."""
+    negative_overlap: Annotated[float, Field(gt=0, le=1)] = 0.3
+    """Candidates whose IoU with every instance is smaller are background. R-CNN."""
+    training_regions: Positive = 40_000
+    """Examples kept in memory for training, the same share of every photograph."""
+    hard_negative_rounds: Count = 1
+    """How often background that the classifiers take for objects is added to the examples."""
+    penalty: Annotated[float, Field(ge=0)] = 1e-2
+    """L2 penalty of the region classifiers on standardised features. Ours, measured."""
+    iterations: Positive = 30
+    """L-BFGS iterations of each fit; stopping early regularises too."""
+    suppression_overlap: Share = 0.3
+    """A detection goes when its IoU with a better one of its category exceeds this. R-CNN."""
 
     @model_validator(mode="after")
     def _file_is_named(self) -> "DetectionParameters":
@@ -105,12 +129,14 @@ class TrainParameters(_Section):
     """K: classifiers per side of the box."""
     heat_map: Positive = 50
     """Locations per side of a heat map. Paper, section 2."""
-    pixels_per_cell: Positive = 4
-    """Training pixels drawn per cell, region and epoch."""
+    pixels_per_region: Positive = 100
+    """Training pixels drawn per region and epoch, evenly over the cells, at least one in each."""
     epochs: Positive = 5
-    alpha: Annotated[float, Field(gt=0)] = 1e-4
-    """L2 penalty of scikit-learn's SGDClassifier."""
+    """Passes over the regions, each with newly drawn pixels."""
+    alpha: Annotated[float, Field(gt=0)] = 2e-4
+    """L2 penalty of scikit-learn's SGDClassifier on standardised hypercolumns."""
     fusion: Literal["joint", "per_block"] = "joint"
+    """One classifier on all layers, or one per layer whose calibrated logits are added."""
     sharing: Literal["auto", "shared", "per_category"] = "auto"
     """One grid for all categories, one each, or one each where there are `sharing_minimum` regions."""
     sharing_minimum: Positive = 500

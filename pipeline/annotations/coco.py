@@ -78,7 +78,9 @@ def read(settings: DatasetParameters, split: Literal["train", "val"]) -> Annotat
         a run-length code of another size than its image, or file names outside the folder of photographs.
     """
     root = require_folder(Path(settings.root), "dataset.root")
-    photographs = require_folder(inside(root, settings.images, "dataset.images"), "photographs, dataset.images")
+    key = "images" if split == "train" or settings.val_images is None else "val_images"
+    folder = settings.images if key == "images" else str(settings.val_images)
+    photographs = require_folder(inside(root, folder, f"dataset.{key}"), f"photographs, dataset.{key}")
     name, listed = (settings.train, settings.train_list) if split == "train" else (settings.val, settings.val_list)
     source = _open(inside(root, name, f"dataset.{split}"), photographs)
     images = list(source.images.values())

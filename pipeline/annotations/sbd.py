@@ -54,7 +54,8 @@ def _load(root: Path, stem: str) -> LabelMap:
 def _read_mat(path: Path) -> tuple[NDArray[np.uint8], list[int]]:
     """Object numbers (height, width) and the category of each object."""
     try:
-        content = loadmat(path, variable_names=["GTinst"])["GTinst"][0, 0]
+        with path.open("rb") as stream:  # by its own name loadmat reports a missing file as something else
+            content = loadmat(stream, variable_names=["GTinst"])["GTinst"][0, 0]
         numbers = np.asarray(content["Segmentation"], dtype=np.uint8)
         categories = [int(c) for c in np.asarray(content["Categories"]).ravel()]
     except FileNotFoundError:

@@ -1,0 +1,144 @@
+"""Tiny data sets in the layouts that the readers know, all with the same two images and the same objects."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy.io import savemat
+from scipy.sparse import csc_matrix
+
+from pipeline.annotations import masks
+
+WIDTH, HEIGHT = 40, 30
+CAR, PERSON = 7, 15
+STEMS = ("first", "second")
+
+
+def numbers(stem: str) -> np.ndarray:
+    """Object numbers: two objects in the first image, one in the second; 255 is void."""
+    labels = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
+    labels[5:15, 4:12] = 1
+    labels[4, 4:12] = 255
+    if stem == "first":
+        labels[10:25, 10:30] = 2
+    return labels
+
+
+def categories(stem: str) -> list[int]:
+    return [PERSON, CAR] if stem == "first" else [CAR]
+
+
+def classes(stem: str) -> np.ndarray:
+    lookup = np.zeros(256, dtype=np.uint8)
+    lookup[255] = 255
+    lookup[1 : 1 + len(categories(stem))] = categories(stem)
+    return lookup[numbers(stem)]
+
+
+def write_photograph(path: Path, width: int = WIDTH, height: int = HEIGHT) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shades = np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
+    Image.fromarray(shades).save(path)
+
+
+def write_labels(path: Path, labels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.fromarray(labels, mode="P")
+    image.putpalette([shade for value in range(256) for shade in (value, value, value)])
+    image.save(path)
+
+
+def write_list(path: Path, stems: tuple[str, ...] = STEMS) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{stem}\n" for stem in stems))
+
+
+def xml_object(name: str, box: tuple[int, int, int, int], difficult: int = 0) -> str:
+    x0, y0, x1, y1 = box
+    return (
+        f"<object><name>{name}</name><difficult>{difficult}</difficult><bndbox><xmin>{x0}</xmin><ymin>{y0}</ymin>"
+        f"<xmax>{x1}</xmax><ymax>{y1}</ymax></bndbox></object>"
+    )
+
+
+def write_xml(path: Path, *objects: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"<annotation>{''.join(objects)}</annotation>")
+
+
+def make_voc(root: Path) -> Path:
+    for stem in STEMS:
+        write_photograph(root / "JPEGImages" / f"{stem}.jpg")
+        write_labels(root / "SegmentationObject" / f"{stem}.png", numbers(stem))
+        write_labels(root / "SegmentationClass" / f"{stem}.png", classes(stem))
+    write_xml(
+        root / "Annotations" / "first.xml", xml_object("person", (5, 6, 12, 15)), xml_object("car", (11, 11, 30, 25))
+    )
+    write_xml(root / "Annotations" / "second.xml", xml_object("car", (5, 6, 12, 15)))
+    for split in ("train", "val"):
+        write_list(root / "ImageSets" / "Segmentation" / f"{split}.txt")
+    return root
+
+
+def make_sbd(root: Path) -> Path:
+    (root / "inst").mkdir(parents=True)
+    for stem in STEMS:
+        write_photograph(root / "img" / f"{stem}.jpg")
+        outlines = np.empty((len(categories(stem)), 1), dtype=object)
+        for row in range(len(outlines)):
+            outlines[row, 0] = csc_matrix(numbers(stem) == row + 1)
+        found = {
+            "Segmentation": numbers(stem),
+            "Boundaries": outlines,
+            "Categories": np.array(categories(stem), dtype=np.uint8)[:, None],
+        }
+        savemat(root / "inst" / f"{stem}.mat", {"GTinst": found}, do_compression=True)
+    for split in ("train", "val"):
+        write_list(root / f"{split}.txt")
+    return root
+
+
+def coco_content() -> dict:
+    """COCO JSON of the same objects: compressed codes in the first image, uncompressed in the second."""
+    annotations = []
+    for image_id, stem in ((11, "first"), (12, "second")):
+        for number, category in enumerate(categories(stem), start=1):
+            mask = numbers(stem) == number
+            code = dict(masks.encode(mask)) if stem == "first" else uncompressed(mask)
+            annotations.append(
+                {
+                    "id": 100 + len(annotations),
+                    "image_id": image_id,
+                    "category_id": category,
+                    "iscrowd": 0,
+                    "area": 1.0,
+                    "bbox": [0, 0, 1, 1],
+                    "segmentation": code,
+                }
+            )
+    return {
+        "images": [
+            {"id": image_id, "file_name": f"{stem}.jpg", "width": WIDTH, "height": HEIGHT}
+            for image_id, stem in ((11, "first"), (12, "second"))
+        ],
+        "categories": [{"id": CAR, "name": "car"}, {"id": PERSON, "name": "person"}],
+        "annotations": annotations,
+    }
+
+
+def uncompressed(mask: np.ndarray) -> dict:
+    """COCO's uncompressed code: lengths of runs down the columns, beginning with zeros."""
+    pixels = mask.ravel(order="F").astype(int)
+    changes = np.flatnonzero(np.diff(pixels, prepend=0))
+    edges = np.concatenate([[0], changes, [pixels.size]])
+    return {"size": list(mask.shape), "counts": np.diff(edges).tolist()}
+
+
+def make_coco(root: Path, content: dict | None = None) -> Path:
+    for stem in STEMS:
+        write_photograph(root / "photographs" / f"{stem}.jpg")
+    text = json.dumps(coco_content() if content is None else content)
+    for split in ("train", "val"):
+        (root / f"{split}.json").write_text(text)
+    return root

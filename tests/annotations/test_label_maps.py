@@ -1,0 +1,218 @@
+"""VOC and SBD: the pixels decide; equal objects give equal annotations, whatever the layout."""
+
+import dataclasses
+
+import annotation_layouts as layouts
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from pipeline.annotations import masks, readers, sbd, voc
+from pipeline.errors import InputError
+from pipeline.parameters import DatasetParameters
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return DatasetParameters(format="voc", root=str(layouts.make_voc(tmp_path / "voc")))
+
+
+def test_voc_masks_boxes_and_ids_are_those_of_the_label_images(settings):
+    found = voc.read(settings, "train")
+    assert [(i.id, i.file_name, i.width, i.height) for i in found.images] == [
+        (1, "first.jpg", 40, 30),
+        (2, "second.jpg", 40, 30),
+    ]
+    assert [(i.id, i.image_id, i.category_id) for i in found.instances] == [(1, 1, 15), (2, 1, 7), (3, 2, 7)]
+    # Object 2 covers the corner of object 1 from row 10, column 10 on.
+    assert found.instances[0].box == (4, 5, 12, 15)
+    assert found.instances[1].box == (10, 10, 30, 25)
+    np.testing.assert_array_equal(masks.decode(found.instances[0].segmentation), layouts.numbers("first") == 1)
+    assert found.instances[0].area == (layouts.numbers("first") == 1).sum()
+    np.testing.assert_array_equal(masks.decode(found.images[0].void), layouts.numbers("first") == 255)
+    readers.check_photographs(found)
+
+
+def test_the_twenty_categories_stand_in_their_order(settings):
+    names = [c.name for c in voc.read(settings, "val").categories]
+    assert names == sorted(names)
+    assert len(names) == 20
+    assert names[14] == "person"
+
+
+def test_the_category_is_that_of_most_pixels_even_when_the_xml_disagrees(settings, tmp_path):
+    layouts.write_xml(
+        tmp_path / "voc/Annotations/first.xml",
+        layouts.xml_object("car", (11, 11, 30, 25)),
+        layouts.xml_object("person", (5, 6, 12, 15)),
+    )
+    labels = layouts.classes("first")
+    labels[20, 15:20] = 3  # a few pixels of the car say bird
+    layouts.write_labels(tmp_path / "voc/SegmentationClass/first.png", labels)
+    assert [i.category_id for i in voc.read(settings, "train").instances][:2] == [15, 7]
+
+
+def test_difficult_comes_from_the_best_box_of_the_same_category(settings, tmp_path):
+    layouts.write_xml(
+        tmp_path / "voc/Annotations/first.xml",
+        layouts.xml_object("person", (11, 11, 30, 25), 1),  # lies on the car, but is a person's
+        layouts.xml_object("car", (11, 11, 29, 25), 1),
+        layouts.xml_object("car", (1, 1, 40, 30), 0),
+        layouts.xml_object("person", (5, 6, 12, 15), 0),
+    )
+    person, car, other = voc.read(settings, "train").instances
+    assert (person.difficult, car.difficult, other.difficult) == (False, True, False)
+
+
+def test_objects_without_pixels_are_dropped_and_counted(settings, tmp_path):
+    three = [layouts.xml_object("car", (5, 6, 12, 15))] * 3
+    layouts.write_xml(tmp_path / "voc/Annotations/second.xml", *three)
+    found = voc.read(settings, "train")
+    assert len(found.instances) == 3
+    assert found.counts["empty_masks"] == 2
+
+
+def test_an_object_that_is_background_in_the_category_mask_is_dropped_and_counted(settings, tmp_path):
+    layouts.write_labels(tmp_path / "voc/SegmentationClass/second.png", np.zeros((30, 40), dtype=np.uint8))
+    found = voc.read(settings, "train")
+    assert len(found.instances) == 2
+    assert found.counts["without_category"] == 1
+
+
+def test_the_filter_keeps_ids_images_and_order(settings):
+    found = voc.read(settings.model_copy(update={"categories": ("car",)}), "train")
+    assert [(c.id, c.name) for c in found.categories] == [(7, "car")]
+    assert {i.category_id for i in found.instances} == {7}
+    assert len(found.images) == 2
+    assert found.counts["other_categories"] == 1
+
+
+def test_an_unknown_category_lists_the_valid_ones(settings):
+    with pytest.raises(InputError, match=r"'unicorn'.*aeroplane.*tvmonitor"):
+        voc.read(settings.model_copy(update={"categories": ("car", "unicorn")}), "train")
+
+
+def test_small_instances_are_difficult(settings):
+    areas = [i.area for i in voc.read(settings, "train").instances]
+    limit = int(sorted(areas)[1])
+    found = voc.read(settings.model_copy(update={"minimum_area": limit}), "train").instances
+    assert [i.difficult for i in found] == [area < limit for area in areas]
+    assert sum(i.difficult for i in found) == 1
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "JPEGImages",
+        "SegmentationObject",
+        "SegmentationClass",
+        "Annotations",
+        "ImageSets/Segmentation/train.txt",
+        "JPEGImages/second.jpg",
+        "SegmentationObject/first.png",
+        "SegmentationClass/first.png",
+        "Annotations/first.xml",
+    ],
+)
+def test_whatever_is_missing_is_named(settings, tmp_path, missing):
+    path = tmp_path / "voc" / missing
+    path.rename(tmp_path / "gone")
+    with pytest.raises(InputError) as error:
+        voc.read(settings, "train")
+    assert str(path) in str(error.value)
+    assert "does not exist" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "complaint"),
+    [
+        ("JPEGImages/first.jpg", "cannot be read"),
+        ("SegmentationObject/first.png", "cannot be read"),
+        ("SegmentationClass/second.png", "cannot be read"),
+        ("Annotations/second.xml", "no VOC annotation"),
+    ],
+)
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.6])
+def test_truncated_files_are_named(settings, tmp_path, path, complaint, share):
+    file = tmp_path / "voc" / path
+    content = file.read_bytes()
+    file.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(InputError, match=complaint) as error:
+        readers.check_photographs(voc.read(settings, "train"))
+    assert str(file) in str(error.value)
+
+
+@pytest.mark.parametrize("folder", ["SegmentationObject", "SegmentationClass"])
+def test_a_mask_of_another_size_names_both_sizes(settings, tmp_path, folder):
+    layouts.write_labels(tmp_path / "voc" / folder / "first.png", np.zeros((40, 30), dtype=np.uint8))
+    with pytest.raises(InputError, match=r"30 x 40.*40 x 30"):
+        voc.read(settings, "train")
+
+
+def test_a_category_beyond_the_twenty_is_refused(settings, tmp_path):
+    layouts.write_labels(tmp_path / "voc/SegmentationClass/first.png", np.full((30, 40), 21, dtype=np.uint8))
+    with pytest.raises(InputError, match="value 21"):
+        voc.read(settings, "train")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<annotation><object><name>car</name></object></annotation>",
+        "<annotation><object><name>car</name><difficult>maybe</difficult></object></annotation>",
+        '<!DOCTYPE a [<!ENTITY b "c">]><annotation>&b;</annotation>',
+    ],
+)
+def test_xml_without_a_box_or_with_entities_is_refused(settings, tmp_path, text):
+    (tmp_path / "voc/Annotations/first.xml").write_text(text)
+    with pytest.raises(InputError, match="no VOC annotation"):
+        voc.read(settings, "train")
+
+
+def test_a_list_cannot_lead_out_of_the_data_set(settings, tmp_path):
+    layouts.write_list(tmp_path / "voc/ImageSets/Segmentation/train.txt", ("../../secret",))
+    with pytest.raises(InputError, match="stays inside"):
+        voc.read(settings, "train")
+    with pytest.raises(InputError, match="stays inside"):
+        voc.read(settings.model_copy(update={"val": "../../../val"}), "val")
+
+
+def test_sbd_equals_voc_for_the_same_label_maps(settings, tmp_path):
+    """The layout must not change the annotations."""
+    root = layouts.make_sbd(tmp_path / "sbd")
+    first = voc.read(settings, "train")
+    second = sbd.read(DatasetParameters(format="sbd", root=str(root)), "train")
+    assert second.instances == first.instances
+    assert second.categories == first.categories
+    assert [dataclasses.replace(i) for i in second.images] == list(first.images)
+
+
+def _mat(path, segmentation, categories):
+    savemat(path, {"GTinst": {"Segmentation": segmentation, "Categories": np.array(categories)[:, None]}})
+
+
+def test_broken_sbd_files_are_named(tmp_path):
+    root = layouts.make_sbd(tmp_path / "sbd")
+    settings = DatasetParameters(format="sbd", root=str(root))
+    file = root / "inst" / "second.mat"
+    good = file.read_bytes()
+    for content in (b"", good[:40], good[: len(good) // 2], b"nonsense" * 50):
+        file.write_bytes(content)
+        with pytest.raises(InputError, match=r"second\.mat is no SBD annotation"):
+            sbd.read(settings, "train")
+    labels = layouts.numbers("second")
+    for segmentation, categories, complaint in (
+        (labels[:-1], [7], "40 x 29"),
+        (labels, [], "object 1"),
+        (labels, [21], "category 21"),
+        (labels[None], [7], "dimensions"),
+    ):
+        _mat(file, segmentation, categories)
+        with pytest.raises(InputError, match=complaint):
+            sbd.read(settings, "train")
+    savemat(file, {"other": 1})
+    with pytest.raises(InputError, match="GTinst"):
+        sbd.read(settings, "train")
+    file.unlink()
+    with pytest.raises(InputError, match="does not exist"):
+        sbd.read(settings, "train")

@@ -1,0 +1,77 @@
+"""The stage `prepare`: writes everything or nothing, and says in one paragraph what is wrong."""
+
+import annotation_layouts as layouts
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from pipeline.annotations.model import AnnotationSet
+from stages.prepare import main
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Runs the stage with a data set section in an empty working folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def prepare(dataset):
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump({"dataset": dataset}))
+        return CliRunner().invoke(main, [])
+
+    return prepare
+
+
+def test_puppets_go_to_the_images_folder(run, tmp_path):
+    result = run({"puppets": {"train_images": 2, "val_images": 1, "width": 96, "height": 96}})
+    assert result.exit_code == 0, result.output
+    assert "2 images" in result.output
+    found = AnnotationSet.load(tmp_path / "data/annotations/train.json")
+    assert found.image_root == "data/images"
+    assert all(found.image_path(image).exists() for image in found.images)
+    assert sorted(file.name for file in (tmp_path / "data/images").iterdir()) == [
+        "train_00001.jpg",
+        "train_00002.jpg",
+        "val_00001.jpg",
+    ]
+    assert sorted(file.name for file in (tmp_path / "data").iterdir()) == ["annotations", "images"]
+
+
+def test_another_format_replaces_the_pictures_by_an_empty_folder(run, tmp_path):
+    run({"puppets": {"train_images": 1, "val_images": 1, "width": 96, "height": 96}})
+    layouts.make_voc(tmp_path / "voc")
+    result = run({"format": "voc", "root": "voc"})
+    assert result.exit_code == 0, result.output
+    assert list((tmp_path / "data/images").iterdir()) == []
+    assert AnnotationSet.load(tmp_path / "data/annotations/val.json").image_root == "voc/JPEGImages"
+
+
+def test_an_error_leaves_what_was_there(run, tmp_path):
+    layouts.make_voc(tmp_path / "voc")
+    run({"format": "voc", "root": "voc"})
+    before = (tmp_path / "data/annotations/train.json").read_bytes()
+    photograph = tmp_path / "voc/JPEGImages/second.jpg"
+    photograph.write_bytes(photograph.read_bytes()[:400])
+    result = run({"format": "voc", "root": "voc"})
+    assert result.exit_code == 1
+    assert "second.jpg cannot be read" in result.output
+    assert "Traceback" not in result.output
+    assert (tmp_path / "data/annotations/train.json").read_bytes() == before
+    assert sorted(file.name for file in (tmp_path / "data").iterdir()) == ["annotations", "images"]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "complaint"),
+    [
+        ({"format": "voc", "root": "nowhere"}, "nowhere"),
+        ({"format": "sbd", "root": "nowhere"}, "nowhere"),
+        ({"format": "coco", "root": "nowhere"}, "nowhere"),
+        ({"format": "pascal"}, "'puppets', 'voc', 'sbd' or 'coco'"),
+        ({"categories": ["dog"]}, "car, horse, person"),
+        ({"puppets": {"width": 10}}, "greater than or equal to 96"),
+    ],
+)
+def test_bad_parameters_end_with_one_paragraph(run, tmp_path, dataset, complaint):
+    result = run(dataset)
+    assert result.exit_code == 1
+    assert complaint in result.output
+    assert not (tmp_path / "data/annotations").exists()
