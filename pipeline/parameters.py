@@ -75,8 +75,8 @@ class DetectionParameters(_Section):
     """COCO results (JSON) with boxes and scores, for `source: file`."""
     max_per_image: Positive = 20
     """Detections kept per image after non-maximum suppression."""
-    layers: tuple[str, ...] = ()
-    """Layers of the backbone that describe a region; empty takes the two coarsest maps of `backbone.layers`."""
+    layers: tuple[str, ...] = ("stage4", "stage6")
+    """Layers of the backbone, from fine to coarse, whose maps describe a region. Ours, measured."""
     short_side: Annotated[int, Field(ge=32)] = 480
     """Photographs are scaled to this before the network sees them whole. Ours, measured."""
     samples: Positive = 6

@@ -1,0 +1,96 @@
+"""Features of any box of a photograph from one pass of the network: pooled layers, context and geometry."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from pipeline.annotations.images import read_image
+from pipeline.annotations.model import AnnotationSet, Image
+from pipeline.backbones import Backbone
+from pipeline.parameters import DetectionParameters
+from pipeline.regions.boxes import Boxes, clip, expand
+from pipeline.regions.pooling import pooling_matrix
+
+LONGEST_TO_SHORTEST = 2.0  # panoramas are scaled by their long side, so that the size of maps is bounded
+
+Maps = Mapping[str, NDArray[np.float16]]
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """Maps of whole photographs."""
+
+    backbone: Backbone
+    short_side: int
+    device: torch.device
+
+    def maps(self, photograph: NDArray[np.uint8]) -> dict[str, NDArray[np.float16]]:
+        """The layers' maps (channels, y, x) of a (height, width, 3) photograph, scaled to the short side."""
+        height, width = photograph.shape[:2]
+        factor = self.short_side / min(height, width)
+        factor = min(factor, self.short_side * LONGEST_TO_SHORTEST / max(height, width))
+        size = (max(1, round(height * factor)), max(1, round(width * factor)))
+        image = torch.from_numpy(photograph.copy()).to(self.device).permute(2, 0, 1)[None].float() / 255
+        scaled = functional.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
+        with torch.inference_mode():
+            maps = self.backbone(scaled)
+        return {name: values[0].half().cpu().numpy() for name, values in maps.items()}
+
+
+class MapCache:
+    """Maps of the photographs of an annotation set, computed once and kept as files for as long as they are needed."""
+
+    def __init__(self, annotations: AnnotationSet, extractor: Extractor, folder: Path) -> None:
+        self._annotations = annotations
+        self._extractor = extractor
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def __getitem__(self, image: Image) -> Maps:
+        path = self._folder / f"{image.id}.npz"
+        if path.exists():
+            with np.load(path) as stored:
+                return {name: stored[name] for name in stored.files}
+        maps = self._extractor.maps(read_image(self._annotations.image_path(image)))
+        np.savez(path, **maps)  # type: ignore[arg-type]
+        return maps
+
+
+def describe(maps: Maps, image: Image, boxes: Boxes, settings: DetectionParameters) -> NDArray[np.float32]:
+    """Features (n, dimensions) of the (n, 4) boxes of an image.
+
+    Each layer is averaged over every box, the last one over the box's surroundings too; each such part has
+    length 1, so that none outweighs the others. Then follow the position, size and shape of the box.
+    """
+    size = (image.width, image.height)
+    around = clip(expand(boxes, settings.context), *size)
+    parts = [_pooled(layer, boxes, size, settings) for layer in maps.values()]
+    parts.append(_pooled(list(maps.values())[-1], around, size, settings))
+    parts.append(_geometry(boxes, size))
+    return np.concatenate(parts, axis=1)
+
+
+def _pooled(
+    layer: NDArray[np.float16], boxes: Boxes, size: tuple[int, int], settings: DetectionParameters
+) -> NDArray[np.float32]:
+    channels, height, width = layer.shape
+    operator = pooling_matrix(boxes, size, (height, width), 1, settings.samples)
+    flat = np.ascontiguousarray(layer.reshape(channels, -1).T, dtype=np.float32)
+    pooled = operator @ flat
+    length = np.linalg.norm(pooled, axis=1, keepdims=True)
+    return pooled / np.maximum(length, np.finfo(np.float32).tiny)
+
+
+def _geometry(boxes: Boxes, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Corners, root of the area and logarithm of the aspect of the boxes, relative to the image: (n, 7)."""
+    width, height = size
+    relative = boxes / np.array([width, height, width, height])
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], np.finfo(np.float32).tiny)
+    root = np.sqrt(sides.prod(axis=1) / (width * height))
+    aspect = np.log(sides[:, 0] / sides[:, 1])
+    return np.column_stack([relative, root, root**2, aspect]).astype(np.float32)

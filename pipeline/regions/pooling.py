@@ -1,0 +1,75 @@
+"""Pooling of feature maps over boxes (RoI pooling) with the project's interpolation, as one sparse matrix product."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
+
+
+def pooling_matrix(
+    boxes: ArrayLike, image: tuple[int, int], shape: tuple[int, int], cells: int, samples: int
+) -> csr_array:
+    """The linear operator that averages a feature map over `cells` x `cells` parts of every box.
+
+    A part's value is the mean of `samples` x `samples` evenly spread, bilinearly interpolated values of the map.
+
+    Parameters
+    ----------
+    boxes
+        (n, 4) boxes x0, y0, x1, y1 in pixels of the image.
+    image
+        Width and height of the image in pixels; the map spans all of it.
+    shape
+        Height and width of the map.
+
+    Returns
+    -------
+    (n * cells * cells, height * width) sparse float32 operator on the flattened map; rows are ordered by box, then from
+    top to bottom, then from left to right, are non-negative and sum to one.
+
+    Notes
+    -----
+    Equals `torchvision.ops.roi_align(aligned=True, sampling_ratio=samples)` for boxes inside the image, and
+    `interpolation_matrix` (without antialiasing) for a box that covers the image. Beyond the outer centres of the map
+    the nearest value is held.
+    """
+    box = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+    height, width = shape
+    x, x_weight = _taps(box[:, 0], box[:, 2], image[0], width, cells, samples)
+    y, y_weight = _taps(box[:, 1], box[:, 3], image[1], height, cells, samples)
+    columns = y[:, :, None, :, None] * width + x[:, None, :, None, :]
+    weights = y_weight[:, :, None, :, None] * x_weight[:, None, :, None, :]
+    rows, taps = len(box) * cells * cells, (2 * samples) ** 2
+    starts = np.arange(0, rows * taps + 1, taps)
+    operator = csr_array(
+        (weights.ravel().astype(np.float32), columns.ravel(), starts),
+        shape=(rows, height * width),
+    )
+    operator.sum_duplicates()
+    return operator
+
+
+def pool(
+    maps: NDArray[np.floating], boxes: ArrayLike, image: tuple[int, int], cells: int, samples: int
+) -> NDArray[np.float32]:
+    """The means of `maps` (channels, height, width) over the parts of every box: (n, cells * cells, channels).
+
+    See `pooling_matrix` for the other parameters.
+    """
+    channels, height, width = maps.shape
+    operator = pooling_matrix(boxes, image, (height, width), cells, samples)
+    flat = np.ascontiguousarray(maps.reshape(channels, -1).T, dtype=np.float32)
+    return (operator @ flat).reshape(-1, cells * cells, channels)
+
+
+def _taps(
+    low: NDArray[np.float64], high: NDArray[np.float64], extent: int, source: int, cells: int, samples: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Source cells and their weights along one axis, both (n, cells, 2 * samples); weights sum to one."""
+    share = (np.arange(cells * samples) + 0.5) / (cells * samples)
+    centre = (low[:, None] + (high - low)[:, None] * share) * source / extent - 0.5
+    left = np.clip(np.floor(centre), 0, source - 1).astype(np.intp)
+    right = np.minimum(left + 1, source - 1)
+    part = np.clip(centre - left, 0.0, 1.0)
+    index = np.stack([left, right], axis=-1).reshape(-1, cells, 2 * samples)
+    weight = np.stack([1 - part, part], axis=-1).reshape(-1, cells, 2 * samples) / samples
+    return index, weight

@@ -1,0 +1,66 @@
+"""Score candidates per category, or take detections from outside: `data/detections/{train,val}.json`."""
+
+from functools import partial
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pipeline import backbones
+from pipeline.annotations.model import AnnotationSet
+from pipeline.detection import detector, results
+from pipeline.detection.results import Detection
+from pipeline.evaluation.detections import box_overlaps, match_categories, mean_average_precision, overlaps_of
+from pipeline.evaluation.results import Result
+from pipeline.parameters import Parameters
+from pipeline.proposals.store import ProposalStore
+from stages.common import stage
+
+SPLITS = ("train", "val")
+
+
+@stage
+@click.option("--annotations", default="data/annotations", type=click.Path(path_type=Path), help="Folder read.")
+@click.option("--proposals", default="data/proposals", type=click.Path(path_type=Path), help="Folder read.")
+@click.option("--out", default="data/detections", type=click.Path(path_type=Path), help="Folder written.")
+def main(params: Parameters, annotations: Path, proposals: Path, out: Path) -> None:
+    """Detect objects in both splits (those in train are of a detector fitted to train)."""
+    sets = {split: AnnotationSet.load(annotations / f"{split}.json") for split in SPLITS}
+    found = _detections(params, sets, proposals)
+    for split in SPLITS:
+        results.save(found[split], out / f"{split}.json")
+    click.echo(_summary(params, sets["val"], found["val"]))
+
+
+def _detections(params: Parameters, sets: dict[str, AnnotationSet], proposals: Path) -> dict[str, list[Detection]]:
+    settings = params.detection
+    if settings.source == "ground_truth":
+        return {split: results.ground_truth(own) for split, own in sets.items()}
+    if settings.source == "file":
+        assert settings.file is not None  # noqa: S101 - the parameters say so
+        return {"train": [], "val": results.from_file(Path(settings.file), sets["val"], settings.max_per_image)}
+    stores = {split: ProposalStore.open(proposals / f"{split}.zarr") for split in SPLITS}
+    return detector.run(
+        sets,
+        {split: partial(_boxes, store) for split, store in stores.items()},
+        backbones.create(params.backbone.model_copy(update={"layers": settings.layers}), params.seed),
+        settings,
+        torch.device("cpu"),
+        params.seed,
+    )
+
+
+def _boxes(store: ProposalStore, image_id: int) -> NDArray[np.float32]:
+    return store[image_id].boxes
+
+
+def _summary(params: Parameters, annotations: AnnotationSet, found: list[Detection]) -> str:
+    """How many detections there are on val, and how good their boxes are."""
+    entries = [Result(**d) for d in found]
+    overlaps = overlaps_of(annotations, entries, box_overlaps)
+    matches = match_categories(annotations, entries, overlaps, np.array([0.5]), params.evaluate.matching)
+    mean = mean_average_precision(matches, 0)
+    quality = "no instance counts" if mean is None else f"box AP .5 {100 * mean:.1f}"
+    return f"val: {len(found)} detections in {len(annotations.images)} images; {quality}"
