@@ -1,0 +1,106 @@
+import base64
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.annotations import masks
+from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
+from pipeline.reporting import gallery
+from pipeline.reporting.gallery import AGREED, EXTRA, MISSED, TILE, HeatMap, Window, choose, make_card
+
+
+def opened(uri):
+    """The picture of a data URI as (height, width, 3) RGB."""
+    code = np.frombuffer(base64.b64decode(uri.removeprefix("data:image/webp;base64,")), dtype=np.uint8)
+    return cv2.cvtColor(cv2.imdecode(code, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB).astype(int)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_choice_shows_every_category_and_spans_the_range(seed):
+    rng = np.random.default_rng(seed)
+    ious, categories = rng.random(200), rng.integers(0, 8, 200)
+    categories[:3] = 9
+    chosen = choose(ious.tolist(), categories.tolist(), 24)
+    assert len(set(chosen)) == 24
+    assert {categories[position] for position in chosen} == set(categories)
+    shown = ious[chosen]
+    assert (np.diff(shown) <= 0).all()
+    np.testing.assert_allclose(np.quantile(shown, [0.1, 0.5, 0.9]), np.quantile(ious, [0.1, 0.5, 0.9]), atol=0.12)
+
+
+def test_of_one_category_evenly_spaced_ranks_are_chosen():
+    ious = np.random.default_rng(0).permutation(101) / 100
+    chosen = choose(ious.tolist(), [1] * 101, 5)
+    np.testing.assert_allclose(ious[chosen], [1, 0.75, 0.5, 0.25, 0])
+
+
+@pytest.mark.parametrize(("instances", "count", "expected"), [(0, 5, 0), (3, 5, 3), (10, 1, 1), (10, 2, 2)])
+def test_the_choice_takes_what_there_is(instances, count, expected):
+    chosen = choose(np.linspace(0, 1, instances).tolist(), list(range(instances)), count)
+    assert len(chosen) == len(set(chosen)) == expected
+
+
+@pytest.mark.parametrize(
+    ("box", "corner"), [((10, 10, 30, 20), (0, 0)), ((80, 40, 100, 60), (1, 1)), ((-10, -10, 110, 70), (None, None))]
+)
+def test_the_window_contains_the_box_and_stays_inside_where_it_fits(box, corner):
+    window = Window.around(np.array(box, dtype=float), width=100, height=60)
+    assert window.x <= box[0]
+    assert window.y <= box[1]
+    assert window.x + window.side >= box[2]
+    assert window.y + window.side >= box[3]
+    if corner[0] is not None:
+        assert window.x >= 0
+        assert window.x + window.side <= 100
+    np.testing.assert_allclose(
+        window.to_tile(np.array([window.x, window.y, window.x + window.side, window.y + window.side])),
+        [0, 0, TILE, TILE],
+    )
+
+
+@pytest.fixture
+def scene(tmp_path):
+    """A grey photo of 96 x 96 with one instance, the left half of the box 24 .. 72."""
+    cv2.imwrite(str(tmp_path / "grey.png"), np.full((96, 96, 3), 120, dtype=np.uint8))
+    truth = np.zeros((96, 96), dtype=bool)
+    truth[24:72, 24:48] = True
+    instance = Instance(5, 1, 1, masks.encode(truth), (24.0, 24.0, 48.0, 72.0), float(truth.sum()))
+    return AnnotationSet((Image(1, "grey.png", 96, 96),), (Category(1, "cat"),), (instance,), str(tmp_path))
+
+
+def test_pixels_are_coloured_by_which_masks_they_are_in(scene):
+    found = np.zeros((96, 96), dtype=bool)
+    found[48:72, 24:60] = True
+    card = make_card(scene, scene.instances[0], masks.encode(found), 0.4, None, 1.2, 0.4)
+    window = Window.around(np.array([21.6, 19.2, 50.4, 76.8]), 96, 96)
+    picture = opened(card.masks)
+
+    def at(x, y):
+        column, row = ((np.array([x, y]) + 0.5 - [window.x, window.y]) * TILE / window.side).astype(int)
+        return picture[row - 3 : row + 3, column - 3 : column + 3].reshape(-1, 3).mean(axis=0)
+
+    for (x, y), colour in (((35, 60), AGREED), ((35, 35), MISSED), ((54, 60), EXTRA)):
+        np.testing.assert_allclose(at(x, y), 0.45 * 120 + 0.55 * np.array(colour), atol=12)
+    np.testing.assert_allclose(at(60, 30), 120, atol=6)
+    assert card.heat is None
+    assert card.pixels == 24 * 48
+
+
+def test_heat_lies_where_its_box_is(scene):
+    """A heat map that is hot in its right half only lights up the right half of its box."""
+    heat = np.zeros((50, 50), dtype=np.uint8)
+    heat[:, 25:] = 255
+    box = np.array([24.0, 24.0, 72.0, 72.0])
+    card = make_card(scene, scene.instances[0], scene.instances[0].segmentation, 1.0, HeatMap(box, heat), 1.2, 0.4)
+    window = Window.around(box, 96, 96)
+    bright = opened(card.heat).sum(axis=2) > 500
+    x0, y0, x1, y1 = window.to_tile(np.array([48.0, 24.0, 72.0, 72.0]))
+    expected = np.zeros((TILE, TILE), dtype=bool)
+    expected[round(y0) : round(y1), round(x0) : round(x1)] = True
+    assert (bright & expected).sum() / (bright | expected).sum() > 0.93
+
+
+def test_colours_of_the_legend_run_from_dark_to_bright():
+    light = [sum(map(int, colour[4:-1].split())) for colour in gallery.colour_scale()]
+    assert light == sorted(light)

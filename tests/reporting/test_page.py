@@ -1,0 +1,224 @@
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import zarr
+from click.testing import CliRunner
+
+from pipeline.annotations import masks
+from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
+from stages import evaluate, report
+
+
+class Outline(HTMLParser):
+    """Checks that elements are closed in order, and collects addresses, ids and visible text."""
+
+    VOID = frozenset({"meta", "link", "img", "br"})
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.addresses, self.ids, self.text, self.images = [], [], [], [], 0
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.addresses += [found[key] for key in ("src", "href") if key in found]
+        self.ids += [found["id"]] if "id" in found else []
+        self.images += tag == "img"
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        pass
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.text.append(data)
+
+
+def outline_of(path):
+    outline = Outline()
+    outline.feed(path.read_text(encoding="utf-8"))
+    assert not outline.open
+    return outline
+
+
+def squares():
+    """Twelve photos with one square instance each, of two categories; one name asks to be escaped."""
+    images, instances = [], []
+    for number in range(1, 13):
+        mask = np.zeros((60, 80), dtype=bool)
+        mask[20:40, 20 + number : 40 + number] = True
+        box = (20.0 + number, 20.0, 40.0 + number, 40.0)
+        images.append(Image(number, f"{number}.png", 80, 60))
+        instances.append(Instance(number, number, 1 + number % 2, masks.encode(mask), box, 400.0))
+    return AnnotationSet(
+        tuple(images), (Category(1, "person"), Category(2, "<b>horse</b>")), tuple(instances), "data/images", "squares"
+    )
+
+
+def write(name, content):
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path, monkeypatch):
+    """A folder with parameters and photographs, no stage run yet."""
+    monkeypatch.chdir(tmp_path)
+    Path("data/images").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number in range(1, 13):
+        cv2.imwrite(f"data/images/{number}.png", rng.integers(0, 255, (60, 80, 3), dtype=np.uint8))
+    Path("params.yaml").write_text("report: {gallery: 5}\n")
+    return tmp_path
+
+
+def run_everything():
+    annotations = squares()
+    for split in ("train", "val"):
+        annotations.save(Path(f"data/annotations/{split}.json"))
+    results = [
+        {
+            "image_id": i.image_id,
+            "category_id": i.category_id,
+            "instance_id": i.id,
+            "score": 0.5 + i.id / 100,
+            "bbox": [i.box[0], i.box[1], 20.0, 20.0],
+            "segmentation": masks.encode(np.roll(masks.decode(i.segmentation), i.id // 2, axis=0)),
+        }
+        for i in annotations.instances
+    ]
+    write("data/detections/val.json", results)
+    write("data/predictions/segmentation.json", results)
+    write("data/predictions/segmentation_ground_truth.json", results)
+    group = zarr.create_group("data/predictions/segmentation_heat_maps.zarr")
+    boxes = np.array([i.box for i in annotations.instances], dtype=np.float32)
+    group.create_array("instance_id", data=np.array([i.id for i in annotations.instances], dtype=np.int64))
+    group.create_array("box", data=boxes)
+    group.create_array("heat", data=np.full((12, 50, 50), 200, dtype=np.uint8))
+    layers = ["fine", "top"]
+    write(
+        "metrics/ablation.json",
+        [
+            {"blocks": blocks, "grid": k, "mean_iou": 0.3 + 0.1 * len(blocks) + k / 100, "iou_70": 0.2}
+            for blocks in (layers, ["fine"], ["top"])
+            for k in (1, 5)
+        ],
+    )
+    proposals = {"box_recall_50": 0.9, "box_recall_70": 0.6, "mask_abo": 0.5, "per_image": 1234.5, "instances": 12}
+    write("metrics/proposals.json", proposals | {"train": proposals})
+    assert CliRunner().invoke(evaluate.main, catch_exceptions=False).exit_code == 0
+
+
+def run_report():
+    result = CliRunner().invoke(report.main, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return outline_of(Path("reports/index.html"))
+
+
+def test_before_any_stage_the_page_names_every_stage_that_is_missing():
+    text = "".join(run_report().text)
+    for stage in ("prepare", "propose", "evaluate", "ablate", "predict"):
+        assert f"dvc repro {stage}" in text
+
+
+def test_with_all_stages_run_nothing_is_missing_and_the_numbers_are_there():
+    run_everything()
+    outline = run_report()
+    text = "".join(outline.text)
+    assert "yet." not in text
+    assert outline.images == 5 * 3
+    metrics = json.loads(Path("metrics/segmentation.json").read_text())
+    for shown in (
+        f"{metrics['ground_truth_boxes']['mean_iou']:.3f}",
+        f"{metrics['ap_r_50']:.1f}",
+        f"{100 * metrics['ground_truth_boxes']['iou_70']:.1f} %",
+        "90.0 %",
+        "0.550",
+        "<b>horse</b>",
+    ):
+        assert shown in text
+
+
+def test_the_page_loads_nothing_and_its_links_lead_somewhere():
+    run_everything()
+    outline = run_report()
+    assert all(address.startswith(("data:", "#")) for address in outline.addresses)
+    assert {address[1:] for address in outline.addresses if address.startswith("#")} <= set(outline.ids)
+    assert len(outline.ids) == len(set(outline.ids))
+    page = Path("reports/index.html").read_text()
+    assert not re.search(r"url\(|@import|<script", page)
+
+
+def test_the_same_inputs_give_the_same_bytes_whatever_computes_them():
+    run_everything()
+    run_report()
+    first = Path("reports/index.html").read_bytes()
+    Path("params.yaml").write_text("report: {gallery: 5}\ncompute: {workers: 3, batch_size: 7}\n")
+    run_report()
+    assert Path("reports/index.html").read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        "data/annotations/train.json",
+        "data/annotations/val.json",
+        "metrics/segmentation.json",
+        "metrics/ablation.json",
+        "metrics/proposals.json",
+        "plots/segmentation_pr_50.json",
+        "plots/segmentation_pr_70.json",
+        "data/predictions/segmentation_ground_truth.json",
+    ],
+)
+def test_any_one_file_may_be_missing(gone):
+    run_everything()
+    Path(gone).unlink()
+    run_report()
+
+
+def test_without_heat_maps_the_gallery_shows_the_rest():
+    run_everything()
+    Path("data/predictions/segmentation_heat_maps.zarr").rename("elsewhere")
+    outline = run_report()
+    assert outline.images == 5 * 2
+    assert "no heat map" in "".join(outline.text)
+
+
+def test_a_data_set_without_counting_instances_has_a_page():
+    run_everything()
+    empty = AnnotationSet(squares().images, squares().categories, (), "data/images", "nothing")
+    empty.save(Path("data/annotations/val.json"))
+    for name in ("detections/val", "predictions/segmentation", "predictions/segmentation_ground_truth"):
+        write(f"data/{name}.json", [])
+    assert CliRunner().invoke(evaluate.main, catch_exceptions=False).exit_code == 0
+    run_report()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("metrics/segmentation.json", "{", "metrics/segmentation.json is not JSON"),
+        ("metrics/segmentation.json", "{}", "metrics/segmentation.json lacks 'ap_r_50'"),
+        ("metrics/proposals.json", "[]", "metrics/proposals.json lacks 'box_recall_50'"),
+        ("metrics/ablation.json", '[{"grid": 1}]', "metrics/ablation.json lacks 'blocks'"),
+        ("metrics/ablation.json", "{}", "must hold a list of objects"),
+        ("data/predictions/segmentation_heat_maps.zarr/box/zarr.json", "{", "segmentation_heat_maps.zarr is no group"),
+    ],
+)
+def test_a_file_that_is_something_else_is_one_paragraph_and_exit_code_1(name, content, complaint):
+    run_everything()
+    Path(name).write_text(content)
+    result = CliRunner().invoke(report.main)
+    assert result.exit_code == 1
+    assert complaint in result.output.replace("\n", " ")
+    assert not Path("reports/index.html").exists()

@@ -1,0 +1,92 @@
+import numpy as np
+
+from pipeline.annotations import masks
+from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
+from pipeline.parameters import Parameters
+from pipeline.reporting.tables import ablation_table, configuration, dataset_rows, parameter_sections
+
+LAYERS = ["fine", "middle", "top"]
+
+
+def entry(blocks, grid, mean_iou):
+    return {"blocks": blocks, "grid": grid, "mean_iou": mean_iou, "iou_70": 0.1}
+
+
+def entries():
+    return [
+        entry(["top"], 5, 0.45),
+        entry(["fine"], 5, 0.40),
+        entry(["middle"], 5, 0.52),
+        entry(["fine", "middle"], 5, 0.60),
+        entry(["fine", "top"], 5, 0.55),
+        entry(LAYERS, 1, 0.58),
+        entry(LAYERS, 5, 0.63),
+    ]
+
+
+def test_configurations_are_named_after_what_is_there_or_what_is_not():
+    assert configuration(LAYERS, LAYERS) == "all blocks"
+    assert configuration(["top"], LAYERS) == "only top"
+    assert configuration(["fine", "top"], LAYERS) == "without middle"
+    assert configuration(["a", "b"], [*"abcd"]) == "a + b"
+
+
+def test_the_table_orders_its_rows_and_finds_what_the_text_speaks_of():
+    table = ablation_table(entries(), grid=5)
+    assert [row.name for row in table.rows] == [
+        "all blocks",
+        "without middle",
+        "without top",
+        "only fine",
+        "only middle",
+        "only top",
+    ]
+    assert table.grids == [1, 5]
+    assert table.every["mean_iou"] == table.best == 0.63
+    assert table.top_only["mean_iou"] == 0.45
+    assert table.single_best.name == "only middle"
+    assert table.costliest.name == "without middle"
+    assert table.every_single_cell["mean_iou"] == 0.58
+    assert table.worst == 0.40
+
+
+def test_a_grid_size_that_was_not_tried_gives_way_to_the_best_one():
+    assert ablation_table(entries(), grid=7).shown_grid == 5
+
+
+def test_two_layers_are_no_ablation_of_all_but_one():
+    """Leaving one of two layers out is the other one alone; it has one row."""
+    table = ablation_table([entry(["a", "b"], 5, 0.6), entry(["a"], 5, 0.5), entry(["b"], 5, 0.4)], grid=5)
+    assert [row.name for row in table.rows] == ["all blocks", "only a", "only b"]
+
+
+def test_a_single_layer_is_all_blocks():
+    table = ablation_table([entry(["a"], 5, 0.6)], grid=5)
+    assert [row.name for row in table.rows] == ["all blocks"]
+    assert table.top_only is None
+
+
+def test_dataset_rows_count_both_sets_by_category_name():
+    mask = masks.encode(np.ones((4, 4), dtype=bool))
+
+    def annotations(*flags):
+        instances = tuple(
+            Instance(n, 1, 3, mask, (0, 0, 4, 4), area, difficult=difficult)
+            for n, (area, difficult) in enumerate(flags)
+        )
+        return AnnotationSet((Image(1, "a", 4, 4),), (Category(3, "cat"), Category(4, "dog")), instances, "")
+
+    (row,) = dataset_rows(annotations((4.0, False), (9.0, False)), annotations((16.0, False), (100.0, True)))
+    assert (row.name, row.train, row.val, row.ignored, row.side) == ("cat", 2, 1, 1, 3.0)
+    assert dataset_rows(None, None) == []
+    assert dataset_rows(None, annotations((4.0, True)))[0].side is None
+
+
+def test_every_parameter_is_listed_once():
+    sections = dict(parameter_sections(Parameters().model_dump()))
+    assert dict(sections["general"])["seed"] == "0"
+    assert dict(sections["dataset"])["puppets width"] == "320"
+    assert dict(sections["dataset"])["categories"] == "all"
+    assert dict(sections["predict"])["superpixels"] == "no"
+    assert dict(sections["detection"])["file"] == "none"
+    assert set(sections) - {"general"} == set(Parameters.model_fields) - {"seed"}
