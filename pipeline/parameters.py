@@ -172,9 +172,12 @@ class EvaluateParameters(_Section):
 
 
 class AblateParameters(_Section):
-    """Grid sizes tried in the ablation; every layer alone and all but one are always tried."""
+    """What is compared on ground-truth boxes; every layer alone and all but one are always tried."""
 
+    grid: Positive = 5
+    """K while layers are left out."""
     grids: tuple[Positive, ...] = (1, 2, 5, 10)
+    """K tried with all layers."""
 
 
 class ReportParameters(_Section):
@@ -214,10 +217,10 @@ class Parameters(_Section):
 
     @model_validator(mode="after")
     def _ablated_grids_fit(self) -> "Parameters":
-        too_large = [k for k in self.ablate.grids if k > self.train.heat_map]
+        too_large = [k for k in (self.ablate.grid, *self.ablate.grids) if k > self.train.heat_map]
         if too_large:
             raise ValueError(
-                f"ablate.grids holds {too_large[0]}, larger than the heat map of {self.train.heat_map} locations"
+                f"ablate tries K = {too_large[0]}, larger than the heat map of {self.train.heat_map} locations"
             )
         return self
 

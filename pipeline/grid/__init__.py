@@ -1,0 +1,1 @@
+"""K x K grids of linear classifiers on hypercolumn blocks: training, keeping and scoring them."""

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 
 @lru_cache(maxsize=256)
@@ -22,25 +23,37 @@ def interpolation_matrix(source: int, target: int) -> NDArray[np.float64]:
     Equals `torch.nn.functional.interpolate(..., align_corners=False)` without antialiasing; the
     two-dimensional operator is the Kronecker product of two such matrices. Paper, section 3.
     """
-    centre = (np.arange(target) + 0.5) * source / target - 0.5
-    left = np.clip(np.floor(centre), 0, source - 1).astype(int)
-    right = np.minimum(left + 1, source - 1)
-    share = np.clip(centre - left, 0.0, 1.0)
-    matrix = np.zeros((target, source))
-    np.add.at(matrix, (np.arange(target), left), 1.0 - share)
-    np.add.at(matrix, (np.arange(target), right), share)
+    matrix = linear_weights((np.arange(target) + 0.5) / target, source)
     matrix.setflags(write=False)
     return matrix
 
 
-def support(matrix: NDArray[np.float64], axis: int) -> list[slice]:
-    """The contiguous range of non-zero entries of every row (`axis` 0) or column (`axis` 1) of `matrix`."""
-    lines = matrix if axis == 0 else matrix.T
-    ranges = []
-    for line in lines:
-        nonzero = np.flatnonzero(line)
-        ranges.append(slice(int(nonzero[0]), int(nonzero[-1]) + 1) if len(nonzero) else slice(0, 0))
-    return ranges
+def linear_weights(positions: NDArray[np.float64], source: int) -> NDArray[np.float64]:
+    """Linear interpolation from `source` cells to any positions along one axis.
+
+    Parameters
+    ----------
+    positions
+        (n,) shares of the axis: 0 and 1 are its ends. Beyond the outer centres the nearest value is held.
+
+    Returns
+    -------
+    (n, source) array; rows are non-negative and sum to one.
+    """
+    centre = positions * source - 0.5
+    left = np.clip(np.floor(centre), 0, source - 1).astype(int)
+    right = np.minimum(left + 1, source - 1)
+    share = np.clip(centre - left, 0.0, 1.0)
+    matrix = np.zeros((len(positions), source))
+    np.add.at(matrix, (np.arange(len(positions)), left), 1.0 - share)
+    np.add.at(matrix, (np.arange(len(positions)), right), share)
+    return matrix
+
+
+def support(matrix: NDArray[np.float64]) -> slice:
+    """The columns of `matrix` from the first to the last that is not all zero."""
+    used = np.flatnonzero(matrix.any(axis=0))
+    return slice(int(used[0]), int(used[-1]) + 1)
 
 
 def location_centres(box: NDArray[np.float64], size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -53,3 +66,17 @@ def location_centres(box: NDArray[np.float64], size: int) -> tuple[NDArray[np.fl
     x = box[..., 0:1] + (box[..., 2:3] - box[..., 0:1]) * share
     y = box[..., 1:2] + (box[..., 3:4] - box[..., 1:2]) * share
     return x, y
+
+
+@lru_cache(maxsize=64)
+def operator(height: int, width: int, size: int) -> sparse.csr_array:
+    """Interpolation of a map of `height` x `width` cells at the `size` x `size` locations of a heat map.
+
+    Returns
+    -------
+    (size * size, height * width) float32, at most four entries per row, which sum to one: the single truth
+    for hypercolumns, training samples and scoring. Paper, section 3.
+    """
+    rows = sparse.csr_array(interpolation_matrix(height, size))
+    columns = sparse.csr_array(interpolation_matrix(width, size))
+    return sparse.csr_array(sparse.kron(rows, columns, format="csr"), dtype=np.float32)

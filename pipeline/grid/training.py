@@ -1,0 +1,148 @@
+"""Training grids of classifiers on Dask workers: the set of classifiers is spread, each worker streams the store."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from distributed import Client, as_completed
+from tqdm import tqdm
+
+from pipeline import scratch
+from pipeline.annotations.model import Category
+from pipeline.features.store import FeatureStore
+from pipeline.grid.fitting import CellFit, TrainingPixels, fit_cells, fuse_cells
+from pipeline.grid.groups import Group, category_groups
+from pipeline.grid.model import GridModel, GridSpec
+from pipeline.grid.standardise import Moments, Standardisation
+from pipeline.grid.targets import Targets, shard_slices, write_target_maps
+from pipeline.parameters import TrainParameters
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """Cells of one grid for one group of categories: what one worker trains in one go."""
+
+    spec: int
+    group: int
+    cells: tuple[int, ...]
+
+
+def train_grids(
+    store_path: Path,
+    categories: tuple[Category, ...],
+    task: Targets,
+    specs: Sequence[GridSpec],
+    settings: TrainParameters,
+    seed: int,
+    client: Client,
+) -> list[GridModel]:
+    """Train one model for each of `specs` on the same store and targets.
+
+    Parameters
+    ----------
+    store_path
+        A feature store that the workers can read too.
+    categories
+        All categories the models must answer for.
+
+    Notes
+    -----
+    Paper, section 2. The bytes of a model do not depend on the number of workers.
+    """
+    store = FeatureStore.open(store_path)
+    groups = category_groups(store.regions, categories, settings)
+    moments = _moments(store, sorted({layer for spec in specs for layer in spec.layers}), client)
+    scratch.ROOT.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=scratch.ROOT) as folder:
+        targets_path = Path(folder) / "targets.zarr"
+        write_target_maps(targets_path, task, store, settings.heat_map)
+        units = _units(specs, groups, len(client.scheduler_info(n_workers=-1)["workers"]))
+        futures = {}
+        for unit in units:
+            spec, group = specs[unit.spec], groups[unit.group]
+            pixels = TrainingPixels(
+                store_path.absolute(),
+                targets_path.absolute(),
+                group.rows,
+                spec,
+                Standardisation.fit(moments, spec.layers),
+                settings,
+                seed,
+            )
+            futures[client.submit(_fit, pixels, len(task.targets), unit.cells, pure=False)] = unit
+        fits: dict[_Unit, CellFit] = {}
+        progress = tqdm(total=sum(len(u.cells) for u in units), desc="train", unit=" cells")
+        for future, fit in as_completed(futures, with_results=True):
+            fits[futures[future]] = fit
+            progress.update(len(futures[future].cells))
+        progress.close()
+    return [
+        _assemble(spec, task.targets, groups, [(u, fits[u]) for u in units if u.spec == i], moments, settings)
+        for i, spec in enumerate(specs)
+    ]
+
+
+def _fit(pixels: TrainingPixels, n_targets: int, cells: Sequence[int]) -> CellFit:
+    fit = fit_cells if pixels.settings.fusion == "joint" else fuse_cells
+    return fit(pixels, n_targets, cells)
+
+
+def _units(specs: Sequence[GridSpec], groups: Sequence[Group], workers: int) -> list[_Unit]:
+    """All classifiers in at least as many units as there are workers, those with the most work first."""
+    split = -(-workers // (len(specs) * len(groups)))
+    units = [
+        _Unit(i, j, tuple(int(cell) for cell in cells))
+        for i, spec in enumerate(specs)
+        for j in range(len(groups))
+        for cells in np.array_split(np.arange(spec.grid**2), min(split, spec.grid**2))
+    ]
+    return sorted(units, key=lambda u: -len(specs[u.spec].layers) * len(u.cells))
+
+
+def _moments(store: FeatureStore, layers: Sequence[str], client: Client) -> dict[str, Moments]:
+    """Moments of every layer over the whole store, added up in the order of the shards."""
+    shards = client.map(_shard_moments, shard_slices(store), path=store.path.absolute(), layers=layers, pure=False)
+    parts: list[dict[str, Moments]] = client.gather(shards)
+    return {layer: reduce(add, (part[layer] for part in parts)) for layer in layers}
+
+
+def _shard_moments(rows: slice, path: Path, layers: Sequence[str]) -> dict[str, Moments]:
+    store = FeatureStore.open(path)
+    return {layer: Moments.of(store.read(layer, rows)) for layer in layers}
+
+
+def _assemble(
+    spec: GridSpec,
+    targets: tuple[str, ...],
+    groups: Sequence[Group],
+    fits: Sequence[tuple[_Unit, CellFit]],
+    moments: Mapping[str, Moments],
+    settings: TrainParameters,
+) -> GridModel:
+    """Put the cells together and fold the standardisation into the weights."""
+    standardisation = Standardisation.fit(moments, spec.layers)
+    edges = np.cumsum([0, *(len(standardisation.shift[layer]) for layer in spec.layers)])
+    shape = (len(groups), len(targets), spec.grid**2)
+    joint, bias = np.zeros((*shape, edges[-1])), np.zeros(shape)
+    for unit, fit in fits:
+        joint[unit.group][:, unit.cells] = fit.weights
+        bias[unit.group][:, unit.cells] = fit.bias
+    weights: dict[str, Any] = {}
+    for layer, first, last in zip(spec.layers, edges, edges[1:], strict=False):
+        folded, change = standardisation.fold(layer, joint[..., first:last])
+        weights[layer] = folded.astype(np.float32)
+        bias += change
+    return GridModel(
+        spec=spec,
+        heat_map=settings.heat_map,
+        targets=targets,
+        groups=tuple(group.name for group in groups),
+        group_of_category={c: i for i, group in enumerate(groups) for c in group.categories},
+        weights=weights,
+        bias=bias.astype(np.float32),
+    )

@@ -1,0 +1,69 @@
+"""Feature store and model -> instance masks: `data/predictions/<task>.json`, and the same on ground-truth boxes."""
+
+import json
+from pathlib import Path
+
+import click
+import numpy as np
+import zarr
+from zarr.codecs import ZstdCodec
+
+from pipeline.annotations.model import AnnotationSet
+from pipeline.cluster import connect
+from pipeline.features.store import FeatureStore
+from pipeline.grid.model import GridModel
+from pipeline.parameters import Parameters
+from pipeline.tasks.prediction import Prediction, predict
+from stages.common import stage
+
+
+@stage
+@click.option("--task", type=click.Choice(["segmentation"]), default="segmentation", help="What is predicted.")
+@click.option("--features", default="data/features/val.zarr", type=click.Path(path_type=Path), help="Store read.")
+@click.option("--annotations", default="data/annotations/val.json", type=click.Path(path_type=Path), help="File read.")
+@click.option(
+    "--proposals", default="data/proposals/val.zarr", type=click.Path(path_type=Path), help="For superpixels."
+)
+@click.option("--models", default="data/models", type=click.Path(path_type=Path), help="Folder read.")
+@click.option("--out", default="data/predictions", type=click.Path(path_type=Path), help="Folder written.")
+def main(
+    params: Parameters, task: str, features: Path, annotations: Path, proposals: Path, models: Path, out: Path
+) -> None:
+    """Predict the masks of all detections and, for diagnosis, of all ground-truth boxes."""
+    model = GridModel.open(models / f"{task}.zarr")
+    store = FeatureStore.open(features)
+    images = AnnotationSet.load(annotations)
+    with connect(params.compute) as client:
+        (found,) = predict(features, [model], images, params.predict, client, kinds=("detection",), proposals=proposals)
+        (given,) = predict(
+            features,
+            [model],
+            images,
+            params.predict,
+            client,
+            kinds=("ground_truth",),
+            proposals=proposals,
+            keep_heat=True,
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{task}.json").write_text(json.dumps(found.results) + "\n")
+    (out / f"{task}_ground_truth.json").write_text(json.dumps(given.results) + "\n")
+    _write_heat_maps(out / f"{task}_heat_maps.zarr", store, given)
+    click.echo(f"{len(found.results)} masks of detections, {len(given.results)} of ground-truth boxes")
+
+
+def _write_heat_maps(path: Path, store: FeatureStore, prediction: Prediction) -> None:
+    """Heat maps of the ground-truth boxes as bytes (255 is certain), for the report."""
+    root = zarr.create_group(path, overwrite=True)
+    heat = np.round(prediction.heat[:, 0] * 255).astype(np.uint8)
+    columns = {
+        "instance_id": store.regions["instance"].to_numpy()[prediction.rows],
+        "box": store.expanded_boxes[prediction.rows].astype(np.float32),
+        "heat": heat,
+    }
+    for name, values in columns.items():
+        root.create_array(name, data=values, chunks=values.shape, compressors=ZstdCodec(level=1))
+
+
+if __name__ == "__main__":
+    main()
