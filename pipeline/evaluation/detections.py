@@ -91,7 +91,13 @@ def without_void(codes: Sequence[masks.RLE], image: Image) -> list[masks.RLE]:
     if image.void is None or not codes:
         return list(codes)
     known = masks.encode(~masks.decode(image.void))
-    return [coco_mask.merge([code, known], intersect=True) for code in codes]
+    return [intersection(code, known) for code in codes]
+
+
+def intersection(first: masks.RLE, second: masks.RLE) -> masks.RLE:
+    """The pixels of both masks."""
+    code = coco_mask.merge([first, second], intersect=True)
+    return masks.RLE(size=code["size"], counts=code["counts"].decode("ascii"))
 
 
 def overlaps_of(

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet
-from pipeline.evaluation.detections import CategoryMatches, ImageOverlaps, mean_average_precision
+from pipeline.evaluation.detections import CategoryMatches, ImageOverlaps, intersection, mean_average_precision
 from pipeline.evaluation.results import Result
-from pipeline.regions.boxes import expand, from_coco
+from pipeline.regions.boxes import clip, expand, from_coco
 
 KINDS = ("correct", "neutral", "duplicate", "mislocalised", "other_category", "background")
 """Verdict on a detection: a hit; on an ignored instance; a second one of a found instance; on an instance of its
@@ -126,19 +126,18 @@ def with_perfect_masks(
     """
     perfect = list(boxes)
     for image_id, image in overlaps.items():
-        size = annotations.image_by_id[image_id].height, annotations.image_by_id[image_id].width
+        height, width = annotations.image_by_id[image_id].height, annotations.image_by_id[image_id].width
         for row, category_id, values in zip(image.rows, image.categories, image.values, strict=True):
-            mask = np.zeros(size, dtype=bool)
             touched = [
                 (not instance.crowd, value, -column)
                 for column, (value, instance) in enumerate(zip(values, image.instances, strict=True))
                 if instance.category_id == category_id and value > 0
             ]
-            if touched:
-                x0, y0, x1, y1 = np.round(expand(from_coco(boxes[row]["bbox"]), expansion)).astype(int).clip(0)
-                truth = masks.decode(image.instances[-max(touched)[2]].segmentation)
-                mask[y0:y1, x0:x1] = truth[y0:y1, x0:x1]
-            perfect[row] = boxes[row] | {"segmentation": masks.encode(mask)}  # type: ignore[typeddict-item]
+            reach = clip(np.round(expand(from_coco(boxes[row]["bbox"]), expansion)), width, height)
+            x0, y0, x1, y1 = reach.tolist() if touched else (0, 0, 0, 0)
+            rectangle = masks.from_polygons([[x0, y0, x1, y0, x1, y1, x0, y1]], height, width)
+            mask = intersection(image.instances[-max(touched)[2]].segmentation, rectangle) if touched else rectangle
+            perfect[row] = boxes[row] | {"segmentation": mask}  # type: ignore[typeddict-item]
     return perfect
 
 

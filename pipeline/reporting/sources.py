@@ -47,11 +47,11 @@ def read_segmentation_metrics(path: Path) -> dict[str, Any] | None:
 
 
 def read_ablation(path: Path) -> list[dict[str, Any]] | None:
-    """The configurations tried: `blocks`, `grid`, `mean_iou`, `iou_70` and more."""
-    entries = read_rows(path)
-    for entry in entries or []:
+    """The configurations tried: `blocks`, `grid`, `mean_iou`, `iou_70` and more; None when none could be measured."""
+    entries = read_rows(path) or []
+    for entry in entries:
         _with_keys(path, entry, _ABLATION)
-    return entries
+    return [entry for entry in entries if entry["mean_iou"] is not None] or None
 
 
 def read_rows(path: Path) -> list[dict[str, Any]] | None:

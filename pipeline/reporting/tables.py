@@ -92,8 +92,8 @@ def configuration(blocks: Sequence[str], layers: Sequence[str]) -> str:
 def ablation_table(entries: Sequence[Mapping[str, Any]], grid: int) -> Ablation:
     """Entries (`blocks`, `grid`, `mean_iou`, `iou_70`) as a table; sentences speak of K = `grid`.
 
-    Blocks go from fine to coarse, so that the last of the longest list is the top layer. Where `grid` was not tried,
-    the grid size with the best entry takes its place.
+    Blocks go from fine to coarse, so that the last of the longest list is the top layer. Where another grid size was
+    tried with more sets of blocks than `grid`, it takes its place.
     """
     layers = max((entry["blocks"] for entry in entries), key=len)
     table: dict[str, dict[int, Mapping[str, Any]]] = {}
@@ -108,7 +108,7 @@ def ablation_table(entries: Sequence[Mapping[str, Any]], grid: int) -> Ablation:
     names = [name for name in dict.fromkeys([*order, *table]) if name in table]
     rows = [AblationRow(name, table[name]) for name in names]
     grids = sorted({entry["grid"] for entry in entries})
-    shown = grid if grid in grids else max(entries, key=lambda entry: entry["mean_iou"])["grid"]
+    shown = max(grids, key=lambda k: (sum(entry["grid"] == k for entry in entries), k == grid))
 
     def extreme(prefix: str, sign: int) -> AblationRow | None:
         own = [row for row in rows if row.name.startswith(prefix) and shown in row.by_grid]
