@@ -68,15 +68,16 @@ def _taps(
             )
         if module in outputs.repeated:
             raise InputError(
-                f"backbone.layers: {settings.name} uses the module {layer!r} more than once in a pass, so its name does "
-                f"not say which output is meant; name the module around it."
+                f"backbone.layers: {settings.name} uses the module {layer!r} more than once in a pass, so its name "
+                f"does not say which output is meant; name the module around it."
             )
         tap = measure(outputs, module, settings.input_size, prefix)
         if tap is None:
+            size, shape = settings.input_size, outputs.shapes[module][1:]
             raise InputError(
-                f"backbone.layers: the output of {layer!r} of {settings.name} has the shape "
-                f"{outputs.shapes[module][1:]} for {settings.input_size} x {settings.input_size} pixels, which cannot be told to be a map, tokens "
-                f"of a square grid or a vector; choose another layer or input size."
+                f"backbone.layers: the output of {layer!r} of {settings.name} has the shape {shape} for {size} x "
+                f"{size} pixels, which cannot be told to be a map, tokens of a square grid or a vector; choose another "
+                f"layer or input size."
             )
         taps[layer] = tap
     return taps

@@ -30,9 +30,8 @@ def read(path: Path) -> dict[str, Tensor]:
 
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        Exception
-    ) as error:  # whatever a broken file makes the two readers raise; torch's texts advise unsafe loading
+    except Exception as error:
+        # Broken files make the two readers raise anything; torch's texts advise unsafe loading, so they are not shown.
         raise InputError(
             f"backbone.weights: {path} is no readable file of weights ({type(error).__name__}): a .safetensors file "
             f"or a state dict saved with torch.save is wanted."
