@@ -54,6 +54,22 @@ class ProposalParameters(_Section):
 
     max_per_image: Positive | None = 2000
     """Best-ranked candidates kept per image; None keeps all."""
+    minimum_area: Positive = 100
+    """Smaller candidates, in pixels, are not made: they cannot reach IoU .5 with an instance of 200 pixels. Ours."""
+    suppression: Annotated[float, Field(gt=0, le=1)] = 0.7
+    """Candidates with a larger box IoU with a better one are passed over while there are others. Ours, tuned."""
+    learning_images: Positive = 100
+    """Training photographs, drawn at random, that the ranking of candidates is learned from. Ours."""
+    longest_side: Annotated[int, Field(ge=64)] = 640
+    """Larger photographs are segmented at this size, in pixels, so that memory and time stay bounded. Ours."""
+    superpixel_sigma: Annotated[float, Field(ge=0)] = 0.8
+    """Gaussian blur before segmentation, in pixels. Felzenszwalb and Huttenlocher, 2004."""
+    superpixel_scale: Annotated[float, Field(gt=0)] = 50.0
+    """Larger values merge more readily (their k, on Lab of 0 .. 255). Ours, tuned."""
+    superpixel_minimum: Positive = 40
+    """Fewest pixels of a superpixel. Ours, tuned."""
+    superpixel_maximum: Positive = 1500
+    """Most superpixels of an image; busier ones are segmented with a larger minimum. Bounds memory; ours."""
 
 
 class BackboneParameters(_Section):
@@ -165,6 +181,7 @@ class EvaluateParameters(_Section):
     """The protocol of the metrics."""
 
     matching: Literal["voc", "best_free"] = "voc"
+    """voc: the best instance, false when claimed already. best_free: the best one not yet claimed. Authors' code."""
     minimum_area: Count = 0
     """Ground-truth boxes: only instances of at least this many pixels enter the mask IoU."""
     proposals_minimum_area: Count = 200

@@ -1,0 +1,179 @@
+"""Proposals of a whole image set on Dask workers, batch by batch, so that an interrupted run goes on where it was."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from distributed import Client, as_completed
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from pipeline.annotations import masks
+from pipeline.annotations.images import read_image
+from pipeline.annotations.model import AnnotationSet, Instance
+from pipeline.errors import InputError
+from pipeline.parameters import ProposalParameters
+from pipeline.proposals.generate import propose, sample
+from pipeline.proposals.ranking import Ranker, fit
+from pipeline.proposals.store import Proposals, ProposalWriter
+
+_BATCH = 8
+"""Images per task and per file of unfinished work."""
+_SAMPLE = 1000
+"""Candidates per photograph that the ranking is learned from."""
+_COLUMNS = "superpixels", "members", "boxes", "scores"
+
+Arrays = dict[str, NDArray]
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """What a worker needs to know of an image: where it is, its annotated size, and objects to learn from."""
+
+    id: int
+    path: Path
+    height: int
+    width: int
+    instances: tuple[Instance, ...] = ()
+
+    def read(self) -> NDArray[np.uint8]:
+        """The pixels (height, width, 3).
+
+        Raises
+        ------
+        InputError
+            When the file cannot be read or has another size than its annotation.
+        """
+        image = read_image(self.path)
+        if image.shape[:2] != (self.height, self.width):
+            raise InputError(
+                f"The photograph {self.path} is {image.shape[1]} x {image.shape[0]} pixels, but its annotation says "
+                f"{self.width} x {self.height}."
+            )
+        return image
+
+
+def photographs(annotations: AnnotationSet) -> list[Photograph]:
+    """The images of a set, each with its instances that count.
+
+    Paths are absolute, since workers may run elsewhere.
+    """
+    return [
+        Photograph(
+            image.id,
+            annotations.image_path(image).absolute(),
+            image.height,
+            image.width,
+            tuple(i for i in annotations.instances_by_image[image.id] if not i.ignore),
+        )
+        for image in annotations.images
+    ]
+
+
+def learn(client: Client, annotations: AnnotationSet, settings: ProposalParameters, seed: int, work: Path) -> Ranker:
+    """The ranker, learned from up to `settings.learning_images` photographs that are drawn at random.
+
+    Raises
+    ------
+    InputError
+        When no photograph can be learned from, or one cannot be read.
+    """
+    useful = [photograph for photograph in photographs(annotations) if photograph.instances]
+    if not useful:
+        raise InputError(
+            "proposals: the train split has no instance that is neither crowd nor difficult, so the ranking of "
+            "candidates cannot be learned; choose another image set or lower dataset.minimum_area."
+        )
+    order = np.random.default_rng(seed).permutation(len(useful))[: settings.learning_images]
+    chosen = [useful[i] for i in sorted(order)]
+    samples = list(_run(client, "learning", _samples, chosen, (settings, seed), work))
+    return fit(*(np.concatenate([s[name] for s in samples]) for name in ("features", "overlaps")))
+
+
+def write(
+    client: Client,
+    annotations: AnnotationSet,
+    ranker: Ranker,
+    settings: ProposalParameters,
+    name: str,
+    work: Path,
+) -> Path:
+    """Propose regions in every image and write the `ProposalStore`; returns its path below `work`.
+
+    Finished batches in `work` are used again. The bytes depend neither on the workers nor on interruptions.
+
+    Raises
+    ------
+    InputError
+        When a photograph cannot be read or has another size than its annotation.
+    """
+    path = work / f"{name}.zarr"
+    images = photographs(annotations)
+    with ProposalWriter(path, ranker) as writer:
+        rows = iter(images)
+        for batch in _run(client, name, _proposals, images, (ranker, settings), work):
+            for i in range(int(batch["count"])):
+                writer.add(next(rows).id, Proposals(*(batch[f"{column}{i}"] for column in _COLUMNS)))
+    return path
+
+
+def _run(
+    client: Client,
+    name: str,
+    function: Callable[..., Arrays],
+    images: Sequence[Photograph],
+    arguments: tuple[Any, ...],
+    work: Path,
+) -> Iterator[Arrays]:
+    """The results of `function(batch, *arguments)` for batches of images, in order.
+
+    Workers leave each result as a file in `work`; a file that is there already is not made again.
+    """
+    batches = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
+    files = [work.absolute() / f"{name}-{number:05d}.npz" for number in range(len(batches))]
+    missing = [(batch, file) for batch, file in zip(batches, files, strict=True) if not file.exists()]
+    done = len(images) - sum(len(batch) for batch, _ in missing)
+    futures = [client.submit(_save, file, function, batch, *arguments, pure=False) for batch, file in missing]
+    try:
+        with tqdm(total=len(images), initial=done, desc=f"propose {name}", unit="image") as progress:
+            for future in as_completed(futures):
+                progress.update(future.result())
+    finally:
+        client.cancel(futures)
+    for file in files:
+        with np.load(file) as arrays:
+            yield dict(arrays)
+
+
+def _save(file: Path, function: Callable[..., Arrays], batch: Sequence[Photograph], *arguments: Any) -> int:
+    """On a worker: compute a batch and commit its file by renaming it; returns how many images it has."""
+    cv2.setNumThreads(1)
+    with threadpool_limits(1):  # sums must not be cut differently on machines with more cores
+        arrays = function(batch, *arguments)
+    part = file.with_name(f"{file.stem}.{os.getpid()}.part.npz")
+    np.savez_compressed(part, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    part.replace(file)
+    return len(batch)
+
+
+def _samples(batch: Sequence[Photograph], settings: ProposalParameters, seed: int) -> Arrays:
+    results = []
+    for photograph in batch:
+        instances = [masks.decode(i.segmentation) for i in photograph.instances]
+        rng = np.random.default_rng([seed, photograph.id])
+        results.append(sample(photograph.read(), instances, _SAMPLE, settings, rng))
+    features, overlaps = (np.concatenate(parts) for parts in zip(*results, strict=True))
+    return {"features": features, "overlaps": overlaps}
+
+
+def _proposals(batch: Sequence[Photograph], ranker: Ranker, settings: ProposalParameters) -> Arrays:
+    arrays: Arrays = {"count": np.array(len(batch))}
+    for i, photograph in enumerate(batch):
+        proposals = propose(photograph.read(), ranker, settings)
+        arrays |= {f"{column}{i}": getattr(proposals, column) for column in _COLUMNS}
+    return arrays
