@@ -194,6 +194,30 @@ def test_without_heat_maps_the_gallery_shows_the_rest():
     assert "no heat map" in "".join(outline.text)
 
 
+def test_figures_that_do_not_exist_are_dashes():
+    run_everything()
+    nothing = dict.fromkeys(("box_recall_50", "box_recall_70", "mask_abo"))
+    write("metrics/proposals.json", nothing | {"per_image": 10, "instances": 0})
+    ablation = json.loads(Path("metrics/ablation.json").read_text())
+    write("metrics/ablation.json", [*ablation, ablation[0] | {"grid": 10, "mean_iou": None, "iou_70": None}])
+    text = "".join("".join(run_report().text).split())
+    assert "val\N{EN DASH}\N{EN DASH}\N{EN DASH}100" in text
+    assert "K=10" not in text
+
+
+def test_a_sparse_ablation_speaks_of_the_grid_size_with_most_configurations():
+    run_everything()
+    base = {"iou_70": 0.1}
+    entries = [base | {"blocks": list("ab"), "grid": k, "mean_iou": 0.6 + k / 1000} for k in (1, 2, 10)]
+    entries += [base | {"blocks": [name], "grid": 10, "mean_iou": 0.4} for name in "ab"]
+    write("metrics/ablation.json", entries)
+    text = "".join(run_report().text)
+    assert (
+        "At K = 10, all blocks together reach a mean mask IoU of 0.610, the top layer (b) alone 0.400: +0.210" in text
+    )
+    assert "K = 10 instead of one classifier for the whole box: +0.009" in text
+
+
 def test_a_data_set_without_counting_instances_has_a_page():
     run_everything()
     empty = AnnotationSet(squares().images, squares().categories, (), "data/images", "nothing")
