@@ -106,9 +106,7 @@ def _open(path: Path, photographs: Path) -> _Source:
     except OSError as error:
         raise InputError(f"The annotation file {path} cannot be read: {error}.") from None
     except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(str(part) for part in problem["loc"]) or "the file"
-        raise InputError(f"{path} is no COCO annotation file: at {place}: {problem['msg']}.") from None
+        raise InputError(f"{path} is no COCO annotation file: {_explain(error)}.") from None
     if not content.images:
         raise InputError(f"The annotation file {path} lists no images.")
     _unique(path, "image id", (i.id for i in content.images))
@@ -130,6 +128,17 @@ def _open(path: Path, photographs: Path) -> _Source:
         if annotation.keypoints and len(annotation.keypoints) != expected:
             raise InputError(f"{where} has {len(annotation.keypoints)} keypoint values; its category needs {expected}.")
     return _Source(path, images, categories, content.annotations)
+
+
+def _explain(error: ValidationError) -> str:
+    """The first problem of a validation error in a few words."""
+    problem = error.errors(include_url=False)[0]
+    where = [str(part) for part in problem["loc"]]
+    if "segmentation" in where and problem["type"] != "missing":
+        # One of two forms is allowed, and pydantic would complain about the first alone.
+        where = where[: where.index("segmentation") + 1]
+        return f"{'.'.join(where)} is neither a list of polygons (lists of numbers) nor a code with size and counts"
+    return f"{'.'.join(where) or 'the file'}: {problem['msg']}"
 
 
 def _unique(path: Path, meaning: str, values: Iterable[Hashable]) -> None:

@@ -125,7 +125,7 @@ def _change(content, path, value):
         (("annotations", 0, "keypoints"), [1, 2, 2], "3 keypoint values"),
         (("categories", 1, "id"), 7, "category id 7 twice"),
         (("categories", 1, "name"), "car", "'car' twice"),
-        (("annotations", 0, "segmentation"), "nothing", "annotations.0.segmentation"),
+        (("annotations", 0, "segmentation"), "nothing", "annotations.0.segmentation is neither"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_named(tmp_path, path, value, complaint):

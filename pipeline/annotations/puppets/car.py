@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pipeline.annotations.model import Category
 from pipeline.annotations.puppets.materials import Material, any_colour, plain
 from pipeline.annotations.puppets.shapes import (
+    SIDES,
     Ball,
     Figure,
     Keypoint,
@@ -92,7 +93,8 @@ def draw(rng: np.random.Generator, view: View, height: float) -> Figure:
         _underside(view, profile),
         *_faces(view, profile),
         *_side(view, profile, near_side),
-        *_ends(view, profile, near_side),
+        *_lights(view, profile, near_side),
+        *_plates(view, profile),
         *_wheels(view, profile, near_side),
     ]
     return Figure("car", tuple(shapes), materials, _keypoints(view, profile))
@@ -180,41 +182,36 @@ def _side(view: View, profile: _Profile, side: float) -> list[Shape]:
     return shapes
 
 
-def _ends(view: View, profile: _Profile, near_side: float) -> list[Shape]:
-    """Lights (around the corner, so that they show from the side too), grille and number plate."""
+def _lamps(profile: _Profile) -> dict[str, tuple[float, float]]:
+    """Per kind of light its end of the car (1 front, -1 back) and the height of its upper edge."""
+    return {"headlight": (1.0, profile.bonnet[0] - 0.04), "taillight": (-1.0, profile.boot - 0.08)}
+
+
+def _lights(view: View, profile: _Profile, near_side: float) -> list[Shape]:
+    """Lights, which reach around the corner so that they show from the side too."""
     shapes = []
-    for end, sign, light, top in (
-        ("front", 1.0, "headlight", profile.bonnet[0] - 0.04),
-        ("back", -1.0, "taillight", profile.boot - 0.08),
-    ):
-        z = sign * profile.length / 2
-        facing = view.nearness([0, 0, sign]) > 0.05
-        for name, side in (("left", 1.0), ("right", -1.0)):
-            quads = []
-            if facing:
-                quads.append(
-                    [
-                        (side * w, y, z - sign * 0.03)
-                        for w, y in ((0.84, top), (0.5, top), (0.5, top - 0.17), (0.84, top - 0.17))
-                    ]
-                )
+    for kind, (end, top) in _lamps(profile).items():
+        z, low = end * profile.length / 2, top - 0.17
+        for name, side in SIDES:
+            if view.nearness([0, 0, end]) > 0.05:
+                quad = [(side * x, y, z - end * 0.03) for x, y in ((0.84, top), (0.5, top), (0.5, low), (0.84, low))]
+                shapes.append(flat(view, f"{name}_{kind}", "lights", kind, quad))
             if side == near_side:
-                quads.append(
-                    [
-                        (side * HALF_WIDTH, y, z - sign * d)
-                        for d, y in ((0.04, top), (0.3, top - 0.01), (0.26, top - 0.16), (0.02, top - 0.17))
-                    ]
-                )
-            for number, quad in enumerate(quads):
-                suffix = "" if number == 0 else "_around"
-                shapes.append(flat(view, f"{name}_{light}{suffix}", "lights", light, quad))
-        if facing:
-            for name, material, w, y0, y1 in (
-                ("grille", "dark", 0.42, 0.5, 0.64),
-                ("plate", "plate", 0.26, 0.36, 0.47),
-            ):
-                quad = [(w, y1, z), (-w, y1, z), (-w, y0, z), (w, y0, z)]
-                shapes.append(flat(view, f"{end}_{name}", "body", material, quad))
+                inset = ((0.04, top), (0.3, top), (0.26, low), (0.02, low))
+                quad = [(side * HALF_WIDTH, y, z - end * depth) for depth, y in inset]
+                shapes.append(flat(view, f"{name}_{kind}_around", "lights", kind, quad))
+    return shapes
+
+
+def _plates(view: View, profile: _Profile) -> list[Shape]:
+    """Grille and number plate at the end that faces the camera."""
+    shapes = []
+    for name, end in (("front", 1.0), ("back", -1.0)):
+        if view.nearness([0, 0, end]) > 0.05:
+            for material, x, low, high in (("dark", 0.42, 0.5, 0.64), ("plate", 0.26, 0.36, 0.47)):
+                z = end * profile.length / 2
+                quad = [(x, high, z), (-x, high, z), (-x, low, z), (x, low, z)]
+                shapes.append(flat(view, f"{name}_{material}", "body", material, quad))
     return shapes
 
 
@@ -222,33 +219,32 @@ def _axles(profile: _Profile) -> dict[str, float]:
     return {"front": profile.length * 0.31, "back": -profile.length * 0.3}
 
 
+def _disc(x: float, z: float, radius: float) -> Point:
+    """Points (24, 3) on the rim of an upright disc across the car's width, centred at the height of the axles."""
+    turn = np.arange(24) * np.pi / 12
+    return np.stack([np.full(24, x), WHEEL_RADIUS + radius * np.sin(turn), z + radius * np.cos(turn)], axis=1)
+
+
 def _wheels(view: View, profile: _Profile, side: float) -> list[Shape]:
     """The two wheels of a side: tyre with its width, and hub."""
-    turn = np.arange(24) * np.pi / 12
-    name = "left" if side > 0 else "right"
     shapes = []
     for axle, z in _axles(profile).items():
-
-        def disc(x: float, radius: float, z: float = z) -> Point:
-            return np.stack([np.full(24, x), WHEEL_RADIUS + radius * np.sin(turn), z + radius * np.cos(turn)], axis=1)
-
-        outer, inner = disc(side * 0.87, WHEEL_RADIUS), disc(side * 0.66, WHEEL_RADIUS)
-        wheel = f"{name}_{axle}_wheel"
-        tyre = body(view, wheel, "wheels", "rubber", [Ball(p, 0.0) for p in np.concatenate([outer, inner])])
-        shapes.append(tyre)
+        wheel = f"{'left' if side > 0 else 'right'}_{axle}_wheel"
+        rims = np.concatenate([_disc(side * x, z, WHEEL_RADIUS) for x in (0.87, 0.66)])
+        shapes.append(body(view, wheel, "wheels", "rubber", [Ball(point, 0.0) for point in rims]))
         if view.nearness([side, 0, 0]) > 0.1:
-            shapes.append(flat(view, f"{wheel}_hub", "wheels", "hub", disc(side * 0.875, 0.2)))
-            shapes.append(flat(view, f"{wheel}_nut", "wheels", "rubber", disc(side * 0.88, 0.06), 1.6))
+            shapes.append(flat(view, f"{wheel}_hub", "wheels", "hub", _disc(side * 0.875, z, 0.2)))
+            shapes.append(flat(view, f"{wheel}_nut", "wheels", "rubber", _disc(side * 0.88, z, 0.06), 1.6))
     return shapes
 
 
 def _keypoints(view: View, profile: _Profile) -> tuple[Keypoint, ...]:
     points: dict[str, Keypoint] = {}
-    for side, sign in (("left", 1.0), ("right", -1.0)):
+    for side, sign in SIDES:
         for axle, z in _axles(profile).items():
             name = f"{side}_{axle}_wheel"
             points[name] = keypoint(view, name, (sign * 0.87, WHEEL_RADIUS, z), (name, f"{name}_hub", f"{name}_nut"))
-        for light, end, top in (("headlight", 1.0, profile.bonnet[0] - 0.04), ("taillight", -1.0, profile.boot - 0.08)):
+        for light, (end, top) in _lamps(profile).items():
             name = f"{side}_{light}"
             place = (sign * 0.84, top - 0.08, end * (profile.length / 2 - 0.03))
             points[name] = keypoint(view, name, place, (name, f"{name}_around"))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.annotations.model import Category
 from pipeline.annotations.puppets.materials import COATS, Material, pick, plain
-from pipeline.annotations.puppets.shapes import Ball, Figure, Keypoint, Shape, View, body, far_to_near, keypoint
+from pipeline.annotations.puppets.shapes import SIDES, Ball, Figure, Keypoint, Shape, View, body, far_to_near, keypoint
 
 Point = NDArray[np.float64]
 
@@ -71,10 +71,8 @@ def _pose(rng: np.random.Generator) -> _Pose:
     phase = rng.choice([-1, 1])
     # Diagonal legs move together: left front with right hind.
     swing = [phase * sign * reach + rng.normal(0, 0.05) for sign in (1, -1, -1, 1)]
-    bend = [
-        max(0.0, -s) * rng.uniform(0.6, 1.5) + (max(0, s) * rng.uniform(0.2, 1.4) if kind == "trot" else 0)
-        for s in swing
-    ]
+    lift = rng.uniform(0.2, 1.4) if kind == "trot" else 0.0
+    bend = [-s * rng.uniform(0.6, 1.5) if s < 0 else s * lift for s in swing]
     neck = rng.uniform(-0.75, -0.5) if kind == "graze" else rng.uniform(0.55, 1.1)
     head = rng.uniform(-1.3, -1.0) if kind == "graze" else rng.uniform(-0.95, -0.45)
     return _Pose(
@@ -158,7 +156,7 @@ def _neck_and_head(view: View, joints: dict[str, Point], thick: float) -> list[S
             view, "muzzle", "head", "muzzle", [Ball(nose, 0.052), Ball(poll + 0.85 * (nose - poll), 0.055)], nearer=0.06
         ),
     ]
-    for side, sign in (("left", 1.0), ("right", -1.0)):
+    for side, sign in SIDES:
         foot, tip = poll + np.array([sign * 0.04, 0.02, 0]), joints["ear"] + np.array([sign * 0.055, 0, 0])
         shapes.append(body(view, f"{side}_ear", "head", "coat", [Ball(foot, 0.028), Ball(tip, 0.008)], nearer=0.035))
         if view.nearness([sign, 0, 0.3]) > 0.1:
@@ -202,5 +200,5 @@ def _keypoints(view: View, joints: dict[str, Point]) -> tuple[Keypoint, ...]:
     for leg in LEGS:
         shown_on[f"{leg}_knee"] = (f"{leg}_upper", f"{leg}_lower")
         shown_on[f"{leg}_hoof"] = (f"{leg}_lower", f"{leg}_hoof")
-    hidden = {f"{side}_eye" for side, sign in (("left", 1), ("right", -1)) if view.nearness([sign, 0, 0.3]) <= 0.1}
+    hidden = {f"{side}_eye" for side, sign in SIDES if view.nearness([sign, 0, 0.3]) <= 0.1}
     return tuple(keypoint(view, name, joints[name], shown_on[name], name not in hidden) for name in CATEGORY.keypoints)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.annotations.model import Category
 from pipeline.annotations.puppets.materials import HAIR, SKIN, Material, any_colour, cloth, pick, plain
-from pipeline.annotations.puppets.shapes import Ball, Figure, Keypoint, Shape, View, body, far_to_near, keypoint
+from pipeline.annotations.puppets.shapes import SIDES, Ball, Figure, Keypoint, Shape, View, body, far_to_near, keypoint
 
 Point = NDArray[np.float64]
 
@@ -40,8 +40,6 @@ CATEGORY = Category(
     parts=("head", "torso", "upper_arms", "lower_arms", "upper_legs", "lower_legs"),
 )  # fmt: skip
 """Keypoints and skeleton are COCO's."""
-
-SIDES = (("left", 1.0), ("right", -1.0))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.annotations.puppets.materials import Material
 
+SIDES = (("left", 1.0), ("right", -1.0))
+"""Names of a figure's sides and the sign of x there."""
+
 _CIRCLE = np.stack([np.cos(np.arange(20) * np.pi / 10), np.sin(np.arange(20) * np.pi / 10)], axis=1)
 
 
