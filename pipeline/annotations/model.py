@@ -118,7 +118,7 @@ class AnnotationSet:
             return cls._from_json(json.loads(path.read_text()))
         except FileNotFoundError:
             raise InputError(f"{path} does not exist; `dvc repro prepare` writes it.") from None
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{path} is not an annotation file of this project ({error!r}).") from None
 
     def _to_json(self) -> dict[str, Any]:

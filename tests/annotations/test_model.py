@@ -1,0 +1,90 @@
+"""The annotation model: what is saved is read again, equal sets give equal bytes, pycocotools reads the file."""
+
+import numpy as np
+import pytest
+from pycocotools.coco import COCO
+
+from pipeline.annotations import masks
+from pipeline.annotations.model import AnnotationSet, Category, Image, Instance, Part
+from pipeline.errors import InputError
+
+
+def example() -> AnnotationSet:
+    rng = np.random.default_rng(0)
+    mask, void = rng.random((2, 20, 30)) < 0.4
+    code = masks.encode(mask)
+    head = Part("head", masks.encode(mask & (rng.random((20, 30)) < 0.5)))
+    whole = Instance(4, 7, 2, code, masks.box(code), masks.area(code), keypoints=(1.5, 2, 2, 0, 0, 0), parts=(head,))
+    return AnnotationSet(
+        images=(Image(7, "a.jpg", 30, 20, masks.encode(void)), Image(9, "sub/b.jpg", 30, 20)),
+        categories=(Category(2, "cat", ("nose", "tail"), ((1, 2),), ("head",)), Category(3, "dog")),
+        instances=(
+            whole,
+            Instance(5, 7, 3, code, (0.5, 1, 7.25, 9), 3.5, crowd=True),
+            Instance(6, 9, 3, code, (0, 0, 1, 1), 1, difficult=True),
+        ),
+        image_root="photos",
+        description="example",
+        counts={"empty_masks": 2},
+    )
+
+
+def test_what_is_saved_is_read_again(tmp_path):
+    example().save(tmp_path / "deep" / "set.json")
+    assert AnnotationSet.load(tmp_path / "deep" / "set.json") == example()
+
+
+def test_equal_sets_give_equal_bytes(tmp_path):
+    example().save(tmp_path / "a.json")
+    AnnotationSet.load(tmp_path / "a.json").save(tmp_path / "b.json")
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+
+
+def test_pycocotools_reads_the_same_masks_boxes_and_flags(tmp_path):
+    expected = example()
+    expected.save(tmp_path / "set.json")
+    found = COCO(tmp_path / "set.json")
+    for instance in expected.instances:
+        annotation = found.anns[instance.id]
+        np.testing.assert_array_equal(found.annToMask(annotation), masks.decode(instance.segmentation))
+        x, y, width, height = annotation["bbox"]
+        assert (x, y, x + width, y + height) == instance.box
+        assert annotation["iscrowd"] == instance.crowd
+        assert annotation["ignore"] == instance.ignore
+
+
+def test_instances_are_grouped_by_image_and_empty_images_have_an_empty_list():
+    grouped = example().instances_by_image
+    assert {image: [i.id for i in group] for image, group in grouped.items()} == {7: [4, 5], 9: [6]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"info": {}, "images": [3]}',
+        '{"images": [], "categories": [{"id": 1}]}',
+        "\ufeff\u0000",
+        "3",
+    ],
+)
+def test_other_files_are_refused_in_one_paragraph(tmp_path, text):
+    (tmp_path / "set.json").write_text(text)
+    with pytest.raises(InputError, match=r"set\.json is not an annotation file"):
+        AnnotationSet.load(tmp_path / "set.json")
+
+
+def test_a_box_of_three_numbers_is_refused(tmp_path):
+    example().save(tmp_path / "set.json")
+    text = (tmp_path / "set.json").read_text()
+    (tmp_path / "set.json").write_text(text.replace('"bbox":[0,0,1,1]', '"bbox":[0,0,1]'))
+    with pytest.raises(InputError, match="is not an annotation file"):
+        AnnotationSet.load(tmp_path / "set.json")
+
+
+def test_a_missing_file_says_which_stage_writes_it(tmp_path):
+    with pytest.raises(InputError, match="prepare"):
+        AnnotationSet.load(tmp_path / "set.json")
