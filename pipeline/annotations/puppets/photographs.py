@@ -2,29 +2,34 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
 import numpy as np
-import skimage
-import sklearn
 from numpy.typing import NDArray
 
 from pipeline.annotations.images import read_image
+from pipeline.errors import InputError
 
-_SKIMAGE = Path(skimage.__file__).parent / "data"
-_SKLEARN = Path(sklearn.__file__).parent / "datasets" / "images"
 
 _FILES = {
-    "china": _SKLEARN / "china.jpg",
-    "flower": _SKLEARN / "flower.jpg",
-    **{
-        name: _SKIMAGE / f"{name}.png"
-        for name in ("coffee", "chelsea", "motorcycle_left", "grass", "gravel", "brick", "coins", "ihc", "moon", "page")
-    },
-    "rocket": _SKIMAGE / "rocket.jpg",
-    "hubble": _SKIMAGE / "hubble_deep_field.jpg",
-    "retina": _SKIMAGE / "retina.jpg",
+    "sklearn": ("datasets/images/china.jpg", "datasets/images/flower.jpg"),
+    "skimage": (
+        "data/coffee.png",
+        "data/chelsea.png",
+        "data/motorcycle_left.png",
+        "data/grass.png",
+        "data/gravel.png",
+        "data/brick.png",
+        "data/coins.png",
+        "data/ihc.png",
+        "data/moon.png",
+        "data/page.png",
+        "data/rocket.jpg",
+        "data/hubble_deep_field.jpg",
+        "data/retina.jpg",
+    ),
 }
 
 SCENERY = ("china", "china", "flower", "coffee", "chelsea", "motorcycle_left", "rocket", "brick", "grass")
@@ -41,8 +46,9 @@ class Photographs:
 
     @classmethod
     def load(cls) -> "Photographs":
-        """Read the files of the installed packages; `InputError` when a package lacks one."""
-        return cls({name: read_image(path) for name, path in _FILES.items()})
+        """Read the files of the installed packages; `InputError` when one is missing."""
+        paths = [_package(package) / file for package, files in _FILES.items() for file in files]
+        return cls({path.stem: read_image(path) for path in paths})
 
     def crop(
         self,
@@ -50,13 +56,15 @@ class Photographs:
         height: int,
         width: int,
         zoom: tuple[float, float],
-        names: Sequence[str] = tuple(_FILES),
+        names: Sequence[str] = (),
     ) -> NDArray[np.float32]:
-        """A random piece of a random photograph among `names`, at times mirrored, as (height, width, 3) in 0..255.
+        """A random piece of a random photograph among `names` (of any, without), as (height, width, 3) in 0..255.
 
-        `zoom` is the range of output pixels per source pixel; pieces never exceed the photograph.
+        `zoom` is the range of output pixels per source pixel; pieces never exceed the photograph and are
+        mirrored at times.
         """
-        photograph = self.by_name[names[int(rng.integers(len(names)))]]
+        among = names or tuple(self.by_name)
+        photograph = self.by_name[among[int(rng.integers(len(among)))]]
         rows, columns = photograph.shape[:2]
         factor = max(np.exp(rng.uniform(*np.log(zoom))), height / rows, width / columns)
         size_y, size_x = min(rows, max(1, round(height / factor))), min(columns, max(1, round(width / factor)))
@@ -66,3 +74,11 @@ class Photographs:
             piece = piece[:, ::-1]
         how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
         return cv2.resize(np.ascontiguousarray(piece), (width, height), interpolation=how).astype(np.float32)
+
+
+def _package(name: str) -> Path:
+    """The folder of an installed package, found without the seconds that importing it takes."""
+    found = find_spec(name)
+    if found is None or found.origin is None:
+        raise InputError(f"The package {name}, whose photographs the puppets need, is not installed.")
+    return Path(found.origin).parent
