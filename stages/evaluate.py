@@ -13,30 +13,32 @@ from pipeline.evaluation.segmentation import HALF, STRICT, evaluate_segmentation
 from pipeline.parameters import Parameters
 from stages.common import stage
 
-ANNOTATIONS = Path("data/annotations/val.json")
-DETECTIONS = Path("data/detections/val.json")
-PREDICTIONS = Path("data/predictions")
-
 
 @stage
 @click.option("--task", type=click.Choice(["segmentation"]), default="segmentation", help="What is evaluated.")
-def main(params: Parameters, task: str) -> None:
-    """Average precision and overlaps of the predictions -> metrics/<task>.json and plots/."""
-    annotations = AnnotationSet.load(ANNOTATIONS)
+@click.option("--annotations", default="data/annotations/val.json", type=click.Path(path_type=Path), help="File read.")
+@click.option("--detections", default="data/detections/val.json", type=click.Path(path_type=Path), help="File read.")
+@click.option("--predictions", default="data/predictions", type=click.Path(path_type=Path), help="Folder read.")
+@click.option("--metrics", default="metrics", type=click.Path(path_type=Path), help="Folder written.")
+@click.option("--plots", default="plots", type=click.Path(path_type=Path), help="Folder written.")
+def main(
+    params: Parameters, task: str, annotations: Path, detections: Path, predictions: Path, metrics: Path, plots: Path
+) -> None:
+    """Judge the predictions: average precision and overlaps -> metrics/<task>.json and plots/."""
+    truth = AnnotationSet.load(annotations)
     evaluation = evaluate_segmentation(
-        annotations,
-        read_results(PREDICTIONS / f"{task}.json", annotations, "masks", "predict"),
-        read_results(DETECTIONS, annotations, "boxes", "detect"),
-        read_results(PREDICTIONS / f"{task}_ground_truth.json", annotations, "ground_truth", "predict"),
+        truth,
+        read_results(predictions / f"{task}.json", truth, "masks", "predict"),
+        read_results(detections, truth, "boxes", "detect"),
+        read_results(predictions / f"{task}_ground_truth.json", truth, "ground_truth", "predict"),
         params.evaluate,
         params.regions.expansion,
     )
-    metrics = evaluation.metrics
-    _write(Path("plots") / f"{task}_pr_50.json", precision_recall_rows(annotations, evaluation.matches, HALF))
-    _write(Path("plots") / f"{task}_pr_70.json", precision_recall_rows(annotations, evaluation.matches, STRICT))
-    _write(Path("plots") / f"{task}_categories.json", category_rows(metrics["per_category"]))
-    _write(Path("metrics") / f"{task}.json", _rounded(metrics))
-    click.echo(_table(metrics))
+    _write(plots / f"{task}_pr_50.json", precision_recall_rows(truth, evaluation.matches, HALF))
+    _write(plots / f"{task}_pr_70.json", precision_recall_rows(truth, evaluation.matches, STRICT))
+    _write(plots / f"{task}_categories.json", category_rows(evaluation.metrics["per_category"]))
+    _write(metrics / f"{task}.json", _rounded(evaluation.metrics))
+    click.echo(_table(evaluation.metrics))
 
 
 def _table(metrics: dict[str, Any]) -> str:

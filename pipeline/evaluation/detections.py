@@ -12,13 +12,13 @@ from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet, Image, Instance
 from pipeline.evaluation.average_precision import Curve, average_precision, precision_recall
 from pipeline.evaluation.matching import Matching, match
-from pipeline.evaluation.results import Result
+from pipeline.evaluation.results import Results
 from pipeline.regions import boxes
 
 THRESHOLDS = np.arange(1, 10) / 10
 """Overlaps of AP^r_vol: .1, .2, ... .9. Paper, section 5."""
 
-OverlapFunction = Callable[[Image, Sequence[Result], Sequence[Instance]], NDArray[np.float64]]
+OverlapFunction = Callable[[Image, Results, Sequence[Instance]], NDArray[np.float64]]
 """Overlaps (n, m) of the results and the instances of one image, of any categories."""
 
 
@@ -59,7 +59,7 @@ class CategoryMatches:
         return precision_recall(self.scores, self.hit[:, threshold], self.positives, self.neutral[:, threshold])
 
 
-def group_by_image(results: Sequence[Result]) -> dict[int, list[int]]:
+def group_by_image(results: Results) -> dict[int, list[int]]:
     """Positions of the results per image id."""
     groups: dict[int, list[int]] = defaultdict(list)
     for row, result in enumerate(results):
@@ -67,7 +67,7 @@ def group_by_image(results: Sequence[Result]) -> dict[int, list[int]]:
     return groups
 
 
-def mask_overlaps(image: Image, results: Sequence[Result], instances: Sequence[Instance]) -> NDArray[np.float64]:
+def mask_overlaps(image: Image, results: Results, instances: Sequence[Instance]) -> NDArray[np.float64]:
     """Mask IoU (n, m) of the results and instances of one image; void pixels leave the results first."""
     codes = without_void([result["segmentation"] for result in results], image)
     return masks.iou(codes, [i.segmentation for i in instances], [i.crowd for i in instances])
@@ -75,7 +75,7 @@ def mask_overlaps(image: Image, results: Sequence[Result], instances: Sequence[I
 
 def box_overlaps(
     image: Image,  # noqa: ARG001 - the signature of an OverlapFunction
-    results: Sequence[Result],
+    results: Results,
     instances: Sequence[Instance],
 ) -> NDArray[np.float64]:
     """Box IoU (n, m) of the results and instances of one image; of crowds, the share of the result inside."""
@@ -100,9 +100,7 @@ def intersection(first: masks.RLE, second: masks.RLE) -> masks.RLE:
     return masks.RLE(size=code["size"], counts=code["counts"].decode("ascii"))
 
 
-def overlaps_of(
-    annotations: AnnotationSet, results: Sequence[Result], overlap: OverlapFunction
-) -> dict[int, ImageOverlaps]:
+def overlaps_of(annotations: AnnotationSet, results: Results, overlap: OverlapFunction) -> dict[int, ImageOverlaps]:
     """Overlaps per image id, of the images that have results."""
     groups = group_by_image(results)
     found = {}
@@ -120,7 +118,7 @@ def overlaps_of(
 
 def match_categories(
     annotations: AnnotationSet,
-    results: Sequence[Result],
+    results: Results,
     overlaps: Mapping[int, ImageOverlaps],
     thresholds: NDArray[np.float64],
     matching: Matching,

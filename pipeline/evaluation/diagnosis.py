@@ -3,7 +3,7 @@
 Paper, section 5 (the authors' diagnosis of false positives). Gains of different kinds do not add up.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet
 from pipeline.evaluation.detections import CategoryMatches, ImageOverlaps, intersection, mean_average_precision
-from pipeline.evaluation.results import Result
+from pipeline.evaluation.results import Results
 from pipeline.regions.boxes import clip, expand, from_coco
 
 KINDS = ("correct", "neutral", "duplicate", "mislocalised", "other_category", "background")
@@ -25,7 +25,7 @@ TOUCHING = 0.1
 
 
 def diagnose(
-    results: Sequence[Result],
+    results: Results,
     overlaps: Mapping[int, ImageOverlaps],
     matches: Mapping[int, CategoryMatches],
     position: int,
@@ -116,8 +116,8 @@ def recall(
 
 
 def with_perfect_masks(
-    annotations: AnnotationSet, boxes: Sequence[Result], overlaps: Mapping[int, ImageOverlaps], expansion: float
-) -> list[Result]:
+    annotations: AnnotationSet, boxes: Results, overlaps: Mapping[int, ImageOverlaps], expansion: float
+) -> list[Mapping[str, Any]]:
     """The detected boxes with the best masks that prediction could give them, in the order of `boxes`.
 
     Each gets the mask of the instance of its category that its box overlaps most (a crowd only where there is no
@@ -137,7 +137,7 @@ def with_perfect_masks(
             x0, y0, x1, y1 = reach.tolist() if touched else (0, 0, 0, 0)
             rectangle = masks.from_polygons([[x0, y0, x1, y0, x1, y1, x0, y1]], height, width)
             mask = intersection(image.instances[-max(touched)[2]].segmentation, rectangle) if touched else rectangle
-            perfect[row] = boxes[row] | {"segmentation": mask}  # type: ignore[typeddict-item]
+            perfect[row] = {**boxes[row], "segmentation": mask}
     return perfect
 
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
 
@@ -27,6 +27,11 @@ class Result(TypedDict):
     bbox: NotRequired[Sequence[float]]
     segmentation: NotRequired[masks.RLE]
     instance_id: NotRequired[int]
+    """In results on boxes of instances."""
+
+
+Results = Sequence[Mapping[str, Any]]
+"""COCO results as any step makes them; each entry has the keys of `Result` that its `Kind` needs."""
 
 
 def read_results(path: Path, annotations: AnnotationSet, kind: Kind, writer: str) -> list[Result]:

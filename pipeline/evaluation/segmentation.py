@@ -1,6 +1,5 @@
 """The metrics of instance masks: AP^r, box AP, mask IoU on ground-truth boxes, and what limits the detections."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +21,7 @@ from pipeline.evaluation.detections import (
     overlaps_of,
     without_void,
 )
-from pipeline.evaluation.results import Result
+from pipeline.evaluation.results import Results
 from pipeline.parameters import EvaluateParameters
 
 HALF, STRICT = 4, 6
@@ -40,9 +39,9 @@ class SegmentationEvaluation:
 
 def evaluate_segmentation(
     annotations: AnnotationSet,
-    detections: Sequence[Result],
-    boxes: Sequence[Result],
-    ground_truth_boxes: Sequence[Result],
+    detections: Results,
+    boxes: Results,
+    ground_truth_boxes: Results,
     settings: EvaluateParameters,
     expansion: float,
 ) -> SegmentationEvaluation:
@@ -111,7 +110,7 @@ def evaluate_segmentation(
 
 
 def ground_truth_box_metrics(
-    annotations: AnnotationSet, results: Sequence[Result], settings: EvaluateParameters
+    annotations: AnnotationSet, results: Results, settings: EvaluateParameters
 ) -> dict[str, float | int | None]:
     """`mean_iou`, `iou_50`, `iou_70` and `instances` of masks predicted in ground-truth boxes.
 
@@ -121,7 +120,7 @@ def ground_truth_box_metrics(
 
 
 def ground_truth_box_ious(
-    annotations: AnnotationSet, results: Sequence[Result], settings: EvaluateParameters
+    annotations: AnnotationSet, results: Results, settings: EvaluateParameters
 ) -> tuple[list[Instance], NDArray[np.float64]]:
     """The instances that count, of at least `settings.minimum_area` pixels, and the mask IoU (n,) of each.
 
@@ -146,7 +145,7 @@ def ground_truth_box_ious(
     return chosen, np.array([ious[instance.id] for instance in chosen], dtype=np.float64)
 
 
-def mask_ious(annotations: AnnotationSet, results: Sequence[Result]) -> NDArray[np.float64]:
+def mask_ious(annotations: AnnotationSet, results: Results) -> NDArray[np.float64]:
     """Mask IoU (n,) of each result with its own instance (`instance_id`), void pixels left out."""
     ious = np.zeros(len(results))
     for image_id, rows in group_by_image(results).items():

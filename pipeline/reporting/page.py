@@ -1,6 +1,6 @@
 """Assembling the page: reads what the stages wrote, leaves a note where something is missing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pipeline.annotations.model import AnnotationSet
 from pipeline.errors import InputError
 from pipeline.evaluation.diagnosis import KINDS
 from pipeline.evaluation.plots import MEAN
-from pipeline.evaluation.results import Result, read_results
+from pipeline.evaluation.results import Results, read_results
 from pipeline.evaluation.segmentation import ground_truth_box_ious
 from pipeline.parameters import Parameters
 from pipeline.reporting import figures, gallery, sources, tables
@@ -126,7 +126,7 @@ def _panels(inputs: Sources) -> list[tuple[str, Markup]]:
 
 
 def _shown_instances(
-    val: AnnotationSet | None, predictions: Sequence[Result] | None, heat_maps: Path, parameters: Parameters
+    val: AnnotationSet | None, predictions: Results | None, heat_maps: Path, parameters: Parameters
 ) -> dict[str, Any]:
     """The histogram of mask IoU on ground-truth boxes, and the cards of the gallery."""
     if val is None or predictions is None:

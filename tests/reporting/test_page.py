@@ -201,7 +201,7 @@ def test_figures_that_do_not_exist_are_dashes():
     ablation = json.loads(Path("metrics/ablation.json").read_text())
     write("metrics/ablation.json", [*ablation, ablation[0] | {"grid": 10, "mean_iou": None, "iou_70": None}])
     text = "".join("".join(run_report().text).split())
-    assert "val\N{EN DASH}\N{EN DASH}\N{EN DASH}100" in text
+    assert "val\N{EN DASH}\N{EN DASH}\N{EN DASH}\N{EN DASH}100" in text
     assert "K=10" not in text
 
 
