@@ -17,6 +17,9 @@ from pipeline.annotations.selection import is_difficult, keep_categories
 from pipeline.errors import InputError
 from pipeline.parameters import DatasetParameters
 
+_FAR = 10
+"""Polygons may reach this many image sizes beyond the image; pycocotools needs memory for every pixel of an edge."""
+
 _Size = Annotated[int, Field(ge=1)]
 
 
@@ -201,6 +204,9 @@ def _code(annotation: _Annotation, source: _Source) -> RLE:
     if isinstance(given, list):
         if any(len(polygon) % 2 for polygon in given):
             raise InputError(f"{where} has a polygon with an odd number of coordinates.")
+        reach = _FAR * max(image.width, image.height)
+        if any(abs(value) > reach for polygon in given for value in polygon):
+            raise InputError(f"{where} has a polygon that lies far outside its {image.width} x {image.height} image.")
         # Fewer than three corners enclose nothing; pycocotools would read four numbers as a box.
         polygons = [polygon for polygon in given if len(polygon) >= 6]
         if not polygons:

@@ -118,6 +118,7 @@ def _change(content, path, value):
         (("annotations", 0, "category_id"), 99, "category 99"),
         (("annotations", 0, "iscrowd"), 2, "annotations.0.iscrowd"),
         (("annotations", 0, "segmentation"), [[1, 2, 3, 4, 5, 6, 7]], "odd number"),
+        (("annotations", 0, "segmentation"), [[0, 0, 1e9, 0, 1e9, 1e9]], "far outside"),
         (("annotations", 0, "segmentation"), {"size": [40, 30], "counts": "0"}, "30 x 40"),
         (("annotations", 0, "segmentation"), {"size": [30, 40], "counts": [5, 6]}, "11 pixels"),
         (("annotations", 0, "segmentation"), {"size": [30, 40], "counts": "oo"}, "does not fill"),

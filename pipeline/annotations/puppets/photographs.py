@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from pipeline.annotations.images import read_image
 from pipeline.errors import InputError
 
-
 _FILES = {
     "sklearn": ("datasets/images/china.jpg", "datasets/images/flower.jpg"),
     "skimage": (
