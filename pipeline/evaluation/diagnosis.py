@@ -3,7 +3,7 @@
 Paper, section 5 (the authors' diagnosis of false positives). Gains of different kinds do not add up.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet
-from pipeline.evaluation.detections import CategoryMatches, ImageOverlaps, intersection, mean_average_precision
+from pipeline.evaluation.detections import CategoryMatches, ImageOverlaps, intersection
 from pipeline.evaluation.results import Results
 from pipeline.regions.boxes import clip, expand, from_coco
 
@@ -21,7 +21,7 @@ KINDS = ("correct", "neutral", "duplicate", "mislocalised", "other_category", "b
 category but with too little overlap (>= .1); on an instance of another category (>= .1); on nothing."""
 
 TOUCHING = 0.1
-"""Overlap from which a false detection belongs to an instance. Authors' SDS code."""
+"""Overlap from which a false detection belongs to an instance. Hoiem et al., ECCV 2012."""
 
 
 def diagnose(
@@ -44,10 +44,9 @@ def diagnose(
     dict
         `detections`: counts per name of `KINDS`; `missed`: instances that count and were not found;
         `ap_gain` (points of 0..100): false detections of a kind removed, mislocalised ones moved onto their instance
-        where it is free, missed instances taken out of the count.
+        where it is free, missed instances taken out of the count (a category that finds none stays at 0).
     """
     kinds = classify(len(results), overlaps, matches, position, threshold)
-    before = mean_average_precision(matches, position)
     # Mending looks at one threshold only.
     single = {
         key: replace(m, hit=m.hit[:, [position]], neutral=m.neutral[:, [position]], claimed=m.claimed[:, [position]])
@@ -60,13 +59,13 @@ def diagnose(
     target = _best_instances(len(results), overlaps)
     mended["mislocalised"] = {key: _moved(m, kinds == "mislocalised", target) for key, m in single.items()}
     mended["missed"] = {key: replace(m, positives=int(m.hit.sum())) for key, m in single.items()}
-    found = sum(int(m.hit.sum()) for m in single.values())
+    counted = [key for key, m in single.items() if m.positives]
+    before = _mean_points(single, counted)
     return {
         "detections": {kind: int(np.sum(kinds == kind)) for kind in KINDS},
-        "missed": sum(m.positives for m in single.values()) - found,
+        "missed": sum(m.positives - int(m.hit.sum()) for m in single.values()),
         "ap_gain": {
-            kind: 100 * ((mean_average_precision(changed, 0) or 0.0) - before) if before is not None else None
-            for kind, changed in mended.items()
+            kind: _mean_points(changed, counted) - before if counted else None for kind, changed in mended.items()
         },
     }
 
@@ -167,6 +166,11 @@ def _best_instances(count: int, overlaps: Mapping[int, ImageOverlaps]) -> NDArra
             if touched:
                 best[row] = max(touched)[2]
     return best
+
+
+def _mean_points(matches: Mapping[int, CategoryMatches], counted: Sequence[int]) -> float:
+    """Mean AP (0..100) over the categories of these ids at the first threshold; 0 for one without positives."""
+    return 100 * sum(matches[key].average_precision(0) or 0.0 for key in counted) / max(len(counted), 1)
 
 
 def _without(matches: CategoryMatches, chosen: NDArray[np.bool_]) -> CategoryMatches:

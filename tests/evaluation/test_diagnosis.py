@@ -86,6 +86,11 @@ def test_gain_of_missed_instances_is_full_recall_at_the_same_precision():
     assert result["ap_gain"]["missed"] == pytest.approx(50)
 
 
+def test_a_category_that_finds_nothing_stays_in_the_mean():
+    annotations = annotation_set(instance(1, (0, 0, 10, 10)), instance(2, (20, 0, 30, 10), category_id=2))
+    assert diagnosis_of(annotations, [detection((0, 0, 10, 10), 0.9)])["ap_gain"]["missed"] == 0
+
+
 def test_nothing_is_gained_on_a_perfect_prediction():
     annotations = annotation_set(instance(1, (0, 0, 10, 10)), instance(2, (20, 0, 30, 10), category_id=2))
     result = diagnosis_of(annotations, perfect(annotations))
