@@ -144,9 +144,9 @@ def _problem(entry: Any, annotations: AnnotationSet) -> str | None:
     missing = {"image_id", "category_id", "bbox", "score"} - (entry.keys() if isinstance(entry, dict) else set())
     if missing:
         return f"lacks {choices(missing)}"
-    if entry["image_id"] not in annotations.image_by_id:
+    if not isinstance(entry["image_id"], int) or entry["image_id"] not in annotations.image_by_id:
         return f"names the image {entry['image_id']!r}, which the annotations do not have"
-    if entry["category_id"] not in annotations.category_by_id:
+    if not isinstance(entry["category_id"], int) or entry["category_id"] not in annotations.category_by_id:
         known = choices(f"{c.id} ({c.name})" for c in annotations.categories)
         return f"names the category {entry['category_id']!r}; the annotations have {known}"
     box = entry["bbox"]

@@ -1,0 +1,221 @@
+"""Extraction gives what a direct forward pass gives, whatever the batch size and however often it is interrupted."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import extraction_case as case
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image as Photo
+from torch.nn import functional
+
+from pipeline import FeatureStore
+from pipeline.annotations.images import read_image
+from pipeline.annotations.model import AnnotationSet
+from pipeline.backbones import Backbone
+from pipeline.errors import InputError
+from pipeline.features import extraction
+from pipeline.features.schema import BOX
+from pipeline.parameters import ComputeParameters
+
+
+def content(path: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
+
+
+@pytest.fixture(scope="module")
+def annotations(tmp_path_factory: pytest.TempPathFactory) -> AnnotationSet:
+    return case.write_photographs(tmp_path_factory.mktemp("photos"))
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    return case.make_backbone()
+
+
+@pytest.fixture(scope="module")
+def finished(annotations: AnnotationSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of an uninterrupted run."""
+    folder = tmp_path_factory.mktemp("finished")
+    case.run(annotations, folder / "features.zarr", folder / "scratch")
+    assert list((folder / "scratch").iterdir()) == []
+    return folder / "features.zarr"
+
+
+def run_until(passes: int, go: Callable[[], None], backbone: Backbone) -> int:
+    """Run `go` and interrupt it at forward pass number `passes`; returns how many passes there were."""
+    count = 0
+
+    def interrupt(*_: object) -> None:
+        nonlocal count
+        count += 1
+        if count > passes:
+            raise KeyboardInterrupt
+
+    handle = backbone.register_forward_pre_hook(interrupt)
+    try:
+        go()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        handle.remove()
+    return count
+
+
+def test_store_equals_a_direct_forward_pass(finished: Path, annotations: AnnotationSet, backbone: Backbone) -> None:
+    """Identity 3: hypercolumns from the store are those of the network on the same crop, to float16."""
+    store = FeatureStore.open(finished)
+    rows = [i for i, (x0, y0, x1, y1) in enumerate(store.expanded_boxes) if x0 >= 0 <= y0 and x1 <= 90 and y1 <= 70]
+    whole = [i for i in rows if (store.expanded_boxes[i] % 1 == 0).all()][:3]
+    assert whole
+    columns = store.hypercolumns(whole, size=10).compute()
+    for row, column in zip(whole, columns, strict=True):
+        x0, y0, x1, y1 = store.expanded_boxes[row].astype(int)
+        image = annotations.image_by_id[int(store.regions["image"][row])]
+        photo = torch.from_numpy(read_image(annotations.image_path(image)).copy())
+        crop = photo[y0:y1, x0:x1].permute(2, 0, 1)[None] / 255
+        crop = functional.interpolate(crop, (64, 64), mode="bilinear", antialias=True)
+        with torch.inference_mode():
+            maps = [functional.interpolate(m, (10, 10), mode="bilinear") for m in backbone(crop).values()]
+        expected = torch.cat(maps, dim=1)[0].permute(1, 2, 0).numpy()
+        np.testing.assert_allclose(column, expected, rtol=2e-3, atol=2e-3 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64, 1000])
+def test_batch_size_does_not_change_a_byte(
+    finished: Path, annotations: AnnotationSet, backbone: Backbone, tmp_path: Path, batch_size: int
+) -> None:
+    compute = ComputeParameters(device="cpu", batch_size=batch_size)
+    extraction.extract(case.make_regions(), annotations, backbone, 1.5, compute, tmp_path / "f.zarr", tmp_path / "s")
+    assert content(tmp_path / "f.zarr") == content(finished)
+
+
+def test_a_killed_run_goes_on_and_gives_the_same_bytes(finished: Path, tmp_path: Path) -> None:
+    """Identity 4, the hard way: SIGKILL at random moments, again and again, then one run to the end."""
+    (tmp_path / "photos").mkdir()
+    program = [sys.executable, case.__file__, *(str(tmp_path / n) for n in ("photos", "f.zarr", "scratch")), "1", "5"]
+    root = Path(__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=120)  # noqa: S603
+    assert done.returncode == 0, done.stderr
+    assert any(int(n) > 0 for n in done.stdout.split()), "no run found finished shards, so nothing was tested"
+    assert content(tmp_path / "f.zarr") == content(finished)
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_finished_shards_are_not_computed_again(
+    finished: Path, annotations: AnnotationSet, backbone: Backbone, tmp_path: Path
+) -> None:
+    def go() -> None:
+        extraction.extract(
+            case.make_regions(), annotations, backbone, 1.5, case.CPU, tmp_path / "f.zarr", tmp_path / "s"
+        )
+
+    run_until(10**6, go, backbone)
+    whole = -(-case.REGIONS // extraction.PASS)  # passes
+    (tmp_path / "f.zarr").rename(tmp_path / "first.zarr")
+    assert run_until(1 + whole - 2, go, backbone) == whole  # the first pass only finds the shapes
+    assert not (tmp_path / "f.zarr").exists()
+    assert run_until(10**6, go, backbone) == whole - 2 * 64 // extraction.PASS
+    assert content(tmp_path / "f.zarr") == content(tmp_path / "first.zarr") == content(finished)
+
+
+def test_a_crash_between_publishing_and_cleaning_up_is_no_harm(
+    annotations: AnnotationSet, backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def go() -> None:
+        extraction.extract(
+            case.make_regions(70), annotations, backbone, 1.5, case.CPU, tmp_path / "f.zarr", tmp_path / "s"
+        )
+
+    with monkeypatch.context() as context:
+        context.setattr("pipeline.features.work.shutil.rmtree", lambda *_, **__: None)
+        go()
+    assert any((tmp_path / "s").glob("*/done/*"))
+    first = content(tmp_path / "f.zarr")
+    go()  # must not trust the markers, whose store is gone
+    assert content(tmp_path / "f.zarr") == first
+
+
+@pytest.mark.parametrize("changed", ["layers", "weights", "box", "photograph", "expansion"])
+def test_a_change_never_reuses_features(annotations: AnnotationSet, tmp_path: Path, changed: str) -> None:
+    """After an interrupted run, a run with anything changed computes every region, and equals a run from nothing."""
+    regions = case.make_regions(100)
+    before = case.make_backbone()
+    passes = -(-100 // extraction.PASS)
+
+    def go(table: pd.DataFrame, images: AnnotationSet, network: Backbone, factor: float, root: str) -> None:
+        out = tmp_path / f"{root}.zarr"
+        extraction.extract(table, images, network, factor, case.CPU, out, tmp_path / root)
+
+    assert run_until(1 + 6, lambda: go(regions, annotations, before, 1.5, "a"), before) == 8
+    table, images, network, factor = regions, annotations, before, 1.5
+    if changed == "layers":
+        network = case.make_backbone(case.LAYERS[:2])
+    elif changed == "weights":
+        network = case.make_backbone(seed=1)
+    elif changed == "box":
+        table = regions.assign(x1=regions["x1"].where(regions.index != 40, regions["x1"] + 1))
+    elif changed == "expansion":
+        factor = 1.2
+    else:
+        folder = tmp_path / "photos"
+        folder.mkdir()
+        images = replace(case.write_photographs(folder), image_root=str(folder))
+        Photo.new("RGB", (case.WIDTH, case.HEIGHT)).save(folder / "2.png")
+    assert run_until(10**6, lambda: go(table, images, network, factor, "a"), network) == 1 + passes
+    go(table, images, network, factor, "b")
+    assert content(tmp_path / "a.zarr") == content(tmp_path / "b.zarr")
+
+
+def test_equal_photographs_elsewhere_give_equal_bytes(finished: Path, backbone: Backbone, tmp_path: Path) -> None:
+    """Neither paths nor times are in the store."""
+    moved = case.write_photographs(tmp_path)
+    extraction.extract(case.make_regions(), moved, backbone, 1.5, case.CPU, tmp_path / "f.zarr", tmp_path / "s")
+    assert content(tmp_path / "f.zarr") == content(finished)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [("truncated", "3.png cannot be read"), ("missing", "3.png cannot be read"), ("resized", "has 10 x 10 pixels")],
+)
+def test_damaged_photographs_are_named(backbone: Backbone, tmp_path: Path, damage: str, words: str) -> None:
+    annotations = case.write_photographs(tmp_path)
+    path = tmp_path / "3.png"
+    if damage == "truncated":
+        path.write_bytes(path.read_bytes()[:200])
+    elif damage == "missing":
+        path.unlink()
+    else:
+        Photo.new("RGB", (10, 10)).save(path)
+    with pytest.raises(InputError, match=words):
+        extraction.extract(case.make_regions(), annotations, backbone, 1.5, case.CPU, tmp_path / "f", tmp_path / "s")
+    assert not (tmp_path / "f").exists()
+
+
+def test_values_that_are_no_numbers_are_refused(annotations: AnnotationSet, tmp_path: Path) -> None:
+    backbone = case.make_backbone()
+    next(backbone.parameters()).data.fill_(float("nan"))
+    with pytest.raises(InputError, match=r"features\.3.*no numbers"):
+        extraction.extract(case.make_regions(5), annotations, backbone, 1.5, case.CPU, tmp_path / "f", tmp_path / "s")
+
+
+def test_regions_of_the_store_are_those_given(finished: Path) -> None:
+    store = FeatureStore.open(finished)
+    pd.testing.assert_frame_equal(store.regions, case.make_regions())
+    assert store.layers == case.LAYERS
+    assert store.attributes["categories"] == {"1": "a", "2": "b"}
+    assert store.regions[BOX].shape == (case.REGIONS, 4)
+
+
+def test_a_device_that_is_not_there_is_refused() -> None:
+    if not torch.cuda.is_available():
+        with pytest.raises(InputError, match=r"'cuda'.*choose auto, "):
+            extraction.choose_device("cuda")
+    assert extraction.choose_device("cpu").type == "cpu"
