@@ -39,13 +39,16 @@ _WEAK = 0.05
 
 def boxes(extents: NDArray[np.integer], members: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Tight boxes (n, 4) of regions `members` (n, s) from those of the superpixels `extents` (s, 4)."""
-    low = [np.where(members, extents[:, i], np.iinfo(np.int32).max).min(axis=1) for i in (0, 1)]
-    high = [np.where(members, extents[:, i], np.iinfo(np.int32).min).max(axis=1) for i in (2, 3)]
-    return np.stack(low + high, axis=1).astype(np.int32)
+    sides = []
+    for side, sign in enumerate((1, 1, -1, -1)):
+        outermost_first = np.argsort(sign * extents[:, side], kind="stable")
+        first_member = np.argmax(members[:, outermost_first], axis=1)
+        sides.append(extents[outermost_first[first_member], side])
+    return np.stack(sides, axis=1).astype(np.int32)
 
 
-def measure(superpixels: Superpixels, candidates: Candidates) -> NDArray[np.float32]:
-    """Features (n, len(NAMES)) of the candidates of one image.
+def measure(superpixels: Superpixels, candidates: Candidates, tight: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Features (n, len(NAMES)) of the candidates of one image, whose `boxes` are `tight`.
 
     Everything is a sum over superpixels or over cut edges, so one matrix product each serves all candidates.
     """
@@ -70,7 +73,7 @@ def measure(superpixels: Superpixels, candidates: Candidates) -> NDArray[np.floa
     mean = sums[:, 10:] / area[:, None]
     colour, square, histogram = mean[:, :3], mean[:, 3], mean[:, 4:]
 
-    x0, y0, x1, y1 = boxes(s.boxes, members).T.astype(np.float64)
+    x0, y0, x1, y1 = tight.T.astype(np.float64)
     u0, v0, u1, v1 = boxes(s.diagonal_boxes, members).T.astype(np.float64)
     box_width, box_height = x1 - x0, y1 - y0
     outline = cut[:, 0] + borders.sum(axis=1)

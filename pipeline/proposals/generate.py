@@ -17,8 +17,8 @@ from pipeline.proposals.trees import build
 def propose(image: NDArray[np.uint8], ranker: Ranker, settings: ProposalParameters) -> Proposals:
     """The ranked candidates of an RGB image (height, width, 3), at most `settings.max_per_image`."""
     superpixels, candidates = _candidates(image, settings)
-    scores = ranker.score(features.measure(superpixels, candidates))
     boxes = features.boxes(superpixels.boxes, candidates.members)
+    scores = ranker.score(features.measure(superpixels, candidates, boxes))
     rows, scores = choose(boxes, scores, settings.suppression, settings.max_per_image)
     return Proposals(superpixels.labels, candidates.members[rows], boxes[rows].astype(np.float32), scores)
 
@@ -35,7 +35,8 @@ def sample(
     `instances` are masks (height, width) of the objects in the image.
     """
     superpixels, candidates = _candidates(image, settings)
-    measured = features.measure(superpixels, candidates)
+    boxes = features.boxes(superpixels.boxes, candidates.members)
+    measured = features.measure(superpixels, candidates, boxes)
     rows = np.sort(rng.choice(len(measured), min(count, len(measured)), replace=False))
     shared = np.stack([pixel_counts(superpixels.labels, superpixels.count, mask) for mask in instances], axis=1)
     overlaps = mask_iou(candidates.members[rows], superpixels.area, shared)

@@ -15,7 +15,7 @@ from pipeline.errors import InputError
 from pipeline.proposals.features import NAMES
 from pipeline.proposals.ranking import Ranker
 
-SCHEMA = "hypercolumns-proposals-1"
+SCHEMA = "hypercolumns-proposals/1"
 _CHUNK = 1 << 20
 """Bytes that reading one image decompresses at least, per column (before compression)."""
 _SHARD = 1 << 26

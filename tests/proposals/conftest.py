@@ -1,0 +1,36 @@
+"""One small photograph and every step of its way to candidates."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scenes_for_proposals import draw
+
+from pipeline.parameters import ProposalParameters
+from pipeline.proposals.candidates import Candidates, compose
+from pipeline.proposals.superpixels import Superpixels, describe, segment
+from pipeline.proposals.trees import Tree, build
+
+
+@pytest.fixture(scope="session")
+def settings() -> ProposalParameters:
+    return ProposalParameters(superpixel_scale=20.0, superpixel_minimum=15, minimum_area=40, max_per_image=60)
+
+
+@pytest.fixture(scope="session")
+def image() -> NDArray[np.uint8]:
+    return draw(0)[0]
+
+
+@pytest.fixture(scope="session")
+def superpixels(image: NDArray[np.uint8], settings: ProposalParameters) -> Superpixels:
+    return describe(image, segment(image, settings))
+
+
+@pytest.fixture(scope="session")
+def trees(superpixels: Superpixels) -> list[Tree]:
+    return build(superpixels)
+
+
+@pytest.fixture(scope="session")
+def candidates(superpixels: Superpixels, trees: list[Tree], settings: ProposalParameters) -> Candidates:
+    return compose(superpixels, trees, settings.minimum_area)

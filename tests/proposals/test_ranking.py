@@ -1,0 +1,68 @@
+"""Ranking: what the ranker can learn, and a choice without near copies."""
+
+import numpy as np
+import pytest
+
+from pipeline.errors import InputError
+from pipeline.proposals.ranking import choose, fit
+from pipeline.regions.boxes import iou
+
+
+def _boxes(rng: np.random.Generator, n: int) -> np.ndarray:
+    corner = rng.integers(0, 80, (n, 2))
+    return np.concatenate([corner, corner + rng.integers(5, 60, (n, 2))], axis=1)
+
+
+def test_the_ranker_recovers_a_sum_of_curves() -> None:
+    """Overlaps that are a smooth function of each feature, added up, are predicted on unseen candidates."""
+    rng = np.random.default_rng(0)
+    features = rng.uniform(size=(4000, 3)).astype(np.float32)
+    overlaps = 0.3 + 0.2 * np.sin(3 * features[:, 0]) + 0.2 * features[:, 1] ** 2
+    ranker = fit(features[:3000], overlaps[:3000])
+    assert np.abs(ranker.score(features[3000:]) - overlaps[3000:]).max() < 0.02
+
+
+def test_features_of_few_values_are_learned_exactly_and_constant_ones_do_no_harm() -> None:
+    rng = np.random.default_rng(1)
+    kind = rng.integers(0, 3, 3000)
+    features = np.stack([kind, np.ones(3000)], axis=1)
+    overlaps = np.array([0.1, 0.7, 0.4])[kind]
+    scores = fit(features, overlaps).score(np.array([[0, 1], [1, 1], [2, 1], [9, 5]]))
+    assert scores == pytest.approx([0.1, 0.7, 0.4, 0.4], abs=0.01)  # beyond the last knot the last value holds
+
+
+def test_nothing_to_learn_from_is_said() -> None:
+    with pytest.raises(InputError, match="no candidate of the training photographs overlaps"):
+        fit(np.ones((5, 2)), np.zeros(5))
+
+
+def test_choice_equals_textbook_suppression() -> None:
+    """Blocks are only a way to compute it: the result is that of the one-by-one rule."""
+    rng = np.random.default_rng(2)
+    boxes, scores = _boxes(rng, 300), rng.uniform(size=300).astype(np.float32)
+    kept: list[int] = []
+    for row in np.argsort(-scores, kind="stable"):
+        if all(iou(boxes[row], boxes[other])[0, 0] <= 0.503 for other in kept):
+            kept.append(row)
+    rows, chosen = choose(boxes, scores, 0.503, 120)
+    assert 50 < len(kept) < 300
+    shared = min(len(kept), 120)
+    assert rows[:shared].tolist() == kept[:120]
+    assert (np.diff(chosen) <= 0).all()
+    assert len(rows) == len(set(rows.tolist())) == 120
+
+
+def test_passed_over_candidates_fill_the_limit_below_all_others() -> None:
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 10], [20, 20, 30, 30], [0, 0, 10, 9]])
+    rows, scores = choose(boxes, np.array([0.9, 0.8, 0.1, 0.7]), 0.5, 3)
+    assert rows.tolist() == [0, 2, 1]
+    assert scores == pytest.approx([0.9, 0.1, -0.2])
+
+
+@pytest.mark.parametrize("limit", [None, 40, 41])
+def test_without_need_to_choose_all_are_returned_best_first(limit: int | None) -> None:
+    rng = np.random.default_rng(3)
+    scores = rng.uniform(size=40)
+    rows, chosen = choose(_boxes(rng, 40), scores, 0.1, limit)
+    assert rows.tolist() == np.argsort(-scores).tolist()
+    assert chosen == pytest.approx(np.sort(scores)[::-1])
