@@ -24,10 +24,12 @@ params_option = click.option(
 
 
 def stage(function: Callable[..., None]) -> click.Command:
-    """A Click command that prints an `InputError` as one paragraph and exits with code 1.
+    """A command that gets the checked `Parameters` as its argument `params`; see `command`."""
+    return command(params_option(function))
 
-    The command gets the checked `Parameters` as its first argument, `params`.
-    """
+
+def command(function: Callable[..., None]) -> click.Command:
+    """A Click command that prints an `InputError` as one paragraph and exits with code 1."""
 
     @functools.wraps(function)
     def run(*args: Any, **options: Any) -> None:
@@ -40,7 +42,7 @@ def stage(function: Callable[..., None]) -> click.Command:
             click.echo("Interrupted; run the same command again to go on.", err=True)
             raise SystemExit(130) from None
 
-    return click.command(context_settings={"show_default": True})(params_option(run))
+    return click.command(context_settings={"show_default": True})(run)
 
 
 def _load(path: Path) -> Parameters:

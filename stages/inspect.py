@@ -6,23 +6,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.errors import InputError
+from stages.common import command
 
 if TYPE_CHECKING:  # Dask, pandas and xarray take long to import; `--help` does without
     from pipeline.features.store import FeatureStore
 
 
-@click.command()
+@command
 @click.argument("path", type=click.Path(path_type=Path))
 def main(path: Path) -> None:
     """Print what the feature store at PATH holds."""
     from pipeline.features.store import FeatureStore
 
-    try:
-        store = FeatureStore.open(path)
-    except InputError as error:
-        raise click.ClickException(str(error)) from None
-    click.echo("\n".join(describe(store)))
+    click.echo("\n".join(describe(FeatureStore.open(path))))
 
 
 def describe(store: "FeatureStore") -> list[str]:

@@ -1,0 +1,28 @@
+# `make` builds the environment and runs the pipeline; `make test` builds it and runs the tests.
+VENV := .venv
+PYTHON ?= python3
+BIN := $(CURDIR)/$(VENV)/bin
+
+.PHONY: run test check clean
+.DEFAULT_GOAL := run
+
+run: $(VENV)/ready
+	PATH="$(BIN):$$PATH" dvc repro
+
+test: $(VENV)/ready
+	"$(BIN)/python" -m pytest
+
+check: $(VENV)/ready
+	"$(BIN)/ruff" check .
+	"$(BIN)/ruff" format --check .
+	"$(BIN)/mypy"
+
+$(VENV)/ready: requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	"$(BIN)/python" -m pip install --quiet --upgrade pip
+	"$(BIN)/python" -m pip install --quiet --requirement requirements.txt
+	"$(BIN)/python" -m pip install --quiet --no-deps --editable .
+	touch $@
+
+clean:
+	rm -rf $(VENV) .scratch

@@ -1,0 +1,42 @@
+"""Parameters as the text of a `params.yaml`: every key, with what it means."""
+
+import inspect
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from pipeline.parameters import Parameters
+
+WIDTH = 120
+HEADER = """\
+# What the pipeline does, stage by stage. `dvc repro` reruns what a change touches, `dvc exp run -S train.grid=10` tries
+# one out. Every key is checked. `hypercolumns params` prints this file with the defaults.
+"""
+
+
+def as_yaml(parameters: Parameters) -> str:
+    """A complete, commented `params.yaml` that reads back as `parameters`."""
+    return HEADER + "\n".join(_lines(parameters, 0)) + "\n"
+
+
+def _lines(section: BaseModel, indent: int) -> list[str]:
+    lines = []
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        pad = " " * indent
+        if isinstance(value, BaseModel):
+            separate = [""] if indent == 0 else []
+            lines += [*separate, f"{pad}{name}:  # {inspect.getdoc(type(value))}", *_lines(value, indent + 2)]
+            continue
+        line, comment = f"{pad}{name}: {_value(value)}", " ".join((field.description or "").split())
+        if comment and len(line) + len(comment) + 4 > WIDTH:
+            lines += [f"{pad}# {comment}", line]
+        else:
+            lines.append(f"{line}  # {comment}" if comment else line)
+    return lines
+
+
+def _value(value: Any) -> str:
+    plain = list(value) if isinstance(value, tuple) else value
+    return yaml.safe_dump(plain, default_flow_style=True, width=1000).removesuffix("...\n").strip()

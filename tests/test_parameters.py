@@ -1,0 +1,71 @@
+"""Parameters are checked at once, and the files that hold them agree with the defaults."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.errors import InputError
+from pipeline.parameters import Parameters
+from pipeline.parameters_text import as_yaml
+
+ROOT = Path(__file__).parents[1]
+RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
+
+
+def keys(content: object, prefix: str = "") -> set[str]:
+    if not isinstance(content, dict):
+        return {prefix}
+    return {key for name, value in content.items() for key in keys(value, f"{prefix}.{name}")}
+
+
+def test_params_yaml_is_what_the_defaults_print() -> None:
+    """So that `params.yaml` never says something else than the model; `hypercolumns params` makes it again."""
+    assert (ROOT / "params.yaml").read_text() == as_yaml(Parameters())
+
+
+def test_printed_parameters_read_back_as_they_were(tmp_path: Path) -> None:
+    changed = Parameters.model_validate({"train": {"grid": 7}, "backbone": {"layers": ["a: b", "c"]}, "seed": 3})
+    (tmp_path / "params.yaml").write_text(as_yaml(changed))
+    assert Parameters.load(tmp_path / "params.yaml") == changed
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda p: p.stem)
+def test_a_recipe_is_valid_and_complete_so_that_dvc_finds_every_key(recipe: Path) -> None:
+    Parameters.load(recipe)
+    assert keys(yaml.safe_load(recipe.read_text())) == keys(Parameters().model_dump(mode="json"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("train: {grid: 51}", "train.grid is 51, larger than the heat map of 50 locations; choose 1 to 50"),
+        ("ablate: {grids: [1, 60]}", "ablate tries K = 60, larger than the heat map of 50"),
+        ("train: {gird: 5}", "unknown key 'train.gird'; train knows alpha, epochs, fusion, grid"),
+        ("trian: {grid: 5}", "unknown key 'trian'; the top level knows ablate, backbone"),
+        ("dataset: {format: vco}", "dataset.format is 'vco', which does not fit: Input should be 'puppets', 'voc'"),
+        ("dataset: {puppets: {figures: 3}}", "unknown key 'dataset.puppets.figures'; dataset.puppets knows height"),
+        ("detection: {source: file}", "detection.file must name a COCO results JSON"),
+        ("train: {alpha: -1}", "train.alpha is -1"),
+        ("train: {alpha: .nan}", "train.alpha is nan"),
+        ("- 1", "must hold sections"),
+        ("a: [", "is not valid YAML"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_the_key_and_the_choices(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError) as error:
+        Parameters.load(path)
+    assert str(path) in str(error.value)
+    assert message in str(error.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"params\.yaml does not exist"):
+        Parameters.load(tmp_path / "params.yaml")
+
+
+def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("")
+    assert Parameters.load(tmp_path / "params.yaml") == Parameters()

@@ -1,0 +1,38 @@
+"""Scratch folders belong to what they were made from, and results appear whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline import scratch
+
+
+def test_equal_keys_share_a_folder_and_others_do_not(tmp_path: Path) -> None:
+    first = scratch.folder({"backbone": "a", "layers": ["x", "y"]}, tmp_path)
+    assert scratch.folder({"layers": ["x", "y"], "backbone": "a"}, tmp_path) == first
+    assert scratch.folder({"backbone": "a", "layers": ["y", "x"]}, tmp_path) != first
+
+
+@pytest.mark.parametrize("change", ["content", "name", "more"])
+def test_a_digest_changes_with_content_and_names(tmp_path: Path, change: str) -> None:
+    (tmp_path / "a").write_text("1")
+    (tmp_path / "b").write_text("2")
+    before = scratch.digest(tmp_path)
+    if change == "content":
+        (tmp_path / "a").write_text("3")
+    elif change == "name":
+        (tmp_path / "a").rename(tmp_path / "c")
+    else:
+        (tmp_path / "c").write_text("")
+    assert scratch.digest(tmp_path) != before
+
+
+def test_publishing_replaces_a_folder(tmp_path: Path) -> None:
+    out, work = tmp_path / "data/out", tmp_path / "work"
+    out.mkdir(parents=True)
+    (out / "stale").write_text("old")
+    work.mkdir()
+    (work / "fresh").write_text("new")
+    scratch.publish(work, out)
+    assert [p.name for p in out.iterdir()] == ["fresh"]
+    assert not work.exists()
