@@ -169,8 +169,10 @@ def _run_shard(
 
 def _forward(backbone: Backbone, images: Tensor, device: torch.device) -> dict[str, Tensor]:
     """Maps of up to `PASS` images as float16 on the CPU; computed in a full pass whose rest is zero."""
-    full = images.new_zeros((PASS, *images.shape[1:])).to(memory_format=torch.channels_last)
-    full[: len(images)] = images
+    full = (
+        torch.cat([images, images.new_zeros((PASS - len(images), *images.shape[1:]))]) if len(images) < PASS else images
+    )
+    full = full.contiguous(memory_format=torch.channels_last)
     with torch.inference_mode(), torch.autocast(device.type, torch.float16, enabled=device.type == "cuda"):
         maps = backbone(full)
         return {name: _as_half(m[: len(images)], name, backbone) for name, m in maps.items()}
@@ -189,7 +191,8 @@ def _as_half(maps: Tensor, layer: str, backbone: Backbone) -> Tensor:
 
 def _shapes(backbone: Backbone, device: torch.device) -> dict[str, tuple[int, int, int]]:
     """(channels, height, width) of every layer's block."""
-    maps = _forward(backbone, torch.zeros(1, 3, backbone.input_size, backbone.input_size, device=device), device)
+    with torch.inference_mode():
+        maps = backbone(torch.zeros(1, 3, backbone.input_size, backbone.input_size, device=device))
     return {name: (m.shape[1], m.shape[2], m.shape[3]) for name, m in maps.items()}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-BANDS = 8
+BANDS = 16
 """Resampling matrices are cut into this many bands, which skips most of their zeros. Measured, ours."""
 
 
