@@ -14,7 +14,7 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class PuppetsParameters(_Section):
@@ -95,8 +95,8 @@ class DetectionParameters(_Section):
     """Layers of the backbone, from fine to coarse, whose maps describe a region. Ours, measured."""
     short_side: Annotated[int, Field(ge=32)] = 480
     """Photographs are scaled to this before the network sees them whole. Ours, measured."""
-    samples: Positive = 6
-    """Interpolated values per side that are averaged over a box. Ours."""
+    cells: Positive = 3
+    """Layers are averaged over `cells` x `cells` parts of a box. Ours, measured."""
     context: Annotated[float, Field(ge=1)] = 1.8
     """Both sides of a box are scaled by this for the features of its surroundings. Ours, measured."""
     positive_overlap: Annotated[float, Field(gt=0, le=1)] = 0.6
@@ -111,6 +111,8 @@ class DetectionParameters(_Section):
     """L2 penalty of the region classifiers on standardised features. Ours, measured."""
     iterations: Positive = 30
     """L-BFGS iterations of each fit; stopping early regularises too."""
+    regression_penalty: Annotated[float, Field(ge=0)] | None = 1.0
+    """L2 penalty of the bounding-box regression on standardised features; None leaves boxes as they are. R-CNN."""
     suppression_overlap: Share = 0.3
     """A detection goes when its IoU with a better one of its category exceeds this. R-CNN."""
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline import backbones
 from pipeline.annotations.model import AnnotationSet
-from pipeline.detection import detector, results
+from pipeline.detection import results, run
 from pipeline.detection.results import Detection
 from pipeline.evaluation.detections import box_overlaps, match_categories, mean_average_precision, overlaps_of
 from pipeline.evaluation.results import Result
@@ -42,7 +42,7 @@ def _detections(params: Parameters, sets: dict[str, AnnotationSet], proposals: P
         assert settings.file is not None  # noqa: S101 - the parameters say so
         return {"train": [], "val": results.from_file(Path(settings.file), sets["val"], settings.max_per_image)}
     stores = {split: ProposalStore.open(proposals / f"{split}.zarr") for split in SPLITS}
-    return detector.run(
+    return run.run(
         sets,
         {split: partial(_boxes, store) for split, store in stores.items()},
         backbones.create(params.backbone.model_copy(update={"layers": settings.layers}), params.seed),

@@ -1,76 +1,46 @@
-"""The detector: classifiers of region features, per-category suppression, the best boxes of every photograph."""
+"""The detector: scores and refined boxes of candidates, per-category suppression, the best boxes of every image."""
 
-import logging
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from pipeline.annotations.model import AnnotationSet
-from pipeline.backbones import Backbone
+from pipeline.annotations.model import Image
 from pipeline.detection.classifiers import LinearClassifiers
-from pipeline.detection.features import Extractor, MapCache, describe
+from pipeline.detection.photographs import Photographs
+from pipeline.detection.regression import BoxRegressor
 from pipeline.detection.results import Detection, make
 from pipeline.detection.suppression import suppress
-from pipeline.detection.training import Photographs, train, trained_categories
 from pipeline.parameters import DetectionParameters
-from pipeline.regions.boxes import Boxes
-
-log = logging.getLogger(__name__)
+from pipeline.regions.boxes import Boxes, clip
 
 
-def run(
-    annotations: Mapping[str, AnnotationSet],
-    candidates: Mapping[str, Callable[[int], ArrayLike]],
-    backbone: Backbone,
-    settings: DetectionParameters,
-    device: torch.device,
-    seed: int,
-) -> dict[str, list[Detection]]:
-    """Train on the split `train`, detect on every split; those on `train` are of a detector fitted to it.
+@dataclass(frozen=True)
+class Detector:
+    """Classifiers of regions; `categories` are the ids that their columns stand for."""
 
-    Parameters
-    ----------
-    annotations
-        By split.
-    candidates
-        By split, the (n, 4) candidate boxes of an image by its id.
-    backbone
-        Whose layers are maps of photographs of any size.
-    seed
-        Of the draw of training examples.
+    categories: tuple[int, ...]
+    classifiers: LinearClassifiers
+    regressor: BoxRegressor | None = None
 
-    Raises
-    ------
-    InputError
-        When no category has a training instance, or a photograph cannot be read.
-    """
-    categories = trained_categories(annotations["train"])
-    _warn(annotations, categories)
-    extractor = Extractor(backbone.to(device), settings.short_side, device)
-    with tempfile.TemporaryDirectory(prefix="detect-") as folder:
-        splits = {
-            name: _photographs(name, own, candidates[name], MapCache(own, extractor, Path(folder, name)), settings)
-            for name, own in annotations.items()
-        }
-        classifiers = train(splits["train"], categories, settings, np.random.default_rng(seed))
-        return {name: detect(split, categories, classifiers, settings) for name, split in splits.items()}
-
-
-def detect(
-    photographs: Photographs, categories: Sequence[int], classifiers: LinearClassifiers, settings: DetectionParameters
-) -> list[Detection]:
-    """The best boxes of every image; `categories` are the ids that the columns of the classifiers stand for."""
-    found = []
-    for image in photographs.each("detecting"):
+    def score(self, photographs: Photographs, image: Image) -> tuple[Boxes, NDArray[np.float64]]:
+        """Refined boxes (n, 4) of the candidates of an image, and their probabilities (n, categories)."""
         boxes = photographs.boxes(image)
-        if len(boxes):
-            scores = classifiers.probabilities(photographs.describe(image, boxes))
-            found += best_boxes(image.id, boxes, scores, categories, settings)
-    return found
+        features = photographs.describe(image, boxes)
+        scores = self.classifiers.probabilities(features)
+        if self.regressor is not None:
+            boxes = clip(self.regressor.refine(boxes, features), image.width, image.height)
+        visible = (boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1)  # a refined box may leave the image
+        return boxes[visible], scores[visible]
+
+    def detect(self, photographs: Photographs, settings: DetectionParameters) -> list[Detection]:
+        """The best boxes of every image."""
+        found = []
+        for image in photographs.each("detecting"):
+            boxes, scores = self.score(photographs, image)
+            found += best_boxes(image.id, boxes, scores, self.categories, settings)
+        return found
 
 
 def best_boxes(
@@ -90,27 +60,3 @@ def best_boxes(
         rows = suppress(boxes, scores[:, column], settings.suppression_overlap, limit)
         found += [make(image_id, category, boxes[row], scores[row, column]) for row in rows]
     return sorted(found, key=lambda d: -d["score"])[:limit]
-
-
-def _photographs(
-    name: str,
-    annotations: AnnotationSet,
-    candidates: Callable[[int], ArrayLike],
-    maps: MapCache,
-    settings: DetectionParameters,
-) -> Photographs:
-    return Photographs(
-        name, annotations, candidates, lambda image, boxes: describe(maps[image], image, boxes, settings)
-    )
-
-
-def _warn(annotations: Mapping[str, AnnotationSet], categories: Sequence[int]) -> None:
-    """Say in one line which categories occur but have nothing to learn from."""
-    names = {
-        split.category_by_id[i.category_id].name
-        for split in annotations.values()
-        for i in split.instances
-        if not i.ignore and i.category_id not in categories
-    }
-    if names:
-        log.warning("No training instance, hence no detector, for: %s.", ", ".join(sorted(names)))

@@ -14,9 +14,10 @@ from pipeline.annotations.model import AnnotationSet, Image
 from pipeline.backbones import Backbone
 from pipeline.parameters import DetectionParameters
 from pipeline.regions.boxes import Boxes, clip, expand
-from pipeline.regions.pooling import pooling_matrix
+from pipeline.regions.pooling import pool
 
 LONGEST_TO_SHORTEST = 2.0  # panoramas are scaled by their long side, so that the size of maps is bounded
+SAMPLES = 9  # interpolated values per side that are averaged over a box
 
 Maps = Mapping[str, NDArray[np.float16]]
 
@@ -64,33 +65,30 @@ class MapCache:
 def describe(maps: Maps, image: Image, boxes: Boxes, settings: DetectionParameters) -> NDArray[np.float32]:
     """Features (n, dimensions) of the (n, 4) boxes of an image.
 
-    Each layer is averaged over every box, the last one over the box's surroundings too; each such part has
-    length 1, so that none outweighs the others. Then follow the position, size and shape of the box.
+    Each layer is averaged over `settings.cells` x `settings.cells` parts of every box, the last one also over the box's
+    surroundings as a whole. Each of these blocks has length 1, so that none outweighs the others. Position, size and
+    shape of the box follow.
     """
     size = (image.width, image.height)
     around = clip(expand(boxes, settings.context), *size)
-    parts = [_pooled(layer, boxes, size, settings) for layer in maps.values()]
-    parts.append(_pooled(list(maps.values())[-1], around, size, settings))
-    parts.append(_geometry(boxes, size))
-    return np.concatenate(parts, axis=1)
+    blocks = [_block(layer, boxes, size, settings.cells) for layer in maps.values()]
+    blocks.append(_block(list(maps.values())[-1], around, size, 1))
+    blocks.append(_geometry(boxes, size))
+    return np.concatenate(blocks, axis=1)
 
 
-def _pooled(
-    layer: NDArray[np.float16], boxes: Boxes, size: tuple[int, int], settings: DetectionParameters
-) -> NDArray[np.float32]:
-    channels, height, width = layer.shape
-    operator = pooling_matrix(boxes, size, (height, width), 1, settings.samples)
-    flat = np.ascontiguousarray(layer.reshape(channels, -1).T, dtype=np.float32)
-    pooled = operator @ flat
+def _block(layer: NDArray[np.float16], boxes: Boxes, size: tuple[int, int], cells: int) -> NDArray[np.float32]:
+    """Means of a layer over the parts of every box, (n, cells * cells * channels), each row of length 1."""
+    pooled = pool(layer, boxes, size, cells, max(1, SAMPLES // cells)).reshape(len(boxes), -1)
     length = np.linalg.norm(pooled, axis=1, keepdims=True)
     return pooled / np.maximum(length, np.finfo(np.float32).tiny)
 
 
 def _geometry(boxes: Boxes, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Corners, root of the area and logarithm of the aspect of the boxes, relative to the image: (n, 7)."""
+    """Corners, root of the area, area and logarithm of the aspect of the boxes, relative to the image: (n, 7)."""
     width, height = size
     relative = boxes / np.array([width, height, width, height])
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], np.finfo(np.float32).tiny)
-    root = np.sqrt(sides.prod(axis=1) / (width * height))
+    share = sides.prod(axis=1) / (width * height)
     aspect = np.log(sides[:, 0] / sides[:, 1])
-    return np.column_stack([relative, root, root**2, aspect]).astype(np.float32)
+    return np.column_stack([relative, np.sqrt(share), share, aspect]).astype(np.float32)

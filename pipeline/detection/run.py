@@ -1,0 +1,83 @@
+"""Own detections, from annotations and candidates to the boxes of every split."""
+
+import logging
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+
+from pipeline.annotations.model import AnnotationSet
+from pipeline.backbones import Backbone
+from pipeline.detection.examples import trained_categories
+from pipeline.detection.features import Extractor, MapCache, describe
+from pipeline.detection.photographs import Photographs
+from pipeline.detection.results import Detection
+from pipeline.detection.training import train
+from pipeline.parameters import DetectionParameters
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    annotations: Mapping[str, AnnotationSet],
+    candidates: Mapping[str, Callable[[int], ArrayLike]],
+    backbone: Backbone,
+    settings: DetectionParameters,
+    device: torch.device,
+    seed: int,
+) -> dict[str, list[Detection]]:
+    """Train on the split `train`, detect on every split; those on `train` are of a detector fitted to it.
+
+    Parameters
+    ----------
+    annotations
+        By split.
+    candidates
+        By split, the (n, 4) candidate boxes of an image by its id.
+    backbone
+        Whose layers are maps of photographs of any size.
+    seed
+        Of the draw of training examples.
+
+    Raises
+    ------
+    InputError
+        When no category has a training instance, or a photograph cannot be read.
+    """
+    categories = trained_categories(annotations["train"])
+    _warn(annotations, categories)
+    extractor = Extractor(backbone.to(device), settings.short_side, device)
+    with tempfile.TemporaryDirectory(prefix="detect-") as folder:
+        splits = {
+            name: _photographs(name, own, candidates[name], MapCache(own, extractor, Path(folder, name)), settings)
+            for name, own in annotations.items()
+        }
+        detector = train(splits["train"], categories, settings, np.random.default_rng(seed))
+        return {name: detector.detect(split, settings) for name, split in splits.items()}
+
+
+def _photographs(
+    name: str,
+    annotations: AnnotationSet,
+    candidates: Callable[[int], ArrayLike],
+    maps: MapCache,
+    settings: DetectionParameters,
+) -> Photographs:
+    return Photographs(
+        name, annotations, candidates, lambda image, boxes: describe(maps[image], image, boxes, settings)
+    )
+
+
+def _warn(annotations: Mapping[str, AnnotationSet], categories: Sequence[int]) -> None:
+    """Say in one line which categories occur but have nothing to learn from."""
+    names = {
+        split.category_by_id[i.category_id].name
+        for split in annotations.values()
+        for i in split.instances
+        if not i.ignore and i.category_id not in categories
+    }
+    if names:
+        log.warning("No training instance, hence no detector, for: %s.", ", ".join(sorted(names)))

@@ -1,0 +1,64 @@
+"""RoI pooling is the project's interpolation, averaged; torchvision agrees."""
+
+import importlib
+import inspect
+
+import numpy as np
+import pytest
+import torch
+
+import pipeline.backbones.vision  # noqa: F401 - makes torchvision importable
+from pipeline.regions.interpolation import interpolation_matrix
+from pipeline.regions.pooling import pool, pooling_matrix
+
+# The plain function behind `torchvision.ops.roi_align`, which would first be compiled for minutes.
+ROI_ALIGN = inspect.unwrap(importlib.import_module("torchvision.ops.roi_align")._roi_align)
+
+STRIDE = 16
+HEIGHT, WIDTH = 9, 13
+IMAGE = (WIDTH * STRIDE, HEIGHT * STRIDE)
+
+
+@pytest.fixture
+def maps() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(5, HEIGHT, WIDTH)).astype(np.float32)
+
+
+@pytest.fixture
+def boxes() -> np.ndarray:
+    rng = np.random.default_rng(1)
+    corners = np.sort(rng.uniform(0, 1, (40, 2, 2)), axis=1) * IMAGE
+    return corners.reshape(-1, 4)
+
+
+@pytest.mark.parametrize(("cells", "samples"), [(1, 1), (1, 6), (2, 3), (7, 2)])
+def test_pooling_equals_roi_align(maps: np.ndarray, boxes: np.ndarray, cells: int, samples: int) -> None:
+    ours = pool(maps, boxes, IMAGE, cells, samples)
+    rois = torch.cat([torch.zeros(len(boxes), 1), torch.tensor(boxes, dtype=torch.float32)], dim=1)
+    theirs = ROI_ALIGN(torch.tensor(maps)[None], rois, 1 / STRIDE, cells, cells, samples, True)
+    np.testing.assert_allclose(ours, theirs.flatten(2).transpose(1, 2).numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("target", [1, 4, 9, 50])
+def test_one_sample_per_cell_of_the_whole_image_is_the_interpolation_operator(target: int) -> None:
+    ours = pooling_matrix([[0, 0, *IMAGE]], IMAGE, (HEIGHT, WIDTH), target, 1).toarray()
+    kronecker = np.kron(interpolation_matrix(HEIGHT, target), interpolation_matrix(WIDTH, target))
+    np.testing.assert_allclose(ours, kronecker, atol=1e-6)
+
+
+def test_rows_are_averages_even_beyond_the_image() -> None:
+    boxes = [[-30, -30, 40, 50], [180, 100, 300, 200], [50, 50, 50, 50], [400, 400, 500, 500]]
+    operator = pooling_matrix(boxes, IMAGE, (HEIGHT, WIDTH), 3, 2)
+    assert operator.shape == (len(boxes) * 9, HEIGHT * WIDTH)
+    assert operator.data.min() >= 0
+    np.testing.assert_allclose(operator.sum(axis=1), 1, atol=1e-6)
+
+
+def test_coarse_cells_are_means_of_fine_cells(maps: np.ndarray, boxes: np.ndarray) -> None:
+    """A part's value is the mean over its samples, so 2 x 2 parts of 3 samples average to one part of 6."""
+    fine = pool(maps, boxes, IMAGE, 2, 3).mean(axis=1)
+    np.testing.assert_allclose(fine, pool(maps, boxes, IMAGE, 1, 6)[:, 0], atol=1e-5)
+
+
+def test_no_boxes_give_no_rows(maps: np.ndarray) -> None:
+    assert pool(maps, np.zeros((0, 4)), IMAGE, 2, 2).shape == (0, 4, 5)
