@@ -79,6 +79,22 @@ def test_gain_of_localisation_moves_the_best_scored_one_and_drops_the_rest():
     assert diagnosis_of(annotations, detections)["ap_gain"]["mislocalised"] == pytest.approx(100 - 100 / 2 / 3)
 
 
+@pytest.mark.parametrize("category_id", [1, 2])
+def test_a_detection_touches_an_instance_from_a_tenth_of_overlap_on(category_id):
+    annotations = annotation_set(instance(1, (0, 0, 20, 20)))
+    detections = [detection((0, 0, 20, rows), 0.5, category_id) for rows in (1, 2, 9)]
+    touching = "mislocalised" if category_id == 1 else "other_category"
+    assert kinds_of(annotations, detections).tolist() == ["background", touching, touching]
+
+
+def test_a_detection_off_an_ignored_instance_has_nowhere_to_move():
+    annotations = annotation_set(instance(1, (0, 0, 10, 10)), instance(2, (20, 0, 30, 10), difficult=True))
+    detections = [detection((20, 0, 30, 4), 0.9), detection((0, 0, 10, 10), 0.8)]
+    assert kinds_of(annotations, detections).tolist() == ["mislocalised", "correct"]
+    assert mean_ap(annotations, detections) == 50
+    assert diagnosis_of(annotations, detections)["ap_gain"]["mislocalised"] == pytest.approx(50)
+
+
 def test_gain_of_missed_instances_is_full_recall_at_the_same_precision():
     annotations = annotation_set(instance(1, (0, 0, 10, 10)), instance(2, (20, 0, 30, 10)))
     result = diagnosis_of(annotations, [detection((0, 0, 10, 10), 0.9)])

@@ -114,6 +114,21 @@ def test_volume_is_the_mean_over_nine_overlaps():
     assert evaluate(annotations, [detection((0, 0, 20, 13), 0.5)])["ap_r_vol"] == pytest.approx(100 * 6 / 9)
 
 
+@pytest.mark.parametrize(("rows", "half", "strict"), [(9, 0, 0), (11, 100, 0), (13, 100, 0), (15, 100, 100)])
+def test_thresholds_are_what_the_keys_say(rows, half, strict):
+    """A mask of `rows` of the 20 rows of its instance has the IoU rows / 20; its box likewise."""
+    metrics = evaluate(annotation_set(instance(1, (0, 0, 20, 20))), [detection((0, 0, 20, rows), 0.5)])
+    assert headline(metrics)[:2] == headline(metrics)[3:] == [half, strict]
+
+
+def test_equal_scores_of_different_images_keep_the_order_of_the_file():
+    annotations = annotation_set(instance(1, (0, 0, 20, 20)), images=2)
+    wrong, right = detection((30, 0, 50, 20), 0.5, image_id=2), detection((0, 0, 20, 20), 0.5)
+    also_wrong = detection((30, 20, 50, 40), 0.1, image_id=2)
+    assert evaluate(annotations, [also_wrong, right, wrong])["ap_r_50"] == 100
+    assert evaluate(annotations, [also_wrong, wrong, right])["ap_r_50"] == 50
+
+
 def test_mean_over_categories_of_the_categories_own_figures():
     metrics = evaluate(*scene(4))
     own = [m["ap_r_vol"] for m in metrics["per_category"].values() if m["positives"]]
