@@ -1,5 +1,6 @@
 """Training grids of classifiers on Dask workers: the set of classifiers is spread, each worker streams the store."""
 
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ class _Unit:
     group: int
     cells: tuple[int, ...]
 
+    def file(self, folder: Path) -> Path:
+        return folder / f"{self.spec}-{self.group}-{self.cells[0]}-{self.cells[-1]}.npz"
+
 
 def train_grids(
     store_path: Path,
@@ -52,39 +56,61 @@ def train_grids(
 
     Notes
     -----
-    Paper, section 2. The bytes of a model do not depend on the number of workers.
+    Paper, section 2. The bytes of a model do not depend on the number of workers. What is trained is kept below
+    `.scratch` until all is, so that the same call goes on after an interruption.
     """
     store = FeatureStore.open(store_path)
     groups = category_groups(store.regions, categories, settings)
     moments = _moments(store, sorted({layer for spec in specs for layer in spec.layers}), client)
+    units = _units(specs, groups, len(client.scheduler_info(n_workers=-1)["workers"]))
     scratch.ROOT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch.ROOT) as folder:
-        targets_path = Path(folder) / "targets.zarr"
-        write_target_maps(targets_path, task, store, settings.heat_map)
-        units = _units(specs, groups, len(client.scheduler_info(n_workers=-1)["workers"]))
+        targets = Path(folder) / "targets.zarr"
+        write_target_maps(targets, task, store, settings.heat_map)
+        work = scratch.folder(
+            {
+                "store": store.attributes.get("key"),
+                "targets": scratch.digest(targets),
+                "specs": [[spec.layers, spec.grid] for spec in specs],
+                "groups": [[group.name, group.rows.start, group.rows.stop] for group in groups],
+                "settings": settings.model_dump(),
+                "seed": seed,
+            }
+        )
         futures = {}
         for unit in units:
+            if unit.file(work).exists():
+                continue
             spec, group = specs[unit.spec], groups[unit.group]
+            standardisation = Standardisation.fit(moments, spec.layers)
             pixels = TrainingPixels(
-                store_path.absolute(),
-                targets_path.absolute(),
-                group.rows,
-                spec,
-                Standardisation.fit(moments, spec.layers),
-                settings,
-                seed,
+                store_path.absolute(), targets.absolute(), group.rows, spec, standardisation, settings, seed
             )
             futures[client.submit(_fit, pixels, len(task.targets), unit.cells, pure=False)] = unit
-        fits: dict[_Unit, CellFit] = {}
-        progress = tqdm(total=sum(len(u.cells) for u in units), desc="train", unit=" cells")
-        for future, fit in as_completed(futures, with_results=True):
-            fits[futures[future]] = fit
-            progress.update(len(futures[future].cells))
-        progress.close()
-    return [
-        _assemble(spec, task.targets, groups, [(u, fits[u]) for u in units if u.spec == i], moments, settings)
-        for i, spec in enumerate(specs)
-    ]
+        done = sum(len(unit.cells) for unit in units) - sum(len(unit.cells) for unit in futures.values())
+        total = sum(len(unit.cells) for unit in units)
+        with tqdm(total=total, initial=done, desc="train", unit=" cells", dynamic_ncols=True) as progress:
+            for future, fit in as_completed(futures, with_results=True):
+                _keep(fit, futures[future].file(work))
+                progress.update(len(futures[future].cells))
+    models = []
+    for i, spec in enumerate(specs):
+        fits = [(unit, _kept(unit.file(work))) for unit in units if unit.spec == i]
+        models.append(_assemble(spec, task.targets, groups, fits, moments, settings))
+    shutil.rmtree(work)
+    return models
+
+
+def _keep(fit: CellFit, path: Path) -> None:
+    """Write a fit whole or not at all, so that an interrupted training goes on from it."""
+    part = path.with_suffix(".part.npz")
+    np.savez(part, weights=fit.weights, bias=fit.bias)
+    part.replace(path)
+
+
+def _kept(path: Path) -> CellFit:
+    with np.load(path, allow_pickle=False) as arrays:
+        return CellFit(arrays["weights"], arrays["bias"])
 
 
 def _fit(pixels: TrainingPixels, n_targets: int, cells: Sequence[int]) -> CellFit:

@@ -12,8 +12,9 @@ from pipeline.annotations.model import Category
 from pipeline.cluster import connect
 from pipeline.errors import InputError
 from pipeline.features.store import FeatureStore
+from pipeline.grid import training
 from pipeline.grid.cells import draw_locations
-from pipeline.grid.fitting import TrainingPixels, fit_cells
+from pipeline.grid.fitting import CellFit, TrainingPixels, fit_cells
 from pipeline.grid.groups import category_groups
 from pipeline.grid.model import GridModel, GridSpec
 from pipeline.grid.scoring import heat_maps
@@ -72,6 +73,34 @@ def test_the_number_of_workers_does_not_change_a_byte(store: FeatureStore, clien
             model.save(Path(f"{number}/{i}.zarr"))
         written.append(fingerprint(Path(str(number))))
     assert written[0] == written[1]
+
+
+def test_an_interrupted_training_goes_on_and_gives_the_same_bytes(
+    store: FeatureStore, one_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs = [GridSpec(("coarse",), k) for k in (1, 2, 3)]
+
+    def train() -> list[GridModel]:
+        return train_grids(store.path, CATEGORIES, LinearTask(store), specs, SETTINGS, seed=3, client=one_client)
+
+    whole = train()
+    kept, calls = training._keep, []
+
+    def interrupted(fit: CellFit, path: Path) -> None:
+        calls.append(path)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        kept(fit, path)
+
+    monkeypatch.setattr(training, "_keep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train()
+    calls.append(Path("so that the next run is not interrupted"))
+    models = train()
+    assert len(calls) == 3 + 1 + 1  # two were done, one was lost
+    for model, expected in zip(models, whole, strict=True):
+        assert model.weights["coarse"].tobytes() == expected.weights["coarse"].tobytes()
+    assert not list(Path(".scratch").iterdir())
 
 
 def test_streaming_equals_scikit_learn_on_materialised_hypercolumns(store: FeatureStore, tmp_path: Path) -> None:
