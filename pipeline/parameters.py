@@ -56,9 +56,9 @@ class ProposalParameters(_Section):
     """Best-ranked candidates kept per image; None keeps all."""
     minimum_area: Positive = 100
     """Smaller candidates, in pixels, are not made: they cannot reach IoU .5 with an instance of 200 pixels. Ours."""
-    suppression: Annotated[float, Field(gt=0, le=1)] = 0.7
+    suppression: Annotated[float, Field(gt=0, le=1)] = 0.8
     """Candidates with a larger box IoU with a better one are passed over while there are others. Ours, tuned."""
-    learning_images: Positive = 100
+    learning_images: Positive = 60
     """Training photographs, drawn at random, that the ranking of candidates is learned from. Ours."""
     longest_side: Annotated[int, Field(ge=64)] = 640
     """Larger photographs are segmented at this size, in pixels, so that memory and time stay bounded. Ours."""
