@@ -5,15 +5,16 @@ from pathlib import Path
 
 import click
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from pipeline import backbones
 from pipeline.annotations.model import AnnotationSet
 from pipeline.detection import results, run
 from pipeline.detection.results import Detection
+from pipeline.errors import InputError
 from pipeline.evaluation.detections import box_overlaps, match_categories, mean_average_precision, overlaps_of
 from pipeline.evaluation.results import Result
+from pipeline.features.extraction import choose_device
 from pipeline.parameters import Parameters
 from pipeline.proposals.store import ProposalStore
 from stages.common import stage
@@ -45,11 +46,19 @@ def _detections(params: Parameters, sets: dict[str, AnnotationSet], proposals: P
     return run.run(
         sets,
         {split: partial(_boxes, store) for split, store in stores.items()},
-        backbones.create(params.backbone.model_copy(update={"layers": settings.layers}), params.seed),
+        _backbone(params),
         settings,
-        torch.device("cpu"),
+        choose_device(params.compute.device),
         params.seed,
     )
+
+
+def _backbone(params: Parameters) -> backbones.Backbone:
+    """The pipeline's network with the layers that describe regions."""
+    try:
+        return backbones.create(params.backbone.model_copy(update={"layers": params.detection.layers}), params.seed)
+    except InputError as error:
+        raise InputError(str(error).replace("backbone.layers", "detection.layers")) from None
 
 
 def _boxes(store: ProposalStore, image_id: int) -> NDArray[np.float32]:

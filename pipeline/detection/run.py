@@ -16,6 +16,7 @@ from pipeline.detection.features import Extractor, MapCache, describe
 from pipeline.detection.photographs import Photographs
 from pipeline.detection.results import Detection
 from pipeline.detection.training import train
+from pipeline.errors import InputError
 from pipeline.parameters import DetectionParameters
 
 log = logging.getLogger(__name__)
@@ -45,8 +46,14 @@ def run(
     Raises
     ------
     InputError
-        When no category has a training instance, or a photograph cannot be read.
+        When a layer is no map, no category has a training instance, or a photograph cannot be read.
     """
+    vectors = [layer.name for layer in backbone.layers if layer.stride == 0]
+    if vectors:
+        raise InputError(
+            f"detection.layers names {vectors[0]!r}, which {backbone.name} gives as one vector for a whole photograph; "
+            f"choose layers that are maps."
+        )
     categories = trained_categories(annotations["train"])
     _warn(annotations, categories)
     extractor = Extractor(backbone.to(device), settings.short_side, device)

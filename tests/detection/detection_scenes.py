@@ -1,0 +1,71 @@
+"""Small image sets for the tests of detection; features of a box are known functions of what it shows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Picture
+
+from pipeline.annotations import masks
+from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
+from pipeline.detection.photographs import Photographs
+from pipeline.regions.boxes import Boxes, iou
+
+WIDTH, HEIGHT = 96, 64
+CATEGORIES = (Category(3, "cat"), Category(7, "dog"), Category(9, "yak"))
+
+
+def instance(
+    number: int, image: int, category: int, box: Sequence[float], crowd: bool = False, difficult: bool = False
+) -> Instance:
+    x0, y0, x1, y1 = (round(v) for v in box)
+    mask = np.zeros((HEIGHT, WIDTH), dtype=bool)
+    mask[y0:y1, x0:x1] = True
+    return Instance(number, image, category, masks.encode(mask), (x0, y0, x1, y1), float(mask.sum()), crowd, difficult)
+
+
+def scenes(images: int, seed: int, categories: Sequence[int] = (3, 7), root: str = "") -> AnnotationSet:
+    """`images` images with two objects each, of random place, size and category."""
+    rng = np.random.default_rng(seed)
+    instances = []
+    for image in range(1, images + 1):
+        for left in (0, WIDTH // 2):
+            corner = rng.integers([left, 0], [left + 12, 20])
+            size = rng.integers([18, 20], [34, 40])
+            category = int(rng.choice(categories))
+            instances.append(instance(len(instances) + 1, image, category, [*corner, *(corner + size)]))
+    photographs = tuple(Image(i, f"{i}.png", WIDTH, HEIGHT) for i in range(1, images + 1))
+    return AnnotationSet(photographs, CATEGORIES, tuple(instances), root)
+
+
+def candidates(annotations: AnnotationSet, image_id: int, number: int = 60) -> Boxes:
+    """Random boxes, and moved copies of the boxes of the image's instances."""
+    rng = np.random.default_rng([17, image_id, len(annotations.images)])
+    corners = np.sort(rng.uniform(0, 1, (number, 2, 2)), axis=1).reshape(-1, 4) * [WIDTH, HEIGHT, WIDTH, HEIGHT]
+    own = np.array([i.box for i in annotations.instances_by_image[image_id]]).reshape(-1, 4)
+    return np.concatenate([corners, np.repeat(own, 4, axis=0) + rng.uniform(-3, 3, (len(own) * 4, 4))])
+
+
+def separable(annotations: AnnotationSet, name: str = "test") -> Photographs:
+    """Features that a linear model can recover: the overlap with the nearest object per category, and its moves."""
+
+    def describe(image: Image, boxes: Boxes) -> NDArray[np.float32]:
+        columns = []
+        for category in annotations.categories:
+            own = [i.box for i in annotations.instances_by_image[image.id] if i.category_id == category.id]
+            columns.append(iou(boxes, own).max(axis=1) if own else np.zeros(len(boxes)))
+        return np.stack(columns, axis=1).astype(np.float32)
+
+    return Photographs(name, annotations, lambda image_id: candidates(annotations, image_id), describe)
+
+
+def draw(annotations: AnnotationSet, folder: Path) -> None:
+    """Write the photographs: noise with a bright (cat) or dark (dog) rectangle per instance."""
+    rng = np.random.default_rng(5)
+    for image in annotations.images:
+        pixels = rng.integers(90, 160, (image.height, image.width, 3), dtype=np.uint8)
+        for one in annotations.instances_by_image[image.id]:
+            x0, y0, x1, y1 = (int(v) for v in one.box)
+            pixels[y0:y1, x0:x1] = 250 if one.category_id == 3 else 10
+        Picture.fromarray(pixels).save(folder / image.file_name)

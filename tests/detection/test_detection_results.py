@@ -1,0 +1,114 @@
+"""Detections from outside and from the ground truth, and how they are written."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from detection_scenes import HEIGHT, WIDTH, instance, scenes
+
+from pipeline.annotations.model import AnnotationSet
+from pipeline.detection import results
+from pipeline.errors import InputError
+
+GOOD: dict[str, Any] = {"image_id": 1, "category_id": 3, "bbox": [2.5, 3, 10, 12.25], "score": 0.75}
+
+
+@pytest.fixture
+def annotations() -> AnnotationSet:
+    return scenes(3, seed=0)
+
+
+def _file(path: Path, content: object) -> Path:
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def test_a_good_file_is_taken_as_it_is(tmp_path: Path, annotations: AnnotationSet) -> None:
+    other = GOOD | {"image_id": 3, "score": -12, "area": "other keys do not matter"}
+    found = results.from_file(_file(tmp_path / "found.json", [other, GOOD]), annotations, 10)
+    assert found == [GOOD, {key: other[key] for key in GOOD}]
+
+
+def test_only_the_best_of_each_image_stay(tmp_path: Path, annotations: AnnotationSet) -> None:
+    entries = [GOOD | {"image_id": image, "score": score} for image in (1, 2) for score in (0.1, 0.9, 0.5)]
+    found = results.from_file(_file(tmp_path / "found.json", entries), annotations, 2)
+    assert [(d["image_id"], d["score"]) for d in found] == [(1, 0.9), (1, 0.5), (2, 0.9), (2, 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image_id": 99}, "image_id is 99"),
+        ({"image_id": "1"}, "image_id is '1'"),
+        ({"image_id": True}, "image_id is True"),
+        ({"category_id": 4}, r"category_id is 4, not one of 3 \(cat\), 7 \(dog\), 9 \(yak\)"),
+        ({"category_id": None}, "category_id is None"),
+        ({"bbox": [1, 2, 3]}, "four finite numbers"),
+        ({"bbox": [1, 2, 3, math.nan]}, "four finite numbers"),
+        ({"bbox": [1, 2, 0, 4]}, "must be positive"),
+        ({"bbox": [1, 2, 3, -4]}, "must be positive"),
+        ({"bbox": [WIDTH, 2, 3, 4]}, f"outside of its image of {WIDTH} x {HEIGHT}"),
+        ({"bbox": [2, -9, 3, 4]}, "outside of its image"),
+        ({"score": math.inf}, "score is inf"),
+        ({"score": "high"}, "score is 'high'"),
+    ],
+)
+def test_an_entry_that_cannot_be_used_is_named(
+    tmp_path: Path, annotations: AnnotationSet, change: dict[str, Any], message: str
+) -> None:
+    path = _file(tmp_path / "found.json", [GOOD, GOOD | change])
+    with pytest.raises(InputError, match=rf"found.json, entry 1: .*{message}"):
+        results.from_file(path, annotations, 10)
+
+
+@pytest.mark.parametrize("key", list(GOOD))
+def test_a_missing_key_is_named(tmp_path: Path, annotations: AnnotationSet, key: str) -> None:
+    path = _file(tmp_path / "found.json", [{k: v for k, v in GOOD.items() if k != key}])
+    with pytest.raises(InputError, match=f"entry 0: '{key}' is missing"):
+        results.from_file(path, annotations, 10)
+
+
+@pytest.mark.parametrize(("content", "message"), [("[{", "as JSON"), ({"annotations": []}, "list"), ([3], "object")])
+def test_a_file_of_another_kind_is_refused(
+    tmp_path: Path, annotations: AnnotationSet, content: object, message: str
+) -> None:
+    with pytest.raises(InputError, match=f"found.json.*{message}"):
+        results.from_file(_file(tmp_path / "found.json", content), annotations, 10)
+
+
+def test_a_missing_file_is_named(tmp_path: Path, annotations: AnnotationSet) -> None:
+    with pytest.raises(InputError, match=r"nothing\.json does not exist"):
+        results.from_file(tmp_path / "nothing.json", annotations, 10)
+
+
+def test_ground_truth_leaves_out_what_does_not_count() -> None:
+    base = scenes(1, seed=0)
+    annotations = AnnotationSet(
+        base.images,
+        base.categories,
+        (
+            instance(1, 1, 3, [0, 0, 10, 20]),
+            instance(2, 1, 7, [5, 5, 30, 40], crowd=True),
+            instance(3, 1, 7, [5, 5, 30, 40], difficult=True),
+            instance(4, 1, 9, [7, 8, 7, 8]),
+        ),
+        "",
+    )
+    assert results.ground_truth(annotations) == [{"image_id": 1, "category_id": 3, "bbox": [0, 0, 10, 20], "score": 1}]
+
+
+def test_files_do_not_depend_on_the_order_of_detections(tmp_path: Path) -> None:
+    found = [results.make(i % 3, 3 + i % 2, [i, i, i + 5, i + 7], 1 / (1 + i % 4)) for i in range(20)]
+    results.save(found, tmp_path / "a.json")
+    results.save(found[::-1], tmp_path / "folder" / "b.json")
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "folder" / "b.json").read_bytes()
+    written = json.loads((tmp_path / "a.json").read_text())
+    assert [(d["image_id"], -d["score"]) for d in written] == sorted((d["image_id"], -d["score"]) for d in written)
+    assert len(written) == 20
+
+
+def test_no_detections_are_an_empty_list(tmp_path: Path) -> None:
+    results.save([], tmp_path / "none.json")
+    assert json.loads((tmp_path / "none.json").read_text()) == []
