@@ -51,6 +51,7 @@ class Backbone(nn.Module):
         mean: tuple[float, float, float],
         std: tuple[float, float, float],
         weights: str,
+        weights_sha256: str,
     ) -> None:
         super().__init__()
         self.name = name
@@ -59,10 +60,11 @@ class Backbone(nn.Module):
         self.mean = mean
         self.std = std
         self.weights = weights
-        self.weights_sha256 = state_sha256(network)
+        self.weights_sha256 = weights_sha256
         self._taps = dict(taps)
         self._modules_wanted = tuple({tap.module: None for tap in taps.values()})
-        self.network = network
+        # Convolutions on the CPU take half the time with channels last in memory.
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.register_buffer("_mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("_scale", 1 / torch.tensor(std).view(3, 1, 1), persistent=False)
         self.eval().requires_grad_(False)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from pipeline.backbones.backbone import Backbone
+from pipeline.backbones.backbone import Backbone, state_sha256
 from pipeline.backbones.registry import find, with_weights
 from pipeline.backbones.taps import Outputs, Tap, measure, trace
 from pipeline.errors import InputError
@@ -39,10 +39,12 @@ def create(settings: BackboneParameters, seed: int = 0) -> Backbone:
         raise InputError(f"backbone.layers {problem}; name each wanted layer once.")
     recipe = find(settings.name)
     network = with_weights(settings.name, recipe, settings.weights, seed).eval()
+    digest = state_sha256(network)
+    recipe.fold(network)
     outputs = _trace(settings, network)
     taps = _taps(settings, outputs, recipe.modules, recipe.prefix(network))
     source = settings.weights if settings.weights in SOURCES else "file"
-    return Backbone(settings.name, network, taps, settings.input_size, recipe.mean, recipe.std, source)
+    return Backbone(settings.name, network, taps, settings.input_size, recipe.mean, recipe.std, source, digest)
 
 
 def _trace(settings: BackboneParameters, network: nn.Module) -> Outputs:

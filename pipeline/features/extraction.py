@@ -70,10 +70,6 @@ def extract(
     key = _key(regions, photographs, backbone, expansion, device)
     work = Work(scratch.folder(key, root))
     backbone = backbone.to(device)
-    for parameter in backbone.parameters():
-        # Convolutions on the CPU take half the time with channels last in memory.
-        if parameter.ndim == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     if not work.started:
         attributes = _attributes(annotations, backbone, device, work.folder.name)
         work.start(regions, _shapes(backbone, device), expansion, attributes)
