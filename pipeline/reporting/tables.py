@@ -47,10 +47,11 @@ class Ablation:
     worst: float
     top_layer: str
     every: Mapping[str, Any] | None
-    """The entry of all blocks at `shown_grid`; the following three likewise, None where it was not tried."""
+    """The entry of all blocks at `shown_grid`; the following likewise, None where it was not tried."""
     top_only: Mapping[str, Any] | None
     single_best: AblationRow | None
     costliest: AblationRow | None
+    """The block that is missed most, None when none is."""
     every_single_cell: Mapping[str, Any] | None
     """All blocks with K = 1."""
 
@@ -115,6 +116,8 @@ def ablation_table(entries: Sequence[Mapping[str, Any]], grid: int) -> Ablation:
         return max(own, key=lambda row: sign * row.by_grid[shown]["mean_iou"], default=None)
 
     every = table.get("all blocks", {})
+    costliest = extreme("without ", -1)
+    worse = costliest and shown in every and costliest.by_grid[shown]["mean_iou"] < every[shown]["mean_iou"]
     ious = [entry["mean_iou"] for entry in entries]
     return Ablation(
         grids=grids,
@@ -126,7 +129,7 @@ def ablation_table(entries: Sequence[Mapping[str, Any]], grid: int) -> Ablation:
         every=every.get(shown),
         top_only=table.get(f"only {layers[-1]}", {}).get(shown),
         single_best=extreme("only ", 1),
-        costliest=extreme("without ", -1),
+        costliest=costliest if worse else None,
         every_single_cell=every.get(1) if shown != 1 else None,
     )
 
