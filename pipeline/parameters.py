@@ -211,7 +211,7 @@ class ComputeParameters(_Section):
 
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     batch_size: Positive = 32
-    """Regions per forward pass."""
+    """Regions warped ahead at a time; a forward pass always takes 16, so that results do not depend on this."""
     workers: Count = 0
     """Dask worker processes; 0 takes one per core."""
     scheduler: str | None = None

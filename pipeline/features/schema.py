@@ -43,6 +43,11 @@ def shard_rows(shard: int, n_regions: int) -> slice:
     return slice(shard * SHARD, min((shard + 1) * SHARD, n_regions))
 
 
+def shard_file(shard: int) -> str:
+    """The file of a shard below a layer's folder `c`, as Zarr names it."""
+    return f"{shard}/0/0/0"
+
+
 def dimension_names(layer: str) -> tuple[str, str, str, str]:
     """Names of a block's dimensions; all but the first belong to the layer, since sizes differ between layers."""
     return "region", f"channel_{layer}", f"y_{layer}", f"x_{layer}"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from zarr.errors import BaseZarrError
 
 from pipeline.errors import InputError, choices
-from pipeline.features.schema import BOX, CHUNK, COLUMNS, KINDS, SCHEMA, dimension_names
+from pipeline.features.schema import BOX, CHUNK, COLUMNS, KINDS, SCHEMA, dimension_names, n_shards, shard_file
 from pipeline.regions import boxes
 from pipeline.regions.interpolation import interpolation_matrix
 
@@ -39,7 +39,7 @@ class FeatureStore:
         Raises
         ------
         InputError
-            When there is nothing at `path`, or something that is no feature store of this version.
+            When there is nothing at `path`, something that is no feature store of this version, or one that lost files.
         """
         path = Path(path)
         if not path.exists():
@@ -54,7 +54,9 @@ class FeatureStore:
                 f"{path} is not a feature store of this version: its attribute 'schema' is {schema!r}, "
                 f"not {SCHEMA!r}. Make it again with `dvc repro extract`."
             )
-        return cls(path, group)
+        store = cls(path, group)
+        store._check_files()
+        return store
 
     def __len__(self) -> int:
         """Number of regions."""
@@ -145,6 +147,17 @@ class FeatureStore:
             chunks=(da.core.normalize_chunks(CHUNK, (len(numbers),))[0], (size,), (size,), (channels,)),
             meta=np.empty((0, 0, 0, 0), dtype=np.float32),
         )
+
+    def _check_files(self) -> None:
+        """Zarr reads a missing file as zeros, which would train and predict without a word."""
+        for layer in self.layers:
+            folder = self.path / "blocks" / layer / "c"
+            lost = [shard for shard in range(n_shards(len(self))) if not (folder / shard_file(shard)).is_file()]
+            if lost:
+                raise InputError(
+                    f"{self.path} is incomplete: the layer {layer!r} lacks {len(lost)} of {n_shards(len(self))} files, "
+                    f"first {folder / shard_file(lost[0])}. Fetch it again, or make it with `dvc repro extract`."
+                )
 
     def _check(self, layers: Sequence[str]) -> None:
         for layer in layers:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from pipeline import scratch
 from pipeline.features import writer
+from pipeline.features.schema import shard_file
 
 
 class Work:
@@ -53,7 +54,7 @@ class Work:
         writer.write_shard(self.store, shard, blocks)
         for layer in blocks:
             # On the disk before the marker is, so that a power cut does not leave a marker without data.
-            with (self.store / "blocks" / layer / "c" / str(shard) / "0" / "0" / "0").open("rb") as stream:
+            with (self.store / "blocks" / layer / "c" / shard_file(shard)).open("rb") as stream:
                 os.fsync(stream.fileno())
         self._marker(shard).touch()
 

@@ -155,6 +155,16 @@ def test_an_unknown_layer_lists_the_valid_ones(store: FeatureStore) -> None:
         store.hypercolumns([0], 4, layers=("fc7",))
 
 
+def test_a_store_that_lost_a_file_is_refused(tmp_path: Path, table: pd.DataFrame, blocks: dict) -> None:
+    """Otherwise its regions would read as zeros."""
+    path = tmp_path / "features.zarr"
+    writer.write_store(path, table, blocks)
+    FeatureStore.open(path)
+    (path / "blocks/fine/c/1/0/0/0").unlink()
+    with pytest.raises(InputError, match=r"'fine' lacks 1 of 2 files.*c/1/0/0/0"):
+        FeatureStore.open(path)
+
+
 def test_what_is_no_feature_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         FeatureStore.open(tmp_path / "nothing.zarr")
