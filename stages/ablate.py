@@ -1,10 +1,12 @@
 """Layers x K on the cached stores, evaluated on ground-truth boxes: `metrics/ablation.json`."""
 
 import json
+import tempfile
 from pathlib import Path
 
 import click
 
+from pipeline import scratch
 from pipeline.annotations.model import AnnotationSet
 from pipeline.cluster import connect
 from pipeline.evaluation.ablation import ablation_specs
@@ -36,7 +38,11 @@ def main(params: Parameters, features: Path, annotations: Path, out: Path) -> No
             params.seed,
             client,
         )
-        predictions = predict(val, models, truth["val"], params.predict, client, kinds=("ground_truth",))
+        with tempfile.TemporaryDirectory(dir=scratch.ROOT) as folder:
+            paths = [Path(folder) / f"{number}.zarr" for number in range(len(models))]
+            for model, path in zip(models, paths, strict=True):
+                model.save(path)
+            predictions = predict(val, paths, truth["val"], params.predict, client, kinds=("ground_truth",))
     rows = []
     for (name, spec), prediction in zip(specs.items(), predictions, strict=True):
         scores = ground_truth_box_metrics(truth["val"], prediction.results, params.evaluate)

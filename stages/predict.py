@@ -30,7 +30,8 @@ def main(
     params: Parameters, task: str, features: Path, annotations: Path, proposals: Path, models: Path, out: Path
 ) -> None:
     """Predict the masks of all detections and, for diagnosis, of all ground-truth boxes."""
-    model = GridModel.open(models / f"{task}.zarr")
+    model = models / f"{task}.zarr"
+    GridModel.open(model)  # so that a missing model is said before the workers start
     store = FeatureStore.open(features)
     images = AnnotationSet.load(annotations)
     with connect(params.compute) as client:

@@ -44,7 +44,7 @@ class _Job:
 
 def predict(
     store_path: Path,
-    models: Sequence[GridModel],
+    models: Sequence[Path],
     annotations: AnnotationSet,
     settings: PredictParameters,
     client: Client,
@@ -57,6 +57,8 @@ def predict(
 
     Parameters
     ----------
+    models
+        Saved models, where the workers can read them too.
     annotations
         For the sizes of the photographs; masks are not looked at.
     proposals
@@ -74,8 +76,8 @@ def predict(
         kinds,
         keep_heat,
     )
-    shared = client.scatter(list(models), broadcast=True, direct=False)
-    futures = [client.submit(_predict_shard, job, rows, shared, pure=False) for rows in shard_slices(store)]
+    paths = [path.absolute() for path in models]
+    futures = [client.submit(_predict_shard, job, rows, paths, pure=False) for rows in shard_slices(store)]
     parts = [future.result() for future in tqdm(futures, desc="predict", unit=" shards")]
     return [
         Prediction(
@@ -87,7 +89,8 @@ def predict(
     ]
 
 
-def _predict_shard(job: _Job, rows: slice, models: Sequence[GridModel]) -> list[Prediction]:
+def _predict_shard(job: _Job, rows: slice, paths: Sequence[Path]) -> list[Prediction]:
+    models = [GridModel.open(path) for path in paths]
     store = FeatureStore.open(job.store)
     regions = store.regions.iloc[rows]
     numbers = np.flatnonzero(regions["kind"].isin(job.kinds).to_numpy())
