@@ -1,13 +1,13 @@
 """Score candidates per category, or take detections from outside: `data/detections/{train,val}.json`."""
 
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import click
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import backbones
+from pipeline import backbones, scratch
 from pipeline.annotations.model import AnnotationSet
 from pipeline.detection import results, run
 from pipeline.detection.results import Detection
@@ -42,14 +42,16 @@ def _detections(params: Parameters, sets: dict[str, AnnotationSet], proposals: P
     if settings.source == "file":
         assert settings.file is not None  # noqa: S101 - the parameters say so
         return {"train": [], "val": results.from_file(Path(settings.file), sets["val"], settings.max_per_image)}
+    # Training asks for an image's boxes several times in a row.
     stores = {split: ProposalStore.open(proposals / f"{split}.zarr") for split in SPLITS}
     return run.run(
         sets,
-        {split: partial(_boxes, store) for split, store in stores.items()},
+        {split: lru_cache(maxsize=1)(partial(_boxes, store)) for split, store in stores.items()},
         _backbone(params),
         settings,
         choose_device(params.compute.device),
         params.seed,
+        scratch.ROOT,
     )
 
 

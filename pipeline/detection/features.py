@@ -17,7 +17,7 @@ from pipeline.regions.boxes import Boxes, clip, expand
 from pipeline.regions.pooling import pool
 
 LONGEST_TO_SHORTEST = 2.0  # panoramas are scaled by their long side, so that the size of maps is bounded
-SAMPLES = 9  # interpolated values per side that are averaged over a box
+SAMPLES = 6  # interpolated values per side that are averaged over a box
 
 Maps = Mapping[str, NDArray[np.float16]]
 
@@ -43,22 +43,22 @@ class Extractor:
         return {name: values[0].half().cpu().numpy() for name, values in maps.items()}
 
 
-class MapCache:
-    """Maps of the photographs of an annotation set, computed once and kept as files for as long as they are needed."""
+@dataclass(frozen=True)
+class PhotographMaps:
+    """Maps of the photographs of an annotation set; kept as files in `folder`, where there is one."""
 
-    def __init__(self, annotations: AnnotationSet, extractor: Extractor, folder: Path) -> None:
-        self._annotations = annotations
-        self._extractor = extractor
-        self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+    annotations: AnnotationSet
+    extractor: Extractor
+    folder: Path | None
 
     def __getitem__(self, image: Image) -> Maps:
-        path = self._folder / f"{image.id}.npz"
-        if path.exists():
+        path = self.folder / f"{image.id}.npz" if self.folder is not None else None
+        if path is not None and path.exists():
             with np.load(path) as stored:
                 return {name: stored[name] for name in stored.files}
-        maps = self._extractor.maps(read_image(self._annotations.image_path(image)))
-        np.savez(path, **maps)  # type: ignore[arg-type]
+        maps = self.extractor.maps(read_image(self.annotations.image_path(image)))
+        if path is not None:
+            np.savez(path, **maps)  # type: ignore[arg-type]
         return maps
 
 

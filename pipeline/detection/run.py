@@ -3,21 +3,23 @@
 import logging
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from pipeline.annotations.model import AnnotationSet
+from pipeline.annotations.model import AnnotationSet, Image
 from pipeline.backbones import Backbone
 from pipeline.detection.examples import trained_categories
-from pipeline.detection.features import Extractor, MapCache, describe
+from pipeline.detection.features import Extractor, PhotographMaps, describe
 from pipeline.detection.photographs import Photographs
 from pipeline.detection.results import Detection
 from pipeline.detection.training import train
 from pipeline.errors import InputError
 from pipeline.parameters import DetectionParameters
+from pipeline.regions.boxes import Boxes
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +31,7 @@ def run(
     settings: DetectionParameters,
     device: torch.device,
     seed: int,
+    work: Path,
 ) -> dict[str, list[Detection]]:
     """Train on the split `train`, detect on every split; those on `train` are of a detector fitted to it.
 
@@ -42,6 +45,8 @@ def run(
         Whose layers are maps of photographs of any size.
     seed
         Of the draw of training examples.
+    work
+        Folder for the maps of the training photographs, about 1 MB each, gone in the end.
 
     Raises
     ------
@@ -57,25 +62,19 @@ def run(
     categories = trained_categories(annotations["train"])
     _warn(annotations, categories)
     extractor = Extractor(backbone.to(device), settings.short_side, device)
-    with tempfile.TemporaryDirectory(prefix="detect-") as folder:
-        splits = {
-            name: _photographs(name, own, candidates[name], MapCache(own, extractor, Path(folder, name)), settings)
-            for name, own in annotations.items()
-        }
+    work.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="detect-", dir=work) as folder:
+        splits = {}
+        for name, own in annotations.items():
+            # Training goes through its photographs several times, the others are seen once.
+            maps = PhotographMaps(own, extractor, Path(folder) if name == "train" else None)
+            splits[name] = Photographs(name, own, candidates[name], partial(_describe, maps, settings))
         detector = train(splits["train"], categories, settings, np.random.default_rng(seed))
         return {name: detector.detect(split, settings) for name, split in splits.items()}
 
 
-def _photographs(
-    name: str,
-    annotations: AnnotationSet,
-    candidates: Callable[[int], ArrayLike],
-    maps: MapCache,
-    settings: DetectionParameters,
-) -> Photographs:
-    return Photographs(
-        name, annotations, candidates, lambda image, boxes: describe(maps[image], image, boxes, settings)
-    )
+def _describe(maps: PhotographMaps, settings: DetectionParameters, image: Image, boxes: Boxes) -> NDArray[np.float32]:
+    return describe(maps[image], image, boxes, settings)
 
 
 def _warn(annotations: Mapping[str, AnnotationSet], categories: Sequence[int]) -> None:

@@ -41,6 +41,7 @@ class _Store:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Annotations, photographs and proposals of six train and three val images."""
     monkeypatch.setattr("stages.detect.ProposalStore", _Store)
+    monkeypatch.chdir(tmp_path)
     for split, images, seed in (("train", 6, 0), ("val", 3, 1)):
         folder = tmp_path / "images" / split
         folder.mkdir(parents=True)
@@ -65,6 +66,9 @@ def test_own_detections_are_the_same_bytes_each_time(project: Path) -> None:
         assert first == second
         found = json.loads(first)
         assert len(found) == 5 * images
+    assert list((project / ".scratch").iterdir()) == []
+    for split in ("train", "val"):
+        found = json.loads((project / "first" / f"{split}.json").read_text())
         assert all(0 <= d["score"] <= 1 and d["category_id"] in (3, 7) for d in found)
         x, y, width, height = np.array([d["bbox"] for d in found]).T
         assert min(x.min(), y.min()) >= 0

@@ -146,3 +146,15 @@ def test_the_best_boxes_of_all_categories_stay() -> None:
     settings = DetectionParameters(max_per_image=3)
     found = best_boxes(4, boxes, scores, (3, 7), settings)
     assert [(d["category_id"], d["score"]) for d in found] == [(3, 0.9), (7, 0.4), (7, 0.3)]
+
+
+def test_an_image_without_candidates_or_instances_is_no_problem() -> None:
+    full = scenes(6, seed=5)
+    annotations = dataclasses.replace(full, instances=tuple(i for i in full.instances if i.image_id != 2))
+    base = separable(annotations)
+    photographs = dataclasses.replace(
+        base, candidates=lambda image_id: np.zeros((0, 4)) if image_id == 2 else base.candidates(image_id)
+    )
+    settings = SETTINGS.model_copy(update={"regression_penalty": 1.0})
+    detector = train(photographs, (3, 7), settings, np.random.default_rng(0))
+    assert {d["image_id"] for d in detector.detect(photographs, settings)} == {1, 3, 4, 5, 6}
