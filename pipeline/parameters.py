@@ -107,11 +107,11 @@ class DetectionParameters(_Section):
     """Examples kept in memory for training, the same share of every photograph."""
     hard_negative_rounds: Count = 1
     """How often background that the classifiers take for objects is added to the examples."""
-    penalty: Annotated[float, Field(ge=0)] = 1e-2
+    penalty: Annotated[float, Field(ge=0)] = 3e-2
     """L2 penalty of the region classifiers on standardised features. Ours, measured."""
     iterations: Positive = 30
     """L-BFGS iterations of each fit; stopping early regularises too."""
-    regression_penalty: Annotated[float, Field(ge=0)] | None = 1.0
+    regression_penalty: Annotated[float, Field(gt=0)] | None = 1.0
     """L2 penalty of the bounding-box regression on standardised features; None leaves boxes as they are. R-CNN."""
     suppression_overlap: Share = 0.3
     """A detection goes when its IoU with a better one of its category exceeds this. R-CNN."""

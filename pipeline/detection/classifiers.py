@@ -44,7 +44,8 @@ def fit(
     mean = features.mean(axis=0)
     scale = features.std(axis=0)
     scale[scale < np.finfo(np.float32).eps] = 1
-    standard = (features - mean) / scale
+    standard = features - mean
+    standard /= scale
     truth = np.zeros((len(labels), categories + 1), dtype=np.float32)
     truth[np.arange(len(labels)), labels] = 1
     shape = (features.shape[1] + 1, categories + 1)
