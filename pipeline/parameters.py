@@ -88,7 +88,7 @@ class DetectionParameters(_Section):
 
     source: Literal["own", "file", "ground_truth"] = "own"
     file: str | None = None
-    """COCO results (JSON) with boxes and scores, for `source: file`."""
+    """COCO results (JSON) with boxes and scores on the val photographs, for `source: file`."""
     max_per_image: Positive = 20
     """Detections kept per image after non-maximum suppression."""
     layers: tuple[str, ...] = ("stage4", "stage6")
@@ -98,13 +98,13 @@ class DetectionParameters(_Section):
     cells: Positive = 3
     """Layers are averaged over `cells` x `cells` parts of a box. Ours, measured."""
     context: Annotated[float, Field(ge=1)] = 1.8
-    """Both sides of a box are scaled by this for the features of its surroundings. Ours, measured."""
+    """Both sides of a box are scaled by this for the features of its surroundings. Ours."""
     positive_overlap: Annotated[float, Field(gt=0, le=1)] = 0.6
-    """Candidates with at least this box IoU with an instance are examples of its category. Ours, measured."""
+    """Candidates with at least this box IoU with an instance are examples of its category. Ours."""
     negative_overlap: Annotated[float, Field(gt=0, le=1)] = 0.3
     """Candidates whose IoU with every instance is smaller are background. R-CNN."""
     training_regions: Positive = 40_000
-    """Examples kept in memory for training, the same share of every photograph."""
+    """Examples kept in memory for training, the same share of every photograph. Ours, measured."""
     hard_negative_rounds: Count = 1
     """How often background that the classifiers take for objects is added to the examples."""
     penalty: Annotated[float, Field(ge=0)] = 3e-2
