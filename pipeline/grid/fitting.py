@@ -1,22 +1,23 @@
-"""Fitting some cells of one grid, on one worker: logistic regression on pixels streamed from the store."""
+"""Fitting the classifiers of some cells of one grid, on one worker: logistic regression on sampled pixels."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 
-from pipeline.features.store import FeatureStore
-from pipeline.grid.cells import draw_locations
-from pipeline.grid.model import GridSpec
-from pipeline.grid.sampling import PixelSampler
+from pipeline.grid.sampling import Sampling, shards_at_once
 from pipeline.grid.standardise import Standardisation
-from pipeline.grid.targets import IGNORE, shard_slices
+from pipeline.grid.targets import IGNORE
 from pipeline.parameters import TrainParameters
+
+AT_ONCE = 2**27
+"""Bytes of hypercolumns that a worker holds; larger samples are read again in every epoch."""
+
+SURE = 10.0
+"""Logit of a cell whose pixels are all alike, or that has none: it always or never says yes."""
 
 
 @dataclass(frozen=True)
@@ -29,75 +30,81 @@ class CellFit:
 
 @dataclass(frozen=True)
 class TrainingPixels:
-    """The stream of training pixels of one group of categories.
+    """The sampled pixels of one group of categories, seen through some of the sampled layers."""
 
-    Which pixels are drawn depends on the seed, the epoch and the shard alone, so that neither the number of
-    workers nor the way cells are spread over them changes a classifier.
-    """
-
-    store: Path
-    targets: Path
+    sampling: Sampling
+    shards: tuple[slice, ...]
     rows: slice
-    spec: GridSpec
+    """Of the store: the group's."""
     standardisation: Standardisation
-    settings: TrainParameters
-    seed: int
 
-    def epoch(self, number: int, cells: Sequence[int]) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.int8]]]:
-        """Of every shard, in random order, and each of `cells`.
+    @property
+    def channels(self) -> int:
+        return sum(len(shift) for shift in self.standardisation.shift.values())
 
-        Yields the cell, its hypercolumns (n, channel) and its targets (target, n).
-        """
-        store, targets = FeatureStore.open(self.store), zarr.open_array(self.targets, mode="r")
-        size, grid = self.settings.heat_map, self.spec.grid
-        per_cell = max(1, round(self.settings.pixels_per_region / grid**2))
-        shards = shard_slices(store, self.rows)
-        for shard in np.random.default_rng([self.seed, number]).permutation(len(shards)):
-            rows = shards[shard]
-            sampler = PixelSampler.read(store, rows, self.spec.layers, self.standardisation, size)
-            maps = np.asarray(targets[rows]).reshape(rows.stop - rows.start, targets.shape[1], -1)
-            rng = np.random.default_rng([self.seed, number, rows.start])
-            locations = draw_locations(rng, len(maps), size, grid, per_cell)
-            for cell, columns in sampler.by_cell(locations, cells):
-                labels = np.take_along_axis(maps, locations[:, None, cell], axis=2)
-                yield cell, columns, labels.transpose(1, 0, 2).reshape(maps.shape[1], -1)
+    def portions(self) -> list[list[slice]]:
+        """The group's shards, in portions that fit into memory."""
+        own = [shard for shard in self.shards if shard.start < self.rows.stop and shard.stop > self.rows.start]
+        return shards_at_once(own, self.sampling.pixels_per_cell, self.channels, AT_ONCE)
+
+    def load(self, shards: Sequence[slice], cell: int) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+        """Standardised hypercolumns (n, channel) and targets (n, target) of one cell."""
+        columns, targets = [], []
+        for shard in shards:
+            own = slice(max(self.rows.start - shard.start, 0), min(self.rows.stop, shard.stop) - shard.start)
+            known = self.sampling.read(shard, "targets", cell)[own]
+            whole = np.empty((*known.shape[:2], self.channels), dtype=np.float32)
+            first = 0
+            for layer, shift in self.standardisation.shift.items():
+                part = whole[..., first : first + len(shift)]
+                np.subtract(self.sampling.read(shard, layer, cell)[own], shift, out=part)
+                part *= self.standardisation.scale[layer]
+                first += len(shift)
+            columns.append(whole.reshape(-1, self.channels))
+            targets.append(known.reshape(-1, known.shape[2]))
+        return np.concatenate(columns), np.concatenate(targets)
 
 
-def fit_cells(pixels: TrainingPixels, n_targets: int, cells: Sequence[int]) -> CellFit:
-    """Averaged stochastic gradient descent on the joint hypercolumns, one classifier per target and cell."""
-    settings = pixels.settings
-    models = {
-        (target, cell): SGDClassifier(loss="log_loss", alpha=settings.alpha, average=True, random_state=pixels.seed)
-        for target in range(n_targets)
-        for cell in cells
-    }
-    for epoch in range(settings.epochs):
-        for cell, columns, labels in pixels.epoch(epoch, cells):
-            for target in range(n_targets):
-                known = labels[target] != IGNORE
-                if known.any():
-                    models[target, cell].partial_fit(columns[known], labels[target][known], classes=(0, 1))
-    channels = sum(len(pixels.standardisation.shift[layer]) for layer in pixels.spec.layers)
-    weights = np.zeros((n_targets, len(cells), channels))
-    bias = np.full((n_targets, len(cells)), -10.0)  # A cell that never had a known pixel says no.
-    for target in range(n_targets):
-        for position, cell in enumerate(cells):
-            model = models[target, cell]
-            if hasattr(model, "coef_"):
+def fit_cells(
+    pixels: TrainingPixels, n_targets: int, cells: Sequence[int], settings: TrainParameters, seed: int
+) -> CellFit:
+    """Averaged stochastic gradient descent on joint hypercolumns, one classifier per target and cell."""
+    weights = np.zeros((n_targets, len(cells), pixels.channels))
+    bias = np.zeros((n_targets, len(cells)))
+    portions = pixels.portions()
+    for position, cell in enumerate(cells):
+        models = [_classifier(settings, seed) for _ in range(n_targets)]
+        seen = np.zeros((n_targets, 2), dtype=bool)
+        order = np.random.default_rng([seed, cell])
+        loaded = None
+        for _ in range(settings.epochs):
+            for number in order.permutation(len(portions)):
+                if loaded != number:
+                    columns, targets = pixels.load(portions[number], cell)
+                    loaded = number
+                for target, model in enumerate(models):
+                    use = targets[:, target] != IGNORE
+                    labels = targets[use, target]
+                    seen[target] |= [np.any(labels == 0), np.any(labels == 1)]
+                    if len(labels):
+                        model.partial_fit(columns if use.all() else columns[use], labels, classes=(0, 1))
+        for target, model in enumerate(models):
+            if seen[target].all():
                 weights[target, position], bias[target, position] = model.coef_[0], model.intercept_[0]
+            else:
+                bias[target, position] = SURE if seen[target, 1] else -SURE
     return CellFit(weights, bias)
 
 
-def fuse_cells(pixels: TrainingPixels, n_targets: int, cells: Sequence[int]) -> CellFit:
+def fuse_cells(
+    pixels: TrainingPixels, n_targets: int, cells: Sequence[int], settings: TrainParameters, seed: int
+) -> CellFit:
     """Classifiers trained on one layer each, their calibrated logits added (`fusion: per_block`)."""
+    layers = list(pixels.standardisation.shift)
     alone = []
-    for layer in pixels.spec.layers:
-        only = replace(
-            pixels,
-            spec=GridSpec((layer,), pixels.spec.grid),
-            standardisation=pixels.standardisation.only(layer),
-        )
-        alone.append(fit_cells(only, n_targets, cells))
+    for layer in layers:
+        only = TrainingPixels(pixels.sampling, pixels.shards, pixels.rows, pixels.standardisation.only(layer))
+        alone.append(fit_cells(only, n_targets, cells, settings, seed))
     weights = np.concatenate([fit.weights for fit in alone], axis=2)
     return _calibrate(pixels, CellFit(weights, alone[-1].bias), cells)
 
@@ -105,28 +112,30 @@ def fuse_cells(pixels: TrainingPixels, n_targets: int, cells: Sequence[int]) -> 
 def _calibrate(pixels: TrainingPixels, alone: CellFit, cells: Sequence[int]) -> CellFit:
     """Weigh the logits of the layers' own classifiers so that their sum is calibrated.
 
-    Logistic regression on the layers' logits over newly drawn pixels (stacking); ours. A target that is always or
+    Logistic regression on the layers' logits over the training pixels (stacking); ours. A target that is always or
     never there keeps the bias of the top layer.
     """
-    edges = np.cumsum([0, *(len(pixels.standardisation.shift[layer]) for layer in pixels.spec.layers)])
-    position = {cell: i for i, cell in enumerate(cells)}
-    n_targets = alone.weights.shape[0]
-    logits: dict[tuple[int, int], list[NDArray[np.float64]]] = {}
-    known: dict[tuple[int, int], list[NDArray[np.int8]]] = {}
-    for cell, columns, labels in pixels.epoch(pixels.settings.epochs, cells):
-        for target in range(n_targets):
-            weights = alone.weights[target, position[cell]]
-            use = labels[target] != IGNORE
-            parts = [columns[use, a:b] @ weights[a:b] for a, b in pairwise(edges)]
-            logits.setdefault((target, cell), []).append(np.stack(parts, axis=1))
-            known.setdefault((target, cell), []).append(labels[target][use])
+    edges = np.cumsum([0, *(len(shift) for shift in pixels.standardisation.shift.values())])
     weights, bias = alone.weights.copy(), alone.bias.copy()
-    for (target, cell), parts in logits.items():
-        labels = np.concatenate(known[target, cell])
-        if len(np.unique(labels)) < 2:
-            continue
-        stack = LogisticRegression().fit(np.concatenate(parts), labels)
-        slopes = np.repeat(stack.coef_[0], np.diff(edges))
-        weights[target, position[cell]] *= slopes
-        bias[target, position[cell]] = stack.intercept_[0]
+    for position, cell in enumerate(cells):
+        logits, targets = [], []
+        for portion in pixels.portions():
+            columns, known = pixels.load(portion, cell)
+            parts = [columns[:, a:b] @ alone.weights[:, position, a:b].T for a, b in pairwise(edges)]
+            logits.append(np.stack(parts, axis=2))
+            targets.append(known)
+        by_layer, labels = np.concatenate(logits), np.concatenate(targets)
+        for target in range(len(weights)):
+            use = labels[:, target] != IGNORE
+            if len(np.unique(labels[use, target])) < 2:
+                continue
+            stack = LogisticRegression().fit(by_layer[use, target], labels[use, target])
+            weights[target, position] *= np.repeat(stack.coef_[0], np.diff(edges))
+            bias[target, position] = stack.intercept_[0]
     return CellFit(weights, bias)
+
+
+def _classifier(settings: TrainParameters, seed: int) -> SGDClassifier:
+    # A generator, not a number: a number would shuffle every epoch alike.
+    shuffle = np.random.RandomState(seed)
+    return SGDClassifier(loss="log_loss", alpha=settings.alpha, average=True, random_state=shuffle)

@@ -1,67 +1,97 @@
-"""Standardised hypercolumns of single training pixels, straight from the blocks of a few regions."""
+"""Drawing training pixels: each region is decoded once, its sampled hypercolumns serve every classifier."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import zarr
 from numpy.typing import NDArray
 from scipy import sparse
 
 from pipeline.features.store import FeatureStore
-from pipeline.grid.standardise import Standardisation
+from pipeline.grid.cells import draw_locations
+from pipeline.grid.standardise import Moments
 from pipeline.regions.interpolation import operator
-
-PIXELS_AT_ONCE = 8192
-"""Hypercolumns in memory at a time."""
 
 
 @dataclass(frozen=True)
-class PixelSampler:
-    """The blocks of a slice of a store, ready to give hypercolumns at any locations."""
+class Sampling:
+    """What is drawn from a store, and where it is written; workers need the paths too.
 
-    tables: Mapping[str, NDArray[np.float32]]
-    """By layer: (region * y * x, channel), standardised."""
-    shapes: Mapping[str, tuple[int, int]]
-    """By layer: height and width of the map."""
+    Which pixels are drawn depends on the seed and the shard alone, so that neither the number of workers nor the
+    layers that are sampled with them change a classifier.
+    """
+
+    store: Path
+    targets: Path
+    """Target maps, as `write_target_maps` wrote them."""
+    folder: Path
+    layers: tuple[str, ...]
+    grid: int
     heat_map: int
+    pixels_per_region: int
+    seed: int
 
-    @classmethod
-    def read(
-        cls, store: FeatureStore, rows: slice, layers: Sequence[str], standardisation: Standardisation, heat_map: int
-    ) -> "PixelSampler":
-        tables, shapes = {}, {}
-        for layer in layers:
-            block = store.read(layer, rows)
-            tables[layer] = standardisation.table(layer, block)
-            shapes[layer] = block.shape[2:]
-        return cls(tables, shapes, heat_map)
+    @property
+    def pixels_per_cell(self) -> int:
+        return max(1, round(self.pixels_per_region / self.grid**2))
 
-    def hypercolumns(self, locations: NDArray[np.int64]) -> NDArray[np.float32]:
-        """(region * pixel, channels of all layers) hypercolumns at flat `locations` (region, pixel) of the heat map."""
-        regions, pixels = locations.shape
-        columns = np.empty((regions * pixels, sum(t.shape[1] for t in self.tables.values())), dtype=np.float32)
-        first = 0
-        for layer, table in self.tables.items():
-            height, width = self.shapes[layer]
-            taps = operator(height, width, self.heat_map)[locations.ravel()]
-            # Region r's map starts at row r * height * width of the table.
-            starts = np.repeat(np.arange(regions) * (height * width), pixels)
-            taps.indices += np.repeat(starts, np.diff(taps.indptr)).astype(taps.indices.dtype)
-            gather = sparse.csr_array((taps.data, taps.indices, taps.indptr), shape=(regions * pixels, len(table)))
-            columns[:, first : first + table.shape[1]] = gather @ table
-            first += table.shape[1]
-        return columns
+    def file(self, shard: slice, name: str) -> Path:
+        """Samples of a layer, or of "targets", drawn from one shard."""
+        return self.folder / f"{shard.start}-{name}.npy"
 
-    def by_cell(self, locations: NDArray[np.int64], cells: Sequence[int]) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Hypercolumns (region * pixel, channel) of each of `cells`, a few cells' pixels at a time.
+    def draw(self, shard: slice) -> dict[str, Moments]:
+        """Write the samples of the regions of one shard; gives the moments of every layer's channels.
 
-        `locations` is (region, cell, pixel) as `draw_locations` gives it.
+        A layer's file is (cell, region, pixel, channel) float16, that of the targets (cell, region, pixel, target)
+        int8. A layer of 1 x 1 values has one cell and one pixel, since it says the same everywhere.
         """
-        regions, _, pixels = locations.shape
-        together = max(1, PIXELS_AT_ONCE // (regions * pixels))
-        for first in range(0, len(cells), together):
-            chosen = list(cells[first : first + together])
-            columns = self.hypercolumns(locations[:, chosen].reshape(regions, -1))
-            by_region = columns.reshape(regions, len(chosen), pixels, -1)
-            for position, cell in enumerate(chosen):
-                yield cell, by_region[:, position].reshape(regions * pixels, -1)
+        store = FeatureStore.open(self.store)
+        regions = shard.stop - shard.start
+        rng = np.random.default_rng([self.seed, self.grid, shard.start])
+        locations = draw_locations(rng, regions, self.heat_map, self.grid, self.pixels_per_cell)
+        moments = {}
+        for layer in self.layers:
+            samples = _interpolate(store.read(layer, shard), locations, self.heat_map)
+            moments[layer] = Moments.of(samples)
+            np.save(self.file(shard, layer), samples.astype(np.float16))
+        maps = np.asarray(zarr.open_array(self.targets, mode="r")[shard])
+        flat = maps.reshape(regions, maps.shape[1], -1).transpose(0, 2, 1)
+        drawn = flat[np.arange(regions)[:, None, None], locations]
+        np.save(self.file(shard, "targets"), drawn.transpose(1, 0, 2, 3))
+        return moments
+
+    def read(self, shard: slice, name: str, cell: int) -> NDArray[np.generic]:
+        """Samples (region, pixel, ...) of one cell."""
+        samples = np.load(self.file(shard, name), mmap_mode="r", allow_pickle=False)
+        return np.asarray(samples[cell if len(samples) > 1 else 0])
+
+
+def _interpolate(block: NDArray[np.float16], locations: NDArray[np.int64], heat_map: int) -> NDArray[np.float32]:
+    """A (region, channel, y, x) block at flat `locations` (region, cell, pixel): (cell, region, pixel, channel)."""
+    regions, channels, height, width = block.shape
+    if height == width == 1:
+        return block.reshape(1, regions, 1, channels).astype(np.float32)
+    table = np.ascontiguousarray(block.reshape(regions, channels, -1).transpose(0, 2, 1)).reshape(-1, channels)
+    by_cell = locations.transpose(1, 0, 2)
+    taps = operator(height, width, heat_map)[by_cell.ravel()]
+    # Region r's map starts at row r * height * width of the table.
+    starts = np.broadcast_to(np.arange(regions)[:, None] * (height * width), by_cell.shape).ravel()
+    indices = taps.indices + np.repeat(starts, np.diff(taps.indptr))
+    gather = sparse.csr_array((taps.data, indices, taps.indptr), shape=(by_cell.size, len(table)))
+    return (gather @ table.astype(np.float32)).reshape(*by_cell.shape, channels)
+
+
+def shards_at_once(shards: Sequence[slice], pixels_per_region: int, channels: int, limit: int) -> list[list[slice]]:
+    """Consecutive shards whose hypercolumns take at most `limit` bytes as float32, at least one shard each."""
+    groups: list[list[slice]] = []
+    room = 0
+    for shard in shards:
+        size = (shard.stop - shard.start) * pixels_per_region * channels * 4
+        if not groups or size > room:
+            groups.append([])
+            room = limit
+        groups[-1].append(shard)
+        room -= size
+    return groups

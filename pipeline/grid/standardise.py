@@ -16,12 +16,11 @@ class Moments:
     squares: NDArray[np.float64]
 
     @classmethod
-    def of(cls, block: NDArray[np.float16]) -> "Moments":
-        """Moments over regions and positions of a (region, channel, y, x) block."""
-        values = block.astype(np.float32).reshape(*block.shape[:2], -1)
-        total = values.sum(axis=2, dtype=np.float64).sum(axis=0)
-        squares = np.einsum("rcp,rcp->rc", values, values).sum(axis=0, dtype=np.float64)
-        return cls(block.shape[0] * values.shape[2], total, squares)
+    def of(cls, samples: NDArray[np.float32]) -> "Moments":
+        """Moments over all but the last dimension, the channels."""
+        values = samples.reshape(-1, samples.shape[-1])
+        squares = np.einsum("nc,nc->c", values, values, dtype=np.float64)
+        return cls(len(values), values.sum(axis=0, dtype=np.float64), squares)
 
     def __add__(self, other: "Moments") -> "Moments":
         return Moments(self.count + other.count, self.total + other.total, self.squares + other.squares)
@@ -63,13 +62,6 @@ class Standardisation:
         """The standardisation of hypercolumns that are made of `layer` alone."""
         scale = self.scale[layer] * np.sqrt(len(self.scale)).astype(np.float32)
         return Standardisation({layer: self.shift[layer]}, {layer: scale})
-
-    def table(self, layer: str, block: NDArray[np.float16]) -> NDArray[np.float32]:
-        """A (region, channel, y, x) block standardised, channels last: (region * y * x, channel)."""
-        values = block.reshape(*block.shape[:2], -1).astype(np.float32)
-        values -= self.shift[layer][:, None]
-        values *= self.scale[layer][:, None]
-        return np.ascontiguousarray(values.transpose(0, 2, 1)).reshape(-1, block.shape[1])
 
     def fold(self, layer: str, weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Weights (..., channel) on standardised values as weights on raw ones, and what the biases (...) change by."""

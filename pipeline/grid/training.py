@@ -19,6 +19,7 @@ from pipeline.features.store import FeatureStore
 from pipeline.grid.fitting import CellFit, TrainingPixels, fit_cells, fuse_cells
 from pipeline.grid.groups import Group, category_groups
 from pipeline.grid.model import GridModel, GridSpec
+from pipeline.grid.sampling import Sampling
 from pipeline.grid.standardise import Moments, Standardisation
 from pipeline.grid.targets import Targets, shard_slices, write_target_maps
 from pipeline.parameters import TrainParameters
@@ -60,12 +61,13 @@ def train_grids(
     `.scratch` until all is, so that the same call goes on after an interruption.
     """
     store = FeatureStore.open(store_path)
+    shards = tuple(shard_slices(store))
     groups = category_groups(store.regions, categories, settings)
-    moments = _moments(store, sorted({layer for spec in specs for layer in spec.layers}), client)
     units = _units(specs, groups, len(client.scheduler_info(n_workers=-1)["workers"]))
     scratch.ROOT.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=scratch.ROOT) as folder:
-        targets = Path(folder) / "targets.zarr"
+    with tempfile.TemporaryDirectory(dir=scratch.ROOT) as temporary:
+        folder = Path(temporary).absolute()
+        targets = folder / "targets.zarr"
         write_target_maps(targets, task, store, settings.heat_map)
         work = scratch.folder(
             {
@@ -77,28 +79,63 @@ def train_grids(
                 "seed": seed,
             }
         )
+        samplings = _samplings(store, targets, folder, specs, settings, seed)
+        moments = {grid: _draw(sampling, shards, client) for grid, sampling in samplings.items()}
         futures = {}
         for unit in units:
             if unit.file(work).exists():
                 continue
             spec, group = specs[unit.spec], groups[unit.group]
-            standardisation = Standardisation.fit(moments, spec.layers)
-            pixels = TrainingPixels(
-                store_path.absolute(), targets.absolute(), group.rows, spec, standardisation, settings, seed
-            )
-            futures[client.submit(_fit, pixels, len(task.targets), unit.cells, pure=False)] = unit
-        done = sum(len(unit.cells) for unit in units) - sum(len(unit.cells) for unit in futures.values())
+            standardisation = Standardisation.fit(moments[spec.grid], spec.layers)
+            pixels = TrainingPixels(samplings[spec.grid], shards, group.rows, standardisation)
+            fit = fit_cells if settings.fusion == "joint" else fuse_cells
+            futures[client.submit(fit, pixels, len(task.targets), unit.cells, settings, seed, pure=False)] = unit
         total = sum(len(unit.cells) for unit in units)
+        done = total - sum(len(unit.cells) for unit in futures.values())
         with tqdm(total=total, initial=done, desc="train", unit=" cells", dynamic_ncols=True) as progress:
-            for future, fit in as_completed(futures, with_results=True):
-                _keep(fit, futures[future].file(work))
+            for future, cell_fit in as_completed(futures, with_results=True):
+                _keep(cell_fit, futures[future].file(work))
                 progress.update(len(futures[future].cells))
     models = []
     for i, spec in enumerate(specs):
         fits = [(unit, _kept(unit.file(work))) for unit in units if unit.spec == i]
-        models.append(_assemble(spec, task.targets, groups, fits, moments, settings))
+        models.append(_assemble(spec, task.targets, groups, fits, moments[spec.grid], settings))
     shutil.rmtree(work)
     return models
+
+
+def _samplings(
+    store: FeatureStore,
+    targets: Path,
+    folder: Path,
+    specs: Sequence[GridSpec],
+    settings: TrainParameters,
+    seed: int,
+) -> dict[int, Sampling]:
+    """One sampling per grid size, of all layers that the specifications of that size need."""
+    samplings = {}
+    for grid in sorted({spec.grid for spec in specs}):
+        needed = {layer for spec in specs if spec.grid == grid for layer in spec.layers}
+        layers = tuple(layer for layer in store.layers if layer in needed)
+        (folder / str(grid)).mkdir()
+        samplings[grid] = Sampling(
+            store.path.absolute(),
+            targets,
+            folder / str(grid),
+            layers,
+            grid,
+            settings.heat_map,
+            settings.pixels_per_region,
+            seed,
+        )
+    return samplings
+
+
+def _draw(sampling: Sampling, shards: Sequence[slice], client: Client) -> dict[str, Moments]:
+    """Draw from all shards; moments are added up in their order."""
+    futures = [client.submit(sampling.draw, shard, pure=False) for shard in shards]
+    parts = [future.result() for future in tqdm(futures, desc=f"sample K={sampling.grid}", unit=" shards")]
+    return {layer: reduce(add, (part[layer] for part in parts)) for layer in sampling.layers}
 
 
 def _keep(fit: CellFit, path: Path) -> None:
@@ -113,11 +150,6 @@ def _kept(path: Path) -> CellFit:
         return CellFit(arrays["weights"], arrays["bias"])
 
 
-def _fit(pixels: TrainingPixels, n_targets: int, cells: Sequence[int]) -> CellFit:
-    fit = fit_cells if pixels.settings.fusion == "joint" else fuse_cells
-    return fit(pixels, n_targets, cells)
-
-
 def _units(specs: Sequence[GridSpec], groups: Sequence[Group], workers: int) -> list[_Unit]:
     """All classifiers in at least as many units as there are workers, those with the most work first."""
     split = -(-workers // (len(specs) * len(groups)))
@@ -128,18 +160,6 @@ def _units(specs: Sequence[GridSpec], groups: Sequence[Group], workers: int) -> 
         for cells in np.array_split(np.arange(spec.grid**2), min(split, spec.grid**2))
     ]
     return sorted(units, key=lambda u: -len(specs[u.spec].layers) * len(u.cells))
-
-
-def _moments(store: FeatureStore, layers: Sequence[str], client: Client) -> dict[str, Moments]:
-    """Moments of every layer over the whole store, added up in the order of the shards."""
-    shards = client.map(_shard_moments, shard_slices(store), path=store.path.absolute(), layers=layers, pure=False)
-    parts: list[dict[str, Moments]] = client.gather(shards)
-    return {layer: reduce(add, (part[layer] for part in parts)) for layer in layers}
-
-
-def _shard_moments(rows: slice, path: Path, layers: Sequence[str]) -> dict[str, Moments]:
-    store = FeatureStore.open(path)
-    return {layer: Moments.of(store.read(layer, rows)) for layer in layers}
 
 
 def _assemble(
