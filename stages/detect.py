@@ -75,3 +75,7 @@ def _summary(params: Parameters, annotations: AnnotationSet, found: list[Detecti
     mean = mean_average_precision(matches, 0)
     quality = "no instance counts" if mean is None else f"box AP .5 {100 * mean:.1f}"
     return f"val: {len(found)} detections in {len(annotations.images)} images; {quality}"
+
+
+if __name__ == "__main__":
+    main()
