@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from pipeline import backbones, scratch
 from pipeline.annotations.model import AnnotationSet
+from pipeline.annotations.results import Result, write_results
 from pipeline.detection import results, run
-from pipeline.detection.results import Detection
 from pipeline.errors import InputError
 from pipeline.evaluation.detections import box_overlaps, match_categories, mean_average_precision, overlaps_of
-from pipeline.evaluation.results import Result
 from pipeline.features.extraction import choose_device
 from pipeline.parameters import Parameters
 from pipeline.proposals.store import ProposalStore
@@ -31,11 +30,11 @@ def main(params: Parameters, annotations: Path, proposals: Path, out: Path) -> N
     sets = {split: AnnotationSet.load(annotations / f"{split}.json") for split in SPLITS}
     found = _detections(params, sets, proposals)
     for split in SPLITS:
-        results.save(found[split], out / f"{split}.json")
+        write_results(found[split], out / f"{split}.json")
     click.echo(_summary(params, sets["val"], found["val"]))
 
 
-def _detections(params: Parameters, sets: dict[str, AnnotationSet], proposals: Path) -> dict[str, list[Detection]]:
+def _detections(params: Parameters, sets: dict[str, AnnotationSet], proposals: Path) -> dict[str, list[Result]]:
     settings = params.detection
     if settings.source == "ground_truth":
         return {split: results.ground_truth(own) for split, own in sets.items()}
@@ -67,11 +66,10 @@ def _boxes(store: ProposalStore, image_id: int) -> NDArray[np.float32]:
     return store[image_id].boxes
 
 
-def _summary(params: Parameters, annotations: AnnotationSet, found: list[Detection]) -> str:
+def _summary(params: Parameters, annotations: AnnotationSet, found: list[Result]) -> str:
     """How many detections there are on val, and how good their boxes are."""
-    entries = [Result(**d) for d in found]
-    overlaps = overlaps_of(annotations, entries, box_overlaps)
-    matches = match_categories(annotations, entries, overlaps, np.array([0.5]), params.evaluate.matching)
+    overlaps = overlaps_of(annotations, found, box_overlaps)
+    matches = match_categories(annotations, found, overlaps, np.array([0.5]), params.evaluate.matching)
     mean = mean_average_precision(matches, 0)
     quality = "no instance counts" if mean is None else f"box AP .5 {100 * mean:.1f}"
     return f"val: {len(found)} detections in {len(annotations.images)} images; {quality}"

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from pipeline.annotations.model import AnnotationSet
+from pipeline.annotations.results import read_results
 from pipeline.evaluation.plots import category_rows, precision_recall_rows
-from pipeline.evaluation.results import read_results
 from pipeline.evaluation.segmentation import HALF, STRICT, evaluate_segmentation
 from pipeline.parameters import Parameters
 from stages.common import stage
@@ -28,9 +28,9 @@ def main(
     truth = AnnotationSet.load(annotations)
     evaluation = evaluate_segmentation(
         truth,
-        read_results(predictions / f"{task}.json", truth, "masks", "predict"),
-        read_results(detections, truth, "boxes", "detect"),
-        read_results(predictions / f"{task}_ground_truth.json", truth, "ground_truth", "predict"),
+        read_results(predictions / f"{task}.json", truth, "masks", "`dvc repro predict` writes it"),
+        read_results(detections, truth, "boxes", "`dvc repro detect` writes it"),
+        read_results(predictions / f"{task}_ground_truth.json", truth, "ground_truth", "`dvc repro predict` writes it"),
         params.evaluate,
         params.regions.expansion,
     )
@@ -38,7 +38,14 @@ def main(
     _write(plots / f"{task}_pr_70.json", precision_recall_rows(truth, evaluation.matches, STRICT))
     _write(plots / f"{task}_categories.json", category_rows(evaluation.metrics["per_category"]))
     _write(metrics / f"{task}.json", _rounded(evaluation.metrics))
+    _write(metrics / f"{task}_summary.json", _rounded(_summary(evaluation.metrics)))
     click.echo(_table(evaluation.metrics))
+
+
+def _summary(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The headline, for `dvc metrics show` and `diff`: everything else would be a table of a hundred columns."""
+    headline = {name: metrics[name] for name in ("ap_r_50", "ap_r_70", "ap_r_vol", "box_ap_50")}
+    return headline | {name: metrics["ground_truth_boxes"][name] for name in ("mean_iou", "iou_50", "iou_70")}
 
 
 def _table(metrics: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from pipeline.annotations.model import AnnotationSet
+from pipeline.annotations.results import read_results
 from pipeline.parameters import Parameters
 from stages.common import stage
 
@@ -31,7 +32,7 @@ def main(params: Parameters, split: str, annotations: Path, proposals: Path, det
             wanted = params.dataset.categories
             regions = selection.training_regions(images, candidates, params.regions, params.seed, wanted)
         else:
-            boxes = selection.read_detections(detections / "val.json", images)
+            boxes = read_results(detections / "val.json", images, "boxes", "`dvc repro detect` writes it")
             regions = selection.validation_regions(images, boxes)
         extract(regions, images, backbone, params.regions.expansion, params.compute, out / f"{name}.zarr")
 

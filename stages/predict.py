@@ -1,6 +1,5 @@
 """Feature store and model -> instance masks: `data/predictions/<task>.json`, and the same on ground-truth boxes."""
 
-import json
 from pathlib import Path
 
 import click
@@ -9,6 +8,7 @@ import zarr
 from zarr.codecs import ZstdCodec
 
 from pipeline.annotations.model import AnnotationSet
+from pipeline.annotations.results import write_results
 from pipeline.cluster import connect
 from pipeline.features.store import FeatureStore
 from pipeline.grid.model import GridModel
@@ -46,9 +46,8 @@ def main(
             proposals=proposals,
             keep_heat=True,
         )
-    out.mkdir(parents=True, exist_ok=True)
-    (out / f"{task}.json").write_text(json.dumps(found.results) + "\n")
-    (out / f"{task}_ground_truth.json").write_text(json.dumps(given.results) + "\n")
+    write_results(found.results, out / f"{task}.json")
+    write_results(given.results, out / f"{task}_ground_truth.json")
     _write_heat_maps(out / f"{task}_heat_maps.zarr", store, given)
     click.echo(f"{len(found.results)} masks of detections, {len(given.results)} of ground-truth boxes")
 

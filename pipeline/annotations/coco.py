@@ -220,29 +220,10 @@ def _code(annotation: _Annotation, source: _Source) -> RLE:
         if sum(given.counts) != height * width:
             raise InputError(f"{where} has runs of {sum(given.counts)} pixels in a mask of {height * width}.")
         code = coco_mask.frPyObjects(code, height, width)
-    elif not _complete(given.counts, height * width):
+    elif masks.run_total(given.counts) != height * width:
         raise InputError(f"{where} has a run-length code that does not fill its mask of {height * width} pixels.")
     return masks.union([RLE(size=[height, width], counts=_text(code["counts"]))])
 
 
 def _text(counts: str | bytes) -> str:
     return counts.decode("ascii") if isinstance(counts, bytes) else counts
-
-
-def _complete(counts: str, pixels: int) -> bool:
-    """Whether a compressed code's runs add up to `pixels`; pycocotools reads beyond its memory when they do not."""
-    runs: list[int] = []
-    value, shift = 0, 0
-    for character in counts:
-        digit = ord(character) - 48
-        if not 0 <= digit < 64:
-            return False
-        value |= (digit & 0x1F) << shift
-        shift += 5
-        if digit & 0x20:
-            continue
-        if digit & 0x10:
-            value -= 1 << shift
-        runs.append(value + runs[-2] if len(runs) > 2 else value)
-        value, shift = 0, 0
-    return shift == 0 and all(run >= 0 for run in runs) and sum(runs) == pixels

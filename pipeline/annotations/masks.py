@@ -58,6 +58,32 @@ def iou(first: Sequence[RLE], second: Sequence[RLE], crowd: Sequence[bool] | Non
     return np.asarray(coco_mask.iou(list(first), list(second), flags), dtype=np.float64)
 
 
+def run_total(counts: str) -> int | None:
+    """Pixels that a compressed RLE covers, None when it is no RLE; pycocotools itself does not look.
+
+    Runs are numbers of 5 bits per character, low bits first, from the fourth on as differences to the last but one.
+    """
+    runs: list[int] = []
+    value = shift = 0
+    for byte in counts.encode("ascii", "replace"):
+        bits = byte - 48
+        if not 0 <= bits < 64:
+            return None
+        value |= (bits & 31) << shift
+        shift += 5
+        if bits & 32:
+            continue
+        if bits & 16:
+            value -= 1 << shift
+        if len(runs) > 2:
+            value += runs[-2]
+        if value < 0:
+            return None
+        runs.append(value)
+        value = shift = 0
+    return sum(runs) if shift == 0 else None
+
+
 def _as_text(code: dict) -> RLE:
     counts = code["counts"]
     text = counts.decode("ascii") if isinstance(counts, bytes) else counts

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.annotations.model import Image
+from pipeline.annotations.results import Result
 from pipeline.detection.classifiers import LinearClassifiers
 from pipeline.detection.photographs import Photographs
 from pipeline.detection.regression import BoxRegressor
-from pipeline.detection.results import Detection, make
+from pipeline.detection.results import make
 from pipeline.detection.suppression import suppress
 from pipeline.parameters import DetectionParameters
 from pipeline.regions.boxes import Boxes, clip
@@ -34,7 +35,7 @@ class Detector:
         visible = (boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1)  # a refined box may leave the image
         return boxes[visible], scores[visible]
 
-    def detect(self, photographs: Photographs, settings: DetectionParameters) -> list[Detection]:
+    def detect(self, photographs: Photographs, settings: DetectionParameters) -> list[Result]:
         """The best boxes of every image."""
         found = []
         for image in photographs.each("detecting"):
@@ -49,7 +50,7 @@ def best_boxes(
     scores: NDArray[np.float64],
     categories: Sequence[int],
     settings: DetectionParameters,
-) -> list[Detection]:
+) -> list[Result]:
     """The best detections of one image, from its (n, 4) boxes and their (n, categories) scores.
 
     Suppression runs within each category; then the `settings.max_per_image` best of all stay.

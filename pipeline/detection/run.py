@@ -11,11 +11,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.annotations.model import AnnotationSet, Image
+from pipeline.annotations.results import Result
 from pipeline.backbones import Backbone
 from pipeline.detection.examples import trained_categories
 from pipeline.detection.features import Extractor, PhotographMaps, describe
 from pipeline.detection.photographs import Photographs
-from pipeline.detection.results import Detection
 from pipeline.detection.training import train
 from pipeline.errors import InputError
 from pipeline.parameters import DetectionParameters
@@ -32,7 +32,7 @@ def run(
     device: torch.device,
     seed: int,
     work: Path,
-) -> dict[str, list[Detection]]:
+) -> dict[str, list[Result]]:
     """Train on the split `train`, detect on every split; those on `train` are of a detector fitted to it.
 
     Parameters

@@ -10,9 +10,9 @@ from pycocotools import mask as coco_mask
 
 from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet, Image, Instance
+from pipeline.annotations.results import Results
 from pipeline.evaluation.average_precision import Curve, average_precision, precision_recall
 from pipeline.evaluation.matching import Matching, match
-from pipeline.evaluation.results import Results
 from pipeline.regions import boxes
 
 THRESHOLDS = np.arange(1, 10) / 10

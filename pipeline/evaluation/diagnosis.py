@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet
+from pipeline.annotations.results import Results
 from pipeline.evaluation.detections import CategoryMatches, ImageOverlaps, intersection
-from pipeline.evaluation.results import Results
 from pipeline.regions.boxes import clip, expand, from_coco
 
 KINDS = ("correct", "neutral", "duplicate", "mislocalised", "other_category", "background")

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet, Instance
+from pipeline.annotations.results import Results
 from pipeline.errors import InputError
 from pipeline.evaluation import diagnosis
 from pipeline.evaluation.detections import (
@@ -21,7 +22,6 @@ from pipeline.evaluation.detections import (
     overlaps_of,
     without_void,
 )
-from pipeline.evaluation.results import Results
 from pipeline.parameters import EvaluateParameters
 
 HALF, STRICT = 4, 6

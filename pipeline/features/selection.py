@@ -1,10 +1,7 @@
 """Which boxes become rows of a feature store: a table of regions, sorted by category."""
 
-import json
 import logging
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.annotations.model import AnnotationSet, Instance
+from pipeline.annotations.results import Results
 from pipeline.errors import InputError, choices
 from pipeline.features.schema import BOX, COLUMNS, KINDS
 from pipeline.parameters import RegionParameters
@@ -84,13 +82,13 @@ def training_regions(
     return table
 
 
-def validation_regions(annotations: AnnotationSet, detections: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def validation_regions(annotations: AnnotationSet, detections: Results) -> pd.DataFrame:
     """Boxes to predict on: of all instances that count, and the detections.
 
     Parameters
     ----------
     detections
-        COCO results as `read_detections` gives them.
+        COCO results with boxes, as `read_results` gives them.
 
     Returns
     -------
@@ -113,52 +111,6 @@ def validation_regions(annotations: AnnotationSet, detections: Sequence[Mapping[
             "There is no region to extract: the annotations have no instance that counts and there are no detections."
         )
     return _table(rows)
-
-
-def read_detections(path: Path, annotations: AnnotationSet) -> list[dict[str, Any]]:
-    """Scored boxes from a file of COCO results.
-
-    Raises
-    ------
-    InputError
-        When the file is missing or no such list, or an entry names an unknown image or category or has a box that is
-        not finite or has no size.
-    """
-    try:
-        content = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist; `dvc repro detect` writes it.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no JSON: {error}.") from None
-    if not isinstance(content, list):
-        raise InputError(f"{path} must hold a list of COCO results, not {type(content).__name__}.")
-    for number, entry in enumerate(content):
-        problem = _problem(entry, annotations)
-        if problem:
-            raise InputError(f"{path}: entry {number} {problem}.")
-    return content
-
-
-def _problem(entry: Any, annotations: AnnotationSet) -> str | None:
-    """What is wrong with one COCO result; None when nothing is."""
-    missing = {"image_id", "category_id", "bbox", "score"} - (entry.keys() if isinstance(entry, dict) else set())
-    if missing:
-        return f"lacks {choices(missing)}"
-    if not isinstance(entry["image_id"], int) or entry["image_id"] not in annotations.image_by_id:
-        return f"names the image {entry['image_id']!r}, which the annotations do not have"
-    if not isinstance(entry["category_id"], int) or entry["category_id"] not in annotations.category_by_id:
-        known = choices(f"{c.id} ({c.name})" for c in annotations.categories)
-        return f"names the category {entry['category_id']!r}; the annotations have {known}"
-    box = entry["bbox"]
-    if not (isinstance(box, list) and len(box) == 4 and all(_finite(v) for v in box) and box[2] > 0 and box[3] > 0):
-        return f"has the bbox {box!r}; four finite numbers x, y, width, height with a positive size are wanted"
-    if not _finite(entry["score"]):
-        return f"has the score {entry['score']!r}, which is no finite number"
-    return None
-
-
-def _finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _has_size(box: Sequence[float]) -> bool:

@@ -38,7 +38,8 @@ class Ranker:
         total = np.full(len(features), self.bias)
         for column, knots, values in zip(features.T, self.knots, self.values, strict=True):
             total += np.interp(column, knots, values)
-        return np.clip(total, 0, 1).astype(np.float32)
+        # Rounded: sums of features may differ in their last bits with the number of threads that add them.
+        return np.round(np.clip(total, 0, 1), 5).astype(np.float32)
 
 
 def fit(features: NDArray[np.floating], overlaps: NDArray[np.floating]) -> Ranker:

@@ -10,10 +10,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.annotations.model import AnnotationSet
+from pipeline.annotations.results import Results, read_results
 from pipeline.errors import InputError
 from pipeline.evaluation.diagnosis import KINDS
 from pipeline.evaluation.plots import MEAN
-from pipeline.evaluation.results import Results, read_results
 from pipeline.evaluation.segmentation import ground_truth_box_ious
 from pipeline.parameters import Parameters
 from pipeline.reporting import figures, gallery, sources, tables
@@ -36,7 +36,7 @@ def build_page(inputs: Sources, parameters: Parameters) -> str:
     ablation = sources.read_ablation(inputs.ablation)
     predictions = None
     if val is not None and inputs.predictions.exists():
-        predictions = read_results(inputs.predictions, val, "ground_truth", "predict")
+        predictions = read_results(inputs.predictions, val, "ground_truth", "`dvc repro predict` writes it")
     return (
         _environment()
         .get_template("report.html.jinja")

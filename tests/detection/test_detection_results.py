@@ -9,6 +9,7 @@ import pytest
 from detection_scenes import HEIGHT, WIDTH, instance, scenes
 
 from pipeline.annotations.model import AnnotationSet
+from pipeline.annotations.results import write_results
 from pipeline.detection import results
 from pipeline.errors import InputError
 
@@ -40,15 +41,15 @@ def test_only_the_best_of_each_image_stay(tmp_path: Path, annotations: Annotatio
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"image_id": 99}, "image_id is 99"),
-        ({"image_id": "1"}, "image_id is '1'"),
-        ({"image_id": True}, "image_id is True"),
-        ({"category_id": 4}, r"category_id is 4, not one of 3 \(cat\), 7 \(dog\), 9 \(yak\)"),
+        ({"image_id": 99}, "image_id 99 is not among"),
+        ({"image_id": "1"}, "image_id is '1', not an integer"),
+        ({"image_id": True}, "image_id is True, not an integer"),
+        ({"category_id": 4}, r"category_id 4 is not one of 3 \(cat\), 7 \(dog\), 9 \(yak\)"),
         ({"category_id": None}, "category_id is None"),
-        ({"bbox": [1, 2, 3]}, "four finite numbers"),
-        ({"bbox": [1, 2, 3, math.nan]}, "four finite numbers"),
-        ({"bbox": [1, 2, 0, 4]}, "must be positive"),
-        ({"bbox": [1, 2, 3, -4]}, "must be positive"),
+        ({"bbox": [1, 2, 3]}, "not x, y, width, height in pixels"),
+        ({"bbox": [1, 2, 3, math.nan]}, "not x, y, width, height in pixels"),
+        ({"bbox": [1, 2, 0, 4]}, "the last two positive"),
+        ({"bbox": [1, 2, 3, -4]}, "the last two positive"),
         ({"bbox": [WIDTH, 2, 3, 4]}, f"outside of its image of {WIDTH} x {HEIGHT}"),
         ({"bbox": [2, -9, 3, 4]}, "outside of its image"),
         ({"score": math.inf}, "score is inf"),
@@ -70,7 +71,9 @@ def test_a_missing_key_is_named(tmp_path: Path, annotations: AnnotationSet, key:
         results.from_file(path, annotations, 10)
 
 
-@pytest.mark.parametrize(("content", "message"), [("[{", "as JSON"), ({"annotations": []}, "list"), ([3], "object")])
+@pytest.mark.parametrize(
+    ("content", "message"), [("[{", "is not JSON"), ({"annotations": []}, "list"), ([3], "object")]
+)
 def test_a_file_of_another_kind_is_refused(
     tmp_path: Path, annotations: AnnotationSet, content: object, message: str
 ) -> None:
@@ -101,8 +104,8 @@ def test_ground_truth_leaves_out_what_does_not_count() -> None:
 
 def test_files_do_not_depend_on_the_order_of_detections(tmp_path: Path) -> None:
     found = [results.make(i % 3, 3 + i % 2, [i, i, i + 5, i + 7], 1 / (1 + i % 4)) for i in range(20)]
-    results.save(found, tmp_path / "a.json")
-    results.save(found[::-1], tmp_path / "folder" / "b.json")
+    write_results(found, tmp_path / "a.json")
+    write_results(found[::-1], tmp_path / "folder" / "b.json")
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "folder" / "b.json").read_bytes()
     written = json.loads((tmp_path / "a.json").read_text())
     assert [(d["image_id"], -d["score"]) for d in written] == sorted((d["image_id"], -d["score"]) for d in written)
@@ -110,5 +113,5 @@ def test_files_do_not_depend_on_the_order_of_detections(tmp_path: Path) -> None:
 
 
 def test_no_detections_are_an_empty_list(tmp_path: Path) -> None:
-    results.save([], tmp_path / "none.json")
+    write_results([], tmp_path / "none.json")
     assert json.loads((tmp_path / "none.json").read_text()) == []

@@ -6,10 +6,11 @@ from pycocotools import mask as coco_mask
 from scenes_for_evaluation import annotation_set, detection, instance, perfect
 
 from pipeline.annotations import masks
+from pipeline.annotations.results import read_results
 from pipeline.errors import InputError
-from pipeline.evaluation.results import _run_total, read_results
 
 ANNOTATIONS = annotation_set(instance(1, (0, 0, 10, 10)), instance(2, (3, 3, 9, 9), image_id=2), images=2)
+REMEDY = "`dvc repro predict` writes it"
 GOOD = detection((0, 0, 10, 10), 0.5)
 
 
@@ -22,11 +23,11 @@ def written(tmp_path, content):
 def test_good_results_are_read_as_they_are(tmp_path):
     entries = perfect(ANNOTATIONS)
     for kind in ("boxes", "masks", "ground_truth"):
-        assert read_results(written(tmp_path, entries), ANNOTATIONS, kind, "predict") == entries
+        assert read_results(written(tmp_path, entries), ANNOTATIONS, kind, REMEDY) == entries
 
 
 def test_no_results_are_results(tmp_path):
-    assert read_results(written(tmp_path, []), ANNOTATIONS, "masks", "predict") == []
+    assert read_results(written(tmp_path, []), ANNOTATIONS, "masks", REMEDY) == []
 
 
 @pytest.mark.parametrize(
@@ -48,43 +49,50 @@ def test_no_results_are_results(tmp_path):
 def test_a_bad_entry_is_named_with_its_file(tmp_path, change, complaint):
     path = written(tmp_path, [GOOD, GOOD | change])
     with pytest.raises(InputError, match=rf"results\.json, entry 1: .*{complaint}"):
-        read_results(path, ANNOTATIONS, "masks", "predict")
+        read_results(path, ANNOTATIONS, "masks", REMEDY)
 
 
-@pytest.mark.parametrize("box", [[0, 0, 5], [0, 0, -1, 5], [0, 0, float("nan"), 5], "box", [0, 0, "1", 2]])
+@pytest.mark.parametrize(
+    "box", [[0, 0, 5], [0, 0, 0, 5], [0, 0, float("nan"), 5], "box", [0, 0, "1", 2]]
+)
 def test_a_bad_box_is_refused(tmp_path, box):
     with pytest.raises(InputError, match=r"bbox is .* not x, y, width, height"):
-        read_results(written(tmp_path, [GOOD | {"bbox": box}]), ANNOTATIONS, "boxes", "detect")
+        read_results(written(tmp_path, [GOOD | {"bbox": box}]), ANNOTATIONS, "boxes", REMEDY)
 
 
 @pytest.mark.parametrize("key", ["image_id", "category_id", "score", "segmentation"])
 def test_a_missing_key_is_named_with_what_is_needed(tmp_path, key):
     entry = {name: value for name, value in GOOD.items() if name != key}
     with pytest.raises(InputError, match=f"'{key}' is missing; such results need category_id, image_id, score"):
-        read_results(written(tmp_path, [entry]), ANNOTATIONS, "masks", "predict")
+        read_results(written(tmp_path, [entry]), ANNOTATIONS, "masks", REMEDY)
 
 
 @pytest.mark.parametrize(("number", "complaint"), [(2, "not an instance of image 1"), (9, "not an instance")])
 def test_an_instance_of_another_image_is_refused(tmp_path, number, complaint):
     with pytest.raises(InputError, match=complaint):
-        read_results(written(tmp_path, [GOOD | {"instance_id": number}]), ANNOTATIONS, "ground_truth", "predict")
+        read_results(
+            written(tmp_path, [GOOD | {"instance_id": number}]),
+            ANNOTATIONS,
+            "ground_truth",
+            "`dvc repro predict` writes it",
+        )
 
 
 def test_an_instance_given_twice_is_refused(tmp_path):
     entry = GOOD | {"instance_id": 1}
     with pytest.raises(InputError, match="entry 1: instance_id 1 occurs twice"):
-        read_results(written(tmp_path, [entry, entry]), ANNOTATIONS, "ground_truth", "predict")
+        read_results(written(tmp_path, [entry, entry]), ANNOTATIONS, "ground_truth", REMEDY)
 
 
 @pytest.mark.parametrize(("content", "complaint"), [("{", "is not JSON"), ('{"a": 1}', "list"), ("[3]", "entry 0")])
 def test_other_files_are_refused(tmp_path, content, complaint):
     with pytest.raises(InputError, match=complaint):
-        read_results(written(tmp_path, content), ANNOTATIONS, "masks", "predict")
+        read_results(written(tmp_path, content), ANNOTATIONS, "masks", REMEDY)
 
 
 def test_a_missing_file_names_the_stage_that_writes_it(tmp_path):
     with pytest.raises(InputError, match=r"none\.json does not exist; `dvc repro predict`"):
-        read_results(tmp_path / "none.json", ANNOTATIONS, "masks", "predict")
+        read_results(tmp_path / "none.json", ANNOTATIONS, "masks", REMEDY)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -93,7 +101,7 @@ def test_runs_of_any_mask_add_up_to_its_pixels(seed):
     height, width = rng.integers(1, 400, 2)
     mask = rng.random((height, width)) < rng.choice([0.0, 0.001, 0.5, 1.0])
     counts = masks.encode(mask)["counts"]
-    assert _run_total(counts) == height * width
+    assert masks.run_total(counts) == height * width
 
 
 def test_pycocotools_does_not_notice_a_truncated_code_but_reading_does():
@@ -101,4 +109,4 @@ def test_pycocotools_does_not_notice_a_truncated_code_but_reading_does():
     mask = np.random.default_rng(0).random((20, 30)) < 0.5
     counts = masks.encode(mask)["counts"][:-9]
     assert coco_mask.area({"size": [20, 30], "counts": counts}) > 0
-    assert _run_total(counts) != 600
+    assert masks.run_total(counts) != 600

@@ -49,7 +49,7 @@ def test_val_holds_instances_and_detections(project: Path) -> None:
     ("break_it", "words"),
     [
         (lambda p: (p / "data/annotations/val.json").unlink(), "val.json does not exist"),
-        (lambda p: (p / "data/detections/val.json").write_text("[{}]"), "entry 0 lacks"),
+        (lambda p: (p / "data/detections/val.json").write_text("[{}]"), "entry 0: 'image_id' is missing"),
         (lambda p: (p / "photos/2.png").write_bytes(b"no image"), "2.png cannot be read"),
         (
             lambda p: (p / "params.yaml").write_text(yaml.safe_dump({"backbone": BACKBONE | {"layers": ["conv9"]}})),

@@ -1,8 +1,6 @@
 """Which boxes train and which are predicted, in an order that depends on nothing but the boxes."""
 
-import json
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,7 +9,7 @@ import pytest
 from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
 from pipeline.errors import InputError
 from pipeline.features.schema import BOX, COLUMNS
-from pipeline.features.selection import NEAR_DUPLICATE, read_detections, training_regions, validation_regions
+from pipeline.features.selection import NEAR_DUPLICATE, training_regions, validation_regions
 from pipeline.parameters import RegionParameters
 from pipeline.regions import boxes
 
@@ -138,37 +136,3 @@ def test_validation_has_instances_that_count_and_all_detections(annotations: Ann
     found = table[table["kind"] == "detection"]
     assert found["score"].tolist() == [0.75, 0.25]
     assert found[BOX].to_numpy().tolist() == [[0, 0, 5, 5], [1, 2, 11, 22]]
-
-
-GOOD = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 5, 5], "score": 0.5}
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        ("{", "no JSON"),
-        ("{}", "must hold a list"),
-        (json.dumps([GOOD, {"image_id": 1}]), "entry 1 lacks bbox, category_id, score"),
-        (json.dumps([GOOD | {"image_id": 7}]), "entry 0 names the image 7"),
-        (json.dumps([GOOD | {"image_id": []}]), r"entry 0 names the image \[\]"),
-        (json.dumps([GOOD | {"category_id": 9}]), r"category 9.*1 \(person\)"),
-        (json.dumps([GOOD | {"bbox": [0, 0, 0, 5]}]), "positive size"),
-        (json.dumps([GOOD | {"bbox": [0, 0, 5]}]), "four finite numbers"),
-        (json.dumps([GOOD | {"bbox": [0, 0, 5, float("inf")]}]), "finite"),
-        (json.dumps([GOOD | {"score": float("nan")}]), "score nan"),
-        (json.dumps([GOOD | {"score": "high"}]), "score 'high'"),
-    ],
-)
-def test_wrong_detections_are_refused(tmp_path: Path, annotations: AnnotationSet, content: str, words: str) -> None:
-    path = tmp_path / "val.json"
-    path.write_text(content)
-    with pytest.raises(InputError, match=words) as caught:
-        read_detections(path, annotations)
-    assert str(path) in str(caught.value)
-
-
-def test_missing_detections_are_refused(tmp_path: Path, annotations: AnnotationSet) -> None:
-    with pytest.raises(InputError, match="does not exist"):
-        read_detections(tmp_path / "val.json", annotations)
-    (tmp_path / "val.json").write_text(json.dumps([GOOD]))
-    assert read_detections(tmp_path / "val.json", annotations) == [GOOD]

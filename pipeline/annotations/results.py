@@ -34,7 +34,7 @@ Results = Sequence[Mapping[str, Any]]
 """COCO results as any step makes them; each entry has the keys of `Result` that its `Kind` needs."""
 
 
-def read_results(path: Path, annotations: AnnotationSet, kind: Kind, writer: str) -> list[Result]:
+def read_results(path: Path, annotations: AnnotationSet, kind: Kind, remedy: str) -> list[Result]:
     """The checked entries of a results file.
 
     Parameters
@@ -43,7 +43,7 @@ def read_results(path: Path, annotations: AnnotationSet, kind: Kind, writer: str
     annotations : what the results are about; images, categories and instances must be among them.
     kind : `boxes` (bbox and score), `masks` (segmentation and score) or `ground_truth` (segmentation and
         instance_id, each instance once).
-    writer : the DVC stage that writes the file, for the message when it is missing.
+    remedy : what to do when the file is missing, a sentence without its full stop.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def read_results(path: Path, annotations: AnnotationSet, kind: Kind, writer: str
     try:
         content = json.loads(path.read_text())
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist; `dvc repro {writer}` writes it.") from None
+        raise InputError(f"{path} does not exist; {remedy}.") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not JSON: {error}.") from None
     if not isinstance(content, list):
@@ -67,6 +67,14 @@ def read_results(path: Path, annotations: AnnotationSet, kind: Kind, writer: str
         if problem is not None:
             raise InputError(f"{path}, entry {number}: {problem}.")
     return content
+
+
+def write_results(results: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write COCO results by image, best first, one a line: the same bytes for the same results in any order."""
+    lines = [json.dumps(r, separators=(",", ":")) for r in results]
+    order = sorted(range(len(lines)), key=lambda i: (results[i]["image_id"], -results[i].get("score", 0.0), lines[i]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("[" + ",\n".join(lines[i] for i in order) + "]\n")
 
 
 def _problem(entry: Any, annotations: AnnotationSet, kind: Kind) -> str | None:
@@ -89,8 +97,10 @@ def _problem(entry: Any, annotations: AnnotationSet, kind: Kind) -> str | None:
         return f"score is {entry['score']!r}, not a finite number"
     if "bbox" in _REQUIRED[kind]:
         box = entry["bbox"]
-        if not (isinstance(box, list) and len(box) == 4 and all(_is_finite(v) for v in box) and min(box[2:]) >= 0):
-            return f"bbox is {box!r}, not x, y, width, height in pixels"
+        if not (isinstance(box, list) and len(box) == 4 and all(_is_finite(v) for v in box) and min(box[2:]) > 0):
+            return f"bbox is {box!r}, not x, y, width, height in pixels, the last two positive"
+        if not (-box[2] < box[0] < image.width and -box[3] < box[1] < image.height):
+            return f"bbox is {box!r}, outside of its image of {image.width} x {image.height} pixels"
     if "segmentation" in _REQUIRED[kind]:
         problem = _mask_problem(entry["segmentation"], image.height, image.width)
         if problem:
@@ -107,35 +117,9 @@ def _mask_problem(code: Any, height: int, width: int) -> str | None:
         return "segmentation is not a compressed RLE (an object of 'size' and a text 'counts')"
     if code["size"] != [height, width]:
         return f"segmentation has size {code['size']}, its image is {[height, width]} (height, width)"
-    if _run_total(code["counts"]) != height * width:
+    if masks.run_total(code["counts"]) != height * width:
         return f"the runs of the segmentation do not add up to {height} x {width} pixels"
     return None
-
-
-def _run_total(counts: str) -> int | None:
-    """Pixels that a compressed RLE covers, None when it is no RLE; pycocotools itself does not look.
-
-    Runs are numbers of 5 bits per character, low bits first, from the fourth on as differences to the last but one.
-    """
-    runs: list[int] = []
-    value = shift = 0
-    for byte in counts.encode("ascii", "replace"):
-        bits = byte - 48
-        if not 0 <= bits < 64:
-            return None
-        value |= (bits & 31) << shift
-        shift += 5
-        if bits & 32:
-            continue
-        if bits & 16:
-            value -= 1 << shift
-        if len(runs) > 2:
-            value += runs[-2]
-        if value < 0:
-            return None
-        runs.append(value)
-        value = shift = 0
-    return sum(runs) if shift == 0 else None
 
 
 def _is_finite(value: Any) -> bool:
