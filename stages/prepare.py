@@ -37,6 +37,9 @@ def main(params: Parameters, annotations: Path, images: Path) -> None:
                 result = dataclasses.replace(result, image_root=images.as_posix())
             result.save(Path(written, "annotations", f"{split}.json"))
             click.echo(summary(split, result))
+        if params.dataset.format != "puppets":
+            # DVC warns of an empty folder, again and again.
+            Path(drawn, "images", "README").write_text("The photographs stay below dataset.root.\n")
         publish(Path(drawn, "images"), images)
         publish(Path(written, "annotations"), annotations)
 

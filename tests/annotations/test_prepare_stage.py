@@ -41,7 +41,7 @@ def test_another_format_replaces_the_pictures_by_an_empty_folder(run, tmp_path):
     layouts.make_voc(tmp_path / "voc")
     result = run({"format": "voc", "root": "voc"})
     assert result.exit_code == 0, result.output
-    assert list((tmp_path / "data/images").iterdir()) == []
+    assert [file.name for file in (tmp_path / "data/images").iterdir()] == ["README"]
     assert AnnotationSet.load(tmp_path / "data/annotations/val.json").image_root == "voc/JPEGImages"
 
 
