@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -27,12 +28,13 @@ def main(params: Parameters, features: Path, annotations: Path, out: Path) -> No
     """Train and evaluate every layer alone, all but one, and all with several K."""
     truth = {split: AnnotationSet.load(annotations / f"{split}.json") for split in ("train", "val")}
     train, val = features / "train.zarr", features / "val.zarr"
+    task = SegmentationTask(replace(truth["val"], instances=()), params.predict)
     specs = ablation_specs(FeatureStore.open(train).layers, params.ablate.grid, params.ablate.grids)
     with connect(params.compute) as client:
         models = train_grids(
             train,
             truth["train"].categories,
-            SegmentationTask(truth["train"]),
+            SegmentationTask(truth["train"], params.predict),
             list(specs.values()),
             params.train,
             params.seed,
@@ -42,7 +44,7 @@ def main(params: Parameters, features: Path, annotations: Path, out: Path) -> No
             paths = [Path(folder) / f"{number}.zarr" for number in range(len(models))]
             for model, path in zip(models, paths, strict=True):
                 model.save(path)
-            predictions = predict(val, paths, truth["val"], params.predict, client, kinds=("ground_truth",))
+            predictions = predict(val, paths, task, params.predict, client, kinds=("ground_truth",))
     rows = []
     for (name, spec), prediction in zip(specs.items(), predictions, strict=True):
         scores = ground_truth_box_metrics(truth["val"], prediction.results, params.evaluate)

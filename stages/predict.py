@@ -1,5 +1,7 @@
-"""Feature store and model -> instance masks: `data/predictions/<task>.json`, and the same on ground-truth boxes."""
+"""Feature store and model -> a task's answers: `data/predictions/<task>.json`, and the same on ground-truth boxes."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -14,11 +16,12 @@ from pipeline.features.store import FeatureStore
 from pipeline.grid.model import GridModel
 from pipeline.parameters import Parameters
 from pipeline.tasks.prediction import Prediction, predict
+from pipeline.tasks.registry import TASKS
 from stages.common import stage
 
 
 @stage
-@click.option("--task", type=click.Choice(["segmentation"]), default="segmentation", help="What is predicted.")
+@click.option("--task", type=click.Choice(list(TASKS)), default="segmentation", help="What is predicted.")
 @click.option("--features", default="data/features/val.zarr", type=click.Path(path_type=Path), help="Store read.")
 @click.option("--annotations", default="data/annotations/val.json", type=click.Path(path_type=Path), help="File read.")
 @click.option(
@@ -29,33 +32,26 @@ from stages.common import stage
 def main(
     params: Parameters, task: str, features: Path, annotations: Path, proposals: Path, models: Path, out: Path
 ) -> None:
-    """Predict the masks of all detections and, for diagnosis, of all ground-truth boxes."""
+    """Answer a task for all detections and, for diagnosis, for all ground-truth boxes."""
     model = models / f"{task}.zarr"
     GridModel.open(model)  # so that a missing model is said before the workers start
     store = FeatureStore.open(features)
-    images = AnnotationSet.load(annotations)
+    images = replace(AnnotationSet.load(annotations), instances=())
+    definition = TASKS[task](images, params)
     with connect(params.compute) as client:
-        (found,) = predict(features, [model], images, params.predict, client, kinds=("detection",), proposals=proposals)
-        (given,) = predict(
-            features,
-            [model],
-            images,
-            params.predict,
-            client,
-            kinds=("ground_truth",),
-            proposals=proposals,
-            keep_heat=True,
-        )
+        regions = partial(predict, features, [model], definition, params.predict, client, proposals=proposals)
+        (found,) = regions(kinds=("detection",))
+        (given,) = regions(kinds=("ground_truth",), keep_heat=True)
     write_results(found.results, out / f"{task}.json")
     write_results(given.results, out / f"{task}_ground_truth.json")
     _write_heat_maps(out / f"{task}_heat_maps.zarr", store, given)
-    click.echo(f"{len(found.results)} masks of detections, {len(given.results)} of ground-truth boxes")
+    click.echo(f"{task}: {len(found.results)} answers for detections, {len(given.results)} for ground-truth boxes")
 
 
 def _write_heat_maps(path: Path, store: FeatureStore, prediction: Prediction) -> None:
     """Heat maps of the ground-truth boxes as bytes (255 is certain), for the report."""
     root = zarr.create_group(path, overwrite=True)
-    heat = np.round(prediction.heat[:, 0] * 255).astype(np.uint8)
+    heat = np.round(prediction.heat * 255).astype(np.uint8)
     columns = {
         "instance_id": store.regions["instance"].to_numpy()[prediction.rows],
         "box": store.expanded_boxes[prediction.rows].astype(np.float32),

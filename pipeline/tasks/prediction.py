@@ -10,14 +10,13 @@ from distributed import Client
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from pipeline.annotations.model import AnnotationSet
 from pipeline.features.store import FeatureStore
 from pipeline.grid.model import GridModel
 from pipeline.grid.scoring import heat_maps
 from pipeline.grid.targets import shard_slices
 from pipeline.parameters import PredictParameters
 from pipeline.proposals.store import ProposalStore
-from pipeline.tasks.segmentation import as_result, segment
+from pipeline.tasks.task import Region, Task
 
 
 @dataclass(frozen=True)
@@ -27,15 +26,15 @@ class Prediction:
     rows: NDArray[np.int64]
     """(n,) rows of the store."""
     heat: NDArray[np.float32]
-    """(n, target, size, size)."""
-    results: list[dict[str, Any]]
-    """COCO results, one per row."""
+    """(n, size, size) of the likeliest target at each location."""
+    results: list[Mapping[str, Any]]
+    """COCO results, in the order of the rows."""
 
 
 @dataclass(frozen=True)
 class _Job:
     store: Path
-    sizes: Mapping[int, tuple[int, int]]
+    task: Task
     settings: PredictParameters
     proposals: Path | None
     kinds: tuple[str, ...]
@@ -45,7 +44,7 @@ class _Job:
 def predict(
     store_path: Path,
     models: Sequence[Path],
-    annotations: AnnotationSet,
+    task: Task,
     settings: PredictParameters,
     client: Client,
     *,
@@ -53,24 +52,23 @@ def predict(
     proposals: Path | None = None,
     keep_heat: bool = False,
 ) -> list[Prediction]:
-    """Segment the regions of `kinds` with every one of `models`; each shard is read once.
+    """The answers of `task` for the regions of `kinds` from every one of `models`; each shard is read once.
 
     Parameters
     ----------
     models
         Saved models, where the workers can read them too.
-    annotations
-        For the sizes of the photographs; masks are not looked at.
+    task
+        Goes to every worker: give it annotations without instances.
     proposals
         Where the superpixels are, needed with `settings.superpixels`.
     keep_heat
-        Whether the heat maps come back too; otherwise they have no targets.
+        Whether heat maps come back too; otherwise they are empty, (n, 0, 0).
     """
     store = FeatureStore.open(store_path)
-    sizes = {image.id: (image.width, image.height) for image in annotations.images}
     job = _Job(
         store_path.absolute(),
-        sizes,
+        task,
         settings,
         proposals.absolute() if settings.superpixels and proposals else None,
         kinds,
@@ -107,12 +105,12 @@ def _predict_shard(job: _Job, rows: slice, paths: Sequence[Path]) -> list[Predic
             of_group = groups == group
             own = {layer: blocks[layer][of_group] for layer in model.spec.layers}
             heat[of_group] = heat_maps(model, int(group), own, job.settings.blending)
-        results = []
-        for position, region in enumerate(chosen.to_dict("records")):
-            width, height = job.sizes[int(region["image"])]
-            labels = superpixels[int(region["image"])].superpixels if superpixels else None
-            mask = segment(heat[position, 0], boxes[position], width, height, job.settings.threshold, labels)
-            results.append(as_result(region, mask))
-        kept = heat if job.keep_heat else heat[:, :0]
+        results: list[Mapping[str, Any]] = []
+        for position, row in enumerate(chosen.to_dict("records")):
+            image = job.task.annotations.image_by_id[int(row["image"])]
+            labels = superpixels[image.id].superpixels if superpixels else None
+            region = Region(row, boxes[position], image.width, image.height, labels)
+            results += job.task.answer(heat[position], region)
+        kept = heat.max(axis=1) if job.keep_heat else np.zeros((len(numbers), 0, 0), dtype=np.float32)
         predictions.append(Prediction(numbers + rows.start, kept, results))
     return predictions

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet, Instance
 from pipeline.grid.targets import IGNORE, POSITIVE
+from pipeline.parameters import PredictParameters
 from pipeline.regions.interpolation import location_centres
 from pipeline.tasks.pasting import mean_by_superpixel, paste
+from pipeline.tasks.task import Region, coco_result
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class SegmentationTask:
     """One target: the location is inside the object."""
 
     annotations: AnnotationSet
+    settings: PredictParameters
     name = "segmentation"
     targets = ("figure",)
 
@@ -32,6 +35,11 @@ class SegmentationTask:
         for row, (identifier, box) in enumerate(zip(regions["instance"], boxes, strict=True)):
             maps[row, 0] = self._labels(self.annotations.instance_by_id[int(identifier)], box, size)
         return maps
+
+    def answer(self, heat: NDArray[np.float32], region: Region) -> list[dict[str, Any]]:
+        """The mask of the region; see `Task`."""
+        mask = segment(heat[0], region.box, region.width, region.height, self.settings.threshold, region.superpixels)
+        return [as_result(region.row, mask)]
 
     def _labels(self, instance: Instance, box: NDArray[np.float64], size: int) -> NDArray[np.int8]:
         image = self.annotations.image_by_id[instance.image_id]
@@ -72,15 +80,5 @@ def segment(
 
 
 def as_result(region: Mapping[Hashable, Any], segmentation: masks.RLE) -> dict[str, Any]:
-    """A COCO result of one row of a store's region table; ground-truth boxes name their instance."""
-    x0, y0, x1, y1 = (float(region[name]) for name in ("x0", "y0", "x1", "y1"))
-    result: dict[str, Any] = {
-        "image_id": int(region["image"]),
-        "category_id": int(region["category"]),
-        "bbox": [x0, y0, x1 - x0, y1 - y0],
-        "score": float(region["score"]),
-        "segmentation": segmentation,
-    }
-    if region["kind"] == "ground_truth":
-        result["instance_id"] = int(region["instance"])
-    return result
+    """A COCO result of one row of a store's region table; see `coco_result`."""
+    return coco_result(region, {"segmentation": segmentation})

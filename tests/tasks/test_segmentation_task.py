@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
+from pipeline.parameters import PredictParameters
 from pipeline.tasks.segmentation import SegmentationTask, as_result, segment
 
 WIDTH, HEIGHT = 80, 60
@@ -22,7 +23,7 @@ def annotations() -> AnnotationSet:
 
 def labels(box: list[float], size: int) -> np.ndarray:
     regions = pd.DataFrame({"instance": [5]})
-    return SegmentationTask(annotations()).target_maps(regions, np.array([box]), size)[0, 0]
+    return SegmentationTask(annotations(), PredictParameters()).target_maps(regions, np.array([box]), size)[0, 0]
 
 
 def test_labels_are_the_pixels_under_the_locations() -> None:
