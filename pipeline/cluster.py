@@ -37,6 +37,10 @@ def connect(compute: ComputeParameters) -> Iterator[Client]:
         except (OSError, ValueError) as error:
             raise InputError(f"compute.scheduler: no Dask scheduler answers at {compute.scheduler}: {error}") from None
         with client:
+            try:
+                client.wait_for_workers(1, timeout=30)
+            except TimeoutError:
+                raise InputError(f"compute.scheduler: the scheduler at {compute.scheduler} has no workers.") from None
             yield client
         return
     workers = compute.workers or os.cpu_count() or 1
