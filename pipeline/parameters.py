@@ -12,6 +12,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 
+NO_FILE = "data/source/README.md"
+"""Stands where no file is named: DVC can only depend on files that exist."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
@@ -61,7 +64,7 @@ class ProposalParameters(_Section):
     learning_images: Positive = 60
     """Training photographs, drawn at random, that the ranking of candidates is learned from. Ours."""
     longest_side: Annotated[int, Field(ge=64)] = 640
-    """Larger photographs are segmented at this size, in pixels, so that memory and time stay bounded. Ours."""
+    """Larger photographs are segmented at this size, in pixels. Ours."""
     superpixel_sigma: Annotated[float, Field(ge=0)] = 0.8
     """Gaussian blur before segmentation, in pixels. Felzenszwalb and Huttenlocher, 2004."""
     superpixel_scale: Annotated[float, Field(gt=0)] = 50.0
@@ -76,22 +79,30 @@ class BackboneParameters(_Section):
     """The frozen network and the layers whose maps are cached."""
 
     name: str = "efficientnet_lite0"
-    weights: str = "packaged"
-    """packaged | library | random | the path of a file of weights."""
-    layers: tuple[str, ...] = ("stage1", "stage2", "stage4", "stage6", "pooled")
+    weights: Literal["packaged", "library", "random", "file"] = "packaged"
+    """packaged: of an installed package. library: downloaded by torchvision or timm. random: seeded."""
+    file: str = NO_FILE
+    """Weights (safetensors, or a state dict of torch) for `weights: file`. Always a file, so that DVC can watch it."""
+    layers: Annotated[tuple[str, ...], Field(min_length=1)] = ("stage1", "stage2", "stage4", "stage6", "pooled")
     """From fine to coarse; the last one is the top layer of the ablations."""
     input_size: Annotated[int, Field(ge=32)] = 224
+
+    @model_validator(mode="after")
+    def _file_is_named(self) -> "BackboneParameters":
+        if self.weights == "file" and self.file == NO_FILE:
+            raise ValueError("backbone.weights is 'file', so backbone.file must name a file of weights")
+        return self
 
 
 class DetectionParameters(_Section):
     """Scored boxes on the evaluated images."""
 
     source: Literal["own", "file", "ground_truth"] = "own"
-    file: str | None = None
-    """COCO results (JSON) with boxes and scores on the val photographs, for `source: file`."""
+    file: str = NO_FILE
+    """COCO results (JSON) with boxes of val, for `source: file`. Always a file, so that DVC can watch it."""
     max_per_image: Positive = 20
-    """Detections kept per image after non-maximum suppression."""
-    layers: tuple[str, ...] = ("stage4", "stage6")
+    """Detections kept per image, best first; of those in a file too."""
+    layers: Annotated[tuple[str, ...], Field(min_length=1)] = ("stage4", "stage6")
     """Layers of the backbone, from fine to coarse, whose maps describe a region. Ours, measured."""
     short_side: Annotated[int, Field(ge=32)] = 480
     """Photographs are scaled to this before the network sees them whole. Ours, measured."""
@@ -118,8 +129,17 @@ class DetectionParameters(_Section):
 
     @model_validator(mode="after")
     def _file_is_named(self) -> "DetectionParameters":
-        if self.source == "file" and self.file is None:
+        if self.source == "file" and self.file == NO_FILE:
             raise ValueError("detection.source is 'file', so detection.file must name a COCO results JSON")
+        return self
+
+    @model_validator(mode="after")
+    def _overlaps_are_apart(self) -> "DetectionParameters":
+        if self.negative_overlap > self.positive_overlap:
+            raise ValueError(
+                f"detection.negative_overlap is {self.negative_overlap}, larger than detection.positive_overlap "
+                f"({self.positive_overlap}): candidates would be background and object at once"
+            )
         return self
 
 
@@ -148,9 +168,9 @@ class TrainParameters(_Section):
     heat_map: Positive = 50
     """Locations per side of a heat map. Paper, section 2."""
     pixels_per_region: Positive = 100
-    """Training pixels drawn per region and epoch, evenly over the cells, at least one in each."""
+    """Training pixels drawn per region, evenly over the cells, at least one in each."""
     epochs: Positive = 5
-    """Passes over the regions, each with newly drawn pixels."""
+    """Passes over the drawn pixels."""
     alpha: Annotated[float, Field(gt=0)] = 2e-4
     """L2 penalty of scikit-learn's SGDClassifier on standardised hypercolumns."""
     fusion: Literal["joint", "per_block"] = "joint"
@@ -195,7 +215,7 @@ class AblateParameters(_Section):
 
     grid: Positive = 5
     """K while layers are left out."""
-    grids: tuple[Positive, ...] = (1, 2, 5, 10)
+    grids: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1, 2, 5, 10)
     """K tried with all layers."""
 
 
@@ -207,7 +227,7 @@ class ReportParameters(_Section):
 
 
 class ComputeParameters(_Section):
-    """Where the work runs. Nothing here changes a result, so no stage depends on it."""
+    """Where the work runs; no stage depends on it. Only the device changes a result, in the precision of float16."""
 
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     batch_size: Positive = 32

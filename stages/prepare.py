@@ -2,13 +2,16 @@
 
 import dataclasses
 import tempfile
+from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Literal
 
 import click
 
 from pipeline.annotations import readers
-from pipeline.annotations.model import AnnotationSet
+from pipeline.annotations.model import AnnotationSet, Category
+from pipeline.errors import InputError
 from pipeline.parameters import Parameters
 from pipeline.scratch import publish
 from stages.common import stage
@@ -30,8 +33,12 @@ def main(params: Parameters, annotations: Path, images: Path) -> None:
     ):
         for folder in (Path(written, "annotations"), Path(drawn, "images")):
             folder.mkdir()  # with the user's ordinary permissions, which a temporary folder lacks
+        categories = None
         for split in SPLITS:
             result = readers.read(params.dataset, split, params.seed, Path(drawn, "images"))
+            if categories is not None and result.categories != categories:
+                raise InputError(_difference(categories, result.categories))
+            categories = result.categories
             readers.check_photographs(result)
             if params.dataset.format == "puppets":
                 result = dataclasses.replace(result, image_root=images.as_posix())
@@ -42,6 +49,16 @@ def main(params: Parameters, annotations: Path, images: Path) -> None:
             Path(drawn, "images", "README").write_text("The photographs stay below dataset.root.\n")
         publish(Path(drawn, "images"), images)
         publish(Path(written, "annotations"), annotations)
+
+
+def _difference(train: Sequence[Category], val: Sequence[Category]) -> str:
+    """What to say when the two splits do not have the same categories: a classifier would answer for another one."""
+    first, other = next((a, b) for a, b in zip_longest(train, val) if a != b)
+    names = [f"{c.id} ({c.name})" if c else "none" for c in (first, other)]
+    return (
+        f"dataset.train and dataset.val list other categories, where train has {names[0]} val has {names[1]}; both "
+        f"need the same ids, names, keypoints and parts in the same order."
+    )
 
 
 def summary(split: str, annotations: AnnotationSet) -> str:
