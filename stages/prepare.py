@@ -11,7 +11,7 @@ import click
 
 from pipeline.annotations import readers
 from pipeline.annotations.model import AnnotationSet, Category
-from pipeline.errors import InputError
+from pipeline.errors import InputError, choices
 from pipeline.parameters import Parameters
 from pipeline.scratch import publish
 from stages.common import stage
@@ -39,6 +39,8 @@ def main(params: Parameters, annotations: Path, images: Path) -> None:
             if categories is not None and result.categories != categories:
                 raise InputError(_difference(categories, result.categories))
             categories = result.categories
+            if split == "train":
+                _check_wanted(params.dataset.categories, result)
             readers.check_photographs(result)
             if params.dataset.format == "puppets":
                 result = dataclasses.replace(result, image_root=images.as_posix())
@@ -49,6 +51,18 @@ def main(params: Parameters, annotations: Path, images: Path) -> None:
             Path(drawn, "images", "README").write_text("The photographs stay below dataset.root.\n")
         publish(Path(drawn, "images"), images)
         publish(Path(written, "annotations"), annotations)
+
+
+def _check_wanted(wanted: Sequence[str], train: AnnotationSet) -> None:
+    """Refuse at once what extraction would refuse after an hour: a category that is asked for and cannot train."""
+    there = {i.category_id for i in train.instances if not i.ignore}
+    missing = [c.name for c in train.categories if c.name in wanted and c.id not in there]
+    present = choices(c.name for c in train.categories if c.id in there)
+    if missing:
+        raise InputError(
+            f"dataset.categories names {missing[0]!r}, which has no training instance that is neither crowd nor "
+            f"difficult; categories of train that have one: {present}."
+        )
 
 
 def _difference(train: Sequence[Category], val: Sequence[Category]) -> str:
