@@ -29,7 +29,7 @@ class PuppetsParameters(_Section):
 class DatasetParameters(_Section):
     """Which photographs and annotations, and which of them."""
 
-    format: Literal["puppets", "voc", "sbd", "coco"] = "puppets"
+    format: Literal["puppets", "voc", "sbd", "coco", "pascal_part"] = "puppets"
     root: str = "data/source"
     """Folder of the data set; not used by `puppets`."""
     train: str = "train"
@@ -40,12 +40,14 @@ class DatasetParameters(_Section):
     val_images: str | None = None
     """coco: folder of the val photographs below `root`, where it is another one; None: `images`."""
     train_list: str | None = None
-    """coco: text file below `root` with the stems of the images to use, one a line; None uses all."""
+    """coco, pascal_part: text file below `root` with the stems of the images to use, one a line; None uses all."""
     val_list: str | None = None
     categories: tuple[str, ...] = ()
     """Keep only these categories; empty keeps all."""
     minimum_area: Count = 0
     """Instances of fewer pixels are marked difficult: they neither train nor count."""
+    skip_bad: bool = False
+    """Leave out and count malformed objects and parts instead of ending with an error."""
     puppets: PuppetsParameters = PuppetsParameters()
 
 

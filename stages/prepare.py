@@ -19,8 +19,10 @@ SPLITS: tuple[Literal["train", "val"], ...] = ("train", "val")
 @stage
 @click.option("--annotations", default="data/annotations", type=click.Path(path_type=Path), help="Folder written.")
 @click.option("--images", default="data/images", type=click.Path(path_type=Path), help="Folder of drawn pictures.")
-def main(params: Parameters, annotations: Path, images: Path) -> None:
+@click.option("--skip-bad/--no-skip-bad", default=None, help="Instead of dataset.skip_bad, of the parameters.")
+def main(params: Parameters, annotations: Path, images: Path, skip_bad: bool | None) -> None:
     """Prepare the annotations of both splits (and the pictures of the embedded data set)."""
+    dataset = params.dataset if skip_bad is None else params.dataset.model_copy(update={"skip_bad": skip_bad})
     for folder in (annotations, images):
         folder.parent.mkdir(parents=True, exist_ok=True)
     # Both folders are replaced only when everything is there, so that an error leaves the old ones alone.
@@ -31,13 +33,13 @@ def main(params: Parameters, annotations: Path, images: Path) -> None:
         for folder in (Path(written, "annotations"), Path(drawn, "images")):
             folder.mkdir()  # with the user's ordinary permissions, which a temporary folder lacks
         for split in SPLITS:
-            result = readers.read(params.dataset, split, params.seed, Path(drawn, "images"))
+            result = readers.read(dataset, split, params.seed, Path(drawn, "images"))
             readers.check_photographs(result)
-            if params.dataset.format == "puppets":
+            if dataset.format == "puppets":
                 result = dataclasses.replace(result, image_root=images.as_posix())
             result.save(Path(written, "annotations", f"{split}.json"))
             click.echo(summary(split, result))
-        if params.dataset.format != "puppets":
+        if dataset.format != "puppets":
             # DVC warns of an empty folder, again and again.
             Path(drawn, "images", "README").write_text("The photographs stay below dataset.root.\n")
         publish(Path(drawn, "images"), images)

@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Literal
 
-from pipeline.annotations import coco, puppets, sbd, voc
+from pipeline.annotations import coco, pascal_part, puppets, sbd, voc
 from pipeline.annotations.files import each, other_size
 from pipeline.annotations.images import read_image
 from pipeline.annotations.model import AnnotationSet, Image
 from pipeline.errors import InputError
 from pipeline.parameters import DatasetParameters
 
-READERS = {"voc": voc.read, "sbd": sbd.read, "coco": coco.read}
+READERS = {"voc": voc.read, "sbd": sbd.read, "coco": coco.read, "pascal_part": pascal_part.read}
 
 
 def read(settings: DatasetParameters, split: Literal["train", "val"], seed: int, images: Path) -> AnnotationSet:

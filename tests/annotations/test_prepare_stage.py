@@ -14,9 +14,9 @@ def run(tmp_path, monkeypatch):
     """Runs the stage with a data set section in an empty working folder."""
     monkeypatch.chdir(tmp_path)
 
-    def prepare(dataset):
+    def prepare(dataset, *options):
         (tmp_path / "params.yaml").write_text(yaml.safe_dump({"dataset": dataset}))
-        return CliRunner().invoke(main, [])
+        return CliRunner().invoke(main, list(options))
 
     return prepare
 
@@ -65,7 +65,7 @@ def test_an_error_leaves_what_was_there(run, tmp_path):
         ({"format": "voc", "root": "nowhere"}, "nowhere"),
         ({"format": "sbd", "root": "nowhere"}, "nowhere"),
         ({"format": "coco", "root": "nowhere"}, "nowhere"),
-        ({"format": "pascal"}, "'puppets', 'voc', 'sbd' or 'coco'"),
+        ({"format": "pascal"}, "'puppets', 'voc', 'sbd', 'coco' or 'pascal_part'"),
         ({"categories": ["dog"]}, "car, horse, person"),
         ({"puppets": {"width": 10}}, "greater than or equal to 96"),
     ],
@@ -75,3 +75,15 @@ def test_bad_parameters_end_with_one_paragraph(run, tmp_path, dataset, complaint
     assert result.exit_code == 1
     assert complaint in result.output
     assert not (tmp_path / "data/annotations").exists()
+
+
+def test_skip_bad_leaves_out_and_counts_what_is_otherwise_an_error(run, tmp_path):
+    layouts.make_voc(tmp_path / "voc")
+    (tmp_path / "voc/Annotations/second.xml").write_text("<annotation><object/></annotation>")
+    dataset = {"format": "voc", "root": "voc"}
+    assert run(dataset).exit_code == 1
+    skipping = run(dataset, "--skip-bad")
+    assert skipping.exit_code == 0, skipping.output
+    assert "1 images, 2 instances, 0 difficult, 0 crowd, 1 bad items left out" in skipping.output
+    assert run(dataset | {"skip_bad": True}).exit_code == 0
+    assert run(dataset | {"skip_bad": True}, "--no-skip-bad").exit_code == 1

@@ -52,9 +52,7 @@ def test_a_bad_entry_is_named_with_its_file(tmp_path, change, complaint):
         read_results(path, ANNOTATIONS, "masks", REMEDY)
 
 
-@pytest.mark.parametrize(
-    "box", [[0, 0, 5], [0, 0, 0, 5], [0, 0, float("nan"), 5], "box", [0, 0, "1", 2]]
-)
+@pytest.mark.parametrize("box", [[0, 0, 5], [0, 0, 0, 5], [0, 0, float("nan"), 5], "box", [0, 0, "1", 2]])
 def test_a_bad_box_is_refused(tmp_path, box):
     with pytest.raises(InputError, match=r"bbox is .* not x, y, width, height"):
         read_results(written(tmp_path, [GOOD | {"bbox": box}]), ANNOTATIONS, "boxes", REMEDY)
