@@ -46,6 +46,10 @@ class DatasetParameters(_Section):
     """Keep only these categories; empty keeps all."""
     minimum_area: Count = 0
     """Instances of fewer pixels are marked difficult: they neither train nor count."""
+    part_names: dict[str, tuple[str, ...]] = {}
+    """Parts merged: new name: [names in the data set, or patterns like "[lr]ear"]; those under "none" are left out."""
+    keypoint_names: dict[str, str] = {}
+    """Keypoints chosen: new name: name in the data set; empty keeps all."""
     skip_bad: bool = False
     """Leave out and count malformed objects and parts instead of ending with an error."""
     puppets: PuppetsParameters = PuppetsParameters()

@@ -7,6 +7,7 @@ from pipeline.annotations import coco, pascal_part, puppets, sbd, voc
 from pipeline.annotations.files import each, other_size
 from pipeline.annotations.images import read_image
 from pipeline.annotations.model import AnnotationSet, Image
+from pipeline.annotations.naming import choose_keypoints, merge_parts
 from pipeline.errors import InputError
 from pipeline.parameters import DatasetParameters
 
@@ -16,14 +17,20 @@ READERS = {"voc": voc.read, "sbd": sbd.read, "coco": coco.read, "pascal_part": p
 def read(settings: DatasetParameters, split: Literal["train", "val"], seed: int, images: Path) -> AnnotationSet:
     """One split of the data set; only `puppets` uses `seed`, and writes its pictures into the folder `images`.
 
+    Parts and keypoints are merged and named as the parameters say, whatever the format.
+
     Raises
     ------
     InputError
-        Naming the file that is missing, broken or does not fit.
+        Naming the file that is missing, broken or does not fit, or the table of names that does not.
     """
     if settings.format == "puppets":
-        return puppets.generate(settings, split, seed, images)
-    return READERS[settings.format](settings, split)
+        found = puppets.generate(settings, split, seed, images)
+    else:
+        found = READERS[settings.format](settings, split)
+    if not found.images:
+        raise InputError(f"{found.description}: no image is left; the annotations of all of them are malformed.")
+    return choose_keypoints(merge_parts(found, settings.part_names), settings.keypoint_names)
 
 
 def check_photographs(annotations: AnnotationSet) -> None:
