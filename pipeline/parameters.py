@@ -46,6 +46,8 @@ class DatasetParameters(_Section):
     """Keep only these categories; empty keeps all."""
     minimum_area: Count = 0
     """Instances of fewer pixels are marked difficult: they neither train nor count."""
+    parts_of: str | None = None
+    """coco: the file's categories are parts of one object of this category per image; None: they are objects."""
     part_names: dict[str, tuple[str, ...]] = {}
     """Parts merged: new name: [names in the data set, or patterns like "[lr]ear"]; those under "none" are left out."""
     keypoint_names: dict[str, str] = {}
@@ -53,6 +55,12 @@ class DatasetParameters(_Section):
     skip_bad: bool = False
     """Leave out and count malformed objects and parts instead of ending with an error."""
     puppets: PuppetsParameters = PuppetsParameters()
+
+    @model_validator(mode="after")
+    def _parts_are_of_coco(self) -> "DatasetParameters":
+        if self.parts_of is not None and self.format != "coco":
+            raise ValueError(f"dataset.parts_of needs dataset.format coco, not {self.format}")
+        return self
 
 
 class ProposalParameters(_Section):

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pipeline.annotations import coco, pascal_part, puppets, sbd, voc
+from pipeline.annotations import coco, coco_parts, pascal_part, puppets, sbd, voc
 from pipeline.annotations.files import each, other_size
 from pipeline.annotations.images import read_image
 from pipeline.annotations.model import AnnotationSet, Image
@@ -26,6 +26,8 @@ def read(settings: DatasetParameters, split: Literal["train", "val"], seed: int,
     """
     if settings.format == "puppets":
         found = puppets.generate(settings, split, seed, images)
+    elif settings.parts_of is not None:
+        found = coco_parts.read(settings, split)
     else:
         found = READERS[settings.format](settings, split)
     if not found.images:
