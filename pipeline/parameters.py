@@ -50,6 +50,10 @@ class DatasetParameters(_Section):
     """coco: the file's categories are parts of one object of this category per image; None: they are objects."""
     part_names: dict[str, tuple[str, ...]] = {}
     """Parts merged: new name: [names in the data set, or patterns like "[lr]ear"]; those under "none" are left out."""
+    keypoints: str | None = None
+    """Below `root`: COCO file with keypoints, or folder of VOC person keypoints (xml), for instances without any."""
+    val_keypoints: str | None = None
+    """Those of the val photographs, where they are others; None: `keypoints`."""
     keypoint_names: dict[str, str] = {}
     """Keypoints chosen: new name: name in the data set; empty keeps all."""
     skip_bad: bool = False
