@@ -1,17 +1,19 @@
 """The tables of part and keypoint names: what is merged is the union, what is chosen keeps its place."""
 
 import functools
+from pathlib import Path
 
 import annotation_layouts as layouts
 import numpy as np
 import pytest
 
-from pipeline.annotations import masks, readers
+from pipeline.annotations import masks, pascal_part, readers
 from pipeline.annotations.model import AnnotationSet, Category, Image, Instance, Part
 from pipeline.annotations.naming import choose_keypoints, merge_parts
 from pipeline.annotations.pascal_part_names import PARTS
+from pipeline.annotations.selection import keep_categories
 from pipeline.errors import InputError
-from pipeline.parameters import DatasetParameters
+from pipeline.parameters import DatasetParameters, Parameters
 
 SEVEN = {
     "head": ["head", "hair", "[lr]ear", "[lr]eye", "[lr]ebrow", "nose", "mouth", "muzzle", "beak", "[lr]horn"],
@@ -106,3 +108,15 @@ def test_tables_apply_to_every_format(tmp_path):
     person = readers.read(settings, "train", 0, tmp_path).categories[0]
     assert person.parts == ("arms", "head", "torso", "upper_legs", "lower_legs")
     assert person.keypoints == ("left_ankle",)
+
+
+def test_the_recipe_of_the_seven_categories_leaves_no_part_without_a_group():
+    """Each of the paper's categories has a head, a body and legs; nothing of the data set's names is left over."""
+    settings = Parameters.load(Path(__file__).parents[2] / "recipes" / "pascal_part_onet.yaml").dataset
+    categories = keep_categories(settings, pascal_part.CATEGORIES)
+    found = merge_parts(AnnotationSet((), categories, (), "."), settings.part_names)
+    animal = ("head", "body", "legs", "tail")
+    assert {category.name: category.parts for category in found.categories} == {
+        "person": ("head", "body", "arms", "legs"),
+        "bird": ("head", "body", "legs", "wings", "tail"),
+    } | dict.fromkeys(("horse", "cow", "sheep", "cat", "dog"), animal)
