@@ -52,7 +52,8 @@ def summary(split: str, annotations: AnnotationSet) -> str:
     lines = [
         f"{split}: {annotations.description}",
         f"  {len(annotations.images)} images, {len(instances)} instances, "
-        f"{sum(i.difficult for i in instances)} difficult, {sum(i.crowd for i in instances)} crowd"
+        f"{sum(i.difficult for i in instances)} difficult, {sum(i.crowd for i in instances)} crowd, "
+        f"{sum(any(i.keypoints[2::3]) for i in instances)} with keypoints, {sum(len(i.parts) for i in instances)} parts"
         + "".join(
             f", {count} {reason.replace('_', ' ')} left out" for reason, count in annotations.counts.items() if count
         ),

@@ -13,6 +13,14 @@ from pipeline.annotations.files import each
 from pipeline.annotations.keypoints import HIDDEN, VISIBLE, KeypointObject, KeypointSource
 from pipeline.errors import InputError
 
+_LIMBS = (("Shoulder", "Elbow"), ("Elbow", "Wrist"), ("Shoulder", "Hip"), ("Hip", "Knee"), ("Knee", "Ankle"))
+BONES = (
+    *((f"{side}_{upper}", f"{side}_{lower}") for side in "LR" for upper, lower in _LIMBS),
+    *(("L_Shoulder", "R_Shoulder"), ("L_Hip", "R_Hip"), ("Nose", "L_Eye"), ("Nose", "R_Eye")),
+    *(("L_Eye", "L_Ear"), ("R_Eye", "R_Ear")),
+)
+"""Pairs of keypoints that are drawn connected; the data set has none of its own. Ours, after COCO's."""
+
 
 @dataclass(frozen=True)
 class _Annotated:
@@ -59,7 +67,13 @@ def read(folder: Path, bad: BadItems) -> KeypointSource:
         for one in found
         if one.points
     )
-    return KeypointSource(folder, names, {}, objects)
+    skeletons = {category: _skeleton(own) for category, own in names.items()}
+    return KeypointSource(folder, names, skeletons, objects)
+
+
+def _skeleton(names: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+    """The bones whose ends are among `names`, as pairs of 1-based numbers."""
+    return tuple((names.index(a) + 1, names.index(b) + 1) for a, b in BONES if a in names and b in names)
 
 
 def _load(path: Path) -> _Annotated:

@@ -45,6 +45,21 @@ def test_another_format_replaces_the_pictures_by_an_empty_folder(run, tmp_path):
     assert AnnotationSet.load(tmp_path / "data/annotations/val.json").image_root == "voc/JPEGImages"
 
 
+def test_keypoints_and_parts_are_counted(run, tmp_path):
+    layouts.make_pascal_part(tmp_path / "parts")
+    (tmp_path / "parts/points").mkdir()
+    (tmp_path / "parts/points/one.xml").write_text(
+        "<annotation><image>first</image><category>person</category>"
+        '<visible_bounds xmin="4" ymin="5" width="8" height="10"/>'
+        '<keypoints><keypoint name="Nose" x="6" y="7" visible="1"/></keypoints></annotation>'
+    )
+    result = run({"format": "pascal_part", "root": "parts", "keypoints": "points", "part_names": {"leg": ["?uleg"]}})
+    assert result.exit_code == 0, result.output
+    assert "3 instances, 0 difficult, 0 crowd, 1 with keypoints, 2 parts" in result.output
+    person = AnnotationSet.load(tmp_path / "data/annotations/val.json").instances[0]
+    assert ([part.name for part in person.parts], person.keypoints) == (["leg", "head"], (6, 7, 2))
+
+
 def test_an_error_leaves_what_was_there(run, tmp_path):
     layouts.make_voc(tmp_path / "voc")
     run({"format": "voc", "root": "voc"})
@@ -84,6 +99,9 @@ def test_skip_bad_leaves_out_and_counts_what_is_otherwise_an_error(run, tmp_path
     assert run(dataset).exit_code == 1
     skipping = run(dataset, "--skip-bad")
     assert skipping.exit_code == 0, skipping.output
-    assert "1 images, 2 instances, 0 difficult, 0 crowd, 1 bad items left out" in skipping.output
+    assert (
+        "1 images, 2 instances, 0 difficult, 0 crowd, 0 with keypoints, 0 parts, 1 bad items left out"
+        in skipping.output
+    )
     assert run(dataset | {"skip_bad": True}).exit_code == 0
     assert run(dataset | {"skip_bad": True}, "--no-skip-bad").exit_code == 1
