@@ -61,7 +61,9 @@ class DatasetParameters(_Section):
     puppets: PuppetsParameters = PuppetsParameters()
 
     @model_validator(mode="after")
-    def _parts_are_of_coco(self) -> "DatasetParameters":
+    def _sources_fit(self) -> "DatasetParameters":
+        if self.val_keypoints is not None and self.keypoints is None:
+            raise ValueError("dataset.val_keypoints needs dataset.keypoints, those of the training photographs")
         if self.parts_of is not None and self.format != "coco":
             raise ValueError(f"dataset.parts_of needs dataset.format coco, not {self.format}")
         return self
