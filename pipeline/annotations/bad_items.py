@@ -39,5 +39,5 @@ class BadItems:
             self._messages.append(str(error))
             if self.count <= _SHOWN:
                 _log.warning("Left out: %s", error)
-            if self.count == _SHOWN:
+            if self.count == _SHOWN + 1:
                 _log.warning("Left out: more, which are counted only.")
