@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
 
 from pipeline.annotations import masks
-from pipeline.annotations.model import AnnotationSet
+from pipeline.annotations.model import AnnotationSet, Category
 from pipeline.errors import InputError, choices
 
-Kind = Literal["boxes", "masks", "ground_truth"]
+Kind = Literal["boxes", "masks", "ground_truth", "keypoints", "ground_truth_keypoints"]
 _REQUIRED: dict[Kind, tuple[str, ...]] = {
     "boxes": ("image_id", "category_id", "score", "bbox"),
     "masks": ("image_id", "category_id", "score", "segmentation"),
     "ground_truth": ("image_id", "category_id", "instance_id", "segmentation"),
+    "keypoints": ("image_id", "category_id", "score", "keypoints"),
+    "ground_truth_keypoints": ("image_id", "category_id", "instance_id", "keypoints"),
 }
 
 
@@ -26,6 +28,8 @@ class Result(TypedDict):
     score: NotRequired[float]
     bbox: NotRequired[Sequence[float]]
     segmentation: NotRequired[masks.RLE]
+    keypoints: NotRequired[Sequence[float]]
+    """x, y and score of every keypoint of the category."""
     instance_id: NotRequired[int]
     """In results on boxes of instances."""
 
@@ -42,7 +46,7 @@ def read_results(path: Path, annotations: AnnotationSet, kind: Kind, remedy: str
     path : a JSON file, a list of COCO results.
     annotations : what the results are about; images, categories and instances must be among them.
     kind : `boxes` (bbox and score), `masks` (segmentation and score) or `ground_truth` (segmentation and
-        instance_id, each instance once).
+        instance_id, each instance once); `keypoints` and `ground_truth_keypoints` likewise.
     remedy : what to do when the file is missing, a sentence without its full stop.
 
     Raises
@@ -61,7 +65,7 @@ def read_results(path: Path, annotations: AnnotationSet, kind: Kind, remedy: str
     seen: set[int] = set()
     for number, entry in enumerate(content):
         problem = _problem(entry, annotations, kind)
-        if problem is None and kind == "ground_truth":
+        if problem is None and "instance_id" in _REQUIRED[kind]:
             problem = f"instance_id {entry['instance_id']} occurs twice" if entry["instance_id"] in seen else None
             seen.add(entry["instance_id"])
         if problem is not None:
@@ -105,7 +109,11 @@ def _problem(entry: Any, annotations: AnnotationSet, kind: Kind) -> str | None:
         problem = _mask_problem(entry["segmentation"], image.height, image.width)
         if problem:
             return problem
-    if kind == "ground_truth":
+    if "keypoints" in _REQUIRED[kind]:
+        problem = _keypoints_problem(entry["keypoints"], annotations.category_by_id[entry["category_id"]])
+        if problem:
+            return problem
+    if "instance_id" in _REQUIRED[kind]:
         instance = annotations.instance_by_id.get(entry["instance_id"])
         if instance is None or instance.image_id != image.id:
             return f"instance_id {entry['instance_id']} is not an instance of image {image.id}"
@@ -119,6 +127,16 @@ def _mask_problem(code: Any, height: int, width: int) -> str | None:
         return f"segmentation has size {code['size']}, its image is {[height, width]} (height, width)"
     if masks.run_total(code["counts"]) != height * width:
         return f"the runs of the segmentation do not add up to {height} x {width} pixels"
+    return None
+
+
+def _keypoints_problem(flat: Any, category: Category) -> str | None:
+    expected = 3 * len(category.keypoints)
+    if not (isinstance(flat, list) and len(flat) == expected and all(_is_finite(v) for v in flat)):
+        return (
+            f"keypoints must be {expected} finite numbers: x, y and score of the {len(category.keypoints)} "
+            f"keypoints of {category.name}"
+        )
     return None
 
 

@@ -34,15 +34,15 @@ def test_the_stage_writes_the_metrics_and_plots_that_others_rely_on(project):
     assert {"ap_r_50", "ap_r_70", "ap_r_vol", "ground_truth_boxes", "per_category", "diagnosis"} <= set(metrics)
     assert {"mean_iou", "iou_50", "iou_70"} <= set(metrics["ground_truth_boxes"])
     assert set(metrics["per_category"]) == {"person", "horse", "car"}
-    for name in ("segmentation_pr_50", "segmentation_pr_70", "segmentation_categories"):
-        assert json.loads((project / f"plots/{name}.json").read_text())
+    for name in ("pr_50", "pr_70", "categories"):
+        assert json.loads((project / f"plots/segmentation/{name}.json").read_text())
     assert f"{metrics['ap_r_50']:.1f}" in result.output.splitlines()[-2]
 
 
 def test_the_stage_writes_the_same_bytes_again(project):
     def run():
         assert CliRunner().invoke(main).exit_code == 0
-        return {path.name: path.read_bytes() for path in project.glob("[mp]*/*.json")}
+        return {path.name: path.read_bytes() for path in project.glob("[mp]*/**/*.json")}
 
     assert run() == run()
 

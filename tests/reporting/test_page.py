@@ -175,8 +175,8 @@ def test_the_same_inputs_give_the_same_bytes_whatever_computes_them():
         "metrics/segmentation.json",
         "metrics/ablation.json",
         "metrics/proposals.json",
-        "plots/segmentation_pr_50.json",
-        "plots/segmentation_pr_70.json",
+        "plots/segmentation/pr_50.json",
+        "plots/segmentation/pr_70.json",
         "data/predictions/segmentation_ground_truth.json",
     ],
 )
