@@ -202,6 +202,10 @@ class KeypointParameters(TaskParameters):
     """Peaks of every keypoint in the box of a detection; each makes one more result."""
 
 
+class PartParameters(TaskParameters):
+    """Labels of parts inside of masks, of categories that have them; `predict` says how heat becomes a mask."""
+
+
 class EvaluateParameters(_Section):
     """The protocol of the metrics."""
 
@@ -249,7 +253,7 @@ class Parameters(_Section):
     """All parameters."""
 
     seed: Count = 0
-    tasks: tuple[str, ...] = ("segmentation", "keypoints")
+    tasks: tuple[str, ...] = ("segmentation", "keypoints", "parts")
     """What is trained, predicted and evaluated; the annotations must have it."""
     dataset: DatasetParameters = DatasetParameters()
     proposals: ProposalParameters = ProposalParameters()
@@ -260,6 +264,7 @@ class Parameters(_Section):
     predict: PredictParameters = PredictParameters()
     segmentation: SegmentationParameters = SegmentationParameters()
     keypoints: KeypointParameters = KeypointParameters()
+    parts: PartParameters = PartParameters()
     evaluate: EvaluateParameters = EvaluateParameters()
     ablate: AblateParameters = AblateParameters()
     report: ReportParameters = ReportParameters()

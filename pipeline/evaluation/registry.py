@@ -6,8 +6,10 @@ from typing import Any
 
 from pipeline.annotations.model import AnnotationSet
 from pipeline.annotations.results import Kind, Results
+from pipeline.evaluation import parts
 from pipeline.evaluation.judgement import Judgement, number, table
 from pipeline.evaluation.keypoints import evaluate_keypoints
+from pipeline.evaluation.parts import evaluate_parts
 from pipeline.evaluation.plots import category_rows, precision_recall_rows
 from pipeline.evaluation.segmentation import HALF, STRICT, evaluate_segmentation
 from pipeline.parameters import Parameters
@@ -92,9 +94,26 @@ def _keypoints(truth: AnnotationSet, answers: Answers, parameters: Parameters) -
     )
 
 
+def _parts(truth: AnnotationSet, answers: Answers, parameters: Parameters) -> Judgement:
+    metrics, matches = evaluate_parts(truth, answers.detections, answers.ground_truth_boxes, parameters.evaluate)
+    names = ("ap_r_part_50", "mean_part_iou", "pixel_accuracy")
+    rows = [*metrics["per_category"].items(), ("all", metrics)]
+    return Judgement(
+        metrics,
+        {name: metrics[name] for name in names},
+        {"pr_50": precision_recall_rows(truth, matches, parts.HALF)},
+        table(
+            {name: [number(m[key], digits) for key, digits in zip(names, (1, 3, 3), strict=True)] for name, m in rows},
+            ["AP^r_part .5", "part IoU", "accuracy"],
+            "AP of own detections in points; part IoU and pixel accuracy with ground-truth boxes.",
+        ),
+    )
+
+
 EVALUATIONS: Mapping[str, Evaluation] = {
     "segmentation": Evaluation("masks", "ground_truth", _segmentation),
     "keypoints": Evaluation("keypoints", "ground_truth_keypoints", _keypoints),
+    "parts": Evaluation("parts", "ground_truth_parts", _parts),
 }
 
 

@@ -6,12 +6,14 @@ from pipeline.annotations.model import AnnotationSet
 from pipeline.errors import InputError, choices
 from pipeline.parameters import Parameters
 from pipeline.tasks.keypoints import KeypointTask
+from pipeline.tasks.parts import PartTask
 from pipeline.tasks.segmentation import SegmentationTask
 from pipeline.tasks.task import Task
 
 TASKS: Mapping[str, Callable[[AnnotationSet, Parameters], Task]] = {
     "segmentation": lambda annotations, parameters: SegmentationTask(annotations, parameters.predict),
     "keypoints": lambda annotations, parameters: KeypointTask(annotations, parameters.keypoints),
+    "parts": lambda annotations, parameters: PartTask(annotations, parameters.predict),
 }
 """From annotations and parameters to a task."""
 
