@@ -27,6 +27,8 @@ def main(params: Parameters, data: Path, metrics: Path, plots: Path, out: Path) 
         curves_70=plots / "segmentation/pr_70.json",
         predictions=data / "predictions/segmentation_ground_truth.json",
         heat_maps=data / "predictions/segmentation_heat_maps.zarr",
+        metrics=metrics,
+        answers=data / "predictions",
     )
     page = build_page(sources, params)
     out.parent.mkdir(parents=True, exist_ok=True)

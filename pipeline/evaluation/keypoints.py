@@ -1,5 +1,6 @@
 """The metrics of keypoints: APK of detections, PCK in ground-truth boxes. Paper, section 5."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -139,11 +140,23 @@ def _pck(
                 f"Instance {instance.id} ({category.name}) has no keypoints among the results on ground-truth boxes; "
                 f"every instance with labelled keypoints that is neither crowd nor difficult needs them."
             )
-        truth, found = _points(instance.keypoints), _points(by_instance[instance.id])
-        near = np.hypot(*(truth - found)[:, :2].T) < tolerance(instance, category, settings)
-        for k in np.flatnonzero(truth[:, 2] > 0):
-            right[k].append(bool(near[k] and found[k, 2] > 0))
+        labelled = np.flatnonzero(_points(instance.keypoints)[:, 2] > 0)
+        verdicts = right_keypoints(instance, category, by_instance[instance.id], settings)
+        for k, verdict in zip(labelled, verdicts, strict=True):
+            right[k].append(bool(verdict))
     return [float(np.mean(values)) if values else None for values in right]
+
+
+def right_keypoints(
+    instance: Instance, category: Category, found: Sequence[float], settings: EvaluateParameters
+) -> NDArray[np.bool_]:
+    """Which of the labelled keypoints of an instance are right, in their order; `found` is COCO's flat list."""
+    truth, said = _points(instance.keypoints), _points(found)
+    if not len(truth):
+        return np.zeros(0, dtype=bool)
+    near = np.hypot(*(truth - said)[:, :2].T) < tolerance(instance, category, settings)
+    verdicts: NDArray[np.bool_] = (near & (said[:, 2] > 0))[truth[:, 2] > 0]
+    return verdicts
 
 
 def _counts(instance: Instance, category: Category) -> bool:
