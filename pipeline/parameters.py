@@ -219,6 +219,33 @@ class PredictParameters(_Section):
     """Project heat maps onto superpixels by their mean heat. Paper, section 4, System 1."""
 
 
+class TaskParameters(_Section):
+    """What every task has, in a section of its name."""
+
+    baselines: bool = True
+    """Train the top layer alone and K = 1 beside it."""
+
+
+class SegmentationParameters(TaskParameters):
+    """Which pixels belong to the object; `predict` says how heat becomes a mask."""
+
+    baselines: bool = False
+    """Train the top layer alone and K = 1 beside it; the ablation compares them for masks already."""
+
+
+class KeypointParameters(TaskParameters):
+    """Keypoints, of categories that have them."""
+
+    radius: Annotated[float, Field(gt=0, le=0.5)] = 0.06
+    """Locations within this share of the expanded box of a keypoint are positive."""
+    hypotheses: Positive = 1
+    """Peaks of every keypoint in the box of a detection; each makes one more result."""
+
+
+class PartParameters(TaskParameters):
+    """Labels of parts inside of masks, of categories that have them; `predict` says how heat becomes a mask."""
+
+
 class EvaluateParameters(_Section):
     """The protocol of the metrics."""
 
@@ -228,6 +255,10 @@ class EvaluateParameters(_Section):
     """Ground-truth boxes: only instances of at least this many pixels enter the mask IoU."""
     proposals_minimum_area: Count = 200
     """Recall of proposals: only instances of at least this many pixels count."""
+    apk_tolerance: Annotated[float, Field(gt=0)] = 0.2
+    """A keypoint is right within this many torso heights. Paper, section 5."""
+    torso_share: Annotated[float, Field(gt=0)] = 0.4
+    """Torso height over the longer side of the box, where no torso is annotated. Median of people in COCO: .38."""
 
 
 class AblateParameters(_Section):
@@ -262,6 +293,8 @@ class Parameters(_Section):
     """All parameters."""
 
     seed: Count = 0
+    tasks: tuple[str, ...] = ("segmentation", "keypoints", "parts")
+    """What is trained, predicted and evaluated; the annotations must have it."""
     dataset: DatasetParameters = DatasetParameters()
     proposals: ProposalParameters = ProposalParameters()
     backbone: BackboneParameters = BackboneParameters()
@@ -269,10 +302,21 @@ class Parameters(_Section):
     regions: RegionParameters = RegionParameters()
     train: TrainParameters = TrainParameters()
     predict: PredictParameters = PredictParameters()
+    segmentation: SegmentationParameters = SegmentationParameters()
+    keypoints: KeypointParameters = KeypointParameters()
+    parts: PartParameters = PartParameters()
     evaluate: EvaluateParameters = EvaluateParameters()
     ablate: AblateParameters = AblateParameters()
     report: ReportParameters = ReportParameters()
     compute: ComputeParameters = ComputeParameters()
+
+    @model_validator(mode="after")
+    def _tasks_have_sections(self) -> "Parameters":
+        known = [name for name, value in self if isinstance(value, TaskParameters)]
+        unknown = [name for name in self.tasks if name not in known]
+        if unknown or not self.tasks:
+            raise ValueError(f"tasks is {list(self.tasks)}; choose at least one of {choices(known)}")
+        return self
 
     @model_validator(mode="after")
     def _ablated_grids_fit(self) -> "Parameters":
@@ -282,6 +326,11 @@ class Parameters(_Section):
                 f"ablate tries K = {too_large[0]}, larger than the heat map of {self.train.heat_map} locations"
             )
         return self
+
+    def of_task(self, name: str) -> TaskParameters:
+        """The section of a task."""
+        section: TaskParameters = getattr(self, name)
+        return section
 
     @classmethod
     def load(cls, path: Path) -> "Parameters":

@@ -1,5 +1,6 @@
 """Feature store and model -> a task's answers: `data/predictions/<task>.json`, and the same on ground-truth boxes."""
 
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,10 +14,11 @@ from pipeline.annotations.model import AnnotationSet
 from pipeline.annotations.results import write_results
 from pipeline.cluster import connect
 from pipeline.features.store import FeatureStore
+from pipeline.grid.baselines import baseline_files
 from pipeline.grid.model import GridModel
 from pipeline.parameters import Parameters
 from pipeline.tasks.prediction import Prediction, predict
-from pipeline.tasks.registry import TASKS
+from pipeline.tasks.registry import TASKS, create_task
 from stages.common import stage
 
 
@@ -33,19 +35,28 @@ def main(
     params: Parameters, task: str, features: Path, annotations: Path, proposals: Path, models: Path, out: Path
 ) -> None:
     """Answer a task for all detections and, for diagnosis, for all ground-truth boxes."""
-    model = models / f"{task}.zarr"
-    GridModel.open(model)  # so that a missing model is said before the workers start
+    paths = {task: models / f"{task}.zarr"} | baseline_files(models / f"{task}_baselines", ".zarr")
+    GridModel.open(paths[task])  # so that a missing model is said before the workers start
     store = FeatureStore.open(features)
     images = replace(AnnotationSet.load(annotations), instances=())
-    definition = TASKS[task](images, params)
+    definition = create_task(task, images, params)
     with connect(params.compute) as client:
-        regions = partial(predict, features, [model], definition, params.predict, client, proposals=proposals)
-        (found,) = regions(kinds=("detection",))
-        (given,) = regions(kinds=("ground_truth",), keep_heat=True)
-    write_results(found.results, out / f"{task}.json")
-    write_results(given.results, out / f"{task}_ground_truth.json")
-    _write_heat_maps(out / f"{task}_heat_maps.zarr", store, given)
-    click.echo(f"{task}: {len(found.results)} answers for detections, {len(given.results)} for ground-truth boxes")
+        answers = partial(
+            predict, features, list(paths.values()), definition, params.predict, client, proposals=proposals
+        )
+        found = answers(kinds=("detection",))
+        given = answers(kinds=("ground_truth",), keep_heat=True)
+    folder = out / f"{task}_baselines"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name, of_detections, of_instances in zip(paths, found, given, strict=True):
+        target = out if name == task else folder
+        write_results(of_detections.results, target / f"{name}.json")
+        write_results(of_instances.results, target / f"{name}_ground_truth.json")
+    _write_heat_maps(out / f"{task}_heat_maps.zarr", store, given[0])
+    click.echo(
+        f"{task}: {len(found[0].results)} answers for detections, {len(given[0].results)} for ground-truth boxes"
+    )
 
 
 def _write_heat_maps(path: Path, store: FeatureStore, prediction: Prediction) -> None:

@@ -23,10 +23,12 @@ def main(params: Parameters, data: Path, metrics: Path, plots: Path, out: Path) 
         proposals=metrics / "proposals.json",
         segmentation=metrics / "segmentation.json",
         ablation=metrics / "ablation.json",
-        curves_50=plots / "segmentation_pr_50.json",
-        curves_70=plots / "segmentation_pr_70.json",
+        curves_50=plots / "segmentation/pr_50.json",
+        curves_70=plots / "segmentation/pr_70.json",
         predictions=data / "predictions/segmentation_ground_truth.json",
         heat_maps=data / "predictions/segmentation_heat_maps.zarr",
+        metrics=metrics,
+        answers=data / "predictions",
     )
     page = build_page(sources, params)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
-"""Feature store -> K x K grids of classifiers: `data/models/<task>.zarr`."""
+"""Feature store -> K x K grids of classifiers: `data/models/<task>.zarr`, and baselines beside it."""
 
+import shutil
 from pathlib import Path
 
 import click
@@ -7,10 +8,11 @@ import click
 from pipeline.annotations.model import AnnotationSet
 from pipeline.cluster import connect
 from pipeline.features.store import FeatureStore
+from pipeline.grid.baselines import baseline_specs
 from pipeline.grid.model import GridSpec
 from pipeline.grid.training import train_grids
 from pipeline.parameters import Parameters
-from pipeline.tasks.registry import TASKS
+from pipeline.tasks.registry import TASKS, create_task
 from stages.common import stage
 
 
@@ -24,13 +26,31 @@ from stages.common import stage
 def main(params: Parameters, task: str, features: Path, annotations: Path, out: Path) -> None:
     """Train the grids of one task on all layers of the store."""
     truth = AnnotationSet.load(annotations)
-    spec = GridSpec(FeatureStore.open(features).layers, params.train.grid)
+    layers = FeatureStore.open(features).layers
+    specs = {task: GridSpec(layers, params.train.grid)}
+    if params.of_task(task).baselines:
+        specs |= baseline_specs(layers, params.train.grid)
     with connect(params.compute) as client:
-        (model,) = train_grids(
-            features, truth.categories, TASKS[task](truth, params), [spec], params.train, params.seed, client
+        models = train_grids(
+            features,
+            truth.categories,
+            create_task(task, truth, params),
+            list(specs.values()),
+            params.train,
+            params.seed,
+            client,
         )
+    model, *others = models
     model.save(out / f"{task}.zarr")
-    click.echo(f"{spec.grid} x {spec.grid} classifiers for {', '.join(model.groups)} on {', '.join(spec.layers)}")
+    folder = out / f"{task}_baselines"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name, other in zip(list(specs)[1:], others, strict=True):
+        other.save(folder / f"{name}.zarr")
+    click.echo(
+        f"{model.spec.grid} x {model.spec.grid} classifiers of {len(model.targets)} targets for "
+        f"{', '.join(model.groups)} on {', '.join(layers)}"
+    )
 
 
 if __name__ == "__main__":

@@ -65,6 +65,9 @@ def test_the_parameters_that_a_stage_reads_are_among_its_dependencies(name: str)
     used = set(re.findall(r"\bparams\.(\w+(?:\.\w+)?)", program(name).read_text()))
     used = {key.removesuffix(".model_copy") for key in used if not key.startswith("compute")}
     listed = PIPELINE[name]["params"]
+    if "of_task" in used:  # the section of the task's own name
+        used -= {"of_task"}
+        assert "${item.task}" in listed
     if name == "extract-val":  # the other split's
         used -= {"regions", "dataset.categories"}
     if name == "detect":  # its layers are those of `detection`, and photographs come in another size

@@ -11,10 +11,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.parameters import Parameters
+
 ROOT = Path(__file__).parents[1]
+TASKS = Parameters().tasks
 COMMANDS = [
-    stage["cmd"].replace("${item.task}", "segmentation").split()
+    stage["cmd"].replace("${item.task}", task).split()
     for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
+    for task in (TASKS if "matrix" in stage else [""])
 ]
 PARAMETERS = {
     "dataset": {"puppets": {"train_images": 8, "val_images": 4, "width": 160, "height": 128}},
@@ -70,6 +74,10 @@ def test_the_outputs_have_what_others_rely_on(one_worker: Path) -> None:
     assert {"box_recall_50", "box_recall_70", "mask_abo", "per_image"} <= set(proposals)
     for name in ("annotations/val.json", "predictions/segmentation.json", "features/train.zarr", "features/val.zarr"):
         assert (one_worker / "data" / name).exists()
+    keypoints = json.loads((one_worker / "metrics/keypoints.json").read_text())
+    assert {"mean_apk", "mean_pck", "per_keypoint", "baseline_top_layer"} <= set(keypoints)
+    parts = json.loads((one_worker / "metrics/parts.json").read_text())
+    assert {"ap_r_part_50", "mean_part_iou", "pixel_accuracy", "per_category", "baseline_top_layer"} <= set(parts)
     assert "</html>" in (one_worker / "reports/index.html").read_text()
 
 

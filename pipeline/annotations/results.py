@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
 
 from pipeline.annotations import masks
-from pipeline.annotations.model import AnnotationSet
+from pipeline.annotations.model import AnnotationSet, Category, Image
 from pipeline.errors import InputError, choices
 
-Kind = Literal["boxes", "masks", "ground_truth"]
+Kind = Literal["boxes", "masks", "ground_truth", "keypoints", "ground_truth_keypoints", "parts", "ground_truth_parts"]
 _REQUIRED: dict[Kind, tuple[str, ...]] = {
     "boxes": ("image_id", "category_id", "score", "bbox"),
     "masks": ("image_id", "category_id", "score", "segmentation"),
     "ground_truth": ("image_id", "category_id", "instance_id", "segmentation"),
+    "keypoints": ("image_id", "category_id", "score", "keypoints"),
+    "ground_truth_keypoints": ("image_id", "category_id", "instance_id", "keypoints"),
+    "parts": ("image_id", "category_id", "score", "parts"),
+    "ground_truth_parts": ("image_id", "category_id", "instance_id", "parts"),
 }
 
 
@@ -26,6 +30,10 @@ class Result(TypedDict):
     score: NotRequired[float]
     bbox: NotRequired[Sequence[float]]
     segmentation: NotRequired[masks.RLE]
+    keypoints: NotRequired[Sequence[float]]
+    """x, y and score of every keypoint of the category."""
+    parts: NotRequired[Sequence[Mapping[str, Any]]]
+    """`name` and `segmentation` of every part that shows."""
     instance_id: NotRequired[int]
     """In results on boxes of instances."""
 
@@ -42,7 +50,8 @@ def read_results(path: Path, annotations: AnnotationSet, kind: Kind, remedy: str
     path : a JSON file, a list of COCO results.
     annotations : what the results are about; images, categories and instances must be among them.
     kind : `boxes` (bbox and score), `masks` (segmentation and score) or `ground_truth` (segmentation and
-        instance_id, each instance once).
+        instance_id, each instance once); `keypoints`, `parts` and
+        those on ground-truth boxes likewise.
     remedy : what to do when the file is missing, a sentence without its full stop.
 
     Raises
@@ -61,7 +70,7 @@ def read_results(path: Path, annotations: AnnotationSet, kind: Kind, remedy: str
     seen: set[int] = set()
     for number, entry in enumerate(content):
         problem = _problem(entry, annotations, kind)
-        if problem is None and kind == "ground_truth":
+        if problem is None and "instance_id" in _REQUIRED[kind]:
             problem = f"instance_id {entry['instance_id']} occurs twice" if entry["instance_id"] in seen else None
             seen.add(entry["instance_id"])
         if problem is not None:
@@ -105,7 +114,15 @@ def _problem(entry: Any, annotations: AnnotationSet, kind: Kind) -> str | None:
         problem = _mask_problem(entry["segmentation"], image.height, image.width)
         if problem:
             return problem
-    if kind == "ground_truth":
+    if "keypoints" in _REQUIRED[kind]:
+        problem = _keypoints_problem(entry["keypoints"], annotations.category_by_id[entry["category_id"]])
+        if problem:
+            return problem
+    if "parts" in _REQUIRED[kind]:
+        problem = _parts_problem(entry["parts"], annotations.category_by_id[entry["category_id"]], image)
+        if problem:
+            return problem
+    if "instance_id" in _REQUIRED[kind]:
         instance = annotations.instance_by_id.get(entry["instance_id"])
         if instance is None or instance.image_id != image.id:
             return f"instance_id {entry['instance_id']} is not an instance of image {image.id}"
@@ -119,6 +136,30 @@ def _mask_problem(code: Any, height: int, width: int) -> str | None:
         return f"segmentation has size {code['size']}, its image is {[height, width]} (height, width)"
     if masks.run_total(code["counts"]) != height * width:
         return f"the runs of the segmentation do not add up to {height} x {width} pixels"
+    return None
+
+
+def _keypoints_problem(flat: Any, category: Category) -> str | None:
+    expected = 3 * len(category.keypoints)
+    if not (isinstance(flat, list) and len(flat) == expected and all(_is_finite(v) for v in flat)):
+        return (
+            f"keypoints must be {expected} finite numbers: x, y and score of the {len(category.keypoints)} "
+            f"keypoints of {category.name}"
+        )
+    return None
+
+
+def _parts_problem(parts: Any, category: Category, image: Image) -> str | None:
+    if not isinstance(parts, list):
+        return f"parts is {type(parts).__name__}, not a list of objects of 'name' and 'segmentation'"
+    for part in parts:
+        if not (isinstance(part, dict) and {"name", "segmentation"} <= set(part)):
+            return f"a part is an object of 'name' and 'segmentation', not {part!r}"
+        if part["name"] not in category.parts:
+            return f"part {part['name']!r} is not one of {category.name}: {choices(category.parts)}"
+        problem = _mask_problem(part["segmentation"], image.height, image.width)
+        if problem:
+            return f"part {part['name']!r}: {problem}"
     return None
 
 

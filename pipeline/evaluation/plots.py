@@ -24,7 +24,7 @@ def precision_recall_rows(
     columns = {
         category.name: matches[category.id].curve(threshold).at(recall)
         for category in annotations.categories
-        if matches[category.id].positives
+        if category.id in matches and matches[category.id].positives
     }
     if not columns:
         return []

@@ -134,9 +134,9 @@ def make_card(
         file_name=image.file_name,
         pixels=masks.area(instance.segmentation),
         iou=iou,
-        photo=_data_uri(_with_boxes(tile, window.to_tile(np.array(instance.box)), window.to_tile(box))),
-        heat=_data_uri(_with_heat(tile, window.to_tile(box), heat_map.heat, threshold)) if heat_map else None,
-        masks=_data_uri(_with_masks(tile, truth, found)),
+        photo=data_uri(_with_boxes(tile, window.to_tile(np.array(instance.box)), window.to_tile(box))),
+        heat=data_uri(_with_heat(tile, window.to_tile(box), heat_map.heat, threshold)) if heat_map else None,
+        masks=data_uri(_with_masks(tile, truth, found)),
     )
 
 
@@ -186,7 +186,7 @@ def _outline(
     return np.asarray(cv2.drawContours(picture, contours, -1, colour, width, cv2.LINE_AA), dtype=np.uint8)
 
 
-def _data_uri(picture: NDArray[np.uint8]) -> str:
+def data_uri(picture: NDArray[np.uint8]) -> str:
     """A (height, width, 3) RGB picture as WebP inside a data URI."""
     _, code = cv2.imencode(".webp", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, 80])
     return "data:image/webp;base64," + base64.b64encode(code.tobytes()).decode("ascii")

@@ -18,6 +18,7 @@ from pipeline.evaluation.segmentation import ground_truth_box_ious
 from pipeline.parameters import Parameters
 from pipeline.reporting import figures, gallery, sources, tables
 from pipeline.reporting.sources import Sources
+from pipeline.reporting.task_sections import task_sections
 
 NOTHING = "\N{EN DASH}"
 
@@ -54,6 +55,7 @@ def build_page(inputs: Sources, parameters: Parameters) -> str:
             panels=_panels(inputs),
             ablation=tables.ablation_table(ablation, parameters.train.grid) if ablation else None,
             **_shown_instances(val, predictions, inputs.heat_maps, parameters),
+            tasks=task_sections(val, inputs.metrics, inputs.answers, parameters),
             legend={
                 "scale": gallery.colour_scale(),
                 "agreed": gallery.AGREED,

@@ -26,6 +26,10 @@ class Sources:
     """Masks predicted in ground-truth boxes."""
     heat_maps: Path
     """Zarr group of `instance_id` (n,), `box` (n, 4) and `heat` (n, S, S) uint8, 255 for probability 1."""
+    metrics: Path
+    """Folder of the metrics of all tasks."""
+    answers: Path
+    """Folder of the predictions of all tasks."""
 
 
 _PROPOSALS = ("box_recall_50", "box_recall_70", "mask_abo", "per_image", "instances")
@@ -44,6 +48,10 @@ def read_proposal_metrics(path: Path) -> dict[str, Any] | None:
 
 def read_segmentation_metrics(path: Path) -> dict[str, Any] | None:
     return _with_keys(path, _json(path), _SEGMENTATION)
+
+
+def read_task_metrics(path: Path, keys: Sequence[str]) -> dict[str, Any] | None:
+    return _with_keys(path, _json(path), keys)
 
 
 def read_ablation(path: Path) -> list[dict[str, Any]] | None:

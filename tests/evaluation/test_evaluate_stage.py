@@ -1,11 +1,14 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from scenes_for_evaluation import perfect, random_scene
+from scenes_for_evaluation import annotation_set, detection, instance, perfect, random_scene, rectangle
 
+from pipeline.annotations import masks
+from pipeline.annotations.model import Category, Part
 from stages.evaluate import main
 
 
@@ -34,15 +37,15 @@ def test_the_stage_writes_the_metrics_and_plots_that_others_rely_on(project):
     assert {"ap_r_50", "ap_r_70", "ap_r_vol", "ground_truth_boxes", "per_category", "diagnosis"} <= set(metrics)
     assert {"mean_iou", "iou_50", "iou_70"} <= set(metrics["ground_truth_boxes"])
     assert set(metrics["per_category"]) == {"person", "horse", "car"}
-    for name in ("segmentation_pr_50", "segmentation_pr_70", "segmentation_categories"):
-        assert json.loads((project / f"plots/{name}.json").read_text())
+    for name in ("pr_50", "pr_70", "categories"):
+        assert json.loads((project / f"plots/segmentation/{name}.json").read_text())
     assert f"{metrics['ap_r_50']:.1f}" in result.output.splitlines()[-2]
 
 
 def test_the_stage_writes_the_same_bytes_again(project):
     def run():
         assert CliRunner().invoke(main).exit_code == 0
-        return {path.name: path.read_bytes() for path in project.glob("[mp]*/*.json")}
+        return {path.name: path.read_bytes() for path in project.glob("[mp]*/**/*.json")}
 
     assert run() == run()
 
@@ -53,3 +56,34 @@ def test_missing_predictions_are_one_paragraph_and_exit_code_1(project):
     assert result.exit_code == 1
     assert "data/predictions/segmentation.json does not exist; `dvc repro predict` writes it." in result.output
     assert not (project / "metrics").exists()
+
+
+@pytest.mark.parametrize(
+    ("task", "headline"),
+    [
+        ("keypoints", {"mean_apk": 100.0, "mean_pck": 1.0}),
+        ("parts", {"ap_r_part_50": 100.0, "mean_part_iou": 1.0, "pixel_accuracy": 1.0}),
+    ],
+)
+def test_other_tasks_have_their_headline_and_the_baselines_beside_it(project, task, headline):
+    """A perfect answer against a baseline that finds nothing."""
+    mask = masks.encode(rectangle(5, 5, 30, 30))
+    one = replace(instance(1, (5, 5, 30, 30)), keypoints=(10, 10, 2), parts=(Part("head", mask),))
+    person = Category(1, "person", ("nose",), (), ("head",))
+    replace(annotation_set(one), categories=(person,)).save(Path("data/annotations/val.json"))
+    answer = detection((5, 5, 30, 30), 0.9) | {"instance_id": 1}
+    good = answer | {"keypoints": [10, 10, 0.9], "parts": [{"name": "head", "segmentation": mask}]}
+    bad = answer | {"keypoints": [0, 0, 0], "parts": []}
+    Path("data/detections/val.json").write_text(json.dumps([answer]))
+    (project / f"data/predictions/{task}_baselines").mkdir(parents=True)
+    for name, content in ((task, good), (f"{task}_baselines/top_layer", bad)):
+        for suffix in ("", "_ground_truth"):
+            (project / f"data/predictions/{name}{suffix}.json").write_text(json.dumps([content]))
+    result = CliRunner().invoke(main, ["--task", task], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    metrics = json.loads((project / f"metrics/{task}.json").read_text())
+    assert headline.items() <= metrics.items()
+    assert metrics["baseline_top_layer"] == dict.fromkeys(headline, 0.0)
+    assert json.loads((project / f"metrics/{task}_summary.json").read_text()) == headline
+    assert "baseline_k1" not in metrics
+    assert "baseline top_layer" in result.output

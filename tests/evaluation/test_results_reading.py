@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ from pycocotools import mask as coco_mask
 from scenes_for_evaluation import annotation_set, detection, instance, perfect
 
 from pipeline.annotations import masks
+from pipeline.annotations.model import Category
 from pipeline.annotations.results import read_results
 from pipeline.errors import InputError
 
@@ -108,3 +110,45 @@ def test_pycocotools_does_not_notice_a_truncated_code_but_reading_does():
     counts = masks.encode(mask)["counts"][:-9]
     assert coco_mask.area({"size": [20, 30], "counts": counts}) > 0
     assert masks.run_total(counts) != 600
+
+
+PARTS_AND_KEYPOINTS = replace(
+    ANNOTATIONS,
+    categories=(Category(1, "person", ("nose", "hand"), (), ("head", "legs")), *ANNOTATIONS.categories[1:]),
+)
+HEAD = {"name": "head", "segmentation": GOOD["segmentation"]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "complaint"),
+    [
+        ("keypoints", {"keypoints": [1, 2, 0.5]}, "keypoints must be 6 finite numbers.* of person"),
+        ("keypoints", {"keypoints": [1, 2, 0.5, 3, float("nan"), 1]}, "6 finite numbers"),
+        ("keypoints", {"keypoints": "1 2"}, "6 finite numbers"),
+        ("keypoints", {"category_id": 2, "keypoints": [1, 2, 3]}, "keypoints must be 0 finite numbers"),
+        ("ground_truth_keypoints", {"keypoints": [0] * 6}, "'instance_id' is missing"),
+        ("parts", {"parts": {}}, "parts is dict, not a list"),
+        ("parts", {"parts": [{"name": "head"}]}, "a part is an object of 'name' and 'segmentation'"),
+        ("parts", {"parts": [HEAD | {"name": "tail"}]}, "part 'tail' is not one of person: head, legs"),
+        ("parts", {"parts": [HEAD | {"segmentation": {"size": [1, 1], "counts": "1"}}]}, "part 'head': segmentation"),
+        ("parts", {}, "'parts' is missing"),
+        ("ground_truth_parts", {"parts": [HEAD], "instance_id": 9}, "instance_id 9 is not an instance"),
+    ],
+)
+def test_keypoints_and_parts_that_cannot_be_used_are_named(tmp_path, kind, change, complaint):
+    path = written(tmp_path, [GOOD | change])
+    with pytest.raises(InputError, match=rf"results\.json, entry 0: .*{complaint}"):
+        read_results(path, PARTS_AND_KEYPOINTS, kind, REMEDY)
+
+
+def test_good_keypoints_and_parts_are_read_as_they_are(tmp_path):
+    entries = [GOOD | {"instance_id": 1, "keypoints": [1, 2, 0.5, 0, 0, 0], "parts": [HEAD]}]
+    for kind in ("keypoints", "parts", "ground_truth_keypoints", "ground_truth_parts"):
+        assert read_results(written(tmp_path, entries), PARTS_AND_KEYPOINTS, kind, REMEDY) == entries
+
+
+def test_an_instance_named_twice_is_refused_for_every_task(tmp_path):
+    entry = GOOD | {"instance_id": 1, "keypoints": [1, 2, 0.5, 0, 0, 0], "parts": []}
+    for kind in ("ground_truth_keypoints", "ground_truth_parts"):
+        with pytest.raises(InputError, match="instance_id 1 occurs twice"):
+            read_results(written(tmp_path, [entry, entry]), PARTS_AND_KEYPOINTS, kind, REMEDY)

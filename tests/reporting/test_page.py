@@ -77,7 +77,7 @@ def project(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     for number in range(1, 13):
         cv2.imwrite(f"data/images/{number}.png", rng.integers(0, 255, (60, 80, 3), dtype=np.uint8))
-    Path("params.yaml").write_text("report: {gallery: 5}\n")
+    Path("params.yaml").write_text("tasks: [segmentation]\nreport: {gallery: 5}\n")
     return tmp_path
 
 
@@ -162,7 +162,9 @@ def test_the_same_inputs_give_the_same_bytes_whatever_computes_them():
     run_everything()
     run_report()
     first = Path("reports/index.html").read_bytes()
-    Path("params.yaml").write_text("report: {gallery: 5}\ncompute: {workers: 3, batch_size: 7}\n")
+    Path("params.yaml").write_text(
+        "tasks: [segmentation]\nreport: {gallery: 5}\ncompute: {workers: 3, batch_size: 7}\n"
+    )
     run_report()
     assert Path("reports/index.html").read_bytes() == first
 
@@ -175,8 +177,8 @@ def test_the_same_inputs_give_the_same_bytes_whatever_computes_them():
         "metrics/segmentation.json",
         "metrics/ablation.json",
         "metrics/proposals.json",
-        "plots/segmentation_pr_50.json",
-        "plots/segmentation_pr_70.json",
+        "plots/segmentation/pr_50.json",
+        "plots/segmentation/pr_70.json",
         "data/predictions/segmentation_ground_truth.json",
     ],
 )

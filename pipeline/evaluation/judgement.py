@@ -1,0 +1,34 @@
+"""What the evaluation of any task comes to: metrics, their headline, plot data and a table to read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on one task."""
+
+    metrics: Mapping[str, Any]
+    """Content of `metrics/<task>.json`."""
+    summary: Mapping[str, Any]
+    """The headline, for `dvc metrics show` and `diff`, and what is said of baselines."""
+    plots: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """Rows by the name of the plot."""
+    table: str = ""
+
+
+def table(rows: Mapping[str, Sequence[str]], titles: Sequence[str], note: str) -> str:
+    """Named rows of cells under `titles`, as text, a note below."""
+    name_width = max(len(name) for name in rows)
+    widths = [max(len(cell) for cell in column) + 2 for column in zip(titles, *rows.values(), strict=True)]
+    lines = [
+        f"{name:{name_width}}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+        for name, cells in [("", titles), *rows.items()]
+    ]
+    return "\n".join([*lines, note])
+
+
+def number(value: float | None, digits: int) -> str:
+    """A value of a table; a dash where nothing counts."""
+    return "-" if value is None else f"{value:.{digits}f}"

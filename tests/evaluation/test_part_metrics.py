@@ -1,0 +1,150 @@
+"""AP^r_part, part IoU and pixel accuracy on cases made by hand, and against a second, plain computation."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.annotations import masks
+from pipeline.annotations.model import AnnotationSet, Category, Image, Instance, Part
+from pipeline.errors import InputError
+from pipeline.evaluation.detections import mask_overlaps
+from pipeline.evaluation.parts import evaluate_parts, part_overlaps
+from pipeline.parameters import EvaluateParameters
+
+CAT = Category(1, "cat", parts=("head", "legs"))
+STONE = Category(2, "stone")
+IMAGE = Image(1, "a.jpg", 60, 40)
+SETTINGS = EvaluateParameters()
+
+
+def rectangle(x0, y0, x1, y1):
+    mask = np.zeros((IMAGE.height, IMAGE.width), bool)
+    mask[y0:y1, x0:x1] = True
+    return masks.encode(mask)
+
+
+def cat(number, x=0, **flags):
+    """Head in the upper half, legs in the lower one of 10 x 20 pixels."""
+    parts = (Part("head", rectangle(x, 0, x + 10, 10)), Part("legs", rectangle(x, 10, x + 10, 20)))
+    return Instance(number, 1, 1, rectangle(x, 0, x + 10, 20), (x, 0, x + 10, 20), 200.0, **({"parts": parts} | flags))
+
+
+def answer(instance, score=0.9, parts=None):
+    given = instance.parts if parts is None else parts
+    return {
+        "image_id": 1,
+        "category_id": instance.category_id,
+        "instance_id": instance.id,
+        "score": score,
+        "segmentation": instance.segmentation,
+        "parts": [{"name": part.name, "segmentation": part.segmentation} for part in given],
+    }
+
+
+def judged(instances, found, given=None, void=None):
+    truth = AnnotationSet((replace(IMAGE, void=void),), (CAT, STONE), tuple(instances), ".")
+    return evaluate_parts(truth, found, found if given is None else given, SETTINGS)[0]
+
+
+def figures(metrics):
+    return metrics["ap_r_part_50"], metrics["mean_part_iou"], metrics["pixel_accuracy"]
+
+
+def swapped(instance):
+    head, legs = instance.parts
+    return (Part("legs", head.segmentation), Part("head", legs.segmentation))
+
+
+def test_a_perfect_prediction_scores_100_and_an_empty_one_0():
+    cats = [cat(1), cat(2, 20)]
+    perfect = [answer(i) for i in cats]
+    assert figures(judged(cats, perfect)) == (100, 1, 1)
+    assert judged(cats, [], perfect)["ap_r_part_50"] == 0
+    assert figures(judged(cats, [answer(i, parts=()) for i in cats])) == (0, 0, 0)
+
+
+def test_a_duplicate_is_a_false_positive():
+    cats = [cat(1), cat(2, 20)]
+    found = [answer(cats[0], 0.9), answer(cats[0], 0.6), answer(cats[1], 0.3)]
+    assert judged(cats, found, [found[0], found[2]])["ap_r_part_50"] == pytest.approx(100 * (0.5 + 0.5 * 2 / 3))
+
+
+def test_the_right_mask_with_wrong_labels_is_no_hit():
+    cats = [cat(1)]
+    assert figures(judged(cats, [answer(cats[0], parts=swapped(cats[0]))])) == (0, 0, 0)
+
+
+def test_one_of_two_parts_right_is_half_an_overlap():
+    one = cat(1)
+    all_head = (Part("head", one.segmentation),)
+    assert part_overlaps(IMAGE, [answer(one, parts=all_head)], [one])[0, 0] == 0.5
+    metrics = judged([one], [answer(one, parts=all_head)])
+    assert metrics["per_category"]["cat"]["part_iou"] == {"head": 0.5, "legs": 0}
+    assert metrics["pixel_accuracy"] == 0.5
+
+
+def test_with_one_part_for_all_the_overlap_is_that_of_the_masks():
+    rng = np.random.default_rng(0)
+    codes = [rectangle(x, y, x + w, y + h) for x, y, w, h in rng.integers(1, 20, (8, 4))]
+    whole = [replace(cat(i), segmentation=c, parts=(Part("head", c),)) for i, c in enumerate(codes)]
+    results = [answer(i) for i in whole[:5]]
+    assert part_overlaps(IMAGE, results, whole[3:]) == pytest.approx(mask_overlaps(IMAGE, results, whole[3:]))
+
+
+def test_an_object_without_parts_neither_counts_nor_punishes():
+    cats = [cat(1), cat(2, 20, parts=())]
+    found = [answer(cats[0], 0.5), answer(cat(2, 20), 0.9)]
+    assert figures(judged(cats, found)) == (100, 1, 1)
+
+
+@pytest.mark.parametrize("flag", ["crowd", "difficult"])
+def test_ignored_objects_neither_count_nor_punish(flag):
+    cats = [cat(1), cat(2, 20, **{flag: True})]
+    assert figures(judged(cats, [answer(cats[0], 0.5), answer(cat(2, 20), 0.9)])) == (100, 1, 1)
+
+
+def test_an_annotated_part_outside_of_the_mask_does_not_count_and_a_predicted_one_does():
+    one = cat(1)
+    beyond = (Part("head", rectangle(0, 0, 20, 10)), one.parts[1])
+    assert figures(judged([replace(one, parts=beyond)], [answer(one)])) == (100, 1, 1)
+    metrics = judged([one], [answer(one, parts=beyond)])
+    assert metrics["per_category"]["cat"]["part_iou"] == {"head": 0.5, "legs": 1}
+    assert part_overlaps(IMAGE, [answer(one, parts=beyond)], [one])[0, 0] == pytest.approx(200 / 300)
+
+
+def test_pixels_of_no_part_and_void_pixels_are_left_out():
+    one = cat(1)
+    only_head = replace(one, parts=one.parts[:1])
+    assert figures(judged([only_head], [answer(one)])) == (100, 1, 1)
+    wide = (Part("head", rectangle(0, 0, 20, 10)), one.parts[1])
+    assert figures(judged([one], [answer(one, parts=wide)], void=rectangle(10, 0, 20, 10))) == (100, 1, 1)
+
+
+def test_an_instance_without_result_on_its_box_is_refused():
+    cats = [cat(1), cat(2, 20)]
+    with pytest.raises(InputError, match="Instance 2"):
+        judged(cats, [], [answer(cats[0])])
+
+
+def test_without_parts_anywhere_nothing_is_said():
+    truth = AnnotationSet((IMAGE,), (STONE,), (), ".")
+    metrics, _ = evaluate_parts(truth, [], [], SETTINGS)
+    assert figures(metrics) == (None, None, None)
+    assert metrics["per_category"] == {}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_overlap_equals_counting_pixel_by_pixel(seed):
+    rng = np.random.default_rng(seed)
+    truth, said = (rng.integers(0, 3, (IMAGE.height, IMAGE.width)) for _ in range(2))
+
+    def parts(labels):
+        return tuple(Part(name, masks.encode(labels == k)) for k, name in ((1, "head"), (2, "legs")))
+
+    one = replace(cat(1), segmentation=masks.encode(truth > 0), parts=parts(truth))
+    right = total = 0
+    for a, b in zip(truth.ravel(), said.ravel(), strict=True):
+        right += a == b and a > 0
+        total += a > 0 or b > 0
+    assert part_overlaps(IMAGE, [answer(one, parts=parts(said))], [one])[0, 0] == pytest.approx(right / total)

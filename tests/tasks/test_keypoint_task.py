@@ -1,0 +1,93 @@
+"""The keypoint task: maps are positive around labelled keypoints, and a perfect heat map gives them back."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.annotations import masks
+from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
+from pipeline.parameters import KeypointParameters
+from pipeline.tasks.keypoints import KeypointTask
+from pipeline.tasks.task import Region
+
+CATEGORIES = (Category(1, "stone"), Category(2, "cat", ("nose", "tail")), Category(3, "dog", ("ear", "nose")))
+BOX = np.array([10.0, 10.0, 60.0, 35.0])
+WIDTH, HEIGHT = 100, 60
+
+
+def task(keypoints=(20.5, 15.25, 2, 50.0, 30.0, 1), category=2, radius=0.1, hypotheses=1) -> KeypointTask:
+    whole = masks.encode(np.ones((HEIGHT, WIDTH), bool))
+    instance = Instance(7, 1, category, whole, (0, 0, WIDTH, HEIGHT), 1.0, keypoints=keypoints)
+    annotations = AnnotationSet((Image(1, "a.jpg", WIDTH, HEIGHT),), CATEGORIES, (instance,), ".")
+    return KeypointTask(annotations, KeypointParameters(radius=radius, hypotheses=hypotheses))
+
+
+def region(category=2, kind="detection", box=BOX) -> Region:
+    row = {"image": 1, "category": category, "instance": 7, "kind": kind, "score": 0.5}
+    return Region(row | dict(zip(("x0", "y0", "x1", "y1"), box, strict=True)), box, WIDTH, HEIGHT)
+
+
+def maps(definition: KeypointTask, box=BOX) -> np.ndarray:
+    return definition.target_maps(pd.DataFrame({"instance": [7]}), np.array([box]), 50)[0]
+
+
+def test_targets_are_the_names_of_all_categories_once() -> None:
+    assert task().targets == ("nose", "tail", "ear")
+
+
+def test_positives_are_a_disc_in_the_box_around_the_keypoint_hidden_or_not() -> None:
+    found = maps(task())
+    for target, (x, y) in enumerate([(20.5, 15.25), (50.0, 30.0)]):
+        rows, columns = np.nonzero(found[target] == 1)
+        assert (columns.mean() + 0.5) / 50 * 50 + 10 == pytest.approx(x, abs=0.1)
+        assert (rows.mean() + 0.5) / 50 * 25 + 10 == pytest.approx(y, abs=0.1)
+        assert len(rows) == pytest.approx(np.pi * 0.1**2 * 2500, rel=0.1)
+
+
+def test_unlabelled_keypoints_and_those_of_other_categories_are_ignored() -> None:
+    assert np.all(maps(task((0, 0, 0, 50, 30, 2)))[[0, 2]] == -1)
+    assert np.all(maps(task((), category=1)) == -1)
+    assert np.all(maps(task(()))[:] == -1)
+
+
+def test_a_keypoint_outside_of_its_box_leaves_the_map_negative_and_outside_the_photograph_nothing_is_said() -> None:
+    assert np.all(maps(task((90, 50, 2, 50, 30, 2)))[0] == 0)
+    found = maps(task(), np.array([-50.0, 0, 50, 60]))
+    assert np.all(found[0][:, :25] == -1)
+    assert np.all(found[0][:, 25:] >= 0)
+
+
+def test_training_targets_as_heat_give_the_keypoints_back() -> None:
+    definition = task(category=3)
+    truth = np.array([20.5, 15.25, 50.0, 30.0]).reshape(2, 2)
+    x, y = (np.arange(50) + 0.5) + 10, (np.arange(50) + 0.5) / 2 + 10
+    heat = np.zeros((3, 50, 50), np.float32)
+    for target, (at_x, at_y) in zip((2, 0), truth, strict=True):
+        heat[target] = 0.8 * np.exp(-((x - at_x) ** 2 + (2 * (y - at_y)[:, None]) ** 2) / 30)
+    (result,) = definition.answer(heat, region(3))
+    points = np.array(result["keypoints"]).reshape(2, 3)
+    assert points[:, :2] == pytest.approx(truth, abs=0.1)
+    assert points[:, 2] == pytest.approx(0.5 * 0.8, abs=0.01)
+    assert result["score"] == pytest.approx(points[:, 2].mean(), abs=1e-6)
+
+
+def test_a_category_without_keypoints_has_no_answer() -> None:
+    assert task().answer(np.ones((3, 50, 50), np.float32), region(1)) == []
+
+
+def test_more_hypotheses_are_further_results_for_detections_only() -> None:
+    heat = np.random.default_rng(0).random((3, 50, 50)).astype(np.float32)
+    definition = task(hypotheses=3)
+    found = definition.answer(heat, region())
+    assert [r["score"] for r in found] == sorted((r["score"] for r in found), reverse=True)
+    assert len(found) == 3
+    (given,) = definition.answer(heat, region(kind="ground_truth"))
+    assert given["keypoints"] == found[0]["keypoints"]
+    assert given["instance_id"] == 7
+
+
+def test_heat_outside_of_the_photograph_is_no_answer() -> None:
+    heat = np.zeros((3, 50, 50), np.float32)
+    heat[:, 25, 2] = 1
+    (result,) = task().answer(heat, region(box=np.array([-50.0, 0, 50, 60])))
+    assert 0 <= result["keypoints"][0] <= WIDTH

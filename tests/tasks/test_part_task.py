@@ -1,0 +1,107 @@
+"""The part task: maps speak inside the object only, and a perfect heat map gives the parts back, inside the mask."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.annotations import masks
+from pipeline.annotations.model import AnnotationSet, Category, Image, Instance, Part
+from pipeline.parameters import PredictParameters
+from pipeline.tasks.parts import PartTask
+from pipeline.tasks.segmentation import SegmentationTask
+from pipeline.tasks.task import Region
+
+WIDTH = HEIGHT = 50
+BOX = np.array([0.0, 0.0, 50.0, 50.0])
+CATEGORIES = (Category(1, "stone"), Category(2, "cat", parts=("head", "legs")), Category(3, "car", parts=("wheel",)))
+
+
+def rectangle(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[y0:y1, x0:x1] = True
+    return mask
+
+
+BODY, HEAD, LEGS = rectangle(10, 10, 40, 40), rectangle(10, 10, 40, 20), rectangle(10, 20, 40, 35)
+PARTS = (Part("head", masks.encode(HEAD)), Part("legs", masks.encode(LEGS)))
+SETTINGS = PredictParameters(threshold=0.5)
+
+
+def task(parts: tuple[Part, ...] = PARTS, category: int = 2) -> PartTask:
+    instance = Instance(7, 1, category, masks.encode(BODY), (10, 10, 40, 40), 900.0, parts=parts)
+    return PartTask(AnnotationSet((Image(1, "a.jpg", WIDTH, HEIGHT),), CATEGORIES, (instance,), "."), SETTINGS)
+
+
+def maps(definition: PartTask) -> np.ndarray:
+    return definition.target_maps(pd.DataFrame({"instance": [7]}), BOX[None], 50)[0]
+
+
+def answer(heat: np.ndarray, category: int = 2) -> list:
+    row = {"image": 1, "category": category, "instance": 7, "kind": "ground_truth", "score": 0.5}
+    row |= dict(zip(("x0", "y0", "x1", "y1"), BOX, strict=True))
+    return task().answer(heat.astype(np.float32), Region(row, BOX, WIDTH, HEIGHT))
+
+
+def decoded(result: dict) -> dict[str, np.ndarray]:
+    return {part["name"]: masks.decode(part["segmentation"]) for part in result["parts"]}
+
+
+def test_targets_are_the_figure_and_the_parts_of_all_categories() -> None:
+    assert task().targets == ("figure", "head", "legs", "wheel")
+    stones = AnnotationSet((), CATEGORIES[:1], (), ".")
+    assert PartTask(stones, SETTINGS).targets == ()
+
+
+def test_the_figure_is_that_of_the_segmentation_task() -> None:
+    definition = task()
+    regions = pd.DataFrame({"instance": [7]})
+    figure = SegmentationTask(definition.annotations, SETTINGS).target_maps(regions, BOX[None], 50)
+    assert np.array_equal(maps(definition)[:1], figure[0])
+
+
+def test_parts_are_told_from_other_parts_and_from_nothing_else() -> None:
+    found = maps(task())
+    assert np.array_equal(found[1], np.where(HEAD, 1, np.where(LEGS, 0, -1)))
+    assert np.array_equal(found[2], np.where(LEGS, 1, np.where(HEAD, 0, -1)))
+
+
+def test_a_part_that_does_not_show_is_nowhere_and_one_of_another_category_unknown() -> None:
+    found = maps(task(PARTS[:1]))
+    assert np.array_equal(found[2], np.where(HEAD, 0, -1))
+    assert np.all(found[3] == -1)
+
+
+@pytest.mark.parametrize("category", [1, 2])
+def test_an_object_without_parts_trains_the_figure_alone(category: int) -> None:
+    found = maps(task((), category))
+    assert np.array_equal(found[0], BODY)
+    assert np.all(found[1:] == -1)
+
+
+def test_a_part_outside_of_the_mask_is_not_part_of_the_object() -> None:
+    beyond = Part("head", masks.encode(rectangle(0, 0, 40, 20)))
+    assert np.array_equal(maps(task((beyond, PARTS[1])))[1], np.where(HEAD, 1, np.where(LEGS, 0, -1)))
+
+
+def test_training_targets_as_heat_give_the_parts_back() -> None:
+    (result,) = answer(np.stack([BODY, HEAD * 0.7, LEGS * 0.6, np.ones_like(HEAD)]))
+    assert np.array_equal(masks.decode(result["segmentation"]), BODY)
+    found = decoded(result)
+    assert list(found) == ["head", "legs"]
+    assert np.array_equal(found["legs"], LEGS)
+    assert result["instance_id"] == 7
+
+
+def test_parts_share_out_the_mask_and_do_not_leave_it() -> None:
+    heat = np.random.default_rng(0).random((4, 50, 50))
+    (result,) = answer(heat)
+    found = decoded(result)
+    total = np.sum(list(found.values()), axis=0)
+    assert np.array_equal(total, masks.decode(result["segmentation"]))
+    assert "wheel" not in found
+
+
+def test_an_empty_mask_has_no_parts_and_a_category_without_parts_no_answer() -> None:
+    (result,) = answer(np.zeros((4, 50, 50)))
+    assert result["parts"] == []
+    assert answer(np.ones((4, 50, 50)), 1) == []

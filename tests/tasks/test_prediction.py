@@ -1,0 +1,94 @@
+"""A task that is not built in goes all the way from the store to results: training and prediction know no task."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from distributed import Client, LocalCluster
+from numpy.typing import NDArray
+
+from pipeline.annotations.model import AnnotationSet, Category, Image
+from pipeline.errors import InputError
+from pipeline.features.writer import write_store
+from pipeline.grid.baselines import baseline_files, baseline_specs
+from pipeline.grid.model import GridSpec
+from pipeline.grid.training import train_grids
+from pipeline.parameters import Parameters, PredictParameters, TrainParameters
+from pipeline.tasks.prediction import predict
+from pipeline.tasks.registry import TASKS, create_task
+from pipeline.tasks.task import Region, coco_result, union
+
+CATEGORIES = (Category(1, "stone"), Category(2, "cat"))
+ANNOTATIONS = AnnotationSet(tuple(Image(i, f"{i}.jpg", 10, 10) for i in range(12)), CATEGORIES, (), ".")
+
+
+@dataclass(frozen=True)
+class BrightnessTask:
+    """Whether the first channel is above its mean; the answer is the mean probability, for cats only."""
+
+    annotations: AnnotationSet
+    store: Path
+    name = "brightness"
+    targets = ("bright",)
+
+    def target_maps(self, regions: pd.DataFrame, boxes: NDArray[np.float64], size: int) -> NDArray[np.int8]:
+        del boxes
+        from pipeline.features.store import FeatureStore
+
+        values = FeatureStore.open(self.store).hypercolumns(regions.index.to_numpy(), size)[..., :1].compute()
+        return (values > 0).astype(np.int8).transpose(0, 3, 1, 2)
+
+    def answer(self, heat: NDArray[np.float32], region: Region) -> Sequence[Mapping[str, Any]]:
+        return [coco_result(region.row, {"bright": float(heat.mean())})] if region.category_id == 2 else []
+
+
+def make_store(path: Path) -> NDArray[np.float64]:
+    """Twelve regions, the last six of them cats; returns the mean brightness of each."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"image": np.arange(12), "category": [1] * 6 + [2] * 6, "instance": np.arange(12)})
+    table = table.assign(kind="ground_truth", x0=0.0, y0=0.0, x1=10.0, y1=10.0, iou=1.0, score=1.0)
+    fine = rng.normal(0, 1, (12, 2, 8, 8)) + np.linspace(-1.5, 1.5, 12)[rng.permutation(12)][:, None, None, None]
+    write_store(path, table, {"fine": fine, "top": rng.normal(size=(12, 3, 1, 1))})
+    return fine[:, 0].mean(axis=(1, 2))
+
+
+def test_a_fourth_task_is_its_targets_and_its_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    brightness = make_store(tmp_path / "store.zarr")
+    task = BrightnessTask(ANNOTATIONS, tmp_path / "store.zarr")
+    settings = TrainParameters(grid=2, heat_map=10, pixels_per_region=40, epochs=5)
+    with LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster, Client(cluster) as client:
+        (model,) = train_grids(task.store, CATEGORIES, task, [GridSpec(("fine", "top"), 2)], settings, 0, client)
+        model.save(tmp_path / "model.zarr")
+        path = tmp_path / "model.zarr"
+        (found,) = predict(task.store, [path, path], task, PredictParameters(), client, keep_heat=True)[:1]
+    assert [r["instance_id"] for r in found.results] == list(range(6, 12))
+    said = np.array([r["bright"] for r in found.results])
+    assert np.corrcoef(said, brightness[6:])[0, 1] > 0.9
+    assert found.heat.shape == (12, 10, 10)
+
+
+def test_union_keeps_the_order_and_each_name_once() -> None:
+    assert union([("a", "b"), (), ("c", "b")]) == ("a", "b", "c")
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_every_task_has_a_section_and_tasks_that_no_category_has_are_refused(name: str) -> None:
+    assert isinstance(Parameters().of_task(name).baselines, bool)
+    if name == "segmentation":
+        assert create_task(name, ANNOTATIONS, Parameters()).name == name
+    else:
+        with pytest.raises(InputError, match=f"cat, stone.*leave '{name}' out"):
+            create_task(name, ANNOTATIONS, Parameters())
+
+
+def test_baselines_are_the_top_layer_and_one_classifier(tmp_path: Path) -> None:
+    specs = baseline_specs(("fine", "middle", "top"), 5)
+    assert specs == {"top_layer": GridSpec(("top",), 5), "k1": GridSpec(("fine", "middle", "top"), 1)}
+    assert baseline_files(tmp_path, ".zarr") == {}
+    (tmp_path / "k1.zarr").mkdir()
+    assert list(baseline_files(tmp_path, ".zarr")) == ["k1"]
