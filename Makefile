@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON ?= python3
 BIN := $(CURDIR)/$(VENV)/bin
 
-.PHONY: run test check clean
+.PHONY: run test check clean distclean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/ready
@@ -24,5 +24,9 @@ $(VENV)/ready: requirements.txt pyproject.toml
 	"$(BIN)/python" -m pip install --quiet --no-deps --editable .
 	touch $@
 
+# What interrupted runs of other parameters left behind.
 clean:
-	rm -rf $(VENV) .scratch
+	rm -rf .scratch
+
+distclean: clean
+	rm -rf $(VENV)

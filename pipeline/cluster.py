@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -37,6 +38,10 @@ def connect(compute: ComputeParameters) -> Iterator[Client]:
         except (OSError, ValueError) as error:
             raise InputError(f"compute.scheduler: no Dask scheduler answers at {compute.scheduler}: {error}") from None
         with client:
+            try:
+                client.wait_for_workers(1, timeout=30)
+            except TimeoutError:
+                raise InputError(f"compute.scheduler: the scheduler at {compute.scheduler} has no workers.") from None
             yield client
         return
     workers = compute.workers or os.cpu_count() or 1
@@ -50,4 +55,10 @@ def connect(compute: ComputeParameters) -> Iterator[Client]:
         LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
+        # Ctrl-C reaches the whole process group; only the client shall speak of it.
+        client.run(_ignore_interrupts)
         yield client
+
+
+def _ignore_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

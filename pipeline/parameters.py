@@ -12,6 +12,9 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 
+NO_FILE = "data/source/README.md"
+"""Stands where no file is named: DVC can only depend on files that exist."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
@@ -29,7 +32,7 @@ class PuppetsParameters(_Section):
 class DatasetParameters(_Section):
     """Which photographs and annotations, and which of them."""
 
-    format: Literal["puppets", "voc", "sbd", "coco"] = "puppets"
+    format: Literal["puppets", "voc", "sbd", "coco", "pascal_part"] = "puppets"
     root: str = "data/source"
     """Folder of the data set; not used by `puppets`."""
     train: str = "train"
@@ -40,13 +43,33 @@ class DatasetParameters(_Section):
     val_images: str | None = None
     """coco: folder of the val photographs below `root`, where it is another one; None: `images`."""
     train_list: str | None = None
-    """coco: text file below `root` with the stems of the images to use, one a line; None uses all."""
+    """coco, pascal_part: text file below `root` with the stems of the images to use, one a line; None uses all."""
     val_list: str | None = None
     categories: tuple[str, ...] = ()
     """Keep only these categories; empty keeps all."""
     minimum_area: Count = 0
     """Instances of fewer pixels are marked difficult: they neither train nor count."""
+    parts_of: str | None = None
+    """coco: the file's categories are parts of one object of this category per image; None: they are objects."""
+    part_names: dict[str, tuple[str, ...]] = {}
+    """Parts merged: new name: [names in the data set, or patterns like "[lr]ear"]; those under "none" are left out."""
+    keypoints: str | None = None
+    """Below `root`: COCO file with keypoints, or folder of VOC person keypoints (xml), for instances without any."""
+    val_keypoints: str | None = None
+    """Those of the val photographs, where they are others; None: `keypoints`."""
+    keypoint_names: dict[str, str] = {}
+    """Keypoints chosen: new name: name in the data set; empty keeps all."""
+    skip_bad: bool = False
+    """Leave out and count malformed objects and parts instead of ending with an error."""
     puppets: PuppetsParameters = PuppetsParameters()
+
+    @model_validator(mode="after")
+    def _sources_fit(self) -> "DatasetParameters":
+        if self.val_keypoints is not None and self.keypoints is None:
+            raise ValueError("dataset.val_keypoints needs dataset.keypoints, those of the training photographs")
+        if self.parts_of is not None and self.format != "coco":
+            raise ValueError(f"dataset.parts_of needs dataset.format coco, not {self.format}")
+        return self
 
 
 class ProposalParameters(_Section):
@@ -61,7 +84,7 @@ class ProposalParameters(_Section):
     learning_images: Positive = 60
     """Training photographs, drawn at random, that the ranking of candidates is learned from. Ours."""
     longest_side: Annotated[int, Field(ge=64)] = 640
-    """Larger photographs are segmented at this size, in pixels, so that memory and time stay bounded. Ours."""
+    """Larger photographs are segmented at this size, in pixels. Ours."""
     superpixel_sigma: Annotated[float, Field(ge=0)] = 0.8
     """Gaussian blur before segmentation, in pixels. Felzenszwalb and Huttenlocher, 2004."""
     superpixel_scale: Annotated[float, Field(gt=0)] = 50.0
@@ -76,22 +99,30 @@ class BackboneParameters(_Section):
     """The frozen network and the layers whose maps are cached."""
 
     name: str = "efficientnet_lite0"
-    weights: str = "packaged"
-    """packaged | library | random | the path of a file of weights."""
-    layers: tuple[str, ...] = ("stage1", "stage2", "stage4", "stage6", "pooled")
+    weights: Literal["packaged", "library", "random", "file"] = "packaged"
+    """packaged: of an installed package. library: downloaded by torchvision or timm. random: seeded."""
+    file: str = NO_FILE
+    """Weights (safetensors, or a state dict of torch) for `weights: file`. Always a file, so that DVC can watch it."""
+    layers: Annotated[tuple[str, ...], Field(min_length=1)] = ("stage1", "stage2", "stage4", "stage6", "pooled")
     """From fine to coarse; the last one is the top layer of the ablations."""
     input_size: Annotated[int, Field(ge=32)] = 224
+
+    @model_validator(mode="after")
+    def _file_is_named(self) -> "BackboneParameters":
+        if self.weights == "file" and self.file == NO_FILE:
+            raise ValueError("backbone.weights is 'file', so backbone.file must name a file of weights")
+        return self
 
 
 class DetectionParameters(_Section):
     """Scored boxes on the evaluated images."""
 
     source: Literal["own", "file", "ground_truth"] = "own"
-    file: str | None = None
-    """COCO results (JSON) with boxes and scores on the val photographs, for `source: file`."""
+    file: str = NO_FILE
+    """COCO results (JSON) with boxes of val, for `source: file`. Always a file, so that DVC can watch it."""
     max_per_image: Positive = 20
-    """Detections kept per image after non-maximum suppression."""
-    layers: tuple[str, ...] = ("stage4", "stage6")
+    """Detections kept per image, best first; of those in a file too."""
+    layers: Annotated[tuple[str, ...], Field(min_length=1)] = ("stage4", "stage6")
     """Layers of the backbone, from fine to coarse, whose maps describe a region. Ours, measured."""
     short_side: Annotated[int, Field(ge=32)] = 480
     """Photographs are scaled to this before the network sees them whole. Ours, measured."""
@@ -118,8 +149,17 @@ class DetectionParameters(_Section):
 
     @model_validator(mode="after")
     def _file_is_named(self) -> "DetectionParameters":
-        if self.source == "file" and self.file is None:
+        if self.source == "file" and self.file == NO_FILE:
             raise ValueError("detection.source is 'file', so detection.file must name a COCO results JSON")
+        return self
+
+    @model_validator(mode="after")
+    def _overlaps_are_apart(self) -> "DetectionParameters":
+        if self.negative_overlap > self.positive_overlap:
+            raise ValueError(
+                f"detection.negative_overlap is {self.negative_overlap}, larger than detection.positive_overlap "
+                f"({self.positive_overlap}): candidates would be background and object at once"
+            )
         return self
 
 
@@ -148,9 +188,9 @@ class TrainParameters(_Section):
     heat_map: Positive = 50
     """Locations per side of a heat map. Paper, section 2."""
     pixels_per_region: Positive = 100
-    """Training pixels drawn per region and epoch, evenly over the cells, at least one in each."""
+    """Training pixels drawn per region, evenly over the cells, at least one in each."""
     epochs: Positive = 5
-    """Passes over the regions, each with newly drawn pixels."""
+    """Passes over the drawn pixels."""
     alpha: Annotated[float, Field(gt=0)] = 2e-4
     """L2 penalty of scikit-learn's SGDClassifier on standardised hypercolumns."""
     fusion: Literal["joint", "per_block"] = "joint"
@@ -226,7 +266,7 @@ class AblateParameters(_Section):
 
     grid: Positive = 5
     """K while layers are left out."""
-    grids: tuple[Positive, ...] = (1, 2, 5, 10)
+    grids: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1, 2, 5, 10)
     """K tried with all layers."""
 
 
@@ -238,7 +278,7 @@ class ReportParameters(_Section):
 
 
 class ComputeParameters(_Section):
-    """Where the work runs. Nothing here changes a result, so no stage depends on it."""
+    """Where the work runs; no stage depends on it. Only the device changes a result, in the precision of float16."""
 
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     batch_size: Positive = 32

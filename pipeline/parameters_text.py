@@ -29,12 +29,21 @@ def _lines(section: BaseModel, indent: int) -> list[str]:
             separate = [""] if indent == 0 else []
             lines += [*separate, f"{pad}{name}:  # {inspect.getdoc(type(value))}", *_lines(value, indent + 2)]
             continue
-        line, comment = f"{pad}{name}: {_value(value)}", " ".join((field.description or "").split())
+        comment = " ".join((field.description or "").split())
+        if isinstance(value, dict) and value:
+            lines += [f"{pad}# {comment}", f"{pad}{name}:", *(f"{pad}  {_entry(item)}" for item in value.items())]
+            continue
+        line = f"{pad}{name}: {_value(value)}"
         if comment and len(line) + len(comment) + 4 > WIDTH:
             lines += [f"{pad}# {comment}", line]
         else:
             lines.append(f"{line}  # {comment}" if comment else line)
     return lines
+
+
+def _entry(item: tuple[str, Any]) -> str:
+    """A line of a table: its key may be no plain text in YAML."""
+    return f"{_value(item[0])}: {_value(item[1])}"
 
 
 def _value(value: Any) -> str:

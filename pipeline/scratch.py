@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,27 @@ def digest(path: Path) -> str:
     return whole.hexdigest()
 
 
+def digest_of_key(key: Mapping[str, Any]) -> str:
+    """SHA-256 of a JSON-like key, whatever the order of its entries."""
+    return hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()
+
+
 def folder(key: Mapping[str, Any], root: Path = ROOT) -> Path:
-    """The work folder that belongs to `key` (JSON-like: parameters, digests of inputs), made if missing."""
-    text = json.dumps(key, sort_keys=True, default=str)
-    path = root / hashlib.sha256(text.encode()).hexdigest()
+    """The work folder that belongs to `key` (parameters, digests of inputs) and to the code, made if missing.
+
+    Work of other code never goes on: half of it would be made by each.
+    """
+    path = root / digest_of_key({"work": key, "code": _code()})
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
+    """Digest of this package's source."""
+    package = Path(__file__).parent
+    names = sorted(file.relative_to(package).as_posix() for file in package.rglob("*.py"))
+    return digest_of_key({name: digest(package / name) for name in names})
 
 
 def publish(work: Path, out: Path) -> None:

@@ -10,9 +10,9 @@ import click
 from pipeline import scratch
 from pipeline.annotations.model import AnnotationSet
 from pipeline.cluster import connect
-from pipeline.evaluation.ablation import ablation_specs
 from pipeline.evaluation.segmentation import ground_truth_box_metrics
 from pipeline.features.store import FeatureStore
+from pipeline.grid.ablation import ablation_specs
 from pipeline.grid.training import train_grids
 from pipeline.parameters import Parameters
 from pipeline.tasks.prediction import predict
@@ -23,8 +23,11 @@ from stages.common import stage
 @stage
 @click.option("--features", default="data/features", type=click.Path(path_type=Path), help="Folder of the stores.")
 @click.option("--annotations", default="data/annotations", type=click.Path(path_type=Path), help="Folder read.")
+@click.option(
+    "--proposals", default="data/proposals/val.zarr", type=click.Path(path_type=Path), help="For superpixels."
+)
 @click.option("--out", default="metrics/ablation.json", type=click.Path(path_type=Path), help="File written.")
-def main(params: Parameters, features: Path, annotations: Path, out: Path) -> None:
+def main(params: Parameters, features: Path, annotations: Path, proposals: Path, out: Path) -> None:
     """Train and evaluate every layer alone, all but one, and all with several K."""
     truth = {split: AnnotationSet.load(annotations / f"{split}.json") for split in ("train", "val")}
     train, val = features / "train.zarr", features / "val.zarr"
@@ -44,7 +47,8 @@ def main(params: Parameters, features: Path, annotations: Path, out: Path) -> No
             paths = [Path(folder) / f"{number}.zarr" for number in range(len(models))]
             for model, path in zip(models, paths, strict=True):
                 model.save(path)
-            predictions = predict(val, paths, task, params.predict, client, kinds=("ground_truth",))
+            kinds = ("ground_truth",)
+            predictions = predict(val, paths, task, params.predict, client, kinds=kinds, proposals=proposals)
     rows = []
     for (name, spec), prediction in zip(specs.items(), predictions, strict=True):
         scores = ground_truth_box_metrics(truth["val"], prediction.results, params.evaluate)

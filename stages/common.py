@@ -39,7 +39,7 @@ def command(function: Callable[..., None]) -> click.Command:
         except InputError as error:
             raise click.ClickException(str(error)) from None
         except KeyboardInterrupt:
-            click.echo("Interrupted; run the same command again to go on.", err=True)
+            click.echo("Interrupted; propose, extract and train go on where they were when run again.", err=True)
             raise SystemExit(130) from None
 
     return click.command(context_settings={"show_default": True})(run)

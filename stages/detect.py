@@ -39,7 +39,6 @@ def _detections(params: Parameters, sets: dict[str, AnnotationSet], proposals: P
     if settings.source == "ground_truth":
         return {split: results.ground_truth(own) for split, own in sets.items()}
     if settings.source == "file":
-        assert settings.file is not None  # noqa: S101 - the parameters say so
         return {"train": [], "val": results.from_file(Path(settings.file), sets["val"], settings.max_per_image)}
     # Training asks for an image's boxes several times in a row.
     stores = {split: ProposalStore.open(proposals / f"{split}.zarr") for split in SPLITS}

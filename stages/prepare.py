@@ -2,6 +2,8 @@
 
 import dataclasses
 import tempfile
+from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +11,7 @@ import click
 
 from pipeline.annotations import readers
 from pipeline.annotations.model import AnnotationSet
+from pipeline.errors import InputError, choices
 from pipeline.parameters import Parameters
 from pipeline.scratch import publish
 from stages.common import stage
@@ -19,8 +22,10 @@ SPLITS: tuple[Literal["train", "val"], ...] = ("train", "val")
 @stage
 @click.option("--annotations", default="data/annotations", type=click.Path(path_type=Path), help="Folder written.")
 @click.option("--images", default="data/images", type=click.Path(path_type=Path), help="Folder of drawn pictures.")
-def main(params: Parameters, annotations: Path, images: Path) -> None:
+@click.option("--skip-bad/--no-skip-bad", default=None, help="Instead of dataset.skip_bad, of the parameters.")
+def main(params: Parameters, annotations: Path, images: Path, skip_bad: bool | None) -> None:
     """Prepare the annotations of both splits (and the pictures of the embedded data set)."""
+    dataset = params.dataset if skip_bad is None else params.dataset.model_copy(update={"skip_bad": skip_bad})
     for folder in (annotations, images):
         folder.parent.mkdir(parents=True, exist_ok=True)
     # Both folders are replaced only when everything is there, so that an error leaves the old ones alone.
@@ -30,18 +35,47 @@ def main(params: Parameters, annotations: Path, images: Path) -> None:
     ):
         for folder in (Path(written, "annotations"), Path(drawn, "images")):
             folder.mkdir()  # with the user's ordinary permissions, which a temporary folder lacks
+        categories: list[tuple[int, str]] = []
         for split in SPLITS:
-            result = readers.read(params.dataset, split, params.seed, Path(drawn, "images"))
+            result = readers.read(dataset, split, params.seed, Path(drawn, "images"))
+            found = [(category.id, category.name) for category in result.categories]
+            if split == "train":
+                _check_wanted(dataset.categories, result)
+            elif found != categories:
+                raise InputError(_difference(categories, found))
+            categories = found
             readers.check_photographs(result)
-            if params.dataset.format == "puppets":
+            if dataset.format == "puppets":
                 result = dataclasses.replace(result, image_root=images.as_posix())
             result.save(Path(written, "annotations", f"{split}.json"))
             click.echo(summary(split, result))
-        if params.dataset.format != "puppets":
+        if dataset.format != "puppets":
             # DVC warns of an empty folder, again and again.
             Path(drawn, "images", "README").write_text("The photographs stay below dataset.root.\n")
         publish(Path(drawn, "images"), images)
         publish(Path(written, "annotations"), annotations)
+
+
+def _check_wanted(wanted: Sequence[str], train: AnnotationSet) -> None:
+    """Refuse at once what extraction would refuse after an hour: a category that is asked for and cannot train."""
+    there = {i.category_id for i in train.instances if not i.ignore}
+    missing = [c.name for c in train.categories if c.name in wanted and c.id not in there]
+    present = choices(c.name for c in train.categories if c.id in there)
+    if missing:
+        raise InputError(
+            f"dataset.categories names {missing[0]!r}, which has no training instance that is neither crowd nor "
+            f"difficult; categories of train that have one: {present}."
+        )
+
+
+def _difference(train: Sequence[tuple[int, str]], val: Sequence[tuple[int, str]]) -> str:
+    """What to say when the two splits do not have the same categories: a classifier would answer for another one."""
+    first, other = next((a, b) for a, b in zip_longest(train, val) if a != b)
+    names = [f"{c[0]} ({c[1]})" if c else "none" for c in (first, other)]
+    return (
+        f"dataset.train and dataset.val list other categories, where train has {names[0]} val has {names[1]}; both "
+        f"need the same ids and names in the same order."
+    )
 
 
 def summary(split: str, annotations: AnnotationSet) -> str:
@@ -50,7 +84,8 @@ def summary(split: str, annotations: AnnotationSet) -> str:
     lines = [
         f"{split}: {annotations.description}",
         f"  {len(annotations.images)} images, {len(instances)} instances, "
-        f"{sum(i.difficult for i in instances)} difficult, {sum(i.crowd for i in instances)} crowd"
+        f"{sum(i.difficult for i in instances)} difficult, {sum(i.crowd for i in instances)} crowd, "
+        f"{sum(any(i.keypoints[2::3]) for i in instances)} with keypoints, {sum(len(i.parts) for i in instances)} parts"
         + "".join(
             f", {count} {reason.replace('_', ' ')} left out" for reason, count in annotations.counts.items() if count
         ),

@@ -7,12 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.annotations import masks
+from pipeline.annotations.bad_items import BadItems
 from pipeline.annotations.files import each
 from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
 from pipeline.annotations.selection import is_difficult, keep_categories
 from pipeline.parameters import DatasetParameters
 
 VOID = 255
+
+_COUNTS = ("empty_masks", "without_category", "other_categories")
 
 VOC_NAMES = (
     "aeroplane",
@@ -75,15 +78,20 @@ def assemble(
     """The annotation set of the images `stems`; `load` reads the label map of one.
 
     Ids of images and instances are 1, 2, ... in list order. Objects without any pixel or category are dropped
-    and counted.
+    and counted; so are images whose annotation is malformed, when `settings.skip_bad`.
     """
     categories = keep_categories(settings, VOC_CATEGORIES)
     kept = {category.id for category in categories}
 
-    def encode(numbered: tuple[int, str]) -> _Encoded:
-        return _encode(load(numbered[1]), numbered[0], kept, settings)
+    bad = BadItems(settings.skip_bad)
 
-    encoded = each(encode, list(enumerate(stems, start=1)), f"annotations of {description}")
+    def encode(numbered: tuple[int, str]) -> _Encoded | None:
+        with bad.item():
+            return _encode(load(numbered[1]), numbered[0], kept, settings)
+        return None
+
+    found = each(encode, list(enumerate(stems, start=1)), f"annotations of {description}")
+    encoded = [one for one in found if one is not None]
     instances = [instance for one in encoded for instance in one.instances]
     return AnnotationSet(
         images=tuple(one.image for one in encoded),
@@ -91,7 +99,7 @@ def assemble(
         instances=tuple(replace(instance, id=number) for number, instance in enumerate(instances, start=1)),
         image_root=image_root,
         description=description,
-        counts={key: sum(one.counts[key] for one in encoded) for key in encoded[0].counts},
+        counts={key: sum(one.counts[key] for one in encoded) for key in _COUNTS} | {"bad_items": bad.count},
     )
 
 
@@ -99,7 +107,7 @@ def _encode(label_map: LabelMap, image_id: int, kept: set[int], settings: Datase
     height, width = label_map.numbers.shape
     void = label_map.numbers == VOID
     image = Image(image_id, label_map.file_name, width, height, masks.encode(void) if void.any() else None)
-    counts = {"empty_masks": 0, "without_category": 0, "other_categories": 0}
+    counts = dict.fromkeys(_COUNTS, 0)
     instances = []
     for item in label_map.objects:
         code = masks.encode(label_map.numbers == item.number)

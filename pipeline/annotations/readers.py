@@ -1,29 +1,65 @@
 """The data set of the parameters, whatever its format: annotations read, photographs checked."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from pipeline.annotations import coco, puppets, sbd, voc
-from pipeline.annotations.files import each, other_size
+from pipeline.annotations import (
+    coco,
+    coco_parts,
+    keypoints,
+    keypoints_coco,
+    keypoints_voc,
+    pascal_part,
+    puppets,
+    sbd,
+    voc,
+)
+from pipeline.annotations.bad_items import BadItems
+from pipeline.annotations.files import each, inside, other_size
 from pipeline.annotations.images import read_image
 from pipeline.annotations.model import AnnotationSet, Image
+from pipeline.annotations.naming import choose_keypoints, merge_parts
 from pipeline.errors import InputError
 from pipeline.parameters import DatasetParameters
 
-READERS = {"voc": voc.read, "sbd": sbd.read, "coco": coco.read}
+READERS = {"voc": voc.read, "sbd": sbd.read, "coco": coco.read, "pascal_part": pascal_part.read}
 
 
 def read(settings: DatasetParameters, split: Literal["train", "val"], seed: int, images: Path) -> AnnotationSet:
     """One split of the data set; only `puppets` uses `seed`, and writes its pictures into the folder `images`.
 
+    Parts and keypoints are merged and named as the parameters say, whatever the format.
+
     Raises
     ------
     InputError
-        Naming the file that is missing, broken or does not fit.
+        Naming the file that is missing, broken or does not fit, or the table of names that does not.
     """
     if settings.format == "puppets":
-        return puppets.generate(settings, split, seed, images)
-    return READERS[settings.format](settings, split)
+        found = puppets.generate(settings, split, seed, images)
+    elif settings.parts_of is not None:
+        found = coco_parts.read(settings, split)
+    else:
+        found = READERS[settings.format](settings, split)
+    if not found.images:
+        raise InputError(f"{found.description}: no image is left; the annotations of all of them are malformed.")
+    if settings.keypoints is not None:
+        found = _with_keypoints(found, settings, split)
+    return choose_keypoints(merge_parts(found, settings.part_names), settings.keypoint_names)
+
+
+def _with_keypoints(
+    annotations: AnnotationSet, settings: DatasetParameters, split: Literal["train", "val"]
+) -> AnnotationSet:
+    """The annotations with the keypoints of `settings.keypoints` or `val_keypoints`: a COCO file or a folder of xml."""
+    own = split == "val" and settings.val_keypoints is not None
+    name = str(settings.val_keypoints if own else settings.keypoints)
+    path = inside(Path(settings.root), name, "dataset.val_keypoints" if own else "dataset.keypoints")
+    bad = BadItems(settings.skip_bad)
+    source = keypoints_voc.read(path, bad) if path.is_dir() else keypoints_coco.read(path, bad)
+    found = keypoints.attach(annotations, source, bad)
+    return replace(found, counts={**found.counts, "bad_items": found.counts.get("bad_items", 0) + bad.count})
 
 
 def check_photographs(annotations: AnnotationSet) -> None:

@@ -42,9 +42,11 @@ def _load(root: Path, stem: str) -> LabelMap:
     if numbers.shape[::-1] != size:
         raise InputError(other_size(f"The mask in {path}", numbers.shape[::-1], size))
     highest = int(numbers[numbers != VOID].max(initial=0))
-    wrong = [c for c in categories if not 1 <= c <= len(VOC_CATEGORIES)]
-    if wrong:
-        raise InputError(f"{path} holds the category {wrong[0]}; categories are 1 to {len(VOC_CATEGORIES)}.")
+    for number, category in enumerate(categories, start=1):
+        if not 1 <= category <= len(VOC_CATEGORIES):
+            raise InputError(
+                f"{path}: object {number} has the category {category}; categories are 1 to {len(VOC_CATEGORIES)}."
+            )
     if highest > len(categories):
         raise InputError(f"{path} has an object {highest} in its mask, but only {len(categories)} categories.")
     objects = tuple(LabelledObject(number, category) for number, category in enumerate(categories, start=1))
@@ -56,12 +58,16 @@ def _read_mat(path: Path) -> tuple[NDArray[np.uint8], list[int]]:
     try:
         with path.open("rb") as stream:  # by its own name loadmat reports a missing file as something else
             content = loadmat(stream, variable_names=["GTinst"])["GTinst"][0, 0]
-        numbers = np.asarray(content["Segmentation"], dtype=np.uint8)
+        given = np.asarray(content["Segmentation"], dtype=np.float64)
         categories = [int(c) for c in np.asarray(content["Categories"]).ravel()]
     except FileNotFoundError:
         raise InputError(f"The annotation {path} does not exist.") from None
     except _BROKEN as error:
         raise InputError(f"{path} is no SBD annotation (GTinst with Segmentation and Categories): {error}.") from None
-    if numbers.ndim != 2:
-        raise InputError(f"{path} is no SBD annotation: its mask has {numbers.ndim} dimensions, not 2.")
+    if given.ndim != 2:
+        raise InputError(f"{path} is no SBD annotation: its mask has {given.ndim} dimensions, not 2.")
+    with np.errstate(invalid="ignore"):
+        numbers = given.astype(np.uint8)
+    if (numbers != given).any():
+        raise InputError(f"{path} is no SBD annotation: its mask holds values other than the numbers 0 to {VOID}.")
     return numbers, categories

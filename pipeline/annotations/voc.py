@@ -1,5 +1,6 @@
 """PASCAL VOC: JPEGImages, SegmentationObject, SegmentationClass, Annotations, ImageSets/Segmentation."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -103,4 +104,7 @@ def _read_xml(path: Path) -> list[_XmlObject]:
 def _box(item: Element) -> tuple[float, float, float, float]:
     """VOC counts pixels from 1 and includes the last one; ours start at 0 and exclude the end."""
     x0, y0, x1, y1 = (float(item.findtext(f"bndbox/{side}", "")) for side in ("xmin", "ymin", "xmax", "ymax"))
+    if not all(math.isfinite(side) and side >= 0 for side in (x0, y0, x1, y1)):
+        name = item.findtext("name", "").strip()
+        raise ValueError(f"the box of {name!r} is {x0:g}, {y0:g}, {x1:g}, {y1:g}, which a photograph cannot have")
     return x0 - 1, y0 - 1, x1, y1

@@ -13,7 +13,6 @@ from pipeline.backbones.taps import Outputs, Tap, measure, trace
 from pipeline.errors import InputError
 from pipeline.parameters import BackboneParameters
 
-SOURCES = ("packaged", "library", "random")
 LISTED = 60  # names in a message; large networks have hundreds of modules
 
 
@@ -34,17 +33,17 @@ def create(settings: BackboneParameters, seed: int = 0) -> Backbone:
         input size that the network does not take.
     """
     repeated = [name for name, n in Counter(settings.layers).items() if n > 1]
-    if not settings.layers or repeated:
-        problem = f"names {repeated[0]!r} more than once" if repeated else "is empty"
-        raise InputError(f"backbone.layers {problem}; name each wanted layer once.")
+    if repeated:
+        raise InputError(f"backbone.layers names {repeated[0]!r} more than once; name each wanted layer once.")
     recipe = find(settings.name)
-    network = with_weights(settings.name, recipe, settings.weights, seed).eval()
+    network = with_weights(settings, recipe, seed).eval()
     digest = state_sha256(network)
     recipe.fold(network)
     outputs = _trace(settings, network)
     taps = _taps(settings, outputs, recipe.modules, recipe.prefix(network))
-    source = settings.weights if settings.weights in SOURCES else "file"
-    return Backbone(settings.name, network, taps, settings.input_size, recipe.mean, recipe.std, source, digest)
+    return Backbone(
+        settings.name, network, taps, settings.input_size, recipe.mean, recipe.std, settings.weights, digest
+    )
 
 
 def _trace(settings: BackboneParameters, network: nn.Module) -> Outputs:

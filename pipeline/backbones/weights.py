@@ -21,8 +21,8 @@ def read(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise InputError(
-            f"backbone.weights: the file {path} does not exist. Choose packaged, library, random or the path of a file "
-            f"of weights."
+            f"backbone.file: the file {path} does not exist. Name a file of weights, or choose backbone.weights: "
+            f"packaged, library or random."
         )
     try:
         if path.suffix == ".safetensors":
@@ -33,7 +33,7 @@ def read(path: Path) -> dict[str, Tensor]:
     except Exception as error:
         # Broken files make the two readers raise anything; torch's texts advise unsafe loading, so they are not shown.
         raise InputError(
-            f"backbone.weights: {path} is no readable file of weights ({type(error).__name__}): a .safetensors file "
+            f"backbone.file: {path} is no readable file of weights ({type(error).__name__}): a .safetensors file "
             f"or a state dict saved with torch.save is wanted."
         ) from None
     for key in ("state_dict", "model"):
@@ -41,7 +41,7 @@ def read(path: Path) -> dict[str, Tensor]:
             content = content[key]
     if not isinstance(content, Mapping) or not all(isinstance(v, Tensor) for v in content.values()):
         raise InputError(
-            f"backbone.weights: {path} must hold tensors by name (a state dict), not a {type(content).__name__}."
+            f"backbone.file: {path} must hold tensors by name (a state dict), not a {type(content).__name__}."
         )
     return dict(content)
 

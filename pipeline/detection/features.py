@@ -12,6 +12,7 @@ from torch.nn import functional
 from pipeline.annotations.images import read_image
 from pipeline.annotations.model import AnnotationSet, Image
 from pipeline.backbones import Backbone
+from pipeline.features.writer import LARGEST
 from pipeline.parameters import DetectionParameters
 from pipeline.regions.boxes import Boxes, clip, expand
 from pipeline.regions.pooling import pool
@@ -35,12 +36,16 @@ class Extractor:
         height, width = photograph.shape[:2]
         factor = self.short_side / min(height, width)
         factor = min(factor, self.short_side * LONGEST_TO_SHORTEST / max(height, width))
-        size = (max(1, round(height * factor)), max(1, round(width * factor)))
+        # Vision transformers, whose layers have one stride, take whole patches only; boxes are shares of the
+        # photograph, so nothing else changes.
+        strides = {layer.stride for layer in self.backbone.layers}
+        step = strides.pop() if len(strides) == 1 else 1
+        size = tuple(max(step, round(side * factor / step) * step) for side in (height, width))
         image = torch.from_numpy(photograph.copy()).to(self.device).permute(2, 0, 1)[None].float() / 255
         scaled = functional.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
         with torch.inference_mode():
             maps = self.backbone(scaled)
-        return {name: values[0].half().cpu().numpy() for name, values in maps.items()}
+        return {name: values[0].clamp(-LARGEST, LARGEST).half().cpu().numpy() for name, values in maps.items()}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """An image set as the detector sees it: annotations, candidate boxes, and features of any box."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,6 +36,12 @@ class Photographs:
         """The candidates (n, 4) of an image as float64; those without area are left out."""
         boxes = np.asarray(self.candidates(image.id), dtype=np.float64).reshape(-1, 4)
         return boxes[(boxes[:, 2:] > boxes[:, :2]).all(axis=1)]
+
+    def some(self, number: int, rng: np.random.Generator) -> "Photographs":
+        """The set with `number` of its images, drawn at random."""
+        images = self.annotations.images
+        chosen = np.sort(rng.choice(len(images), number, replace=False))
+        return replace(self, annotations=replace(self.annotations, images=tuple(images[i] for i in chosen)))
 
     def each(self, doing: str) -> Iterable[Image]:
         """The images, with a progress bar."""

@@ -12,6 +12,9 @@ from pipeline.detection.photographs import Photographs
 from pipeline.detection.regression import fit_regressor
 from pipeline.parameters import DetectionParameters
 
+FEWEST = 32
+"""Regions that an image gives at least: with fewer, a share of them could not be hard negatives."""
+
 
 def train(
     photographs: Photographs, categories: Sequence[int], settings: DetectionParameters, rng: np.random.Generator
@@ -20,9 +23,12 @@ def train(
 
     Every image gives the same number of regions: up to half of them positive, the rest background drawn at random and,
     in later rounds, background that the classifiers of the round before like best. Memory is that of
-    `settings.training_regions` regions, whatever the number of images.
+    `settings.training_regions` regions: where the images are too many for `FEWEST` each, some are drawn at random.
     """
-    share = max(4, settings.training_regions // len(photographs.annotations.images))
+    most = max(1, settings.training_regions // FEWEST)
+    if len(photographs.annotations.images) > most:
+        photographs = photographs.some(most, rng)
+    share = settings.training_regions // len(photographs.annotations.images)
     rounds = settings.hard_negative_rounds
     random = share // 4 if rounds else share // 2
     hard = share // (4 * rounds) if rounds else 0

@@ -71,7 +71,7 @@ def extract(
     work = Work(scratch.folder(key, root))
     backbone = backbone.to(device)
     if not work.started:
-        attributes = _attributes(annotations, backbone, device, work.folder.name)
+        attributes = _attributes(annotations, backbone, device, scratch.digest_of_key(key))
         work.start(regions, _shapes(backbone, device), expansion, attributes)
     source = _Crops(regions, photographs, backbone, expansion, device)
     missing = [shard for shard in range(n_shards(len(regions))) if not work.has(shard)]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 
-from pipeline.grid.sampling import Sampling, shards_at_once
+from pipeline.grid.sampling import Sampling
 from pipeline.grid.standardise import Standardisation
 from pipeline.grid.targets import IGNORE
 from pipeline.parameters import TrainParameters
@@ -29,11 +29,18 @@ class CellFit:
 
 
 @dataclass(frozen=True)
+class Portion:
+    """Pixels that are in memory together: `pixels` of every region and cell of `shards`."""
+
+    shards: tuple[slice, ...]
+    pixels: slice
+
+
+@dataclass(frozen=True)
 class TrainingPixels:
     """The sampled pixels of one group of categories, seen through some of the sampled layers."""
 
     sampling: Sampling
-    shards: tuple[slice, ...]
     rows: slice
     """Of the store: the group's."""
     standardisation: Standardisation
@@ -42,22 +49,32 @@ class TrainingPixels:
     def channels(self) -> int:
         return sum(len(shift) for shift in self.standardisation.shift.values())
 
-    def portions(self) -> list[list[slice]]:
-        """The group's shards, in portions that fit into memory."""
-        own = [shard for shard in self.shards if shard.start < self.rows.stop and shard.stop > self.rows.start]
-        return shards_at_once(own, self.sampling.pixels_per_cell, self.channels, AT_ONCE)
+    def portions(self, limit: int) -> list[Portion]:
+        """All pixels of a cell in portions whose hypercolumns take at most `limit` bytes, where that is possible.
 
-    def load(self, shards: Sequence[slice], cell: int) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+        A portion has some pixels of every region: regions are sorted by category, and a classifier that sees one
+        category after the other learns worse. Only when there are more portions than pixels, shards are dealt out.
+        """
+        own = [s for s in self.sampling.shards if s.start < self.rows.stop and s.stop > self.rows.start]
+        pixels = self.sampling.pixels_per_cell
+        size = (self.rows.stop - self.rows.start) * pixels * self.channels * 4
+        n_portions = -(-size // limit)
+        cuts = [int(edge) for edge in np.linspace(0, pixels, min(n_portions, pixels) + 1)]
+        deals = min(-(-n_portions // pixels), len(own))
+        return [Portion(tuple(own[deal::deals]), slice(a, b)) for deal in range(deals) for a, b in pairwise(cuts)]
+
+    def load(self, portion: Portion, cell: int) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
         """Standardised hypercolumns (n, channel) and targets (n, target) of one cell."""
         columns, targets = [], []
-        for shard in shards:
+        for shard in portion.shards:
             own = slice(max(self.rows.start - shard.start, 0), min(self.rows.stop, shard.stop) - shard.start)
-            known = self.sampling.read(shard, "targets", cell)[own]
+            known = self.sampling.read(shard, "targets", cell)[own, portion.pixels]
             whole = np.empty((*known.shape[:2], self.channels), dtype=np.float32)
             first = 0
             for layer, shift in self.standardisation.shift.items():
                 part = whole[..., first : first + len(shift)]
-                np.subtract(self.sampling.read(shard, layer, cell)[own], shift, out=part)
+                values = self.sampling.read(shard, layer, cell)[own]
+                np.subtract(values if values.shape[1] == 1 else values[:, portion.pixels], shift, out=part)
                 part *= self.standardisation.scale[layer]
                 first += len(shift)
             columns.append(whole.reshape(-1, self.channels))
@@ -71,7 +88,7 @@ def fit_cells(
     """Averaged stochastic gradient descent on joint hypercolumns, one classifier per target and cell."""
     weights = np.zeros((n_targets, len(cells), pixels.channels))
     bias = np.zeros((n_targets, len(cells)))
-    portions = pixels.portions()
+    portions = pixels.portions(AT_ONCE)
     for position, cell in enumerate(cells):
         models = [_classifier(settings, seed) for _ in range(n_targets)]
         seen = np.zeros((n_targets, 2), dtype=bool)
@@ -103,7 +120,7 @@ def fuse_cells(
     layers = list(pixels.standardisation.shift)
     alone = []
     for layer in layers:
-        only = TrainingPixels(pixels.sampling, pixels.shards, pixels.rows, pixels.standardisation.only(layer))
+        only = TrainingPixels(pixels.sampling, pixels.rows, pixels.standardisation.only(layer))
         alone.append(fit_cells(only, n_targets, cells, settings, seed))
     weights = np.concatenate([fit.weights for fit in alone], axis=2)
     return _calibrate(pixels, CellFit(weights, alone[-1].bias), cells)
@@ -119,7 +136,7 @@ def _calibrate(pixels: TrainingPixels, alone: CellFit, cells: Sequence[int]) -> 
     weights, bias = alone.weights.copy(), alone.bias.copy()
     for position, cell in enumerate(cells):
         logits, targets = [], []
-        for portion in pixels.portions():
+        for portion in pixels.portions(AT_ONCE):
             columns, known = pixels.load(portion, cell)
             parts = [columns[:, a:b] @ alone.weights[:, position, a:b].T for a, b in pairwise(edges)]
             logits.append(np.stack(parts, axis=2))

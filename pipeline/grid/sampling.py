@@ -1,6 +1,5 @@
 """Drawing training pixels: each region is decoded once, its sampled hypercolumns serve every classifier."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +26,8 @@ class Sampling:
     targets: Path
     """Target maps, as `write_target_maps` wrote them."""
     folder: Path
+    shards: tuple[slice, ...]
+    """Of the store, as `shard_slices` cuts it."""
     layers: tuple[str, ...]
     grid: int
     heat_map: int
@@ -81,17 +82,3 @@ def _interpolate(block: NDArray[np.float16], locations: NDArray[np.int64], heat_
     indices = taps.indices + np.repeat(starts, np.diff(taps.indptr))
     gather = sparse.csr_array((taps.data, indices, taps.indptr), shape=(by_cell.size, len(table)))
     return (gather @ table.astype(np.float32)).reshape(*by_cell.shape, channels)
-
-
-def shards_at_once(shards: Sequence[slice], pixels_per_region: int, channels: int, limit: int) -> list[list[slice]]:
-    """Consecutive shards whose hypercolumns take at most `limit` bytes as float32, at least one shard each."""
-    groups: list[list[slice]] = []
-    room = 0
-    for shard in shards:
-        size = (shard.stop - shard.start) * pixels_per_region * channels * 4
-        if not groups or size > room:
-            groups.append([])
-            room = limit
-        groups[-1].append(shard)
-        room -= size
-    return groups

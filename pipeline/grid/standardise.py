@@ -63,7 +63,11 @@ class Standardisation:
         scale = self.scale[layer] * np.sqrt(len(self.scale)).astype(np.float32)
         return Standardisation({layer: self.shift[layer]}, {layer: scale})
 
-    def fold(self, layer: str, weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Weights (..., channel) on standardised values as weights on raw ones, and what the biases (...) change by."""
-        folded = weights * self.scale[layer]
-        return folded, -folded @ self.shift[layer].astype(np.float64)
+    def fold(
+        self, weights: NDArray[np.float64], bias: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Weights (..., channels of all layers) and biases (...) on standardised values as those on raw ones."""
+        scale = np.concatenate(list(self.scale.values())).astype(np.float64)
+        shift = np.concatenate(list(self.shift.values())).astype(np.float64)
+        raw = weights * scale
+        return raw, bias - raw @ shift

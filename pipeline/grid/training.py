@@ -2,14 +2,14 @@
 
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import sklearn
 from distributed import Client, as_completed
 from tqdm import tqdm
 
@@ -23,6 +23,8 @@ from pipeline.grid.sampling import Sampling
 from pipeline.grid.standardise import Moments, Standardisation
 from pipeline.grid.targets import Targets, shard_slices, write_target_maps
 from pipeline.parameters import TrainParameters
+
+TARGETS = "targets.zarr"
 
 
 @dataclass(frozen=True)
@@ -61,81 +63,95 @@ def train_grids(
     `.scratch` until all is, so that the same call goes on after an interruption.
     """
     store = FeatureStore.open(store_path)
-    shards = tuple(shard_slices(store))
     groups = category_groups(store.regions, categories, settings)
     units = _units(specs, groups, len(client.scheduler_info(n_workers=-1)["workers"]))
+    work = _start(store, task, specs, groups, settings, seed)
+    total = sum(len(unit.cells) for unit in units)
+    missing = [unit for unit in units if not unit.file(work).exists()]
+    done = total - sum(len(unit.cells) for unit in missing)
+    with tqdm(total=total, initial=done, desc="train", unit=" cells", dynamic_ncols=True) as progress:
+        # One K after the other, so that samples of one are on the disk at a time.
+        for grid in sorted({specs[unit.spec].grid for unit in missing}):
+            sampling = _sampling(store, work, grid, specs, settings, seed)
+            moments = _draw(sampling, client)
+            futures = {}
+            for unit in (unit for unit in missing if specs[unit.spec].grid == grid):
+                standardisation = Standardisation.fit(moments, specs[unit.spec].layers)
+                pixels = TrainingPixels(sampling, groups[unit.group].rows, standardisation)
+                future = client.submit(_fit, pixels, len(task.targets), unit.cells, settings, seed, pure=False)
+                futures[future] = unit
+            for future, fit in as_completed(futures, with_results=True):
+                _keep(fit, futures[future].file(work))
+                progress.update(len(futures[future].cells))
+            shutil.rmtree(sampling.folder)
+    models = []
+    for i, spec in enumerate(specs):
+        fits = [(unit, _kept(unit.file(work))) for unit in units if unit.spec == i]
+        models.append(_assemble(spec, store, task.targets, groups, fits, settings))
+    shutil.rmtree(work)
+    return models
+
+
+def _start(
+    store: FeatureStore,
+    task: Targets,
+    specs: Sequence[GridSpec],
+    groups: Sequence[Group],
+    settings: TrainParameters,
+    seed: int,
+) -> Path:
+    """The scratch folder of exactly this training, with its target maps."""
     scratch.ROOT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch.ROOT) as temporary:
-        folder = Path(temporary).absolute()
-        targets = folder / "targets.zarr"
+        targets = Path(temporary) / TARGETS
         write_target_maps(targets, task, store, settings.heat_map)
         work = scratch.folder(
             {
-                "store": store.attributes.get("key"),
+                "store": store.attributes.get("key") or scratch.digest(store.path),
                 "targets": scratch.digest(targets),
                 "specs": [[spec.layers, spec.grid] for spec in specs],
                 "groups": [[group.name, group.rows.start, group.rows.stop] for group in groups],
                 "settings": settings.model_dump(),
                 "seed": seed,
+                "versions": [np.__version__, sklearn.__version__],
             }
         )
-        samplings = _samplings(store, targets, folder, specs, settings, seed)
-        moments = {grid: _draw(sampling, shards, client) for grid, sampling in samplings.items()}
-        futures = {}
-        for unit in units:
-            if unit.file(work).exists():
-                continue
-            spec, group = specs[unit.spec], groups[unit.group]
-            standardisation = Standardisation.fit(moments[spec.grid], spec.layers)
-            pixels = TrainingPixels(samplings[spec.grid], shards, group.rows, standardisation)
-            fit = fit_cells if settings.fusion == "joint" else fuse_cells
-            futures[client.submit(fit, pixels, len(task.targets), unit.cells, settings, seed, pure=False)] = unit
-        total = sum(len(unit.cells) for unit in units)
-        done = total - sum(len(unit.cells) for unit in futures.values())
-        with tqdm(total=total, initial=done, desc="train", unit=" cells", dynamic_ncols=True) as progress:
-            for future, cell_fit in as_completed(futures, with_results=True):
-                _keep(cell_fit, futures[future].file(work))
-                progress.update(len(futures[future].cells))
-    models = []
-    for i, spec in enumerate(specs):
-        fits = [(unit, _kept(unit.file(work))) for unit in units if unit.spec == i]
-        models.append(_assemble(spec, task.targets, groups, fits, moments[spec.grid], settings))
-    shutil.rmtree(work)
-    return models
+        scratch.publish(targets, work / TARGETS)
+    return work
 
 
-def _samplings(
-    store: FeatureStore,
-    targets: Path,
-    folder: Path,
-    specs: Sequence[GridSpec],
-    settings: TrainParameters,
-    seed: int,
-) -> dict[int, Sampling]:
-    """One sampling per grid size, of all layers that the specifications of that size need."""
-    samplings = {}
-    for grid in sorted({spec.grid for spec in specs}):
-        needed = {layer for spec in specs if spec.grid == grid for layer in spec.layers}
-        layers = tuple(layer for layer in store.layers if layer in needed)
-        (folder / str(grid)).mkdir()
-        samplings[grid] = Sampling(
-            store.path.absolute(),
-            targets,
-            folder / str(grid),
-            layers,
-            grid,
-            settings.heat_map,
-            settings.pixels_per_region,
-            seed,
-        )
-    return samplings
+def _sampling(
+    store: FeatureStore, work: Path, grid: int, specs: Sequence[GridSpec], settings: TrainParameters, seed: int
+) -> Sampling:
+    """What is drawn for grids of one size: all layers that their specifications need."""
+    needed = {layer for spec in specs if spec.grid == grid for layer in spec.layers}
+    folder = work / f"samples-{grid}"
+    folder.mkdir(exist_ok=True)
+    return Sampling(
+        store=store.path.absolute(),
+        targets=(work / TARGETS).absolute(),
+        folder=folder.absolute(),
+        shards=tuple(shard_slices(store)),
+        layers=tuple(layer for layer in store.layers if layer in needed),
+        grid=grid,
+        heat_map=settings.heat_map,
+        pixels_per_region=settings.pixels_per_region,
+        seed=seed,
+    )
 
 
-def _draw(sampling: Sampling, shards: Sequence[slice], client: Client) -> dict[str, Moments]:
+def _draw(sampling: Sampling, client: Client) -> dict[str, Moments]:
     """Draw from all shards; moments are added up in their order."""
-    futures = [client.submit(sampling.draw, shard, pure=False) for shard in shards]
-    parts = [future.result() for future in tqdm(futures, desc=f"sample K={sampling.grid}", unit=" shards")]
+    futures = [client.submit(sampling.draw, shard, pure=False) for shard in sampling.shards]
+    parts = [f.result() for f in tqdm(futures, desc=f"sample K={sampling.grid}", unit=" shards", leave=False)]
     return {layer: reduce(add, (part[layer] for part in parts)) for layer in sampling.layers}
+
+
+def _fit(pixels: TrainingPixels, n_targets: int, cells: Sequence[int], settings: TrainParameters, seed: int) -> CellFit:
+    """One unit's classifiers, on raw hypercolumns."""
+    fit = fit_cells if settings.fusion == "joint" else fuse_cells
+    found = fit(pixels, n_targets, cells, settings, seed)
+    return CellFit(*pixels.standardisation.fold(found.weights, found.bias))
 
 
 def _keep(fit: CellFit, path: Path) -> None:
@@ -164,31 +180,26 @@ def _units(specs: Sequence[GridSpec], groups: Sequence[Group], workers: int) -> 
 
 def _assemble(
     spec: GridSpec,
+    store: FeatureStore,
     targets: tuple[str, ...],
     groups: Sequence[Group],
     fits: Sequence[tuple[_Unit, CellFit]],
-    moments: Mapping[str, Moments],
     settings: TrainParameters,
 ) -> GridModel:
-    """Put the cells together and fold the standardisation into the weights."""
-    standardisation = Standardisation.fit(moments, spec.layers)
-    edges = np.cumsum([0, *(len(standardisation.shift[layer]) for layer in spec.layers)])
+    """Put the cells together and take the layers apart."""
+    channels = [store.blocks[layer].shape[1] for layer in spec.layers]
     shape = (len(groups), len(targets), spec.grid**2)
-    joint, bias = np.zeros((*shape, edges[-1])), np.zeros(shape)
+    joint, bias = np.zeros((*shape, sum(channels)), np.float32), np.zeros(shape, np.float32)
     for unit, fit in fits:
         joint[unit.group][:, unit.cells] = fit.weights
         bias[unit.group][:, unit.cells] = fit.bias
-    weights: dict[str, Any] = {}
-    for layer, first, last in zip(spec.layers, edges, edges[1:], strict=False):
-        folded, change = standardisation.fold(layer, joint[..., first:last])
-        weights[layer] = folded.astype(np.float32)
-        bias += change
+    parts = np.split(joint, np.cumsum(channels)[:-1], axis=-1)
     return GridModel(
         spec=spec,
         heat_map=settings.heat_map,
         targets=targets,
         groups=tuple(group.name for group in groups),
         group_of_category={c: i for i, group in enumerate(groups) for c in group.categories},
-        weights=weights,
-        bias=bias.astype(np.float32),
+        weights=dict(zip(spec.layers, parts, strict=True)),
+        bias=bias,
     )

@@ -61,7 +61,7 @@ def predict(
     task
         Goes to every worker: give it annotations without instances.
     proposals
-        Where the superpixels are, needed with `settings.superpixels`.
+        Where the superpixels are, with `settings.superpixels`.
     keep_heat
         Whether heat maps come back too; otherwise they are empty, (n, 0, 0).
     """

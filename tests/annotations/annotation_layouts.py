@@ -142,3 +142,55 @@ def make_coco(root: Path, content: dict | None = None) -> Path:
     for split in ("train", "val"):
         (root / f"{split}.json").write_text(text)
     return root
+
+
+def part_masks(stem: str) -> dict[str, np.ndarray]:
+    """The parts of the first image's person: its upper rows are the head, the lower ones two legs."""
+    person = numbers(stem) == 1
+    rows, columns = np.indices(person.shape)
+    lower = person & (rows >= 9)
+    return {"head": person & (rows < 9), "luleg": lower & (columns < 8), "ruleg": lower & (columns >= 8)}
+
+
+def pascal_part_objects(stem: str) -> list[dict]:
+    """Objects as PASCAL-Part has them; what is not the person of the first image has no parts."""
+    names = {PERSON: "person", CAR: "car"}
+    objects = []
+    for number, category in enumerate(categories(stem), start=1):
+        parts = part_masks(stem) if category == PERSON else {}
+        objects.append(
+            {
+                "class": names[category],
+                "class_ind": category,
+                "mask": (numbers(stem) == number).astype(np.uint8),
+                "parts": [{"part_name": name, "mask": mask.astype(np.uint8)} for name, mask in parts.items()],
+            }
+        )
+    return objects
+
+
+def struct_array(items: list[dict]) -> np.ndarray:
+    """A 1 x n MATLAB struct array."""
+    names = list(dict.fromkeys(name for item in items for name in item))
+    array = np.empty((1, len(items)), dtype=[(name, object) for name in names])
+    for index, item in enumerate(items):
+        for name in names:
+            array[0, index][name] = item.get(name, "")
+    return array
+
+
+def write_pascal_part(path: Path, objects: list[dict]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nested = [
+        item
+        | ({"parts": struct_array(item["parts"]) if item["parts"] else np.empty((0, 0))} if "parts" in item else {})
+        for item in objects
+    ]
+    savemat(path, {"anno": {"imname": path.stem, "objects": struct_array(nested)}}, do_compression=True)
+
+
+def make_pascal_part(root: Path) -> Path:
+    for stem in STEMS:
+        write_photograph(root / "JPEGImages" / f"{stem}.jpg")
+        write_pascal_part(root / "Annotations_Part" / f"{stem}.mat", pascal_part_objects(stem))
+    return root

@@ -161,9 +161,11 @@ def test_a_category_beyond_the_twenty_is_refused(settings, tmp_path):
         "<annotation><object><name>car</name></object></annotation>",
         "<annotation><object><name>car</name><difficult>maybe</difficult></object></annotation>",
         '<!DOCTYPE a [<!ENTITY b "c">]><annotation>&b;</annotation>',
+        f"<annotation>{layouts.xml_object('car', (float('nan'), 6, 12, 15))}</annotation>",
+        f"<annotation>{layouts.xml_object('car', (5, -6, 12, 15))}</annotation>",
     ],
 )
-def test_xml_without_a_box_or_with_entities_is_refused(settings, tmp_path, text):
+def test_xml_without_a_possible_box_or_with_entities_is_refused(settings, tmp_path, text):
     (tmp_path / "voc/Annotations/first.xml").write_text(text)
     with pytest.raises(InputError, match="no VOC annotation"):
         voc.read(settings, "train")
@@ -206,6 +208,8 @@ def test_broken_sbd_files_are_named(tmp_path):
         (labels, [], "object 1"),
         (labels, [21], "category 21"),
         (labels[None], [7], "dimensions"),
+        (np.where(labels == 1, np.nan, 0), [7], "other than the numbers 0 to 255"),
+        (np.where(labels == 1, -1, 0), [7], "other than the numbers 0 to 255"),
     ):
         _mat(file, segmentation, categories)
         with pytest.raises(InputError, match=complaint):

@@ -14,9 +14,9 @@ def run(tmp_path, monkeypatch):
     """Runs the stage with a data set section in an empty working folder."""
     monkeypatch.chdir(tmp_path)
 
-    def prepare(dataset):
+    def prepare(dataset, *options):
         (tmp_path / "params.yaml").write_text(yaml.safe_dump({"dataset": dataset}))
-        return CliRunner().invoke(main, [])
+        return CliRunner().invoke(main, list(options))
 
     return prepare
 
@@ -45,6 +45,21 @@ def test_another_format_replaces_the_pictures_by_an_empty_folder(run, tmp_path):
     assert AnnotationSet.load(tmp_path / "data/annotations/val.json").image_root == "voc/JPEGImages"
 
 
+def test_keypoints_and_parts_are_counted(run, tmp_path):
+    layouts.make_pascal_part(tmp_path / "parts")
+    (tmp_path / "parts/points").mkdir()
+    (tmp_path / "parts/points/one.xml").write_text(
+        "<annotation><image>first</image><category>person</category>"
+        '<visible_bounds xmin="4" ymin="5" width="8" height="10"/>'
+        '<keypoints><keypoint name="Nose" x="6" y="7" visible="1"/></keypoints></annotation>'
+    )
+    result = run({"format": "pascal_part", "root": "parts", "keypoints": "points", "part_names": {"leg": ["?uleg"]}})
+    assert result.exit_code == 0, result.output
+    assert "3 instances, 0 difficult, 0 crowd, 1 with keypoints, 2 parts" in result.output
+    person = AnnotationSet.load(tmp_path / "data/annotations/val.json").instances[0]
+    assert ([part.name for part in person.parts], person.keypoints) == (["leg", "head"], (6, 7, 2))
+
+
 def test_an_error_leaves_what_was_there(run, tmp_path):
     layouts.make_voc(tmp_path / "voc")
     run({"format": "voc", "root": "voc"})
@@ -65,7 +80,7 @@ def test_an_error_leaves_what_was_there(run, tmp_path):
         ({"format": "voc", "root": "nowhere"}, "nowhere"),
         ({"format": "sbd", "root": "nowhere"}, "nowhere"),
         ({"format": "coco", "root": "nowhere"}, "nowhere"),
-        ({"format": "pascal"}, "'puppets', 'voc', 'sbd' or 'coco'"),
+        ({"format": "pascal"}, "'puppets', 'voc', 'sbd', 'coco' or 'pascal_part'"),
         ({"categories": ["dog"]}, "car, horse, person"),
         ({"puppets": {"width": 10}}, "greater than or equal to 96"),
     ],
@@ -75,3 +90,18 @@ def test_bad_parameters_end_with_one_paragraph(run, tmp_path, dataset, complaint
     assert result.exit_code == 1
     assert complaint in result.output
     assert not (tmp_path / "data/annotations").exists()
+
+
+def test_skip_bad_leaves_out_and_counts_what_is_otherwise_an_error(run, tmp_path):
+    layouts.make_voc(tmp_path / "voc")
+    (tmp_path / "voc/Annotations/second.xml").write_text("<annotation><object/></annotation>")
+    dataset = {"format": "voc", "root": "voc"}
+    assert run(dataset).exit_code == 1
+    skipping = run(dataset, "--skip-bad")
+    assert skipping.exit_code == 0, skipping.output
+    assert (
+        "1 images, 2 instances, 0 difficult, 0 crowd, 0 with keypoints, 0 parts, 1 bad items left out"
+        in skipping.output
+    )
+    assert run(dataset | {"skip_bad": True}).exit_code == 0
+    assert run(dataset | {"skip_bad": True}, "--no-skip-bad").exit_code == 1

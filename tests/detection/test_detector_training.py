@@ -104,6 +104,19 @@ def test_memory_is_bounded_by_the_training_regions(monkeypatch: pytest.MonkeyPat
     assert sizes[0] < sizes[-1] <= 160
 
 
+def test_more_images_than_there_is_room_for_are_drawn_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.detection import training
+
+    sizes = []
+    original = training.fit
+    monkeypatch.setattr(
+        training, "fit", lambda features, *rest: (sizes.append(len(features)), original(features, *rest))[1]
+    )
+    settings = SETTINGS.model_copy(update={"training_regions": 70, "hard_negative_rounds": 1})
+    train(separable(scenes(30, seed=1)), (3, 7), settings, np.random.default_rng(0))
+    assert sizes[-1] <= 70
+
+
 def test_regression_moves_boxes_towards_their_objects() -> None:
     """With features that give the shift of a candidate away, refined boxes overlap more than the candidates."""
     annotations = scenes(10, seed=4)

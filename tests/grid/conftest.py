@@ -15,7 +15,7 @@ SHAPES = {"fine": (3, 14, 11), "coarse": (5, 4, 4), "vector": (4, 1, 1)}
 
 
 def make_store(
-    path: Path, regions: int, seed: int = 0, shapes: dict[str, tuple[int, int, int]] = SHAPES
+    path: Path, regions: int, seed: int = 0, shapes: dict[str, tuple[int, int, int]] = SHAPES, scale: float = 2.0
 ) -> FeatureStore:
     rng = np.random.default_rng(seed)
     table = pd.DataFrame(
@@ -32,7 +32,7 @@ def make_store(
             "score": 1.0,
         }
     )
-    blocks = {name: rng.normal(1, 2, (regions, *shape)) for name, shape in shapes.items()}
+    blocks = {name: rng.normal(1, scale, (regions, *shape)) for name, shape in shapes.items()}
     write_store(path, table, blocks)
     return FeatureStore.open(path)
 

@@ -12,7 +12,7 @@ from pipeline.annotations.model import Category
 from pipeline.cluster import connect
 from pipeline.errors import InputError
 from pipeline.features.store import FeatureStore
-from pipeline.grid import training
+from pipeline.grid import fitting, training
 from pipeline.grid.cells import draw_locations
 from pipeline.grid.fitting import CellFit, TrainingPixels, fit_cells
 from pipeline.grid.groups import category_groups
@@ -23,7 +23,7 @@ from pipeline.grid.standardise import Moments, Standardisation
 from pipeline.grid.targets import shard_slices, write_target_maps
 from pipeline.grid.training import train_grids
 from pipeline.parameters import ComputeParameters, TrainParameters
-from tests.grid.conftest import LinearTask
+from tests.grid.conftest import SHAPES, LinearTask, make_store
 
 CATEGORIES = (Category(1, "cat"), Category(2, "dog"))
 SETTINGS = TrainParameters(grid=2, heat_map=20, pixels_per_region=40, epochs=6, alpha=1e-5, sharing="shared")
@@ -65,8 +65,9 @@ def test_a_linear_truth_is_recovered(store: FeatureStore, one_client: Client, fu
 
 
 def test_the_number_of_workers_does_not_change_a_byte(store: FeatureStore, client: Client, one_client: Client) -> None:
-    specs = [GridSpec(store.layers, 3), GridSpec(("coarse",), 2)]
-    settings = SETTINGS.model_copy(update={"sharing": "per_category"})
+    # One shared grid: two workers get half of its cells each, one worker all.
+    specs = [GridSpec(store.layers, 3)]
+    settings = SETTINGS
     written = []
     for number, workers in enumerate([client, one_client]):
         models = train_grids(store.path, CATEGORIES, LinearTask(store), specs, settings, seed=3, client=workers)
@@ -112,6 +113,7 @@ def sample(store: FeatureStore, folder: Path, grid: int = 2, **changes: int) -> 
         store.path,
         folder / "targets.zarr",
         folder / "samples",
+        tuple(shard_slices(store)),
         store.layers,
         grid,
         20,
@@ -142,15 +144,14 @@ def test_sampled_hypercolumns_and_targets_are_those_of_the_whole_heat_map(store:
 def test_fitting_equals_scikit_learn_on_materialised_hypercolumns(store: FeatureStore, tmp_path: Path) -> None:
     """K = 1: a plain logistic regression on the sampled pixels of the standardised hypercolumns."""
     sampling, moments = sample(store, tmp_path, grid=1)
-    shards = tuple(shard_slices(store))
-    pixels = TrainingPixels(sampling, shards, slice(0, 90), Standardisation.fit(moments, store.layers))
+    pixels = TrainingPixels(sampling, slice(0, 90), Standardisation.fit(moments, store.layers))
     # A strong penalty means small steps: larger ones would blow rounding errors up.
     settings = SETTINGS.model_copy(update={"epochs": 2, "alpha": 1e-2})
     fit = fit_cells(pixels, 1, [0], settings, seed=5)
 
     x, y = [], []
     truth = LinearTask(store).target_maps(store.regions, store.expanded_boxes, 20)[:, 0]
-    for shard in shards:
+    for shard in sampling.shards:
         rows = np.arange(90)[shard]
         drawn = draw_locations(np.random.default_rng([5, 1, shard.start]), len(rows), 20, 1, 40)[:, 0]
         columns = store.hypercolumns(rows, 20).compute()
@@ -167,19 +168,54 @@ def test_fitting_equals_scikit_learn_on_materialised_hypercolumns(store: Feature
     np.testing.assert_allclose(fit.bias[0, 0], plain.intercept_[0], rtol=0.02, atol=0.01)
 
 
-def test_samples_in_portions_are_the_same_samples(
+@pytest.mark.parametrize("limit", [70 * 10 * 12 * 4 // 3, 1])
+def test_portions_hold_every_pixel_once(store: FeatureStore, tmp_path: Path, limit: int) -> None:
+    """Whether cut along the pixels or, at last, dealt out by shards."""
+    sampling, moments = sample(store, tmp_path)
+    pixels = TrainingPixels(sampling, slice(10, 80), Standardisation.fit(moments, store.layers))
+    (everything,) = pixels.portions(2**40)
+    whole, whole_targets = pixels.load(everything, 3)
+    assert whole.shape == (70 * 10, 12)
+    portions = pixels.portions(limit)
+    assert len(portions) == (3 if limit > 1 else 2 * 10)
+    parts = [pixels.load(portion, 3) for portion in portions]
+    if limit > 1:
+        assert all(len(portion.shards) == 2 for portion in portions)
+    order = np.lexsort(whole.T)
+    joined = np.concatenate([part[0] for part in parts])
+    again = np.lexsort(joined.T)
+    assert np.array_equal(joined[again], whole[order])
+    assert np.array_equal(np.concatenate([part[1] for part in parts])[again], whole_targets[order])
+
+
+def test_fitting_in_portions_is_one_pass_over_all_of_them_per_epoch(
     store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sampling, moments = sample(store, tmp_path)
-    shards = tuple(shard_slices(store))
-    pixels = TrainingPixels(sampling, shards, slice(10, 80), Standardisation.fit(moments, store.layers))
-    (whole,) = [pixels.load(portion, 3) for portion in pixels.portions()]
-    monkeypatch.setattr("pipeline.grid.fitting.AT_ONCE", 1)
-    parts = [pixels.load(portion, 3) for portion in pixels.portions()]
-    assert len(parts) == 2
-    assert len(whole[0]) == 70 * 10
-    for i in range(2):
-        assert np.array_equal(np.concatenate([part[i] for part in parts]), whole[i])
+    pixels = TrainingPixels(sampling, slice(0, 90), Standardisation.fit(moments, store.layers))
+    monkeypatch.setattr(fitting, "AT_ONCE", 90 * 10 * 12 * 4 // 5)
+    settings = SETTINGS.model_copy(update={"epochs": 2})
+    fit = fit_cells(pixels, 1, [3], settings, seed=4)
+    plain = SGDClassifier(loss="log_loss", alpha=settings.alpha, average=True, random_state=np.random.RandomState(4))
+    portions = pixels.portions(fitting.AT_ONCE)
+    assert len(portions) == 5
+    order = np.random.default_rng([4, 3])
+    for _ in range(2):
+        for number in order.permutation(5):
+            columns, targets = pixels.load(portions[number], 3)
+            known = targets[:, 0] >= 0
+            plain.partial_fit(columns[known], targets[known, 0], classes=(0, 1))
+    assert np.array_equal(fit.weights[0, 0], plain.coef_[0])
+
+
+def test_the_way_cells_are_spread_over_units_does_not_change_a_classifier(store: FeatureStore, tmp_path: Path) -> None:
+    sampling, moments = sample(store, tmp_path, grid=3)
+    pixels = TrainingPixels(sampling, slice(0, 90), Standardisation.fit(moments, store.layers))
+    together = fit_cells(pixels, 1, range(9), SETTINGS, seed=1)
+    for cells in ([4], [7, 2, 8]):
+        apart = fit_cells(pixels, 1, cells, SETTINGS, seed=1)
+        assert np.array_equal(apart.weights, together.weights[:, cells])
+        assert np.array_equal(apart.bias, together.bias[:, cells])
 
 
 @pytest.mark.parametrize(("value", "said"), [(1, 10.0), (0, -10.0), (-1, -10.0)])
@@ -189,9 +225,7 @@ def test_a_cell_whose_pixels_are_all_alike_always_says_the_same(
     sampling, moments = sample(store, tmp_path)
     for file in (tmp_path / "samples").glob("*-targets.npy"):
         np.save(file, np.full_like(np.load(file), value))
-    pixels = TrainingPixels(
-        sampling, tuple(shard_slices(store)), slice(0, 90), Standardisation.fit(moments, store.layers)
-    )
+    pixels = TrainingPixels(sampling, slice(0, 90), Standardisation.fit(moments, store.layers))
     fit = fit_cells(pixels, 1, [1], SETTINGS, seed=0)
     assert fit.bias.item() == said
     assert not fit.weights.any()
@@ -199,22 +233,43 @@ def test_a_cell_whose_pixels_are_all_alike_always_says_the_same(
 
 def test_folding_the_standardisation_does_not_change_a_logit(store: FeatureStore, tmp_path: Path) -> None:
     sampling, moments = sample(store, tmp_path)
-    standardisation = Standardisation.fit(moments, store.layers)
-    pixels = TrainingPixels(sampling, tuple(shard_slices(store)), slice(0, 90), standardisation.only("fine"))
-    weights = np.random.default_rng(0).normal(size=3)
-    folded, change = standardisation.only("fine").fold("fine", weights)
-    columns, _ = pixels.load([slice(0, 64)], 2)
+    standardisation = Standardisation.fit(moments, store.layers).only("fine")
+    pixels = TrainingPixels(sampling, slice(0, 64), standardisation)
+    weights, bias = np.random.default_rng(0).normal(size=(2, 3)), np.array([0.5, -2])
+    folded, moved = standardisation.fold(weights, bias)
+    (portion,) = pixels.portions(2**40)
+    columns, _ = pixels.load(portion, 2)
     raw = sampling.read(slice(0, 64), "fine", 2).reshape(-1, 3).astype(np.float64)
-    np.testing.assert_allclose(raw @ folded + change, columns @ weights, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(raw @ folded.T + moved, columns @ weights.T + bias, rtol=1e-4, atol=1e-5)
 
 
 def test_standardised_pixels_have_unit_length_shared_equally_by_the_layers(store: FeatureStore, tmp_path: Path) -> None:
     sampling, moments = sample(store, tmp_path, pixels_per_region=400)
-    shards = tuple(shard_slices(store))
-    pixels = TrainingPixels(sampling, shards, slice(0, 90), Standardisation.fit(moments, store.layers))
-    columns = np.concatenate([pixels.load(shards, cell)[0] for cell in range(4)]).astype(np.float64)
+    pixels = TrainingPixels(sampling, slice(0, 90), Standardisation.fit(moments, store.layers))
+    (portion,) = pixels.portions(2**40)
+    columns = np.concatenate([pixels.load(portion, cell)[0] for cell in range(4)]).astype(np.float64)
     for first, last in ((0, 3), (3, 8), (8, 12)):
         assert np.mean(np.sum(columns[:, first:last] ** 2, axis=1)) == pytest.approx(1 / 3, rel=0.01)
+
+
+def test_what_was_trained_on_one_store_does_not_serve_another(
+    store: FeatureStore, tmp_path: Path, one_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupted training leaves its classifiers behind; other features under the same region table are others."""
+    other = make_store(tmp_path / "other.zarr", 90, seed=0, shapes={**SHAPES, "vector": (4, 1, 1)}, scale=3.0)
+    spec = GridSpec(("vector",), 2)
+
+    def train(path: Path) -> GridModel:
+        (model,) = train_grids(path, CATEGORIES, LinearTask(store), [spec], SETTINGS, seed=0, client=one_client)
+        return model
+
+    expected = train(other.path)
+    monkeypatch.setattr(training, "_assemble", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        train(store.path)
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert np.array_equal(train(other.path).weights["vector"], expected.weights["vector"])
 
 
 def test_moments_of_parts_add_up_to_those_of_the_whole() -> None:

@@ -1,0 +1,40 @@
+"""COCO files whose categories are the parts of one object per image: the object is the union of its parts."""
+
+from dataclasses import replace
+from typing import Literal
+
+from pipeline.annotations import coco, masks
+from pipeline.annotations.model import AnnotationSet, Category, Instance, Part
+from pipeline.annotations.selection import is_difficult, keep_categories
+from pipeline.parameters import DatasetParameters
+
+
+def read(settings: DatasetParameters, split: Literal["train", "val"]) -> AnnotationSet:
+    """The file that `coco.read` reads, its annotations gathered into one object of `settings.parts_of` per image.
+
+    Annotations of a category in one image, such as two wheels, are one part. Crowds are no part. The parts come in
+    the order of the file's categories; images and objects have the ids of the images. Images without any part have no
+    object.
+
+    Raises
+    ------
+    InputError
+        As `coco.read`, and when `settings.categories` names another category than `settings.parts_of`.
+    """
+    pieces = coco.read(settings.model_copy(update={"categories": (), "minimum_area": 0}), split)
+    whole = Category(1, str(settings.parts_of), parts=tuple(category.name for category in pieces.categories))
+    objects = []
+    for image_id, own in pieces.instances_by_image.items():
+        parts = _parts([piece for piece in own if not piece.crowd], pieces.categories)
+        if parts:
+            code = masks.union([part.segmentation for part in parts])
+            area = masks.area(code)
+            box, difficult = masks.box(code), is_difficult(settings, area)
+            objects.append(Instance(image_id, image_id, whole.id, code, box, area, difficult=difficult, parts=parts))
+    return replace(pieces, categories=keep_categories(settings, [whole]), instances=tuple(objects))
+
+
+def _parts(pieces: list[Instance], categories: tuple[Category, ...]) -> tuple[Part, ...]:
+    """The union of the pieces of each category that occurs."""
+    groups = {c.name: [piece.segmentation for piece in pieces if piece.category_id == c.id] for c in categories}
+    return tuple(Part(name, masks.union(codes)) for name, codes in groups.items() if codes)

@@ -1,0 +1,122 @@
+"""The tables of part and keypoint names: what is merged is the union, what is chosen keeps its place."""
+
+import functools
+from pathlib import Path
+
+import annotation_layouts as layouts
+import numpy as np
+import pytest
+
+from pipeline.annotations import masks, pascal_part, readers
+from pipeline.annotations.model import AnnotationSet, Category, Image, Instance, Part
+from pipeline.annotations.naming import choose_keypoints, merge_parts
+from pipeline.annotations.pascal_part_names import PARTS
+from pipeline.annotations.selection import keep_categories
+from pipeline.errors import InputError
+from pipeline.parameters import DatasetParameters, Parameters
+
+SEVEN = {
+    "head": ["head", "hair", "[lr]ear", "[lr]eye", "[lr]ebrow", "nose", "mouth", "muzzle", "beak", "[lr]horn"],
+    "legs": ["[lr][lu]leg"],
+}
+
+
+def annotated():
+    """A person of three parts and six keypoint values, and a car without either."""
+    parts = tuple(Part(name, masks.encode(mask)) for name, mask in layouts.part_masks("first").items())
+    code = functools.reduce(lambda a, b: masks.union([a, b]), [part.segmentation for part in parts])
+    make = functools.partial(Instance, image_id=1, segmentation=code, box=masks.box(code), area=masks.area(code))
+    return AnnotationSet(
+        images=(Image(1, "first.jpg", layouts.WIDTH, layouts.HEIGHT),),
+        categories=(
+            Category(1, "person", ("Nose", "L_Eye", "R_Eye"), ((1, 2), (1, 3), (2, 3)), ("head", "luleg", "ruleg")),
+            Category(2, "car", parts=("wheel_1",)),
+        ),
+        instances=(
+            make(id=1, category_id=1, keypoints=(1, 2, 2, 3, 4, 1, 0, 0, 0), parts=parts),
+            make(id=2, category_id=2),
+        ),
+        image_root=".",
+    )
+
+
+def test_an_empty_table_changes_nothing():
+    given = annotated()
+    assert merge_parts(given, {}) is given
+    assert choose_keypoints(given, {}) is given
+
+
+def test_a_merged_part_is_the_union_of_its_parts_and_the_rest_stays():
+    found = merge_parts(annotated(), {"leg": ["luleg", "ruleg"]})
+    assert found.categories[0].parts == ("leg", "head")
+    assert found.categories[1].parts == ("wheel_1",)
+    leg, head = found.instances[0].parts
+    expected = layouts.part_masks("first")
+    np.testing.assert_array_equal(masks.decode(leg.segmentation), expected["luleg"] | expected["ruleg"])
+    np.testing.assert_array_equal(masks.decode(head.segmentation), expected["head"])
+    assert found.instances[1].parts == ()
+
+
+def test_parts_under_none_are_left_out_and_patterns_find_theirs():
+    found = merge_parts(annotated(), {"none": ["[lr]uleg", "wheel_*"]})
+    assert [c.parts for c in found.categories] == [("head",), ()]
+    assert [part.name for part in found.instances[0].parts] == ["head"]
+
+
+def test_left_and_right_never_mix_with_other_names():
+    """Patterns such as [lr]ear find ears, not "rear" of other words; every person's part has one place at most."""
+    people = AnnotationSet((), (Category(1, "person", parts=PARTS["person"]),), (), ".")
+    assert merge_parts(people, SEVEN).categories[0].parts == (
+        *("head", "legs", "torso", "neck", "llarm", "luarm", "lhand", "rlarm", "ruarm", "rhand", "lfoot", "rfoot"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "complaint"),
+    [
+        ({"leg": ["luleg"], "limb": ["l*leg"]}, "'luleg' under 'leg' and 'limb'"),
+        ({"wing": ["lwing"]}, "names no part .* head, luleg, ruleg, wheel_1"),
+    ],
+)
+def test_a_table_of_parts_that_does_not_fit_is_refused(table, complaint):
+    with pytest.raises(InputError, match=complaint):
+        merge_parts(annotated(), table)
+
+
+def test_chosen_keypoints_keep_their_values_and_bones():
+    found = choose_keypoints(annotated(), {"left_eye": "L_Eye", "nose": "Nose"})
+    assert found.categories[0].keypoints == ("left_eye", "nose")
+    assert found.categories[0].skeleton == ((2, 1),)
+    assert found.instances[0].keypoints == (3, 4, 1, 1, 2, 2)
+    assert found.instances[1].keypoints == ()
+    assert found.categories[1].keypoints == ()
+
+
+def test_an_unknown_keypoint_is_refused():
+    with pytest.raises(InputError, match=r"'L_Ear'.*choose from L_Eye, Nose, R_Eye"):
+        choose_keypoints(annotated(), {"left_ear": "L_Ear"})
+
+
+def test_tables_apply_to_every_format(tmp_path):
+    settings = DatasetParameters.model_validate(
+        {
+            "puppets": {"train_images": 1, "val_images": 1, "width": 96, "height": 96},
+            "part_names": {"arms": ["*_arms"]},
+            "keypoint_names": {"left_ankle": "left_ankle"},
+        }
+    )
+    person = readers.read(settings, "train", 0, tmp_path).categories[0]
+    assert person.parts == ("arms", "head", "torso", "upper_legs", "lower_legs")
+    assert person.keypoints == ("left_ankle",)
+
+
+def test_the_recipe_of_the_seven_categories_leaves_no_part_without_a_group():
+    """Each of the paper's categories has a head, a body and legs; nothing of the data set's names is left over."""
+    settings = Parameters.load(Path(__file__).parents[2] / "recipes" / "pascal_part_onet.yaml").dataset
+    categories = keep_categories(settings, pascal_part.CATEGORIES)
+    found = merge_parts(AnnotationSet((), categories, (), "."), settings.part_names)
+    animal = ("head", "body", "legs", "tail")
+    assert {category.name: category.parts for category in found.categories} == {
+        "person": ("head", "body", "arms", "legs"),
+        "bird": ("head", "body", "legs", "wings", "tail"),
+    } | dict.fromkeys(("horse", "cow", "sheep", "cat", "dog"), animal)

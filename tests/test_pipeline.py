@@ -1,0 +1,96 @@
+"""The whole pipeline on a few drawn scenes: it runs, and the number of workers changes no byte of any output."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = [
+    stage["cmd"].replace("${item.task}", "segmentation").split()
+    for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
+]
+PARAMETERS = {
+    "dataset": {"puppets": {"train_images": 8, "val_images": 4, "width": 160, "height": 128}},
+    "proposals": {"max_per_image": 150},
+    "backbone": {"weights": "random", "layers": ["stage1", "stage4", "pooled"], "input_size": 64},
+    "detection": {"short_side": 128, "layers": ["stage4"], "max_per_image": 3, "training_regions": 2000},
+    "regions": {"minimum_area": 30},
+    "train": {"grid": 2, "heat_map": 20, "pixels_per_region": 20, "epochs": 2},
+    "predict": {"superpixels": True},
+    "ablate": {"grid": 2, "grids": [1, 2]},
+    "report": {"gallery": 2},
+}
+
+
+def run(folder: Path, workers: int, names: Sequence[str] = ()) -> None:
+    """Run the stages of `names`, all when there are none, in `folder`."""
+    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMETERS | {"compute": {"workers": workers}}))
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | threads
+    for command in COMMANDS:
+        if names and command[2].removeprefix("stages.") not in names:
+            continue
+        done = subprocess.run(  # noqa: S603 - the commands of dvc.yaml
+            [sys.executable, *command[1:]], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr[-3000:]}"
+
+
+@pytest.fixture(scope="module")
+def one_worker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pipeline") / "one"
+    folder.mkdir()
+    run(folder, workers=1)
+    return folder
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and file.name != "params.yaml"
+    }
+
+
+def test_the_outputs_have_what_others_rely_on(one_worker: Path) -> None:
+    segmentation = json.loads((one_worker / "metrics/segmentation.json").read_text())
+    assert {"ap_r_50", "ap_r_70", "ap_r_vol", "ground_truth_boxes", "per_category"} <= set(segmentation)
+    assert {"mean_iou", "iou_50", "iou_70"} <= set(segmentation["ground_truth_boxes"])
+    ablation = json.loads((one_worker / "metrics/ablation.json").read_text())
+    assert {"blocks", "grid", "mean_iou", "iou_70"} <= set(ablation[0])
+    assert [row["grid"] for row in ablation] == [1, 2] + 6 * [2]
+    proposals = json.loads((one_worker / "metrics/proposals.json").read_text())
+    assert {"box_recall_50", "box_recall_70", "mask_abo", "per_image"} <= set(proposals)
+    for name in ("annotations/val.json", "predictions/segmentation.json", "features/train.zarr", "features/val.zarr"):
+        assert (one_worker / "data" / name).exists()
+    assert "</html>" in (one_worker / "reports/index.html").read_text()
+
+
+def test_nothing_is_left_in_the_scratch_folder(one_worker: Path) -> None:
+    assert not list((one_worker / ".scratch").iterdir())
+
+
+def test_the_ablation_of_all_layers_is_the_systems_own_figure(one_worker: Path) -> None:
+    """Same layers, same K, same projection onto superpixels: two ways to one number."""
+    ablation = json.loads((one_worker / "metrics/ablation.json").read_text())
+    own = json.loads((one_worker / "metrics/segmentation.json").read_text())["ground_truth_boxes"]
+    assert ablation[1]["mean_iou"] == pytest.approx(own["mean_iou"], abs=1e-4)
+
+
+def test_the_number_of_workers_changes_no_byte(one_worker: Path) -> None:
+    folder = one_worker.parent / "two"
+    shutil.copytree(one_worker, folder)
+    for name in ("proposals", "models", "predictions"):
+        shutil.rmtree(folder / "data" / name)
+    (folder / "metrics/ablation.json").unlink()
+    run(folder, workers=2, names=("propose", "train", "predict", "ablate"))
+    one, two = files(one_worker), files(folder)
+    assert one.keys() == two.keys()
+    assert [name for name in one if one[name] != two[name]] == []
