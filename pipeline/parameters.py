@@ -237,7 +237,7 @@ class KeypointParameters(TaskParameters):
     """Keypoints, of categories that have them."""
 
     radius: Annotated[float, Field(gt=0, le=0.5)] = 0.06
-    """Locations within this share of the expanded box of a keypoint are positive."""
+    """Locations within this share of the expanded box's sides of a keypoint are positive. Ours, measured."""
     hypotheses: Positive = 1
     """Peaks of every keypoint in the box of a detection; each makes one more result."""
 

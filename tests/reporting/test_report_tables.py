@@ -88,5 +88,5 @@ def test_every_parameter_is_listed_once():
     assert dict(sections["dataset"])["puppets width"] == "320"
     assert dict(sections["dataset"])["categories"] == "all"
     assert dict(sections["predict"])["superpixels"] == "no"
-    assert dict(sections["detection"])["file"] == "none"
+    assert dict(sections["dataset"])["val_images"] == "none"
     assert set(sections) - {"general"} == set(Parameters.model_fields) - {"seed", "tasks"}
