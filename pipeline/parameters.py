@@ -293,8 +293,8 @@ class Parameters(_Section):
     """All parameters."""
 
     seed: Count = 0
-    tasks: tuple[str, ...] = ("segmentation", "keypoints", "parts")
-    """What is trained, predicted and evaluated; the annotations must have it."""
+    tasks: tuple[str, ...] = ("segmentation",)
+    """segmentation, keypoints, parts: what is trained, predicted and evaluated; the annotations must have it."""
     dataset: DatasetParameters = DatasetParameters()
     proposals: ProposalParameters = ProposalParameters()
     backbone: BackboneParameters = BackboneParameters()

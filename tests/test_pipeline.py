@@ -11,16 +11,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.parameters import Parameters
-
 ROOT = Path(__file__).parents[1]
-TASKS = Parameters().tasks
+TASKS = ["segmentation", "keypoints", "parts"]
 COMMANDS = [
     stage["cmd"].replace("${item.task}", task).split()
     for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
     for task in (TASKS if "matrix" in stage else [""])
 ]
 PARAMETERS = {
+    "tasks": TASKS,
     "dataset": {"puppets": {"train_images": 8, "val_images": 4, "width": 160, "height": 128}},
     "proposals": {"max_per_image": 150},
     "backbone": {"weights": "random", "layers": ["stage1", "stage4", "pooled"], "input_size": 64},
