@@ -16,7 +16,7 @@ from pipeline.parameters import Parameters
 from pipeline.reporting.pairs import keypoint_pairs, palette, part_pairs
 from pipeline.reporting.task_sections import task_sections
 
-PARAMETERS = Parameters()
+PARAMETERS = Parameters(tasks=("segmentation", "keypoints", "parts"))
 
 
 def rectangle(x0, y0, x1, y1):
