@@ -187,12 +187,16 @@ class TrainParameters(_Section):
     """K: classifiers per side of the box."""
     heat_map: Positive = 50
     """Locations per side of a heat map. Paper, section 2."""
-    pixels_per_region: Positive = 100
-    """Training pixels drawn per region, evenly over the cells, at least one in each."""
-    epochs: Positive = 5
-    """Passes over the drawn pixels."""
+    solver: Literal["sgd", "exact"] = "exact"
+    """scikit-learn's SGDClassifier on sampled pixels, or the optimum on every pixel."""
     alpha: Annotated[float, Field(gt=0)] = 2e-4
-    """L2 penalty of scikit-learn's SGDClassifier on standardised hypercolumns."""
+    """L2 penalty on standardised hypercolumns: mean log loss + alpha / 2 |weights|^2."""
+    pixels_per_region: Positive = 100
+    """sgd: training pixels drawn per region, evenly over the cells, at least one in each."""
+    epochs: Positive = 5
+    """sgd: passes over the drawn pixels."""
+    tolerance: Annotated[float, Field(gt=0)] = 1e-4
+    """exact: no entry of the mean loss's gradient is larger at the end."""
     fusion: Literal["joint", "per_block"] = "joint"
     """One classifier on all layers, or one per layer whose calibrated logits are added."""
     sharing: Literal["auto", "shared", "per_category"] = "auto"

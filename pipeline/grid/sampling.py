@@ -1,7 +1,6 @@
 """Drawing training pixels: each region is decoded once, its sampled hypercolumns serve every classifier."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import zarr
@@ -10,37 +9,26 @@ from scipy import sparse
 
 from pipeline.features.store import FeatureStore
 from pipeline.grid.cells import draw_locations
+from pipeline.grid.source import Source
 from pipeline.grid.standardise import Moments
 from pipeline.regions.interpolation import operator
 
 
 @dataclass(frozen=True)
-class Sampling:
-    """What is drawn from a store, and where it is written; workers need the paths too.
+class Sampling(Source):
+    """Pixels drawn from a store for grids of one size.
 
     Which pixels are drawn depends on the seed and the shard alone, so that neither the number of workers nor the
     layers that are sampled with them change a classifier.
     """
 
-    store: Path
-    targets: Path
-    """Target maps, as `write_target_maps` wrote them."""
-    folder: Path
-    shards: tuple[slice, ...]
-    """Of the store, as `shard_slices` cuts it."""
-    layers: tuple[str, ...]
     grid: int
-    heat_map: int
     pixels_per_region: int
     seed: int
 
     @property
     def pixels_per_cell(self) -> int:
         return max(1, round(self.pixels_per_region / self.grid**2))
-
-    def file(self, shard: slice, name: str) -> Path:
-        """Samples of a layer, or of "targets", drawn from one shard."""
-        return self.folder / f"{shard.start}-{name}.npy"
 
     def draw(self, shard: slice) -> dict[str, Moments]:
         """Write the samples of the regions of one shard; gives the moments of every layer's channels.

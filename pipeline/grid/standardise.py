@@ -46,6 +46,11 @@ class Standardisation:
     shift: Mapping[str, NDArray[np.float32]]
     scale: Mapping[str, NDArray[np.float32]]
 
+    @property
+    def channels(self) -> int:
+        """Of all layers."""
+        return sum(len(shift) for shift in self.shift.values())
+
     @classmethod
     def fit(cls, moments: Mapping[str, Moments], layers: Sequence[str]) -> "Standardisation":
         """The standardisation of hypercolumns made of `layers`."""

@@ -7,19 +7,25 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import sklearn
+import torch
 from distributed import Client, as_completed
 from tqdm import tqdm
 
 from pipeline import scratch
 from pipeline.annotations.model import Category
 from pipeline.features.store import FeatureStore
-from pipeline.grid.fitting import CellFit, TrainingPixels, fit_cells, fuse_cells
+from pipeline.grid.exact import AllPixels
+from pipeline.grid.fit import CellFit, Pixels
+from pipeline.grid.fusion import fuse_cells
 from pipeline.grid.groups import Group, category_groups
+from pipeline.grid.maps import Maps
 from pipeline.grid.model import GridModel, GridSpec
 from pipeline.grid.sampling import Sampling
+from pipeline.grid.sgd import SampledPixels
 from pipeline.grid.standardise import Moments, Standardisation
 from pipeline.grid.targets import Targets, shard_slices, write_target_maps
 from pipeline.parameters import TrainParameters
@@ -47,6 +53,7 @@ def train_grids(
     settings: TrainParameters,
     seed: int,
     client: Client,
+    device: str = "cpu",
 ) -> list[GridModel]:
     """Train one model for each of `specs` on the same store and targets.
 
@@ -56,6 +63,8 @@ def train_grids(
         A feature store that the workers can read too.
     categories
         All categories the models must answer for.
+    device
+        Where the exact solver computes; stochastic gradient descent knows the CPU alone.
 
     Notes
     -----
@@ -65,25 +74,27 @@ def train_grids(
     store = FeatureStore.open(store_path)
     groups = category_groups(store.regions, categories, settings)
     units = _units(specs, groups, len(client.scheduler_info(n_workers=-1)["workers"]))
-    work = _start(store, task, specs, groups, settings, seed)
+    work = _start(store, task, specs, groups, settings, seed, device)
     total = sum(len(unit.cells) for unit in units)
     missing = [unit for unit in units if not unit.file(work).exists()]
     done = total - sum(len(unit.cells) for unit in missing)
     with tqdm(total=total, initial=done, desc="train", unit=" cells", dynamic_ncols=True) as progress:
-        # One K after the other, so that samples of one are on the disk at a time.
-        for grid in sorted({specs[unit.spec].grid for unit in missing}):
-            sampling = _sampling(store, work, grid, specs, settings, seed)
-            moments = _draw(sampling, client)
+        # One source after the other, so that the samples of one K are on the disk at a time.
+        for source in _sources(store, work, [specs[unit.spec] for unit in missing], settings, seed):
+            source.folder.mkdir(exist_ok=True)
+            moments = _read(source, client)
             futures = {}
-            for unit in (unit for unit in missing if specs[unit.spec].grid == grid):
-                standardisation = Standardisation.fit(moments, specs[unit.spec].layers)
-                pixels = TrainingPixels(sampling, groups[unit.group].rows, standardisation)
+            for unit in missing:
+                spec, rows = specs[unit.spec], groups[unit.group].rows
+                if isinstance(source, Sampling) and source.grid != spec.grid:
+                    continue
+                pixels = _pixels(source, spec, rows, Standardisation.fit(moments, spec.layers), device)
                 future = client.submit(_fit, pixels, len(task.targets), unit.cells, settings, seed, pure=False)
                 futures[future] = unit
             for future, fit in as_completed(futures, with_results=True):
                 _keep(fit, futures[future].file(work))
                 progress.update(len(futures[future].cells))
-            shutil.rmtree(sampling.folder)
+            shutil.rmtree(source.folder)
     models = []
     for i, spec in enumerate(specs):
         fits = [(unit, _kept(unit.file(work))) for unit in units if unit.spec == i]
@@ -99,6 +110,7 @@ def _start(
     groups: Sequence[Group],
     settings: TrainParameters,
     seed: int,
+    device: str,
 ) -> Path:
     """The scratch folder of exactly this training, with its target maps."""
     scratch.ROOT.mkdir(exist_ok=True)
@@ -113,44 +125,60 @@ def _start(
                 "groups": [[group.name, group.rows.start, group.rows.stop] for group in groups],
                 "settings": settings.model_dump(),
                 "seed": seed,
-                "versions": [np.__version__, sklearn.__version__],
+                "device": device,
+                "versions": [np.__version__, sklearn.__version__, torch.__version__],
             }
         )
         scratch.publish(targets, work / TARGETS)
     return work
 
 
-def _sampling(
-    store: FeatureStore, work: Path, grid: int, specs: Sequence[GridSpec], settings: TrainParameters, seed: int
-) -> Sampling:
-    """What is drawn for grids of one size: all layers that their specifications need."""
-    needed = {layer for spec in specs if spec.grid == grid for layer in spec.layers}
-    folder = work / f"samples-{grid}"
-    folder.mkdir(exist_ok=True)
-    return Sampling(
-        store=store.path.absolute(),
-        targets=(work / TARGETS).absolute(),
-        folder=folder.absolute(),
-        shards=tuple(shard_slices(store)),
-        layers=tuple(layer for layer in store.layers if layer in needed),
-        grid=grid,
-        heat_map=settings.heat_map,
-        pixels_per_region=settings.pixels_per_region,
-        seed=seed,
-    )
+def _sources(
+    store: FeatureStore, work: Path, specs: Sequence[GridSpec], settings: TrainParameters, seed: int
+) -> list[Sampling] | list[Maps]:
+    """What grids of `specs` learn from: samples for every K, or maps for all."""
+
+    def place(name: str, of: Sequence[GridSpec]) -> dict[str, Any]:
+        needed = {layer for spec in of for layer in spec.layers}
+        return {
+            "store": store.path.absolute(),
+            "targets": (work / TARGETS).absolute(),
+            "folder": (work / name).absolute(),
+            "shards": tuple(shard_slices(store)),
+            "layers": tuple(layer for layer in store.layers if layer in needed),
+            "heat_map": settings.heat_map,
+        }
+
+    if settings.solver == "exact":
+        return [Maps(**place("maps", specs))] if specs else []
+    by_grid = {grid: [spec for spec in specs if spec.grid == grid] for grid in sorted({spec.grid for spec in specs})}
+    return [
+        Sampling(**place(f"samples-{grid}", of), grid=grid, pixels_per_region=settings.pixels_per_region, seed=seed)
+        for grid, of in by_grid.items()
+    ]
 
 
-def _draw(sampling: Sampling, client: Client) -> dict[str, Moments]:
-    """Draw from all shards; moments are added up in their order."""
-    futures = [client.submit(sampling.draw, shard, pure=False) for shard in sampling.shards]
-    parts = [f.result() for f in tqdm(futures, desc=f"sample K={sampling.grid}", unit=" shards", leave=False)]
-    return {layer: reduce(add, (part[layer] for part in parts)) for layer in sampling.layers}
+def _read(source: Sampling | Maps, client: Client) -> dict[str, Moments]:
+    """Lay out all shards; moments are added up in their order."""
+    futures = [client.submit(source.draw, shard, pure=False) for shard in source.shards]
+    parts = [f.result() for f in tqdm(futures, desc=f"read for {source.folder.name}", unit=" shards", leave=False)]
+    return {layer: reduce(add, (part[layer] for part in parts)) for layer in source.layers}
 
 
-def _fit(pixels: TrainingPixels, n_targets: int, cells: Sequence[int], settings: TrainParameters, seed: int) -> CellFit:
+def _pixels(
+    source: Sampling | Maps, spec: GridSpec, rows: slice, standardisation: Standardisation, device: str
+) -> Pixels:
+    if isinstance(source, Maps):
+        return AllPixels(source, spec.grid, rows, standardisation, device)
+    return SampledPixels(source, rows, standardisation)
+
+
+def _fit(pixels: Pixels, n_targets: int, cells: Sequence[int], settings: TrainParameters, seed: int) -> CellFit:
     """One unit's classifiers, on raw hypercolumns."""
-    fit = fit_cells if settings.fusion == "joint" else fuse_cells
-    found = fit(pixels, n_targets, cells, settings, seed)
+    if settings.fusion == "joint":
+        found = pixels.fit(n_targets, cells, settings, seed)
+    else:
+        found = fuse_cells(pixels, n_targets, cells, settings, seed)
     return CellFit(*pixels.standardisation.fold(found.weights, found.bias))
 
 
@@ -175,7 +203,8 @@ def _units(specs: Sequence[GridSpec], groups: Sequence[Group], workers: int) -> 
         for j in range(len(groups))
         for cells in np.array_split(np.arange(spec.grid**2), min(split, spec.grid**2))
     ]
-    return sorted(units, key=lambda u: -len(specs[u.spec].layers) * len(u.cells))
+    # A grid's cells share the box among them.
+    return sorted(units, key=lambda u: -len(specs[u.spec].layers) * len(u.cells) / specs[u.spec].grid ** 2)
 
 
 def _assemble(

@@ -12,13 +12,14 @@ from pipeline.annotations.model import Category
 from pipeline.cluster import connect
 from pipeline.errors import InputError
 from pipeline.features.store import FeatureStore
-from pipeline.grid import fitting, training
+from pipeline.grid import sgd, training
 from pipeline.grid.cells import draw_locations
-from pipeline.grid.fitting import CellFit, TrainingPixels, fit_cells
+from pipeline.grid.fit import CellFit
 from pipeline.grid.groups import category_groups
 from pipeline.grid.model import GridModel, GridSpec
 from pipeline.grid.sampling import Sampling
 from pipeline.grid.scoring import heat_maps
+from pipeline.grid.sgd import SampledPixels
 from pipeline.grid.standardise import Moments, Standardisation
 from pipeline.grid.targets import shard_slices, write_target_maps
 from pipeline.grid.training import train_grids
@@ -26,7 +27,10 @@ from pipeline.parameters import ComputeParameters, TrainParameters
 from tests.grid.conftest import SHAPES, LinearTask, make_store
 
 CATEGORIES = (Category(1, "cat"), Category(2, "dog"))
-SETTINGS = TrainParameters(grid=2, heat_map=20, pixels_per_region=40, epochs=6, alpha=1e-5, sharing="shared")
+SETTINGS = TrainParameters(
+    solver="sgd", grid=2, heat_map=20, pixels_per_region=40, epochs=6, alpha=1e-5, sharing="shared"
+)
+both_solvers = pytest.mark.parametrize("solver", ["sgd", "exact"])
 
 
 @pytest.fixture(scope="module", params=[2])
@@ -50,9 +54,10 @@ def fingerprint(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
+@both_solvers
 @pytest.mark.parametrize("fusion", ["joint", "per_block"])
-def test_a_linear_truth_is_recovered(store: FeatureStore, one_client: Client, fusion: str) -> None:
-    settings = SETTINGS.model_copy(update={"fusion": fusion})
+def test_a_linear_truth_is_recovered(store: FeatureStore, one_client: Client, fusion: str, solver: str) -> None:
+    settings = SETTINGS.model_copy(update={"fusion": fusion, "solver": solver})
     task = LinearTask(store)
     (model,) = train_grids(
         store.path, CATEGORIES, task, [GridSpec(store.layers, 2)], settings, seed=0, client=one_client
@@ -64,10 +69,13 @@ def test_a_linear_truth_is_recovered(store: FeatureStore, one_client: Client, fu
     assert right > (0.93 if fusion == "joint" else 0.85)
 
 
-def test_the_number_of_workers_does_not_change_a_byte(store: FeatureStore, client: Client, one_client: Client) -> None:
+@both_solvers
+def test_the_number_of_workers_does_not_change_a_byte(
+    store: FeatureStore, client: Client, one_client: Client, solver: str
+) -> None:
     # One shared grid: two workers get half of its cells each, one worker all.
     specs = [GridSpec(store.layers, 3)]
-    settings = SETTINGS
+    settings = SETTINGS.model_copy(update={"solver": solver})
     written = []
     for number, workers in enumerate([client, one_client]):
         models = train_grids(store.path, CATEGORIES, LinearTask(store), specs, settings, seed=3, client=workers)
@@ -77,13 +85,15 @@ def test_the_number_of_workers_does_not_change_a_byte(store: FeatureStore, clien
     assert written[0] == written[1]
 
 
+@both_solvers
 def test_an_interrupted_training_goes_on_and_gives_the_same_bytes(
-    store: FeatureStore, one_client: Client, monkeypatch: pytest.MonkeyPatch
+    store: FeatureStore, one_client: Client, monkeypatch: pytest.MonkeyPatch, solver: str
 ) -> None:
     specs = [GridSpec(("coarse",), k) for k in (1, 2, 3)]
+    settings = SETTINGS.model_copy(update={"solver": solver})
 
     def train() -> list[GridModel]:
-        return train_grids(store.path, CATEGORIES, LinearTask(store), specs, SETTINGS, seed=3, client=one_client)
+        return train_grids(store.path, CATEGORIES, LinearTask(store), specs, settings, seed=3, client=one_client)
 
     whole = train()
     kept, calls = training._keep, []
@@ -115,9 +125,9 @@ def sample(store: FeatureStore, folder: Path, grid: int = 2, **changes: int) -> 
         folder / "samples",
         tuple(shard_slices(store)),
         store.layers,
-        grid,
-        20,
-        settings.pixels_per_region,
+        heat_map=20,
+        grid=grid,
+        pixels_per_region=settings.pixels_per_region,
         seed=5,
     )
     parts = [sampling.draw(shard) for shard in shard_slices(store)]
@@ -144,10 +154,10 @@ def test_sampled_hypercolumns_and_targets_are_those_of_the_whole_heat_map(store:
 def test_fitting_equals_scikit_learn_on_materialised_hypercolumns(store: FeatureStore, tmp_path: Path) -> None:
     """K = 1: a plain logistic regression on the sampled pixels of the standardised hypercolumns."""
     sampling, moments = sample(store, tmp_path, grid=1)
-    pixels = TrainingPixels(sampling, slice(0, 90), Standardisation.fit(moments, store.layers))
+    pixels = SampledPixels(sampling, slice(0, 90), Standardisation.fit(moments, store.layers))
     # A strong penalty means small steps: larger ones would blow rounding errors up.
     settings = SETTINGS.model_copy(update={"epochs": 2, "alpha": 1e-2})
-    fit = fit_cells(pixels, 1, [0], settings, seed=5)
+    fit = pixels.fit(1, [0], settings, seed=5)
 
     x, y = [], []
     truth = LinearTask(store).target_maps(store.regions, store.expanded_boxes, 20)[:, 0]
@@ -172,7 +182,7 @@ def test_fitting_equals_scikit_learn_on_materialised_hypercolumns(store: Feature
 def test_portions_hold_every_pixel_once(store: FeatureStore, tmp_path: Path, limit: int) -> None:
     """Whether cut along the pixels or, at last, dealt out by shards."""
     sampling, moments = sample(store, tmp_path)
-    pixels = TrainingPixels(sampling, slice(10, 80), Standardisation.fit(moments, store.layers))
+    pixels = SampledPixels(sampling, slice(10, 80), Standardisation.fit(moments, store.layers))
     (everything,) = pixels.portions(2**40)
     whole, whole_targets = pixels.load(everything, 3)
     assert whole.shape == (70 * 10, 12)
@@ -192,12 +202,12 @@ def test_fitting_in_portions_is_one_pass_over_all_of_them_per_epoch(
     store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sampling, moments = sample(store, tmp_path)
-    pixels = TrainingPixels(sampling, slice(0, 90), Standardisation.fit(moments, store.layers))
-    monkeypatch.setattr(fitting, "AT_ONCE", 90 * 10 * 12 * 4 // 5)
+    pixels = SampledPixels(sampling, slice(0, 90), Standardisation.fit(moments, store.layers))
+    monkeypatch.setattr(sgd, "AT_ONCE", 90 * 10 * 12 * 4 // 5)
     settings = SETTINGS.model_copy(update={"epochs": 2})
-    fit = fit_cells(pixels, 1, [3], settings, seed=4)
+    fit = pixels.fit(1, [3], settings, seed=4)
     plain = SGDClassifier(loss="log_loss", alpha=settings.alpha, average=True, random_state=np.random.RandomState(4))
-    portions = pixels.portions(fitting.AT_ONCE)
+    portions = pixels.portions(sgd.AT_ONCE)
     assert len(portions) == 5
     order = np.random.default_rng([4, 3])
     for _ in range(2):
@@ -210,10 +220,10 @@ def test_fitting_in_portions_is_one_pass_over_all_of_them_per_epoch(
 
 def test_the_way_cells_are_spread_over_units_does_not_change_a_classifier(store: FeatureStore, tmp_path: Path) -> None:
     sampling, moments = sample(store, tmp_path, grid=3)
-    pixels = TrainingPixels(sampling, slice(0, 90), Standardisation.fit(moments, store.layers))
-    together = fit_cells(pixels, 1, range(9), SETTINGS, seed=1)
+    pixels = SampledPixels(sampling, slice(0, 90), Standardisation.fit(moments, store.layers))
+    together = pixels.fit(1, range(9), SETTINGS, seed=1)
     for cells in ([4], [7, 2, 8]):
-        apart = fit_cells(pixels, 1, cells, SETTINGS, seed=1)
+        apart = pixels.fit(1, cells, SETTINGS, seed=1)
         assert np.array_equal(apart.weights, together.weights[:, cells])
         assert np.array_equal(apart.bias, together.bias[:, cells])
 
@@ -225,8 +235,8 @@ def test_a_cell_whose_pixels_are_all_alike_always_says_the_same(
     sampling, moments = sample(store, tmp_path)
     for file in (tmp_path / "samples").glob("*-targets.npy"):
         np.save(file, np.full_like(np.load(file), value))
-    pixels = TrainingPixels(sampling, slice(0, 90), Standardisation.fit(moments, store.layers))
-    fit = fit_cells(pixels, 1, [1], SETTINGS, seed=0)
+    pixels = SampledPixels(sampling, slice(0, 90), Standardisation.fit(moments, store.layers))
+    fit = pixels.fit(1, [1], SETTINGS, seed=0)
     assert fit.bias.item() == said
     assert not fit.weights.any()
 
@@ -234,7 +244,7 @@ def test_a_cell_whose_pixels_are_all_alike_always_says_the_same(
 def test_folding_the_standardisation_does_not_change_a_logit(store: FeatureStore, tmp_path: Path) -> None:
     sampling, moments = sample(store, tmp_path)
     standardisation = Standardisation.fit(moments, store.layers).only("fine")
-    pixels = TrainingPixels(sampling, slice(0, 64), standardisation)
+    pixels = SampledPixels(sampling, slice(0, 64), standardisation)
     weights, bias = np.random.default_rng(0).normal(size=(2, 3)), np.array([0.5, -2])
     folded, moved = standardisation.fold(weights, bias)
     (portion,) = pixels.portions(2**40)
@@ -245,7 +255,7 @@ def test_folding_the_standardisation_does_not_change_a_logit(store: FeatureStore
 
 def test_standardised_pixels_have_unit_length_shared_equally_by_the_layers(store: FeatureStore, tmp_path: Path) -> None:
     sampling, moments = sample(store, tmp_path, pixels_per_region=400)
-    pixels = TrainingPixels(sampling, slice(0, 90), Standardisation.fit(moments, store.layers))
+    pixels = SampledPixels(sampling, slice(0, 90), Standardisation.fit(moments, store.layers))
     (portion,) = pixels.portions(2**40)
     columns = np.concatenate([pixels.load(portion, cell)[0] for cell in range(4)]).astype(np.float64)
     for first, last in ((0, 3), (3, 8), (8, 12)):

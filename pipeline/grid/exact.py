@@ -1,0 +1,224 @@
+"""Logistic regression on every pixel, without sampling and without hypercolumns: loss and gradient at map resolution.
+
+A score is interpolation times (map times weights): weights meet a map at its own resolution, in the window that a cell
+can see, and the gradient goes back the same way. All targets of a cell share one pass over its windows.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from pipeline.grid.fit import CellFit, constant_bias
+from pipeline.grid.lbfgs import minimise
+from pipeline.grid.maps import Maps
+from pipeline.grid.standardise import Standardisation
+from pipeline.grid.targets import IGNORE, NEGATIVE, POSITIVE
+from pipeline.parameters import TrainParameters
+
+AT_ONCE = 2**29
+"""Bytes of windows and scores that a worker holds; larger cells are read again in every evaluation."""
+
+
+@dataclass(frozen=True)
+class LayerWindow:
+    """What one cell sees of a layer in some regions."""
+
+    values: Tensor
+    """(position * region, channel) standardised."""
+    interpolation: Tensor | None
+    """(pixel, position), or None where the positions are the pixels."""
+
+    def scores(self, weights: Tensor) -> Tensor:
+        """(pixel, region * target) of `weights` (channel, target)."""
+        at_maps = self.values @ weights
+        if self.interpolation is None:
+            return at_maps
+        return self.interpolation @ at_maps.view(self.interpolation.shape[1], -1)
+
+    def gradient(self, back: Tensor) -> Tensor:
+        """(channel, target) from the gradient (pixel, region * target) at the scores."""
+        at_maps = back if self.interpolation is None else self.interpolation.T @ back
+        return self.values.T @ at_maps.view(len(self.values), -1)
+
+
+@dataclass(frozen=True)
+class CellData:
+    """What one cell sees of some regions, in memory."""
+
+    layers: tuple[LayerWindow, ...]
+    known: Tensor
+    """(pixel, region, target) 1 where the label counts, else 0."""
+    positive: Tensor
+    """(pixel, region, target) 1 where the label is positive, else 0."""
+
+    def layer_scores(self, weights: Sequence[Tensor]) -> Iterator[Tensor]:
+        """Each layer's part in the scores: (pixel, region, target)."""
+        for layer, own in zip(self.layers, weights, strict=True):
+            yield layer.scores(own).reshape(-1, self.known.shape[1], own.shape[1])
+
+    def loss_and_gradient(self, weights: Sequence[Tensor], bias: Tensor) -> tuple[Tensor, Tensor]:
+        """Sums over all pixels.
+
+        Parameters
+        ----------
+        weights, bias
+            (channel, target) of every layer; (target,).
+
+        Returns
+        -------
+        Log losses (target,) float64; gradients (channel of all layers + 1, target), that of the bias last.
+        """
+        scores = bias.expand(self.known.shape).clone()
+        for part in self.layer_scores(weights):
+            scores += part
+        loss = ((softplus(scores) - self.positive * scores) * self.known).sum(dim=(0, 1), dtype=torch.float64)
+        back = scores.sigmoid_().sub_(self.positive).mul_(self.known)
+        flat = back.flatten(1)
+        gradients = [layer.gradient(flat) for layer in self.layers]
+        return loss, torch.cat([*gradients, back.sum(dim=(0, 1))[None]])
+
+
+@dataclass(frozen=True)
+class AllPixels:
+    """Every pixel of one group of categories, seen through some of the layers; see `Pixels`."""
+
+    maps: Maps
+    grid: int
+    rows: slice
+    """Of the store: the group's."""
+    standardisation: Standardisation
+    device: str = "cpu"
+
+    @property
+    def shards(self) -> list[slice]:
+        """Those of the store that hold regions of the group."""
+        return [s for s in self.maps.shards if s.start < self.rows.stop and s.stop > self.rows.start]
+
+    def only(self, layer: str) -> "AllPixels":
+        return replace(self, standardisation=self.standardisation.only(layer))
+
+    def fit(self, n_targets: int, cells: Sequence[int], settings: TrainParameters, seed: int) -> CellFit:
+        """L-BFGS until no entry of the gradient exceeds `settings.tolerance`.
+
+        The objective is that of scikit-learn's `LogisticRegression` with C = 1 / (alpha * pixels). Ours.
+        """
+        del seed  # nothing is drawn
+        weights = np.zeros((n_targets, len(cells), self.standardisation.channels))
+        bias = np.zeros((n_targets, len(cells)))
+        for position, cell in enumerate(cells):
+            for batch in self._batches(cell):
+                both = (batch.counts > 0).all(axis=1)
+                bias[batch.targets, position] = [constant_bias(bool(positive)) for _, positive in batch.counts]
+                if both.any():
+                    own = batch.targets[both]
+                    found = self._minimise(cell, own, batch.shards, batch.counts[both].sum(axis=1), settings)
+                    weights[own, position], bias[own, position] = found[:, :-1], found[:, -1]
+        return CellFit(weights, bias)
+
+    def layer_logits(self, cell: int, weights: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+        targets = np.arange(len(weights))
+        given = self._by_layer(torch.from_numpy(weights.T).to(self.device))
+        logits, labels = [], []
+        for shards in self._portions(self.shards, cell, targets):
+            scores = torch.stack(list(self.load(shards, cell, targets).layer_scores(given)), dim=3)
+            logits.append(scores.flatten(0, 1).cpu().numpy())
+            labels.append(self._labels(shards, cell).reshape(-1, len(targets)))
+        return np.concatenate(logits), np.concatenate(labels)
+
+    def load(self, shards: Sequence[slice], cell: int, targets: NDArray[np.int64]) -> CellData:
+        """The standardised windows of all layers, and the labels of some targets, of the regions in `shards`."""
+        labels = self._labels(shards, cell)[..., targets]
+        layers = []
+        for name in self.standardisation.shift:
+            windows = [self.maps.window(shard, name, self.grid, cell) for shard in shards]
+            parts = [window.values[:, :, self._own(shard)] for window, shard in zip(windows, shards, strict=True)]
+            values = torch.from_numpy(np.concatenate(parts, axis=2)).to(self.device).float().flatten(0, 1)
+            values -= torch.from_numpy(self.standardisation.shift[name]).to(self.device)
+            values *= torch.from_numpy(self.standardisation.scale[name]).to(self.device)
+            interpolation: Tensor | None = torch.from_numpy(windows[0].operator).to(self.device)
+            if len(values) >= len(labels):  # interpolated once, not in every evaluation
+                values = torch.tensordot(interpolation, values, dims=1)
+                interpolation = None
+            layers.append(LayerWindow(values.flatten(0, 1), interpolation))
+        known, positive = torch.from_numpy(labels != IGNORE), torch.from_numpy(labels == POSITIVE)
+        return CellData(tuple(layers), known.to(self.device).float(), positive.to(self.device).float())
+
+    def _labels(self, shards: Sequence[slice], cell: int) -> NDArray[np.int8]:
+        """(pixel, region, target) of the group's regions."""
+        labels = np.concatenate([self.maps.labels(s, self.grid, cell)[:, :, self._own(s)] for s in shards], axis=2)
+        return labels.reshape(-1, *labels.shape[2:])
+
+    def _own(self, shard: slice) -> slice:
+        return slice(max(self.rows.start - shard.start, 0), min(self.rows.stop, shard.stop) - shard.start)
+
+    def _portions(self, shards: Sequence[slice], cell: int, targets: NDArray[np.int64]) -> list[Sequence[slice]]:
+        """Consecutive shards whose windows and scores take at most `AT_ONCE` bytes, at least one each."""
+        one = self.load(shards[:1], cell, targets)
+        # Scores take five times the room of labels while they are made.
+        size = 4 * (sum(layer.values.nelement() for layer in one.layers) + 5 * one.known.nelement())
+        together = max(AT_ONCE // size, 1)
+        return [shards[first : first + together] for first in range(0, len(shards), together)]
+
+    def _batches(self, cell: int) -> list["_Batch"]:
+        """Targets by the shards that know them, since only those need be read for them."""
+        counts = []
+        for shard in self.shards:
+            labels = self._labels([shard], cell)
+            counts.append(np.stack([(labels == value).sum(axis=(0, 1)) for value in (NEGATIVE, POSITIVE)], axis=1))
+        table = np.array(counts)
+        known = table.any(axis=2)
+        batches = []
+        for knows in np.unique(known, axis=1).T:
+            targets = np.flatnonzero((known == knows[:, None]).all(axis=0))
+            shards = [shard for shard, there in zip(self.shards, knows, strict=True) if there]
+            batches.append(_Batch(targets, shards, table[:, targets].sum(axis=0)))
+        return batches
+
+    def _minimise(
+        self,
+        cell: int,
+        targets: NDArray[np.int64],
+        shards: Sequence[slice],
+        pixels: NDArray[np.int64],
+        settings: TrainParameters,
+    ) -> NDArray[np.float64]:
+        """Weights and, last, the bias of `targets`, each known in so many `pixels`: (target, channel + 1)."""
+        portions = self._portions(shards, cell, targets)
+        kept = [self.load(portions[0], cell, targets)] if len(portions) == 1 else None
+        count = torch.from_numpy(pixels.astype(np.float64)).to(self.device)
+
+        def evaluate(at: Tensor) -> tuple[Tensor, Tensor]:
+            weights, bias = self._by_layer(at[:-1]), at[-1].float()
+            loss, gradient = torch.zeros_like(count), torch.zeros_like(at)
+            for data in kept or (self.load(some, cell, targets) for some in portions):
+                part, slopes = data.loss_and_gradient(weights, bias)
+                loss += part
+                gradient += slopes
+            penalty = settings.alpha * at
+            penalty[-1] = 0
+            return loss / count + (penalty * at).sum(dim=0) / 2, gradient / count + penalty
+
+        start = torch.zeros((self.standardisation.channels + 1, len(targets)), dtype=torch.float64, device=self.device)
+        return minimise(evaluate, start, settings.tolerance).T.cpu().numpy()
+
+    def _by_layer(self, weights: Tensor) -> list[Tensor]:
+        """(channel of all layers, target) in float32 parts, one per layer."""
+        edges = np.cumsum([0, *(len(shift) for shift in self.standardisation.shift.values())])
+        return [weights[a:b].float() for a, b in pairwise(edges)]
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Targets that are fitted together."""
+
+    targets: NDArray[np.int64]
+    shards: list[slice]
+    """Where any of their labels counts."""
+    counts: NDArray[np.int64]
+    """(target, 2) pixels that are negative and positive."""

@@ -1,0 +1,31 @@
+"""Late fusion: classifiers trained on one layer each, their calibrated logits added (`fusion: per_block`)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from pipeline.grid.fit import CellFit, Pixels
+from pipeline.grid.targets import IGNORE
+from pipeline.parameters import TrainParameters
+
+
+def fuse_cells(pixels: Pixels, n_targets: int, cells: Sequence[int], settings: TrainParameters, seed: int) -> CellFit:
+    """Fit every layer alone, then weigh their logits so that the sum is calibrated.
+
+    The weights come from a logistic regression on the layers' logits over the training pixels (stacking); ours. A
+    target that is always or never there keeps the bias of the top layer.
+    """
+    widths = [len(shift) for shift in pixels.standardisation.shift.values()]
+    alone = [pixels.only(layer).fit(n_targets, cells, settings, seed) for layer in pixels.standardisation.shift]
+    weights, bias = np.concatenate([fit.weights for fit in alone], axis=2), alone[-1].bias.copy()
+    for position, cell in enumerate(cells):
+        by_layer, labels = pixels.layer_logits(cell, weights[:, position])
+        for target in range(n_targets):
+            use = labels[:, target] != IGNORE
+            if len(np.unique(labels[use, target])) < 2:
+                continue
+            stack = LogisticRegression().fit(by_layer[use, target], labels[use, target])
+            weights[target, position] *= np.repeat(stack.coef_[0], widths)
+            bias[target, position] = stack.intercept_[0]
+    return CellFit(weights, bias)

@@ -1,0 +1,92 @@
+"""Limited-memory BFGS for many convex problems at once, so that one pass over the data serves all of them."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+MEMORY = 10
+"""Steps remembered. Nocedal and Wright, Numerical Optimization, section 7.2: 3 to 20."""
+
+SUFFICIENT = 1e-4
+"""Share of the decrease that the slope promises which a step must reach (Armijo). Nocedal and Wright, section 3.1."""
+
+ROUNDING = 1e-6
+"""Relative error of a value computed in float32."""
+
+FLATTER = 0.9
+"""Share of the slope that may be left after a step that values cannot judge. Hager and Zhang, 2005; here simpler."""
+
+HALVINGS = 20
+"""After so many a step is too small to matter in float32, and the problem counts as solved."""
+
+
+def minimise(
+    evaluate: Callable[[Tensor], tuple[Tensor, Tensor]], start: Tensor, tolerance: float, iterations: int = 1000
+) -> Tensor:
+    """Minima of smooth, strictly convex functions, one per column.
+
+    Every problem has steps and a memory of its own, as if it were solved alone; only the evaluations are shared.
+
+    Parameters
+    ----------
+    evaluate
+        Values (problem,) and gradients (variable, problem) at the columns of (variable, problem) float64.
+    start
+        (variable, problem) float64, on the device of the work.
+    tolerance
+        A problem is solved when no entry of its gradient is larger.
+
+    Returns
+    -------
+    (variable, problem) float64.
+    """
+    at = start
+    value, gradient = evaluate(at)
+    steps: list[tuple[Tensor, Tensor, Tensor]] = []
+    open_ = gradient.abs().amax(dim=0) > tolerance
+    for _ in range(iterations):
+        if not open_.any():
+            break
+        direction = -_inverse_hessian_times(gradient, steps)
+        slope = (direction * gradient).sum(dim=0)
+        length = open_.to(at.dtype)
+        for _ in range(HALVINGS):
+            trial = at + length * direction
+            new_value, new_gradient = evaluate(trial)
+            short = new_value > value + SUFFICIENT * length * slope
+            # Next to the minimum values differ by rounding only; then the slope tells.
+            near = (new_value - value).abs() <= ROUNDING * value.abs()
+            short &= ~(near & ((direction * new_gradient).sum(dim=0).abs() <= FLATTER * slope.abs()))
+            if not short.any():
+                break
+            length = torch.where(short, length / 2, length)
+        else:
+            # What does not decrease any more stays where it is.
+            open_ &= ~short
+            trial, new_value = torch.where(short, at, trial), torch.where(short, value, new_value)
+            new_gradient = torch.where(short, gradient, new_gradient)
+        moved, turned = trial - at, new_gradient - gradient
+        curvature = (moved * turned).sum(dim=0)
+        inverse = torch.where(curvature > 0, 1 / curvature, 0)
+        steps = [*steps[-(MEMORY - 1) :], (moved, turned, inverse)]
+        at, value, gradient = trial, new_value, new_gradient
+        open_ &= gradient.abs().amax(dim=0) > tolerance
+    return at
+
+
+def _inverse_hessian_times(gradient: Tensor, steps: list[tuple[Tensor, Tensor, Tensor]]) -> Tensor:
+    """The two loops of L-BFGS, for every column. Nocedal and Wright, algorithm 7.4."""
+    result = gradient
+    shares = []
+    for moved, turned, inverse in reversed(steps):
+        share = inverse * (moved * result).sum(dim=0)
+        result = result - share * turned
+        shares.append(share)
+    if steps:
+        moved, turned, inverse = steps[-1]
+        size = (turned * turned).sum(dim=0)
+        result = result * torch.where(inverse > 0, 1 / (inverse * size), 1)
+    for (moved, turned, inverse), share in zip(steps, reversed(shares), strict=True):
+        result = result + moved * (share - inverse * (turned * result).sum(dim=0))
+    return result

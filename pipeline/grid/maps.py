@@ -1,0 +1,70 @@
+"""Maps laid out for training on every pixel: each region is decoded once, a classifier reads the window it can see."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from pipeline.features.store import FeatureStore
+from pipeline.grid.cells import cell_bounds
+from pipeline.grid.source import Source
+from pipeline.grid.standardise import Moments
+from pipeline.regions.interpolation import interpolation_matrix, support
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of a layer's maps that the pixels of one cell are interpolated from."""
+
+    values: NDArray[np.float16]
+    """(y, x, region, channel)"""
+    operator: NDArray[np.float32]
+    """(pixel, y * x), rows sum to one."""
+
+
+@dataclass(frozen=True)
+class Maps(Source):
+    """The maps of a store, shard by shard, for grids of any size."""
+
+    def draw(self, shard: slice) -> dict[str, Moments]:
+        """Write the maps of the regions of one shard; gives the moments of every layer's channels.
+
+        A layer's file is (y, x, region, channel) float16, that of the targets (y, x, region, target) int8. Maps
+        finer than the heat map are interpolated to it, since nobody looks between its locations.
+        """
+        store = FeatureStore.open(self.store)
+        moments = {}
+        for layer in self.layers:
+            block = store.read(layer, shard)
+            height, width = (min(side, self.heat_map) for side in block.shape[2:])
+            if block.shape[2:] != (height, width):
+                vertical = interpolation_matrix(block.shape[2], height).astype(np.float32)
+                horizontal = interpolation_matrix(block.shape[3], width).astype(np.float32)
+                block = (vertical @ block.astype(np.float32) @ horizontal.T).astype(np.float16)
+            maps = np.ascontiguousarray(block.transpose(2, 3, 0, 1))
+            moments[layer] = Moments.of(maps.astype(np.float32))
+            np.save(self.file(shard, layer), maps)
+        labels = np.asarray(zarr.open_array(self.targets, mode="r")[shard])
+        np.save(self.file(shard, "targets"), np.ascontiguousarray(labels.transpose(2, 3, 0, 1)))
+        return moments
+
+    def window(self, shard: slice, layer: str, grid: int, cell: int) -> Window:
+        """What the pixels of one cell of a grid see of a layer."""
+        maps = self._read(shard, layer)
+        bounds, (row, column) = cell_bounds(self.heat_map, grid), divmod(cell, grid)
+        vertical = interpolation_matrix(maps.shape[0], self.heat_map)[bounds[row] : bounds[row + 1]]
+        horizontal = interpolation_matrix(maps.shape[1], self.heat_map)[bounds[column] : bounds[column + 1]]
+        rows, columns = support(vertical), support(horizontal)
+        operator = np.kron(vertical[:, rows], horizontal[:, columns]).astype(np.float32)
+        return Window(maps[rows, columns], operator)
+
+    def labels(self, shard: slice, grid: int, cell: int) -> NDArray[np.int8]:
+        """Targets of the pixels of one cell: (y, x, region, target)."""
+        bounds, (row, column) = cell_bounds(self.heat_map, grid), divmod(cell, grid)
+        labels: NDArray[np.int8] = self._read(shard, "targets")
+        return labels[bounds[row] : bounds[row + 1], bounds[column] : bounds[column + 1]]
+
+    def _read(self, shard: slice, name: str) -> NDArray[Any]:
+        return np.load(self.file(shard, name), mmap_mode="r", allow_pickle=False)

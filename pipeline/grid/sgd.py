@@ -1,0 +1,115 @@
+"""Stochastic gradient descent on sampled pixels, streamed so that memory stays bounded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import SGDClassifier
+
+from pipeline.grid.fit import CellFit, constant_bias
+from pipeline.grid.sampling import Sampling
+from pipeline.grid.standardise import Standardisation
+from pipeline.grid.targets import IGNORE
+from pipeline.parameters import TrainParameters
+
+AT_ONCE = 2**27
+"""Bytes of hypercolumns that a worker holds; larger samples are read again in every epoch."""
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Pixels that are in memory together: `pixels` of every region and cell of `shards`."""
+
+    shards: tuple[slice, ...]
+    pixels: slice
+
+
+@dataclass(frozen=True)
+class SampledPixels:
+    """The sampled pixels of one group of categories, seen through some of the sampled layers."""
+
+    sampling: Sampling
+    rows: slice
+    """Of the store: the group's."""
+    standardisation: Standardisation
+
+    def portions(self, limit: int) -> list[Portion]:
+        """All pixels of a cell in portions whose hypercolumns take at most `limit` bytes, where that is possible.
+
+        A portion has some pixels of every region: regions are sorted by category, and a classifier that sees one
+        category after the other learns worse. Only when there are more portions than pixels, shards are dealt out.
+        """
+        own = [s for s in self.sampling.shards if s.start < self.rows.stop and s.stop > self.rows.start]
+        pixels = self.sampling.pixels_per_cell
+        size = (self.rows.stop - self.rows.start) * pixels * self.standardisation.channels * 4
+        n_portions = -(-size // limit)
+        cuts = [int(edge) for edge in np.linspace(0, pixels, min(n_portions, pixels) + 1)]
+        deals = min(-(-n_portions // pixels), len(own))
+        return [Portion(tuple(own[deal::deals]), slice(a, b)) for deal in range(deals) for a, b in pairwise(cuts)]
+
+    def load(self, portion: Portion, cell: int) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+        """Standardised hypercolumns (n, channel) and targets (n, target) of one cell."""
+        columns, targets = [], []
+        for shard in portion.shards:
+            own = slice(max(self.rows.start - shard.start, 0), min(self.rows.stop, shard.stop) - shard.start)
+            known = self.sampling.read(shard, "targets", cell)[own, portion.pixels]
+            whole = np.empty((*known.shape[:2], self.standardisation.channels), dtype=np.float32)
+            first = 0
+            for layer, shift in self.standardisation.shift.items():
+                part = whole[..., first : first + len(shift)]
+                values = self.sampling.read(shard, layer, cell)[own]
+                np.subtract(values if values.shape[1] == 1 else values[:, portion.pixels], shift, out=part)
+                part *= self.standardisation.scale[layer]
+                first += len(shift)
+            columns.append(whole.reshape(-1, self.standardisation.channels))
+            targets.append(known.reshape(-1, known.shape[2]))
+        return np.concatenate(columns), np.concatenate(targets)
+
+    def only(self, layer: str) -> "SampledPixels":
+        return replace(self, standardisation=self.standardisation.only(layer))
+
+    def fit(self, n_targets: int, cells: Sequence[int], settings: TrainParameters, seed: int) -> CellFit:
+        """Averaged stochastic gradient descent; see `Pixels`. Paper, training of the classifiers."""
+        weights = np.zeros((n_targets, len(cells), self.standardisation.channels))
+        bias = np.zeros((n_targets, len(cells)))
+        portions = self.portions(AT_ONCE)
+        for position, cell in enumerate(cells):
+            models = [_classifier(settings, seed) for _ in range(n_targets)]
+            seen = np.zeros((n_targets, 2), dtype=bool)
+            order = np.random.default_rng([seed, cell])
+            loaded = None
+            for _ in range(settings.epochs):
+                for number in order.permutation(len(portions)):
+                    if loaded != number:
+                        columns, targets = self.load(portions[number], cell)
+                        loaded = number
+                    for target, model in enumerate(models):
+                        use = targets[:, target] != IGNORE
+                        labels = targets[use, target]
+                        seen[target] |= [np.any(labels == 0), np.any(labels == 1)]
+                        if len(labels):
+                            model.partial_fit(columns if use.all() else columns[use], labels, classes=(0, 1))
+            for target, model in enumerate(models):
+                if seen[target].all():
+                    weights[target, position], bias[target, position] = model.coef_[0], model.intercept_[0]
+                else:
+                    bias[target, position] = constant_bias(bool(seen[target, 1]))
+        return CellFit(weights, bias)
+
+    def layer_logits(self, cell: int, weights: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+        """See `Pixels`."""
+        edges = np.cumsum([0, *(len(shift) for shift in self.standardisation.shift.values())])
+        logits, targets = [], []
+        for portion in self.portions(AT_ONCE):
+            columns, known = self.load(portion, cell)
+            logits.append(np.stack([columns[:, a:b] @ weights[:, a:b].T for a, b in pairwise(edges)], axis=2))
+            targets.append(known)
+        return np.concatenate(logits), np.concatenate(targets)
+
+
+def _classifier(settings: TrainParameters, seed: int) -> SGDClassifier:
+    # A generator, not a number: a number would shuffle every epoch alike.
+    shuffle = np.random.RandomState(seed)
+    return SGDClassifier(loss="log_loss", alpha=settings.alpha, average=True, random_state=shuffle)

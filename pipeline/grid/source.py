@@ -1,0 +1,24 @@
+"""What grids learn from, and where it is laid out for them: a store, target maps, and a folder for the workers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Source:
+    """Regions of a store with their target maps; goes to the workers."""
+
+    store: Path
+    targets: Path
+    """Target maps, as `write_target_maps` wrote them."""
+    folder: Path
+    """Where what is read from the store is written, a file per shard and layer."""
+    shards: tuple[slice, ...]
+    """Of the store, as `shard_slices` cuts it."""
+    layers: tuple[str, ...]
+    heat_map: int
+    """Locations per side of a heat map."""
+
+    def file(self, shard: slice, name: str) -> Path:
+        """Of a layer, or of "targets", for one shard."""
+        return self.folder / f"{shard.start}-{name}.npy"

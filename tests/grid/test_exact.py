@@ -1,0 +1,134 @@
+"""Fitting at map resolution must be plain logistic regression on every pixel's hypercolumn."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from pipeline.features.store import FeatureStore
+from pipeline.grid import exact
+from pipeline.grid.cells import cell_bounds
+from pipeline.grid.exact import AllPixels
+from pipeline.grid.maps import Maps
+from pipeline.grid.standardise import Standardisation
+from pipeline.grid.targets import IGNORE, NEGATIVE, POSITIVE, Targets, shard_slices, write_target_maps
+from pipeline.parameters import TrainParameters
+from tests.grid.conftest import LinearTask, make_store
+
+SIZE = 20
+SETTINGS = TrainParameters(solver="exact", heat_map=SIZE, grid=2, alpha=1e-3, tolerance=1e-7)
+
+
+class NoisyTask(LinearTask):
+    """Labels turned at random, so that no classifier is sure; two targets that know different regions."""
+
+    targets = ("first", "second")  # type: ignore[assignment]
+
+    def target_maps(self, regions: pd.DataFrame, boxes: NDArray[np.float64], size: int) -> NDArray[np.int8]:
+        maps = super().target_maps(regions, boxes, size)
+        rng = np.random.default_rng([1, int(regions.index[0])])
+        turned = np.where((rng.random(maps.shape) < 0.2) & (maps != IGNORE), 1 - maps, maps)
+        both = np.concatenate([turned, turned], axis=1).astype(np.int8)
+        both[regions.index.to_numpy() >= 64, 1] = IGNORE
+        return both
+
+
+def lay_out(store: FeatureStore, folder: Path, task: Targets, grid: int = 2) -> AllPixels:
+    write_target_maps(folder / "targets.zarr", task, store, SIZE)
+    (folder / "maps").mkdir()
+    shards = tuple(shard_slices(store))
+    maps = Maps(store.path, folder / "targets.zarr", folder / "maps", shards, store.layers, SIZE)
+    first, *others = [maps.draw(shard) for shard in shards]
+    moments = {layer: sum((part[layer] for part in others), start=first[layer]) for layer in store.layers}
+    return AllPixels(maps, grid, slice(0, len(store)), Standardisation.fit(moments, store.layers))
+
+
+def spelled_out(
+    pixels: AllPixels, store: FeatureStore, task: Targets, cell: int
+) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    """Standardised hypercolumns (n, channel) of all pixels of a cell, and labels (n, target)."""
+    bounds, (row, column) = cell_bounds(SIZE, pixels.grid), divmod(cell, pixels.grid)
+    tall, wide = slice(bounds[row], bounds[row + 1]), slice(bounds[column], bounds[column + 1])
+    columns = store.hypercolumns(pixels.rows, SIZE).compute()[:, tall, wide].astype(np.float64)
+    shift = np.concatenate(list(pixels.standardisation.shift.values()))
+    scale = np.concatenate(list(pixels.standardisation.scale.values()))
+    labels = [task.target_maps(store.regions[rows], store.expanded_boxes[rows], SIZE) for rows in pixels.maps.shards]
+    of_cell = np.concatenate(labels)[pixels.rows, :, tall, wide].transpose(0, 2, 3, 1)
+    return ((columns - shift) * scale).reshape(-1, len(shift)), of_cell.reshape(-1, of_cell.shape[-1])
+
+
+@pytest.mark.parametrize("rows", [slice(0, 90), slice(10, 80)])
+@pytest.mark.parametrize("grid", [1, 2, 5])
+def test_it_is_scikit_learns_logistic_regression_on_materialised_pixels(
+    store: FeatureStore, tmp_path: Path, grid: int, rows: slice
+) -> None:
+    task = NoisyTask(store)
+    pixels = replace(lay_out(store, tmp_path, task, grid), rows=rows)
+    cell = grid * grid - 1
+    fit = pixels.fit(2, [cell], SETTINGS, seed=0)
+    columns, labels = spelled_out(pixels, store, task, cell)
+    for target in range(2):
+        known = labels[:, target] != IGNORE
+        strength = 1 / (SETTINGS.alpha * known.sum())
+        plain = LogisticRegression(C=strength, tol=1e-10, max_iter=10_000).fit(columns[known], labels[known, target])
+        np.testing.assert_allclose(fit.weights[target, 0], plain.coef_[0], rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(fit.bias[target, 0], plain.intercept_[0], rtol=1e-4, atol=1e-4)
+
+
+def test_maps_finer_than_the_heat_map_lose_nothing(tmp_path: Path) -> None:
+    """What is kept of them is what the heat map's locations see."""
+    store = make_store(tmp_path / "fine.zarr", 70, shapes={"fine": (3, 47, 31), "mixed": (2, 30, 5)})
+    task = LinearTask(store)
+    pixels = lay_out(store, tmp_path, task)
+    columns, _ = spelled_out(pixels, store, task, 1)
+    data = pixels.load(pixels.shards, 1, np.array([0]))
+    eye = [torch.eye(3), torch.eye(2)]
+    wide = torch.cat(list(replace(data, known=data.known.expand(-1, -1, 1)).layer_scores(eye)), dim=2)
+    found = wide.transpose(0, 1).reshape(-1, 5)  # the region first, as spelled out
+    np.testing.assert_allclose(found, columns, atol=2e-3)  # float16 of values up to 8 times the scale
+
+
+def test_streaming_in_portions_gives_the_same_classifiers(
+    store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = lay_out(store, tmp_path, NoisyTask(store))
+    whole = pixels.fit(2, [2], SETTINGS, seed=0)
+    monkeypatch.setattr(exact, "AT_ONCE", 1)
+    assert len(pixels._portions(pixels.shards, 2, np.array([0]))) == 2
+    parts = pixels.fit(2, [2], SETTINGS, seed=0)
+    np.testing.assert_allclose(parts.weights, whole.weights, rtol=1e-4, atol=1e-5)
+
+
+def test_targets_that_know_the_same_shards_are_fitted_together(store: FeatureStore, tmp_path: Path) -> None:
+    pixels = lay_out(store, tmp_path, NoisyTask(store))
+    batches = {tuple(batch.targets): batch.shards for batch in pixels._batches(0)}
+    assert batches == {(0,): [slice(0, 64), slice(64, 90)], (1,): [slice(0, 64)]}
+
+
+@pytest.mark.parametrize(("value", "said"), [(POSITIVE, 10.0), (NEGATIVE, -10.0), (IGNORE, -10.0)])
+def test_a_cell_whose_pixels_are_all_alike_always_says_the_same(
+    store: FeatureStore, tmp_path: Path, value: int, said: float
+) -> None:
+    pixels = lay_out(store, tmp_path, LinearTask(store))
+    for file in (tmp_path / "maps").glob("*-targets.npy"):
+        np.save(file, np.full_like(np.load(file), value))
+    fit = pixels.fit(1, [1], SETTINGS, seed=0)
+    assert fit.bias.item() == said
+    assert not fit.weights.any()
+
+
+def test_logits_of_the_layers_add_up_to_those_of_hypercolumns(store: FeatureStore, tmp_path: Path) -> None:
+    task = NoisyTask(store)
+    pixels = lay_out(store, tmp_path, task)
+    weights = np.random.default_rng(0).normal(size=(2, 12))
+    by_layer, labels = pixels.layer_logits(3, weights)
+    columns, expected = spelled_out(pixels, store, task, 3)
+    order = np.arange(len(columns)).reshape(90, -1).T.ravel()  # the pixel first
+    assert by_layer.shape == (len(columns), 2, 3)
+    np.testing.assert_allclose(by_layer.sum(axis=2), (columns @ weights.T)[order], atol=2e-3)
+    assert np.array_equal(labels, expected[order])

@@ -1,0 +1,68 @@
+"""Many problems solved at once must each end where they end alone."""
+
+import numpy as np
+import torch
+from scipy.optimize import minimize
+from torch import Tensor
+
+from pipeline.grid.lbfgs import minimise
+
+
+def problems(count: int) -> tuple[Tensor, Tensor]:
+    """Curvatures (problem, variable, variable), from well to badly conditioned, and slopes (problem, variable)."""
+    rng = np.random.default_rng(3)
+    bases = [np.linalg.qr(rng.normal(size=(12, 12)))[0] for _ in range(count)]
+    spread = [np.geomspace(1, 10.0 ** (i + 1), 12) for i in range(count)]
+    curvature = np.stack([q @ np.diag(s) @ q.T for q, s in zip(bases, spread, strict=True)])
+    return torch.from_numpy(curvature), torch.from_numpy(rng.normal(size=(count, 12)))
+
+
+def test_quadratics_of_different_conditioning_end_at_their_solutions() -> None:
+    curvature, slope = problems(4)
+
+    def evaluate(at: Tensor) -> tuple[Tensor, Tensor]:
+        turned = torch.einsum("pij,jp->ip", curvature, at)
+        return (at * turned).sum(dim=0) / 2 - (slope.T * at).sum(dim=0), turned - slope.T
+
+    found = minimise(evaluate, torch.zeros((12, 4), dtype=torch.float64), tolerance=1e-9)
+    np.testing.assert_allclose(found.T, torch.linalg.solve(curvature, slope), rtol=1e-6, atol=1e-8)
+
+
+def test_a_problem_takes_the_same_way_whether_others_are_solved_beside_it() -> None:
+    """Of functions that are not quadratic, after a few iterations, so that the way counts and not the end."""
+    curvature, slope = problems(3)
+
+    def evaluate_of(which: list[int]):  # type: ignore[no-untyped-def]
+        def evaluate(at: Tensor) -> tuple[Tensor, Tensor]:
+            turned = torch.einsum("pij,jp->ip", curvature[which], at)
+            value = (at * turned).sum(dim=0) / 2 + (at**4).sum(dim=0) - (slope[which].T * at).sum(dim=0)
+            return value, turned + 4 * at**3 - slope[which].T
+
+        return evaluate
+
+    start = torch.ones((12, 3), dtype=torch.float64)
+    together = minimise(evaluate_of([0, 1, 2]), start, tolerance=1e-12, iterations=7)
+    for i in range(3):
+        alone = minimise(evaluate_of([i]), start[:, [i]], tolerance=1e-12, iterations=7)
+        np.testing.assert_allclose(together[:, i], alone[:, 0], rtol=1e-10)
+
+
+def test_as_few_evaluations_as_scipy_needs() -> None:
+    """Within a factor of two, for a badly scaled start far from the minimum."""
+    curvature, slope = problems(3)
+    calls = 0
+
+    def value(at: np.ndarray) -> tuple[float, np.ndarray]:  # type: ignore[type-arg]
+        turned = curvature[2].numpy() @ at
+        return float(at @ turned / 2 - slope[2].numpy() @ at), turned - slope[2].numpy()
+
+    def evaluate(at: Tensor) -> tuple[Tensor, Tensor]:
+        nonlocal calls
+        calls += 1
+        loss, gradient = value(at[:, 0].numpy())
+        return torch.tensor([loss], dtype=torch.float64), torch.from_numpy(gradient)[:, None]
+
+    start = np.full(12, 100.0)
+    minimise(evaluate, torch.from_numpy(start)[:, None], tolerance=1e-6)
+    theirs = minimize(value, start, jac=True, method="L-BFGS-B", options={"gtol": 1e-6, "ftol": 0, "maxcor": 10})
+    assert calls <= 2 * theirs.nfev
