@@ -1,15 +1,14 @@
 """Layers x K on the cached stores, evaluated on ground-truth boxes: `metrics/ablation.json`."""
 
 import json
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from pipeline import scratch
 from pipeline.annotations.model import AnnotationSet
 from pipeline.cluster import connect
+from pipeline.devices import choose_device
 from pipeline.evaluation.segmentation import ground_truth_box_metrics
 from pipeline.features.store import FeatureStore
 from pipeline.grid.ablation import ablation_specs
@@ -42,16 +41,13 @@ def main(params: Parameters, features: Path, annotations: Path, proposals: Path,
             params.train,
             params.seed,
             client,
+            choose_device(params.compute.device),
         )
-        with tempfile.TemporaryDirectory(dir=scratch.ROOT) as folder:
-            paths = [Path(folder) / f"{number}.zarr" for number in range(len(models))]
-            for model, path in zip(models, paths, strict=True):
-                model.save(path)
-            kinds = ("ground_truth",)
-            predictions = predict(val, paths, task, params.predict, client, kinds=kinds, proposals=proposals)
+        kinds = ("ground_truth",)
+        predictions = predict(val, models, task, params.predict, client, kinds=kinds, proposals=proposals)
     rows = []
     for (name, spec), prediction in zip(specs.items(), predictions, strict=True):
-        scores = ground_truth_box_metrics(truth["val"], prediction.results, params.evaluate)
+        scores = ground_truth_box_metrics(truth["val"], prediction["ground_truth"].results, params.evaluate)
         rows.append({"name": name, "blocks": list(spec.layers), "grid": spec.grid, **scores})
         click.echo(f"{name:32} mean IoU {scores['mean_iou']:.3f}  above .7 {scores['iou_70']:.3f}")
     out.parent.mkdir(parents=True, exist_ok=True)

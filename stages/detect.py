@@ -11,9 +11,9 @@ from pipeline import backbones, scratch
 from pipeline.annotations.model import AnnotationSet
 from pipeline.annotations.results import Result, write_results
 from pipeline.detection import results, run
+from pipeline.devices import choose_device
 from pipeline.errors import InputError
 from pipeline.evaluation.detections import box_overlaps, match_categories, mean_average_precision, overlaps_of
-from pipeline.features.extraction import choose_device
 from pipeline.parameters import Parameters
 from pipeline.proposals.store import ProposalStore
 from stages.common import stage

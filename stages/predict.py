@@ -2,7 +2,6 @@
 
 import shutil
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import click
@@ -36,26 +35,31 @@ def main(
 ) -> None:
     """Answer a task for all detections and, for diagnosis, for all ground-truth boxes."""
     paths = {task: models / f"{task}.zarr"} | baseline_files(models / f"{task}_baselines", ".zarr")
-    GridModel.open(paths[task])  # so that a missing model is said before the workers start
+    loaded = [GridModel.open(path) for path in paths.values()]
     store = FeatureStore.open(features)
-    images = replace(AnnotationSet.load(annotations), instances=())
-    definition = create_task(task, images, params)
+    definition = create_task(task, replace(AnnotationSet.load(annotations), instances=()), params)
     with connect(params.compute) as client:
-        answers = partial(
-            predict, features, list(paths.values()), definition, params.predict, client, proposals=proposals
+        predictions = predict(
+            features,
+            loaded,
+            definition,
+            params.predict,
+            client,
+            proposals=proposals,
+            keep_heat=("ground_truth",),
         )
-        found = answers(kinds=("detection",))
-        given = answers(kinds=("ground_truth",), keep_heat=True)
     folder = out / f"{task}_baselines"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for name, of_detections, of_instances in zip(paths, found, given, strict=True):
+    for name, prediction in zip(paths, predictions, strict=True):
         target = out if name == task else folder
-        write_results(of_detections.results, target / f"{name}.json")
-        write_results(of_instances.results, target / f"{name}_ground_truth.json")
-    _write_heat_maps(out / f"{task}_heat_maps.zarr", store, given[0])
+        write_results(prediction["detection"].results, target / f"{name}.json")
+        write_results(prediction["ground_truth"].results, target / f"{name}_ground_truth.json")
+    own, *_ = predictions
+    _write_heat_maps(out / f"{task}_heat_maps.zarr", store, own["ground_truth"])
     click.echo(
-        f"{task}: {len(found[0].results)} answers for detections, {len(given[0].results)} for ground-truth boxes"
+        f"{task}: {len(own['detection'].results)} answers for detections, "
+        f"{len(own['ground_truth'].results)} for ground-truth boxes"
     )
 
 

@@ -7,6 +7,7 @@ import click
 
 from pipeline.annotations.model import AnnotationSet
 from pipeline.cluster import connect
+from pipeline.devices import choose_device
 from pipeline.features.store import FeatureStore
 from pipeline.grid.baselines import baseline_specs
 from pipeline.grid.model import GridSpec
@@ -39,6 +40,7 @@ def main(params: Parameters, task: str, features: Path, annotations: Path, out: 
             params.train,
             params.seed,
             client,
+            choose_device(params.compute.device),
         )
     model, *others = models
     model.save(out / f"{task}.zarr")

@@ -93,7 +93,7 @@ class AllPixels:
     rows: slice
     """Of the store: the group's."""
     standardisation: Standardisation
-    device: str = "cpu"
+    device: torch.device
 
     @property
     def shards(self) -> list[slice]:

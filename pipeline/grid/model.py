@@ -1,7 +1,7 @@
 """A trained grid of classifiers: linear weights per layer block, kept as Zarr."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,15 @@ class GridModel:
     """By layer: (group, target, cell, channel)."""
     bias: NDArray[np.float32]
     """(group, target, cell)."""
+
+    def of_targets(self, positions: NDArray[np.int64]) -> "GridModel":
+        """The same classifiers of some of the targets only, in the order of `positions`."""
+        return replace(
+            self,
+            targets=tuple(self.targets[position] for position in positions),
+            weights={layer: weights[:, positions] for layer, weights in self.weights.items()},
+            bias=self.bias[:, positions],
+        )
 
     def save(self, path: Path) -> None:
         """Write the model; equal models give equal bytes."""

@@ -31,6 +31,7 @@ from pipeline.grid.targets import Targets, shard_slices, write_target_maps
 from pipeline.parameters import TrainParameters
 
 TARGETS = "targets.zarr"
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def train_grids(
     settings: TrainParameters,
     seed: int,
     client: Client,
-    device: str = "cpu",
+    device: torch.device = CPU,
 ) -> list[GridModel]:
     """Train one model for each of `specs` on the same store and targets.
 
@@ -110,7 +111,7 @@ def _start(
     groups: Sequence[Group],
     settings: TrainParameters,
     seed: int,
-    device: str,
+    device: torch.device,
 ) -> Path:
     """The scratch folder of exactly this training, with its target maps."""
     scratch.ROOT.mkdir(exist_ok=True)
@@ -125,7 +126,7 @@ def _start(
                 "groups": [[group.name, group.rows.start, group.rows.stop] for group in groups],
                 "settings": settings.model_dump(),
                 "seed": seed,
-                "device": device,
+                "device": device.type,
                 "versions": [np.__version__, sklearn.__version__, torch.__version__],
             }
         )
@@ -166,7 +167,7 @@ def _read(source: Sampling | Maps, client: Client) -> dict[str, Moments]:
 
 
 def _pixels(
-    source: Sampling | Maps, spec: GridSpec, rows: slice, standardisation: Standardisation, device: str
+    source: Sampling | Maps, spec: GridSpec, rows: slice, standardisation: Standardisation, device: torch.device
 ) -> Pixels:
     if isinstance(source, Maps):
         return AllPixels(source, spec.grid, rows, standardisation, device)

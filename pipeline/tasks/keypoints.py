@@ -1,5 +1,6 @@
 """Keypoints: one heat map each, positive near the keypoint; the answer is the map's peak. Paper, section 3."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,9 +29,12 @@ class KeypointTask:
     def targets(self) -> tuple[str, ...]:
         return union(category.keypoints for category in self.annotations.categories)
 
+    def targets_of(self, category_id: int) -> Sequence[int]:
+        """A category's keypoints; see `Task`."""
+        return self._targets_by_category[category_id]
+
     @cached_property
-    def _target_of_category(self) -> dict[int, list[int]]:
-        """Positions of a category's keypoints among the targets."""
+    def _targets_by_category(self) -> dict[int, list[int]]:
         return {c.id: [self.targets.index(name) for name in c.keypoints] for c in self.annotations.categories}
 
     def target_maps(self, regions: pd.DataFrame, boxes: NDArray[np.float64], size: int) -> NDArray[np.int8]:
@@ -46,9 +50,8 @@ class KeypointTask:
             x, y = location_centres(box, size)
             outside = ~_inside(box, size, image.width, image.height)
             points = np.array(instance.keypoints, dtype=np.float64).reshape(-1, 3)
-            for target, (at_x, at_y, visibility) in zip(
-                self._target_of_category[instance.category_id], points, strict=False
-            ):
+            own = self.targets_of(instance.category_id)
+            for target, (at_x, at_y, visibility) in zip(own, points, strict=False):
                 if visibility > 0:
                     far = np.hypot((x - at_x) / (box[2] - box[0]), ((y - at_y) / (box[3] - box[1]))[:, None])
                     labels = np.where(far <= self.settings.radius, POSITIVE, NEGATIVE)
@@ -61,9 +64,7 @@ class KeypointTask:
         A keypoint's score is detection score times peak, the result's their mean. Where a keypoint has fewer peaks
         than others, it is 0, 0, 0. See `Task`.
         """
-        own = self._target_of_category[region.category_id]
-        if not own:
-            return []
+        own = self.targets_of(region.category_id)
         inside = _inside(region.box, heat.shape[1], region.width, region.height)
         count = 1 if region.is_ground_truth else self.settings.hypotheses
         peaks = [find_peaks(np.where(inside, heat[target], -1), count, self.settings.radius) for target in own]

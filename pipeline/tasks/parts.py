@@ -1,5 +1,6 @@
 """Parts: one heat map each, and one for the figure; inside the predicted mask the hottest part is the label."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -39,6 +40,11 @@ class PartTask:
     def _figure(self) -> SegmentationTask:
         return SegmentationTask(self.annotations, self.settings)
 
+    def targets_of(self, category_id: int) -> Sequence[int]:
+        """The figure and the category's parts, if it has any; see `Task`."""
+        names = self.annotations.category_by_id[category_id].parts
+        return (0, *(self._target_of_part[name] for name in names)) if names else ()
+
     @cached_property
     def _target_of_part(self) -> dict[str, int]:
         return {name: position for position, name in enumerate(self.targets) if position}
@@ -72,8 +78,6 @@ class PartTask:
     def answer(self, heat: NDArray[np.float32], region: Region) -> list[dict[str, Any]]:
         """The mask of the region, and `parts`: the name and mask of those of which a pixel shows. See `Task`."""
         names = self.annotations.category_by_id[region.category_id].parts
-        if not names:
-            return []
         figure = segment(heat[0], region.box, region.width, region.height, self.settings.threshold, region.superpixels)
         patches = [paste(heat[self._target_of_part[name]], region.box, region.width, region.height) for name in names]
         window = patches[0].window

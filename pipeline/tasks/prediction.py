@@ -21,12 +21,12 @@ from pipeline.tasks.task import Region, Task
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one model says of some regions of a store."""
+    """What one model says of the regions of one kind."""
 
     rows: NDArray[np.int64]
     """(n,) rows of the store."""
     heat: NDArray[np.float32]
-    """(n, size, size) of the likeliest target at each location."""
+    """(n, size, size) of the likeliest target at each location; empty, (n, 0, 0), where it is not kept."""
     results: list[Mapping[str, Any]]
     """COCO results, in the order of the rows."""
 
@@ -38,34 +38,31 @@ class _Job:
     settings: PredictParameters
     proposals: Path | None
     kinds: tuple[str, ...]
-    keep_heat: bool
+    keep_heat: tuple[str, ...]
 
 
 def predict(
     store_path: Path,
-    models: Sequence[Path],
+    models: Sequence[GridModel],
     task: Task,
     settings: PredictParameters,
     client: Client,
     *,
-    kinds: tuple[str, ...] = ("ground_truth", "detection"),
+    kinds: tuple[str, ...] = ("detection", "ground_truth"),
     proposals: Path | None = None,
-    keep_heat: bool = False,
-) -> list[Prediction]:
-    """The answers of `task` for the regions of `kinds` from every one of `models`; each shard is read once.
+    keep_heat: tuple[str, ...] = (),
+) -> list[dict[str, Prediction]]:
+    """The answers of `task` for the regions of `kinds` from every one of `models`, by kind; each shard is read once.
 
     Parameters
     ----------
-    models
-        Saved models, where the workers can read them too.
     task
         Goes to every worker: give it annotations without instances.
     proposals
         Where the superpixels are, with `settings.superpixels`.
     keep_heat
-        Whether heat maps come back too; otherwise they are empty, (n, 0, 0).
+        The kinds of which heat maps come back too.
     """
-    store = FeatureStore.open(store_path)
     job = _Job(
         store_path.absolute(),
         task,
@@ -74,21 +71,19 @@ def predict(
         kinds,
         keep_heat,
     )
-    paths = [path.absolute() for path in models]
-    futures = [client.submit(_predict_shard, job, rows, paths, pure=False) for rows in shard_slices(store)]
+    sent = client.scatter(list(models), broadcast=True, hash=False)
+    shards = shard_slices(FeatureStore.open(store_path))
+    futures = [client.submit(_predict_shard, job, rows, sent, pure=False) for rows in shards]
     parts = [future.result() for future in tqdm(futures, desc="predict", unit=" shards")]
-    return [
-        Prediction(
-            np.concatenate([part[i].rows for part in parts]),
-            np.concatenate([part[i].heat for part in parts]),
-            [result for part in parts for result in part[i].results],
-        )
-        for i in range(len(models))
-    ]
+    return [{kind: _joined([part[i][kind] for part in parts]) for kind in kinds} for i in range(len(models))]
 
 
-def _predict_shard(job: _Job, rows: slice, paths: Sequence[Path]) -> list[Prediction]:
-    models = [GridModel.open(path) for path in paths]
+def _joined(parts: Sequence[Prediction]) -> Prediction:
+    rows, heat = (np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "heat"))
+    return Prediction(rows, heat, [result for part in parts for result in part.results])
+
+
+def _predict_shard(job: _Job, rows: slice, models: Sequence[GridModel]) -> list[dict[str, Prediction]]:
     store = FeatureStore.open(job.store)
     regions = store.regions.iloc[rows]
     numbers = np.flatnonzero(regions["kind"].isin(job.kinds).to_numpy())
@@ -96,21 +91,38 @@ def _predict_shard(job: _Job, rows: slice, paths: Sequence[Path]) -> list[Predic
     blocks = {layer: store.read(layer, rows)[numbers] for layer in layers} if len(numbers) else {}
     superpixels = ProposalStore.open(job.proposals) if job.proposals else None
     chosen, boxes = regions.iloc[numbers], store.expanded_boxes[rows][numbers]
+    kinds = chosen["kind"].to_numpy()
     predictions = []
     for model in models:
-        size = model.heat_map
-        heat = np.zeros((len(numbers), len(model.targets), size, size), dtype=np.float32)
-        groups = chosen["category"].map(model.group_of_category).to_numpy()
-        for group in np.unique(groups):
-            of_group = groups == group
-            own = {layer: blocks[layer][of_group] for layer in model.spec.layers}
-            heat[of_group] = heat_maps(model, int(group), own, job.settings.blending)
-        results: list[Mapping[str, Any]] = []
+        heat = _heat_maps(model, job, chosen["category"].to_numpy(), blocks)
+        results: list[list[Mapping[str, Any]]] = []
         for position, row in enumerate(chosen.to_dict("records")):
             image = job.task.annotations.image_by_id[int(row["image"])]
             labels = superpixels[image.id].superpixels if superpixels else None
             region = Region(row, boxes[position], image.width, image.height, labels)
-            results += job.task.answer(heat[position], region)
-        kept = heat.max(axis=1) if job.keep_heat else np.zeros((len(numbers), 0, 0), dtype=np.float32)
-        predictions.append(Prediction(numbers + rows.start, kept, results))
+            has_answer = job.task.targets_of(region.category_id)
+            results.append(list(job.task.answer(heat[position], region)) if has_answer else [])
+        by_kind = {}
+        for kind in job.kinds:
+            own = np.flatnonzero(kinds == kind)
+            kept = heat[own].max(axis=1) if kind in job.keep_heat else np.zeros((len(own), 0, 0), dtype=np.float32)
+            of_kind = [result for position in own for result in results[position]]
+            by_kind[kind] = Prediction(numbers[own] + rows.start, kept, of_kind)
+        predictions.append(by_kind)
     return predictions
+
+
+def _heat_maps(
+    model: GridModel, job: _Job, categories: NDArray[np.int64], blocks: Mapping[str, NDArray[np.float16]]
+) -> NDArray[np.float32]:
+    """(region, target, size, size); a category's regions are only asked for its own targets."""
+    size = model.heat_map
+    heat = np.zeros((len(categories), len(model.targets), size, size), dtype=np.float32)
+    for category in np.unique(categories):
+        targets = np.array(job.task.targets_of(int(category)), dtype=np.int64)
+        if len(targets):
+            rows = np.flatnonzero(categories == category)
+            own = {layer: blocks[layer][rows] for layer in model.spec.layers}
+            group = model.group_of_category[int(category)]
+            heat[np.ix_(rows, targets)] = heat_maps(model.of_targets(targets), group, own, job.settings.blending)
+    return heat

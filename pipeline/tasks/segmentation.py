@@ -1,6 +1,6 @@
 """Simultaneous detection and segmentation: which pixels of a box belong to the object. Paper, section 3."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,11 @@ class SegmentationTask:
         for row, (identifier, box) in enumerate(zip(regions["instance"], boxes, strict=True)):
             maps[row, 0] = self._labels(self.annotations.instance_by_id[int(identifier)], box, size)
         return maps
+
+    def targets_of(self, category_id: int) -> Sequence[int]:
+        """The figure, of every category; see `Task`."""
+        del category_id
+        return (0,)
 
     def answer(self, heat: NDArray[np.float32], region: Region) -> list[dict[str, Any]]:
         """The mask of the region; see `Task`."""

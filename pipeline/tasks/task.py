@@ -46,10 +46,14 @@ class Task(Targets, Protocol):
     def annotations(self) -> AnnotationSet:
         """Of the photographs; answers look at their images and categories only, never at their instances."""
 
-    def answer(self, heat: NDArray[np.float32], region: Region) -> Sequence[Mapping[str, Any]]:
-        """The COCO results of one region, none when its category has no targets; one in the box of an instance.
+    def targets_of(self, category_id: int) -> Sequence[int]:
+        """Positions among `targets` of those that answers for a category look at; none when it has no answer."""
 
-        `heat` (target, size, size) are the probabilities of all targets over the region's expanded box.
+    def answer(self, heat: NDArray[np.float32], region: Region) -> Sequence[Mapping[str, Any]]:
+        """The COCO results of one region of a category that has targets; one in the box of an instance.
+
+        `heat` (target, size, size) are the probabilities over the region's expanded box; 0 of what is no target of
+        its category.
         """
 
 

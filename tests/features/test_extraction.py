@@ -19,6 +19,7 @@ from pipeline import FeatureStore
 from pipeline.annotations.images import read_image
 from pipeline.annotations.model import AnnotationSet
 from pipeline.backbones import Backbone
+from pipeline.devices import choose_device
 from pipeline.errors import InputError
 from pipeline.features import extraction
 from pipeline.features.schema import BOX
@@ -217,5 +218,5 @@ def test_regions_of_the_store_are_those_given(finished: Path) -> None:
 def test_a_device_that_is_not_there_is_refused() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match=r"'cuda'.*choose auto, "):
-            extraction.choose_device("cuda")
-    assert extraction.choose_device("cpu").type == "cpu"
+            choose_device("cuda")
+    assert choose_device("cpu").type == "cpu"

@@ -45,7 +45,8 @@ def lay_out(store: FeatureStore, folder: Path, task: Targets, grid: int = 2) -> 
     maps = Maps(store.path, folder / "targets.zarr", folder / "maps", shards, store.layers, SIZE)
     first, *others = [maps.draw(shard) for shard in shards]
     moments = {layer: sum((part[layer] for part in others), start=first[layer]) for layer in store.layers}
-    return AllPixels(maps, grid, slice(0, len(store)), Standardisation.fit(moments, store.layers))
+    standardisation = Standardisation.fit(moments, store.layers)
+    return AllPixels(maps, grid, slice(0, len(store)), standardisation, torch.device("cpu"))
 
 
 def spelled_out(

@@ -71,8 +71,11 @@ def test_training_targets_as_heat_give_the_keypoints_back() -> None:
     assert result["score"] == pytest.approx(points[:, 2].mean(), abs=1e-6)
 
 
-def test_a_category_without_keypoints_has_no_answer() -> None:
-    assert task().answer(np.ones((3, 50, 50), np.float32), region(1)) == []
+def test_answers_look_at_the_keypoints_of_their_category() -> None:
+    """Those of one without any are not asked for, see `tests/tasks/test_prediction.py`."""
+    assert list(task().targets_of(1)) == []
+    names = [task().targets[position] for position in task().targets_of(2)]
+    assert names == list(task().annotations.category_by_id[2].keypoints)
 
 
 def test_more_hypotheses_are_further_results_for_detections_only() -> None:

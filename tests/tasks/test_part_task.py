@@ -36,8 +36,8 @@ def maps(definition: PartTask) -> np.ndarray:
     return definition.target_maps(pd.DataFrame({"instance": [7]}), BOX[None], 50)[0]
 
 
-def answer(heat: np.ndarray, category: int = 2) -> list:
-    row = {"image": 1, "category": category, "instance": 7, "kind": "ground_truth", "score": 0.5}
+def answer(heat: np.ndarray) -> list:
+    row = {"image": 1, "category": 2, "instance": 7, "kind": "ground_truth", "score": 0.5}
     row |= dict(zip(("x0", "y0", "x1", "y1"), BOX, strict=True))
     return task().answer(heat.astype(np.float32), Region(row, BOX, WIDTH, HEIGHT))
 
@@ -101,7 +101,6 @@ def test_parts_share_out_the_mask_and_do_not_leave_it() -> None:
     assert "wheel" not in found
 
 
-def test_an_empty_mask_has_no_parts_and_a_category_without_parts_no_answer() -> None:
+def test_an_empty_mask_has_no_parts() -> None:
     (result,) = answer(np.zeros((4, 50, 50)))
     assert result["parts"] == []
-    assert answer(np.ones((4, 50, 50)), 1) == []

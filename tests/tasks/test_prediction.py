@@ -42,8 +42,11 @@ class BrightnessTask:
         values = FeatureStore.open(self.store).hypercolumns(regions.index.to_numpy(), size)[..., :1].compute()
         return (values > 0).astype(np.int8).transpose(0, 3, 1, 2)
 
+    def targets_of(self, category_id: int) -> Sequence[int]:
+        return (0,) if category_id == 2 else ()
+
     def answer(self, heat: NDArray[np.float32], region: Region) -> Sequence[Mapping[str, Any]]:
-        return [coco_result(region.row, {"bright": float(heat.mean())})] if region.category_id == 2 else []
+        return [coco_result(region.row, {"bright": float(heat.mean())})]
 
 
 def make_store(path: Path) -> NDArray[np.float64]:
@@ -63,13 +66,17 @@ def test_a_fourth_task_is_its_targets_and_its_answer(tmp_path: Path, monkeypatch
     settings = TrainParameters(grid=2, heat_map=10, pixels_per_region=40, epochs=5)
     with LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster, Client(cluster) as client:
         (model,) = train_grids(task.store, CATEGORIES, task, [GridSpec(("fine", "top"), 2)], settings, 0, client)
-        model.save(tmp_path / "model.zarr")
-        path = tmp_path / "model.zarr"
-        (found,) = predict(task.store, [path, path], task, PredictParameters(), client, keep_heat=True)[:1]
+        kept = ("ground_truth",)
+        found, again = predict(task.store, [model, model], task, PredictParameters(), client, keep_heat=kept)
+    assert found["detection"].results == []
+    found = found["ground_truth"]
+    assert found.results == again["ground_truth"].results
     assert [r["instance_id"] for r in found.results] == list(range(6, 12))
     said = np.array([r["bright"] for r in found.results])
     assert np.corrcoef(said, brightness[6:])[0, 1] > 0.9
     assert found.heat.shape == (12, 10, 10)
+    assert found.heat[6:].all()
+    assert not found.heat[:6].any()
 
 
 def test_union_keeps_the_order_and_each_name_once() -> None:
