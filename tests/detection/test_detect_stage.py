@@ -9,6 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 from detection_scenes import HEIGHT, WIDTH, candidates, draw, scenes
+from PIL import Image
 
 from pipeline.annotations.model import AnnotationSet
 from pipeline.detection.results import ground_truth
@@ -107,6 +108,8 @@ def test_errors_are_one_paragraph(project: Path) -> None:
     assert "nothing.json does not exist" in _error(_run(project, source="file", file=str(project / "nothing.json")))
     assert "no layer 'stage9'" in _error(_run(project, layers=["stage9"]))
     assert "pooled" in _error(_run(project, layers=["stage3", "pooled"]))
+    Image.new("RGB", (50, 40)).save(project / "images" / "val" / "2.png")
+    assert "its photograph is 50 x 40" in _error(_run(project))
     (project / "images" / "val" / "2.png").write_bytes(b"no image")
     assert "2.png cannot be read" in _error(_run(project))
 

@@ -14,7 +14,7 @@ from pipeline.annotations.files import each
 from pipeline.annotations.model import AnnotationSet, Category, Image, Instance, Part
 from pipeline.annotations.puppets import scene
 from pipeline.annotations.puppets.canvas import fill
-from pipeline.annotations.puppets.photographs import Photographs
+from pipeline.annotations.puppets.photographs import SourcePhotographs
 from pipeline.annotations.puppets.shapes import Figure, Shape
 from pipeline.annotations.selection import is_difficult, keep_categories
 from pipeline.parameters import DatasetParameters
@@ -39,7 +39,7 @@ def generate(settings: DatasetParameters, split: Literal["train", "val"], seed: 
     A scene depends on `seed`, the split and its number, so that more scenes leave the first ones as they are.
     """
     categories = keep_categories(settings, scene.CATEGORIES)
-    photographs = Photographs.load()
+    photographs = SourcePhotographs.load()
     folder.mkdir(parents=True, exist_ok=True)
     total = settings.puppets.train_images if split == "train" else settings.puppets.val_images
 
