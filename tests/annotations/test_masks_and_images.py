@@ -61,9 +61,8 @@ def test_every_mode_becomes_rgb(tmp_path, mode):
 
 
 def test_files_that_are_no_photograph_are_named(tmp_path):
-    Picture.fromarray(np.random.default_rng(0).integers(0, 255, (50, 50, 3), dtype=np.uint8)).save(
-        tmp_path / "good.jpg"
-    )
+    noise = np.random.default_rng(0).integers(0, 255, (50, 50, 3), dtype=np.uint8)
+    Picture.fromarray(noise).save(tmp_path / "good.jpg")
     good = (tmp_path / "good.jpg").read_bytes()
     for name, content in (("half.jpg", good[: len(good) // 2]), ("empty.jpg", b""), ("text.jpg", b"hello")):
         (tmp_path / name).write_bytes(content)
