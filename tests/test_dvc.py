@@ -13,8 +13,9 @@ from pipeline.parameters import BackboneParameters, TrainParameters
 ROOT = Path(__file__).parents[1]
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # What they hold changes no result, or is a dependency by its values (the parameters).
-NEUTRAL = {f"pipeline/{name}.py" for name in ("__init__", "cluster", "errors", "parameters", "scratch", "stores")}
+NEUTRAL = {f"pipeline/{name}.py" for name in ("__init__", "cluster", "errors", "scratch", "stores")}
 NEUTRAL |= {"stages/__init__.py", "stages/common.py"}
+NEUTRAL |= {str(file.relative_to(ROOT)) for file in (ROOT / "pipeline/parameters").glob("*.py")}
 
 
 def module_file(name: str) -> Path | None:

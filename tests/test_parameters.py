@@ -7,7 +7,7 @@ import yaml
 
 from pipeline.errors import InputError
 from pipeline.parameters import Parameters
-from pipeline.parameters_text import as_yaml
+from pipeline.parameters.text import as_yaml
 
 ROOT = Path(__file__).parents[1]
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
