@@ -6,7 +6,7 @@ from typing import Literal
 
 from pipeline.annotations.bad_items import BadItems
 from pipeline.annotations.coco_file import CocoFile, FileImage, unique
-from pipeline.annotations.files import inside, read_stems, require_folder
+from pipeline.annotations.files import inside, named, read_stems, require_folder
 from pipeline.annotations.model import AnnotationSet, Image, Instance
 from pipeline.annotations.selection import from_mask, keep_categories
 from pipeline.errors import InputError
@@ -32,12 +32,12 @@ def read(settings: DatasetParameters, split: Literal["train", "val"]) -> Annotat
     photographs = require_folder(inside(root, folder, f"dataset.{key}"), f"photographs, dataset.{key}")
     name, listed = (settings.train, settings.train_list) if split == "train" else (settings.val, settings.val_list)
     bad = BadItems(settings.skip_bad)
-    source = CocoFile.open(inside(root, name, f"dataset.{split}"), bad)
+    source = CocoFile.open(named(root, name, f"dataset.{split}"), bad)
     for image in source.images.values():
         inside(photographs, image.file_name, f"{source.path}, image {image.id},")
     images = list(source.images.values())
     if listed is not None:
-        images = _restrict(images, inside(root, listed, f"dataset.{split}_list"), source.path, bad)
+        images = _restrict(images, named(root, listed, f"dataset.{split}_list"), source.path, bad)
     categories = keep_categories(settings, list(source.categories.values()))
     instances, counts = _instances(source, {i.id for i in images}, {c.id for c in categories}, settings, bad)
     return AnnotationSet(

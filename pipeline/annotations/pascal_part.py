@@ -11,7 +11,7 @@ from scipy.io.matlab import MatReadError
 
 from pipeline.annotations import masks
 from pipeline.annotations.bad_items import BadItems
-from pipeline.annotations.files import each, image_size, inside, other_size, read_stems, require_folder
+from pipeline.annotations.files import each, image_size, named, other_size, read_stems, require_folder
 from pipeline.annotations.label_maps import VOC_CATEGORIES
 from pipeline.annotations.masks import RLE
 from pipeline.annotations.model import AnnotationSet, Category, Image, Instance, Part
@@ -51,7 +51,7 @@ def read(settings: DatasetParameters, split: Literal["train", "val"]) -> Annotat
     photographs = require_folder(root / "JPEGImages", "photographs of PASCAL-Part")
     folder = require_folder(root / "Annotations_Part", "annotations of PASCAL-Part")
     listed = settings.train_list if split == "train" else settings.val_list
-    stems = read_stems(inside(root, listed, f"dataset.{split}_list")) if listed else _all_stems(folder)
+    stems = read_stems(named(root, listed, f"dataset.{split}_list")) if listed else _all_stems(folder)
     categories = keep_categories(settings, CATEGORIES)
     bad = BadItems(settings.skip_bad)
 

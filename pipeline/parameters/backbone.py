@@ -6,6 +6,16 @@ from pydantic import Field, model_validator
 
 from pipeline.parameters.section import NO_FILE, Section
 
+_CONVOLUTIONS = tuple(f"conv{i}" for i in range(1, 6))
+LAYERS = {
+    "efficientnet_lite0": (*(f"stage{i}" for i in range(7)), "pooled"),
+    "alexnet_caffe": (*_CONVOLUTIONS, "pool1", "pool2", "pool5", "fc6", "fc7"),
+    "alexnet": (*_CONVOLUTIONS, "pool1", "pool2", "pool5", "fc6", "fc7"),
+    "vgg16": (*(f"pool{i}" for i in range(1, 6)), "fc6", "fc7"),
+}
+"""Layers of the networks with names of their own, told here without the seconds that building one takes; those of any
+other network are known when it is built."""
+
 
 class BackboneParameters(Section):
     """The frozen network and the layers whose maps are cached."""

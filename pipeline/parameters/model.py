@@ -7,7 +7,7 @@ import yaml
 from pydantic import BaseModel, ValidationError, model_validator
 
 from pipeline.errors import InputError, choices
-from pipeline.parameters.backbone import BackboneParameters
+from pipeline.parameters.backbone import LAYERS, BackboneParameters
 from pipeline.parameters.boxes import DetectionParameters, ProposalParameters, RegionParameters
 from pipeline.parameters.classifiers import AblateParameters, PredictParameters, TrainParameters
 from pipeline.parameters.compute import ComputeParameters
@@ -48,11 +48,26 @@ class Parameters(Section):
 
     @model_validator(mode="after")
     def _ablated_grids_fit(self) -> "Parameters":
-        too_large = [k for k in (self.ablate.grid, *self.ablate.grids) if k > self.train.heat_map]
-        if too_large:
-            raise ValueError(
-                f"ablate tries K = {too_large[0]}, larger than the heat map of {self.train.heat_map} locations"
-            )
+        most = self.train.heat_map
+        for key, grids in (("grid", (self.ablate.grid,)), ("grids", self.ablate.grids)):
+            if max(grids) > most:
+                raise ValueError(
+                    f"ablate.{key} has K = {max(grids)}, larger than the heat map of {most} locations; "
+                    f"choose 1 to {most}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _layers_are_known(self) -> "Parameters":
+        name, used = self.backbone.name, {"backbone": self.backbone.layers}
+        if self.detection.source == "own":
+            used["detection"] = self.detection.layers
+        for section, layers in used.items():
+            unknown = [layer for layer in layers if layer not in LAYERS.get(name, layers)]
+            if unknown:
+                raise ValueError(
+                    f"{section}.layers: {name} has no layer {unknown[0]!r}; choose among {', '.join(LAYERS[name])}"
+                )
         return self
 
     def of_task(self, name: str) -> TaskParameters:
