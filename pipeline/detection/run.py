@@ -1,4 +1,4 @@
-"""Own detections, from annotations and candidates to the boxes of every split."""
+"""Own detections, from annotations and candidates to the boxes of val."""
 
 import logging
 import tempfile
@@ -32,8 +32,8 @@ def run(
     device: torch.device,
     seed: int,
     work: Path,
-) -> dict[str, list[Result]]:
-    """Train on the split `train`, detect on every split; those on `train` are of a detector fitted to it.
+) -> list[Result]:
+    """Train on the split `train`, detect on the split `val`.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def run(
             maps = PhotographMaps(own, extractor, Path(folder) if name == "train" else None)
             splits[name] = CandidateSet(name, own, candidates[name], partial(_describe, maps, settings))
         detector = train(splits["train"], categories, settings, np.random.default_rng(seed))
-        return {name: detector.detect(split, settings) for name, split in splits.items()}
+        return detector.detect(splits["val"], settings)
 
 
 def _describe(maps: PhotographMaps, settings: DetectionParameters, image: Image, boxes: Boxes) -> NDArray[np.float32]:
