@@ -125,7 +125,7 @@ class FeatureStore:
         Returns
         -------
         (rows, size, size, channels of all layers) float32, in chunks of few regions, since each takes
-        4 * size * size * channels bytes. Paper, section 2.
+        4 * size * size * channels bytes. Paper, section 3.
         """
         names = self.layers if layers is None else tuple(layers)
         self._check(names)

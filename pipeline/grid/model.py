@@ -28,7 +28,7 @@ class GridModel:
 
     Standardisation is folded in: the logit of cell k at a location is the sum over layers of
     `weights[layer][group, target, k] . f + bias[group, target, k]`, f being that location's hypercolumn.
-    Cells are numbered row by row. Paper, section 2.
+    Cells are numbered row by row. Paper, section 3.
     """
 
     spec: GridSpec

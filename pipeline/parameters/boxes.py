@@ -83,9 +83,9 @@ class RegionParameters(Section):
     """Which boxes become rows of the feature store."""
 
     expansion: Annotated[float, Field(ge=1, le=4)] = 1.2
-    """Both sides of a box are scaled by this before the network sees it. Paper, section 4."""
+    """Both sides of a box are scaled by this before the network sees it. Paper, expanded boxes."""
     overlap: Annotated[float, Field(gt=0, le=1)] = 0.7
-    """Candidates with at least this box IoU with an instance train, matched to the best. Paper, section 3."""
+    """Candidates with at least this box IoU with an instance train, matched to the best. Paper, training."""
     proposals_per_instance: Count = 2
     """Best overlapping candidates per training instance; its own box always trains."""
     jittered_per_instance: Count = 0

@@ -13,7 +13,7 @@ class TrainParameters(Section):
     grid: Positive = 5
     """K: classifiers per side of the box."""
     heat_map: Positive = 50
-    """Locations per side of a heat map. Paper, section 2."""
+    """Locations per side of a heat map. Paper, section 3."""
     pixels_per_region: Positive = 100
     """Training pixels drawn per region, evenly over the cells, at least one in each."""
     epochs: Positive = 5
@@ -43,7 +43,7 @@ class PredictParameters(Section):
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.4
     """A pixel (or superpixel) whose heat exceeds this belongs to the object."""
     superpixels: bool = False
-    """Project heat maps onto superpixels by their mean heat. Paper, section 4, System 1."""
+    """Project heat maps onto superpixels by their mean heat. Paper, section 4.1, System 1."""
 
 
 class AblateParameters(Section):

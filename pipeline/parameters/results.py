@@ -17,7 +17,7 @@ class EvaluateParameters(Section):
     proposals_minimum_area: Count = 200
     """Recall of proposals: only instances of at least this many pixels count."""
     apk_tolerance: Annotated[float, Field(gt=0)] = 0.2
-    """A keypoint is right within this many torso heights. Paper, section 5."""
+    """A keypoint is right within this many torso heights. Paper, section 4.2."""
     torso_share: Annotated[float, Field(gt=0)] = 0.4
     """Torso height over the longer side of the box, where no torso is annotated. Median of people in COCO: .38."""
 
