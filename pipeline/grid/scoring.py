@@ -36,7 +36,7 @@ def heat_maps(
     Notes
     -----
     Equal to classifying upsampled hypercolumns with all K x K classifiers and blending their answers (paper, section
-    3). Weights are applied at each map's own resolution, and a classifier only to the window of the map that it can see
+    2). Weights are applied at each map's own resolution, and a classifier only to the window of the map that it can see
     from the locations where its share is not zero.
     """
     size, grid = model.heat_map, model.spec.grid
