@@ -11,7 +11,7 @@ import numpy as np
 from defusedxml.common import DefusedXmlException
 from numpy.typing import NDArray
 
-from pipeline.annotations.files import image_size, inside, read_labels, read_stems, require_folder
+from pipeline.annotations.files import image_size, named, read_labels, read_stems, require_folder
 from pipeline.annotations.label_maps import VOC_CATEGORIES, VOC_NAMES, VOID, LabelledObject, LabelMap, assemble
 from pipeline.annotations.model import AnnotationSet
 from pipeline.errors import InputError
@@ -43,7 +43,7 @@ def read(settings: DatasetParameters, split: Literal["train", "val"]) -> Annotat
     require_folder(root / "SegmentationClass", "category masks of a VOC data set")
     require_folder(root / "Annotations", "XML annotations of a VOC data set")
     name = settings.train if split == "train" else settings.val
-    listed = inside(root / "ImageSets" / "Segmentation", f"{name}.txt", f"dataset.{split}")
+    listed = named(root / "ImageSets" / "Segmentation", f"{name}.txt", f"dataset.{split}")
     return assemble(
         settings, read_stems(listed), lambda stem: _load(root, stem), str(photographs), f"PASCAL VOC layout, {name}"
     )

@@ -34,7 +34,7 @@ class Maps(Source):
         A layer's file is (y, x, region, channel) float16, that of the targets (y, x, region, target) int8. Maps
         finer than the heat map are interpolated to it, since nobody looks between its locations.
         """
-        store = FeatureStore.open(self.store)
+        store = FeatureStore.reopen(self.store)
         moments = {}
         for layer in self.layers:
             block = store.read(layer, shard)

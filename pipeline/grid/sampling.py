@@ -36,7 +36,7 @@ class Sampling(Source):
         A layer's file is (cell, region, pixel, channel) float16, that of the targets (cell, region, pixel, target)
         int8. A layer of 1 x 1 values has one cell and one pixel, since it says the same everywhere.
         """
-        store = FeatureStore.open(self.store)
+        store = FeatureStore.reopen(self.store)
         regions = shard.stop - shard.start
         rng = np.random.default_rng([self.seed, self.grid, shard.start])
         locations = draw_locations(rng, regions, self.heat_map, self.grid, self.pixels_per_cell)

@@ -84,7 +84,7 @@ def _joined(parts: Sequence[Prediction]) -> Prediction:
 
 
 def _predict_shard(job: _Job, rows: slice, models: Sequence[GridModel]) -> list[dict[str, Prediction]]:
-    store = FeatureStore.open(job.store)
+    store = FeatureStore.reopen(job.store)
     regions = store.regions.iloc[rows]
     numbers = np.flatnonzero(regions["kind"].isin(job.kinds).to_numpy())
     layers = sorted({layer for model in models for layer in model.spec.layers})
