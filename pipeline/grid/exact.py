@@ -26,25 +26,47 @@ AT_ONCE = 2**29
 
 
 @dataclass(frozen=True)
+class Interpolation:
+    """From the positions of a window to the pixels of a cell, one axis after the other."""
+
+    vertical: Tensor
+    """(rows of the cell, y)"""
+    horizontal: Tensor
+    """(columns of the cell, x)"""
+
+    def apply(self, values: Tensor) -> Tensor:
+        """(y * x, m) values as (pixel, m)."""
+        return _along_both(self.vertical, self.horizontal, values)
+
+    def apply_transposed(self, values: Tensor) -> Tensor:
+        """(pixel, m) values as (y * x, m)."""
+        return _along_both(self.vertical.T, self.horizontal.T, values)
+
+
+def _along_both(vertical: Tensor, horizontal: Tensor, values: Tensor) -> Tensor:
+    (_, height), (_, width) = vertical.shape, horizontal.shape
+    tall = (vertical @ values.reshape(height, -1)).view(len(vertical), width, -1)
+    return (horizontal @ tall).flatten(0, 1)
+
+
+@dataclass(frozen=True)
 class LayerWindow:
     """What one cell sees of a layer in some regions."""
 
     values: Tensor
     """(position * region, channel) standardised."""
-    interpolation: Tensor | None
-    """(pixel, position), or None where the positions are the pixels."""
+    interpolation: Interpolation | None
+    """None where the positions are the pixels."""
 
-    def scores(self, weights: Tensor) -> Tensor:
+    def scores(self, weights: Tensor, regions: int) -> Tensor:
         """(pixel, region * target) of `weights` (channel, target)."""
-        at_maps = self.values @ weights
-        if self.interpolation is None:
-            return at_maps
-        return self.interpolation @ at_maps.view(self.interpolation.shape[1], -1)
+        at_maps = (self.values @ weights).view(-1, regions * weights.shape[1])
+        return at_maps if self.interpolation is None else self.interpolation.apply(at_maps)
 
-    def gradient(self, back: Tensor) -> Tensor:
+    def gradient(self, back: Tensor, targets: int) -> Tensor:
         """(channel, target) from the gradient (pixel, region * target) at the scores."""
-        at_maps = back if self.interpolation is None else self.interpolation.T @ back
-        return self.values.T @ at_maps.view(len(self.values), -1)
+        at_maps = back if self.interpolation is None else self.interpolation.apply_transposed(back)
+        return self.values.T @ at_maps.reshape(-1, targets)
 
 
 @dataclass(frozen=True)
@@ -60,7 +82,7 @@ class CellData:
     def layer_scores(self, weights: Sequence[Tensor]) -> Iterator[Tensor]:
         """Each layer's part in the scores: (pixel, region, target)."""
         for layer, own in zip(self.layers, weights, strict=True):
-            yield layer.scores(own).reshape(-1, self.known.shape[1], own.shape[1])
+            yield layer.scores(own, self.known.shape[1]).view(-1, self.known.shape[1], own.shape[1])
 
     def loss_and_gradient(self, weights: Sequence[Tensor], bias: Tensor) -> tuple[Tensor, Tensor]:
         """Sums over all pixels.
@@ -80,7 +102,7 @@ class CellData:
         loss = ((softplus(scores) - self.positive * scores) * self.known).sum(dim=(0, 1), dtype=torch.float64)
         back = scores.sigmoid_().sub_(self.positive).mul_(self.known)
         flat = back.flatten(1)
-        gradients = [layer.gradient(flat) for layer in self.layers]
+        gradients = [layer.gradient(flat, self.known.shape[2]) for layer in self.layers]
         return loss, torch.cat([*gradients, back.sum(dim=(0, 1))[None]])
 
 
@@ -141,9 +163,14 @@ class AllPixels:
             values = torch.from_numpy(np.concatenate(parts, axis=2)).to(self.device).float().flatten(0, 1)
             values -= torch.from_numpy(self.standardisation.shift[name]).to(self.device)
             values *= torch.from_numpy(self.standardisation.scale[name]).to(self.device)
-            interpolation: Tensor | None = torch.from_numpy(windows[0].operator).to(self.device)
-            if len(values) >= len(labels):  # interpolated once, not in every evaluation
-                values = torch.tensordot(interpolation, values, dims=1)
+            window = windows[0]
+            if window.is_identity:
+                interpolation = None
+            else:
+                axes = [torch.from_numpy(axis).to(self.device) for axis in (window.vertical, window.horizontal)]
+                interpolation = Interpolation(*axes)
+            if interpolation is not None and len(values) >= len(labels):  # once, not in every evaluation
+                values = interpolation.apply(values.flatten(1)).view(len(labels), *values.shape[1:])
                 interpolation = None
             layers.append(LayerWindow(values.flatten(0, 1), interpolation))
         known, positive = torch.from_numpy(labels != IGNORE), torch.from_numpy(labels == POSITIVE)

@@ -20,8 +20,15 @@ class Window:
 
     values: NDArray[np.float16]
     """(y, x, region, channel)"""
-    operator: NDArray[np.float32]
-    """(pixel, y * x), rows sum to one."""
+    vertical: NDArray[np.float32]
+    """Interpolation (rows of the cell, y), rows sum to one."""
+    horizontal: NDArray[np.float32]
+    """Interpolation (columns of the cell, x), rows sum to one."""
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the positions of the window are the pixels of the cell."""
+        return all(np.array_equal(axis, np.eye(len(axis))) for axis in (self.vertical, self.horizontal))
 
 
 @dataclass(frozen=True)
@@ -57,8 +64,8 @@ class Maps(Source):
         vertical = interpolation_matrix(maps.shape[0], self.heat_map)[bounds[row] : bounds[row + 1]]
         horizontal = interpolation_matrix(maps.shape[1], self.heat_map)[bounds[column] : bounds[column + 1]]
         rows, columns = support(vertical), support(horizontal)
-        operator = np.kron(vertical[:, rows], horizontal[:, columns]).astype(np.float32)
-        return Window(maps[rows, columns], operator)
+        axes = (vertical[:, rows].astype(np.float32), horizontal[:, columns].astype(np.float32))
+        return Window(maps[rows, columns], *axes)
 
     def labels(self, shard: slice, grid: int, cell: int) -> NDArray[np.int8]:
         """Targets of the pixels of one cell: (y, x, region, target)."""
