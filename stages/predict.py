@@ -1,6 +1,5 @@
 """Feature store and model -> a task's answers: `data/predictions/<task>.json`, and the same on ground-truth boxes."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from pipeline.annotations.model import AnnotationSet
 from pipeline.annotations.results import write_results
 from pipeline.cluster import connect
 from pipeline.features.store import FeatureStore
-from pipeline.grid.baselines import baseline_files
 from pipeline.grid.model import GridModel
 from pipeline.parameters import Parameters
 from pipeline.tasks.prediction import Prediction, predict
@@ -34,32 +32,19 @@ def main(
     params: Parameters, task: str, features: Path, annotations: Path, proposals: Path, models: Path, out: Path
 ) -> None:
     """Answer a task for all detections and, for diagnosis, for all ground-truth boxes."""
-    paths = {task: models / f"{task}.zarr"} | baseline_files(models / f"{task}_baselines", ".zarr")
-    loaded = [GridModel.open(path) for path in paths.values()]
+    model = GridModel.open(models / f"{task}.zarr")
     store = FeatureStore.open(features)
     definition = create_task(task, replace(AnnotationSet.load(annotations), instances=()), params)
     with connect(params.compute) as client:
-        predictions = predict(
-            features,
-            loaded,
-            definition,
-            params.predict,
-            client,
-            proposals=proposals,
-            keep_heat=("ground_truth",),
+        (found,) = predict(
+            features, [model], definition, params.predict, client, proposals=proposals, keep_heat=("ground_truth",)
         )
-    folder = out / f"{task}_baselines"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for name, prediction in zip(paths, predictions, strict=True):
-        target = out if name == task else folder
-        write_results(prediction["detection"].results, target / f"{name}.json")
-        write_results(prediction["ground_truth"].results, target / f"{name}_ground_truth.json")
-    own, *_ = predictions
-    _write_heat_maps(out / f"{task}_heat_maps.zarr", store, own["ground_truth"])
+    write_results(found["detection"].results, out / f"{task}.json")
+    write_results(found["ground_truth"].results, out / f"{task}_ground_truth.json")
+    _write_heat_maps(out / f"{task}_heat_maps.zarr", store, found["ground_truth"])
     click.echo(
-        f"{task}: {len(own['detection'].results)} answers for detections, "
-        f"{len(own['ground_truth'].results)} for ground-truth boxes"
+        f"{task}: {len(found['detection'].results)} answers for detections, "
+        f"{len(found['ground_truth'].results)} for ground-truth boxes"
     )
 
 

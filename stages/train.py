@@ -1,6 +1,5 @@
-"""Feature store -> K x K grids of classifiers: `data/models/<task>.zarr`, and baselines beside it."""
+"""Feature store -> K x K grids of classifiers: `data/models/<task>.zarr`."""
 
-import shutil
 from pathlib import Path
 
 import click
@@ -9,7 +8,6 @@ from pipeline.annotations.model import AnnotationSet
 from pipeline.cluster import connect
 from pipeline.devices import choose_device
 from pipeline.features.store import FeatureStore
-from pipeline.grid.baselines import baseline_specs
 from pipeline.grid.model import GridSpec
 from pipeline.grid.training import train_grids
 from pipeline.parameters import Parameters
@@ -28,27 +26,18 @@ def main(params: Parameters, task: str, features: Path, annotations: Path, out: 
     """Train the grids of one task on all layers of the store."""
     truth = AnnotationSet.load(annotations)
     layers = FeatureStore.open(features).layers
-    specs = {task: GridSpec(layers, params.train.grid)}
-    if params.of_task(task).baselines:
-        specs |= baseline_specs(layers, params.train.grid)
     with connect(params.compute) as client:
-        models = train_grids(
+        (model,) = train_grids(
             features,
             truth.categories,
             create_task(task, truth, params),
-            list(specs.values()),
+            [GridSpec(layers, params.train.grid)],
             params.train,
             params.seed,
             client,
             choose_device(params.compute.device),
         )
-    model, *others = models
     model.save(out / f"{task}.zarr")
-    folder = out / f"{task}_baselines"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    for name, other in zip(list(specs)[1:], others, strict=True):
-        other.save(folder / f"{name}.zarr")
     click.echo(
         f"{model.spec.grid} x {model.spec.grid} classifiers of {len(model.targets)} targets for "
         f"{', '.join(model.groups)} on {', '.join(layers)}"

@@ -75,7 +75,7 @@ def test_the_parameters_that_a_stage_reads_are_among_its_dependencies(name: str)
     if name == "detect":  # its layers are those of `detection`, and photographs come in another size
         used -= {"backbone"}
         used |= {f"backbone.{key}" for key in set(BackboneParameters.model_fields) - {"layers", "input_size", "file"}}
-    if name == "ablate":  # train.grid alone is missing on purpose
+    if name in ("ablate", "baselines"):  # train.grid alone is missing on purpose
         used -= {"train", "evaluate"}  # of evaluate it uses the minimum area
     assert not {key for key in used if key not in listed and key.split(".")[0] not in listed}
 
@@ -86,6 +86,7 @@ def test_a_stage_for_all_tasks_depends_on_no_file_of_one(name: str) -> None:
     assert not [d for d in PIPELINE[name]["deps"] if any(task in d for task in TASKS)]
 
 
-def test_the_ablation_depends_on_all_of_train_but_its_grid() -> None:
-    listed = {key.split(".")[1] for key in PIPELINE["ablate"]["params"] if key.startswith("train.")}
+@pytest.mark.parametrize("name", ["ablate", "baselines"])
+def test_comparisons_depend_on_all_of_train_but_its_grid(name: str) -> None:
+    listed = {key.split(".")[1] for key in PIPELINE[name]["params"] if key.startswith("train.")}
     assert listed == set(TrainParameters.model_fields) - {"grid"}

@@ -97,7 +97,7 @@ def test_the_number_of_workers_changes_no_byte(one_worker: Path) -> None:
     for name in ("proposals", "models", "predictions"):
         shutil.rmtree(folder / "data" / name)
     (folder / "metrics/ablation.json").unlink()
-    run(folder, workers=2, names=("propose", "train", "predict", "ablate"))
+    run(folder, workers=2, names=("propose", "train", "predict", "baselines", "ablate"))
     one, two = files(one_worker), files(folder)
     assert one.keys() == two.keys()
     assert [name for name in one if one[name] != two[name]] == []

@@ -21,7 +21,7 @@ class Parameters(Section):
     """All parameters."""
 
     seed: Count = 0
-    tasks: tuple[str, ...] = ("segmentation",)
+    tasks: tuple[str, ...] = ("segmentation", "keypoints", "parts")
     """segmentation, keypoints, parts: what is trained, predicted and evaluated; the annotations must have it."""
     dataset: DatasetParameters = DatasetParameters()
     proposals: ProposalParameters = ProposalParameters()

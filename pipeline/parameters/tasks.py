@@ -11,14 +11,14 @@ class TaskParameters(Section):
     """What every task has, in a section of its name."""
 
     baselines: bool = True
-    """Train the top layer alone and K = 1 beside it."""
+    """Train the top layer alone (with `ablate.grid`) and K = 1 beside it."""
 
 
 class SegmentationParameters(TaskParameters):
     """Which pixels belong to the object; `predict` says how heat becomes a mask."""
 
     baselines: bool = False
-    """Train the top layer alone and K = 1 beside it; the ablation compares them for masks already."""
+    """As for other tasks; the ablation compares masks already."""
 
 
 class KeypointParameters(TaskParameters):
