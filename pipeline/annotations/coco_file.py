@@ -28,7 +28,7 @@ class _Category(BaseModel):
     id: int
     name: str
     keypoints: list[str] = []
-    skeleton: list[tuple[int, int]] = []
+    skeleton: list[tuple[_Size, _Size]] = []
     parts: list[str] = []
 
 
@@ -89,7 +89,8 @@ class CocoFile:
         Raises
         ------
         InputError
-            For a missing file, JSON that is no COCO, a file without images, a category that occurs twice, or a bad
+            For a missing file, JSON that is no COCO, a file without images, a category, or a name of its keypoints or parts, that
+            occurs twice, a skeleton of keypoints that there are not, or a bad
             item: a field that is missing or of another type, a duplicate id, an unknown image or category, keypoints
             of another number than the category's, negative or not finite.
         """
@@ -107,6 +108,13 @@ class CocoFile:
             raise InputError(f"The annotation file {path} lists no images.")
         unique(path, "category id", (c.id for c in content.categories))
         unique(path, "category name", (c.name for c in content.categories))
+        for category in content.categories:
+            unique(path, f"keypoint of {category.name}", category.keypoints)
+            unique(path, f"part of {category.name}", category.parts)
+            if max((end for bone in category.skeleton for end in bone), default=0) > len(category.keypoints):
+                raise InputError(
+                    f"{path}: the skeleton of {category.name} names keypoints beyond its {len(category.keypoints)}."
+                )
         categories = {
             c.id: Category(c.id, c.name, tuple(c.keypoints), tuple(c.skeleton), tuple(c.parts))
             for c in content.categories
@@ -195,7 +203,7 @@ def _check(
     if values and len(values) != 3 * len(names):
         raise InputError(f"{where} has {len(values)} keypoint values; its category needs {3 * len(names)}.")
     for name, x, y, seen in zip(names, values[0::3], values[1::3], values[2::3], strict=False):
-        if x < 0 or y < 0:
+        if seen and min(x, y) < 0:
             raise InputError(f"{where} has the keypoint {name!r} at negative coordinates ({x:g}, {y:g}).")
         if seen not in (0, 1, 2):
             raise InputError(f"{where} has the keypoint {name!r} of visibility {seen:g}; choose from 0, 1, 2.")

@@ -39,7 +39,7 @@ def read_struct(path: Path, variable: str, meaning: str) -> dict[str, Any]:
 
 
 def _check_sums(content: bytes) -> None:
-    """`zlib.error` for a damaged compressed element: SciPy parses before it compares sums, and may crash the process."""
+    """`zlib.error` for a damaged compressed element: SciPy parses before it compares sums, and may crash."""
     order = "<" if content[_HEADER - 2 : _HEADER] == b"IM" else ">"
     at = _HEADER
     while at + 8 <= len(content):

@@ -121,7 +121,7 @@ def _parts(item: dict[str, Any], category: Category, image: Image, where: str, b
     for number, part in enumerate(_structs(_field(item, "parts", where), f"{where}, parts"), start=1):
         with bad.item():
             name = _field(part, "part_name", f"{where}, part {number}")
-            if name not in category.parts:
+            if not isinstance(name, str) or name not in category.parts:
                 raise InputError(f"{where} has an unknown part {name!r}; choose from {choices(category.parts)}.")
             if name in parts:
                 raise InputError(f"{where} has the part {name!r} twice.")

@@ -86,25 +86,31 @@ def _object(
 
 def _read_xml(path: Path) -> list[_XmlObject]:
     try:
-        tree = defusedxml.ElementTree.parse(path)
-        return [
-            _XmlObject(
-                name=item.findtext("name", "").strip(),
-                box=_box(item),
-                difficult=int(item.findtext("difficult", "0")) == 1,
-            )
-            for item in tree.getroot().findall("object")
-        ]
+        root = defusedxml.ElementTree.parse(path).getroot()
+        return [_xml_object(item, number) for number, item in enumerate(root.findall("object"), start=1)]
     except FileNotFoundError:
         raise InputError(f"The annotation {path} does not exist.") from None
-    except (OSError, SyntaxError, ValueError, TypeError, DefusedXmlException) as error:
+    except (OSError, SyntaxError, ValueError, DefusedXmlException) as error:
         raise InputError(f"The annotation {path} is no VOC annotation: {error}.") from None
 
 
-def _box(item: Element) -> tuple[float, float, float, float]:
+def _xml_object(item: Element, number: int) -> _XmlObject:
+    """`ValueError` says which object is malformed; VOC does not number them, and counts from 1."""
+    name, flag = item.findtext("name", "").strip(), item.findtext("difficult", "0").strip()
+    if not name:
+        raise ValueError(f"object {number} has no name")
+    if flag not in ("0", "1"):
+        raise ValueError(f"object {number} ({name}): difficult is {flag!r}; choose from 0, 1")
+    return _XmlObject(name, _box(item, f"object {number} ({name})"), flag == "1")
+
+
+def _box(item: Element, where: str) -> tuple[float, float, float, float]:
     """VOC counts pixels from 1 and includes the last one; ours start at 0 and exclude the end."""
-    x0, y0, x1, y1 = (float(item.findtext(f"bndbox/{side}", "")) for side in ("xmin", "ymin", "xmax", "ymax"))
-    if not all(math.isfinite(side) and side >= 0 for side in (x0, y0, x1, y1)):
-        name = item.findtext("name", "").strip()
-        raise ValueError(f"the box of {name!r} is {x0:g}, {y0:g}, {x1:g}, {y1:g}, which a photograph cannot have")
+    texts = [item.findtext(f"bndbox/{side}", "") for side in ("xmin", "ymin", "xmax", "ymax")]
+    try:
+        x0, y0, x1, y1 = (float(text) for text in texts)
+    except ValueError:
+        x0 = y0 = x1 = y1 = math.nan
+    if not (0 <= x0 <= x1 < math.inf and 0 <= y0 <= y1 < math.inf):
+        raise ValueError(f"the box of {where} is {', '.join(text or 'nothing' for text in texts)}, which is none")
     return x0 - 1, y0 - 1, x1, y1
