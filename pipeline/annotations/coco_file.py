@@ -89,10 +89,10 @@ class CocoFile:
         Raises
         ------
         InputError
-            For a missing file, JSON that is no COCO, a file without images, a category, or a name of its keypoints or parts, that
-            occurs twice, a skeleton of keypoints that there are not, or a bad
-            item: a field that is missing or of another type, a duplicate id, an unknown image or category, keypoints
-            of another number than the category's, negative or not finite.
+            For a missing file, JSON that is no COCO, a file without images, a category, or a keypoint or part of one,
+            that occurs twice, a skeleton of keypoints that there are not, or a bad item: a field that is missing or of
+            another type, a duplicate id, an unknown image or category, keypoints of another number than the
+            category's, not finite, or labelled at negative coordinates.
         """
         try:
             content = _File.model_validate(json.loads(path.read_bytes()))

@@ -17,7 +17,7 @@ from pipeline.evaluation.oks import oks_average_precision
 from pipeline.parameters import EvaluateParameters
 
 _WITHIN = np.array([0.5])
-"""Closeness at exactly the tolerance."""
+"""Closeness, reach / (reach + distance), at exactly the tolerance: 1 in the same place, towards 0 far away."""
 
 
 def evaluate_keypoints(
@@ -78,9 +78,9 @@ def _apk(
 ) -> tuple[list[float | None], list[int]]:
     """Average precision of each keypoint in points, and how often it is labelled.
 
-    A hypothesis claims the nearest keypoint, in torso heights, that is not claimed. Hypotheses inside the box of an
-    instance that is ignored or has no labelled keypoints neither count nor punish; a keypoint predicted on an
-    instance that does not have it labelled is false.
+    A hypothesis claims the nearest keypoint, in torso heights, that is not claimed. Hypotheses within the tolerance of
+    the box of an instance that is ignored or has no labelled keypoints neither count nor punish; a keypoint predicted
+    on an instance that has others labelled, but not this one, is false.
     """
     n_keypoints = len(category.keypoints)
     points = np.array([r["keypoints"] for r in results], dtype=np.float64).reshape(len(results), n_keypoints, 3)
@@ -91,12 +91,13 @@ def _apk(
             continue
         silent = np.array([_is_silent(i) for i in instances])
         truth = np.stack([_padded(i, n_keypoints) for i in instances])
+        box = np.array([i.box for i in instances])
         reach = np.array([tolerance(i, category, settings) for i in instances])
         for k in range(n_keypoints):
             known = silent | (truth[:, k, 2] > 0)
-            closeness = np.where(
-                silent, _in_boxes(points[rows, k], instances), _closeness(points[rows, k], truth[:, k], reach)
-            )
+            found = points[rows, k, None, :2]
+            place = np.where(silent[:, None], found.clip(box[:, :2], box[:, 2:]), truth[:, k, :2])
+            closeness = reach / (reach + np.hypot(*(found - place).transpose(2, 0, 1)))
             given = points[rows, k, 2] > 0
             chosen = np.array(rows)[given]
             judged = match(
@@ -176,22 +177,6 @@ def _points(flat: Any) -> NDArray[np.float64]:
 def _padded(instance: Instance, n_keypoints: int) -> NDArray[np.float64]:
     """(k, 3), all unlabelled when the instance has none."""
     return _points(instance.keypoints) if instance.keypoints else np.zeros((n_keypoints, 3))
-
-
-def _closeness(
-    found: NDArray[np.float64], truth: NDArray[np.float64], reach: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """(n, m): 1 in the same place, .5 at the tolerance `reach` (m,), towards 0 far away."""
-    distance = np.hypot(*(found[:, None, :2] - truth[None, :, :2]).transpose(2, 0, 1))
-    closeness: NDArray[np.float64] = reach / (reach + distance)
-    return closeness
-
-
-def _in_boxes(found: NDArray[np.float64], instances: list[Instance]) -> NDArray[np.float64]:
-    """(n, m): 1 inside the box of the instance, 0 outside."""
-    box = np.array([i.box for i in instances])
-    point = found[:, None, :2]
-    return np.all((point >= box[:, :2]) & (point < box[:, 2:]), axis=2).astype(np.float64)
 
 
 def _means(rows: dict[str, dict[str, Any]]) -> dict[str, float | None]:
