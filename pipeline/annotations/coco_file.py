@@ -21,11 +21,12 @@ _FAR = 10
 """Polygons may reach this many image sizes beyond the image; pycocotools needs memory for every pixel of an edge."""
 
 _Size = Annotated[int, Field(ge=1)]
+_Id = Annotated[int, Field(ge=0, lt=2**63)]
 _Item = TypeVar("_Item", bound=BaseModel)
 
 
 class _Category(BaseModel):
-    id: int
+    id: _Id
     name: str
     keypoints: list[str] = []
     skeleton: list[tuple[_Size, _Size]] = []
@@ -35,7 +36,7 @@ class _Category(BaseModel):
 class FileImage(BaseModel):
     """An image as the file lists it."""
 
-    id: int
+    id: _Id
     file_name: str
     width: _Size
     height: _Size
@@ -57,9 +58,9 @@ class _Part(BaseModel):
 class FileAnnotation(BaseModel):
     """An annotation as the file has it; its image and category exist and its keypoints are those of the category."""
 
-    id: int
-    image_id: int
-    category_id: int
+    id: _Id
+    image_id: _Id
+    category_id: _Id
     segmentation: _Segmentation
     iscrowd: Annotated[int, Field(ge=0, le=1)] = 0
     difficult: bool = False

@@ -128,6 +128,8 @@ def coco_rows(reader, file):
         (reader, "NaN", put("keypoints", [NAN, 6, 2]), rf"{where}s\.0\.keypoints\.0: .*finite number \(id 100\)"),
         (reader, "negative", put("keypoints", [-5, 6, 2]), rf"{where} 100 has the keypoint 'nose' at negative"),
         (reader, "negative", put("segmentation", {"size": [30, 40], "counts": [-5, 1205]}), rf"{where}s\.0\.seg"),
+        (reader, "negative", put("id", -1), rf"{where}s\.0\.id: .*greater than or equal to 0 \(id -1\)"),
+        (reader, "wrong type", put("id", 10**30), rf"{where}s\.0\.id: .*less than"),
         (reader, "unknown category", put("category_id", 99), rf"{where} 100 has category 99"),
         (reader, "unknown image", put("image_id", 99), rf"{where} 100 belongs to image 99"),
     ]
@@ -146,14 +148,19 @@ def mask_rows(reader, what):
 
 
 TABLE = [
-    ("voc", "missing field", text("<xmin>5</xmin>", ""), r"first\.xml.*box of object 1 \(person\) is nothing, 6"),
-    ("voc", "missing field", text("<name>car</name>", ""), r"first\.xml.*object 2 has no name"),
-    ("voc", "wrong type", text(">5</xmin>", ">left</xmin>"), r"first\.xml.*box of object 1 \(person\) is left, 6"),
-    ("voc", "wrong type", text(">0</difficult>", ">maybe</difficult>"), r"first\.xml.*1 \(person\): difficult is 'may"),
-    ("voc", "NaN", text(">5</xmin>", ">nan</xmin>"), r"first\.xml.*object 1 \(person\) is nan, 6"),
-    ("voc", "NaN", text(">12</xmax>", ">inf</xmax>"), r"first\.xml.*object 1 \(person\) is 5, 6, inf"),
-    ("voc", "negative", text(">6</ymin>", ">-6</ymin>"), r"first\.xml.*object 1 \(person\) is 5, -6"),
-    ("voc", "negative", text(">12</xmax>", ">2</xmax>"), r"first\.xml.*object 1 \(person\) is 5, 6, 2"),
+    ("voc", "missing field", text("<xmin>5</xmin>", ""), r"first\.xml: object 1 \(person\): its bndbox is nothing, 6"),
+    ("voc", "missing field", text("<name>car</name>", ""), r"first\.xml: object 2 has no name"),
+    ("voc", "wrong type", text(">5</xmin>", ">left</xmin>"), r"first\.xml: object 1 \(person\): its bndbox is left, 6"),
+    (
+        "voc",
+        "wrong type",
+        text(">0</difficult>", ">maybe</difficult>"),
+        r"first\.xml: object 1 \(person\): difficult is 'may",
+    ),
+    ("voc", "NaN", text(">5</xmin>", ">nan</xmin>"), r"first\.xml: object 1 \(person\): its bndbox is nan, 6"),
+    ("voc", "NaN", text(">12</xmax>", ">inf</xmax>"), r"first\.xml: object 1 \(person\): its bndbox is 5, 6, inf"),
+    ("voc", "negative", text(">6</ymin>", ">-6</ymin>"), r"first\.xml: object 1 \(person\): its bndbox is 5, -6"),
+    ("voc", "negative", text(">12</xmax>", ">2</xmax>"), r"first\.xml: object 1 \(person\): its bndbox is 5, 6, 2"),
     ("sbd", "missing field", drop("Categories"), r"first\.mat.*no field 'Categories'"),
     ("sbd", "missing field", put("Categories", np.array([15.0])), r"first\.mat has an object 2 .* only 1 categories"),
     ("sbd", "wrong type", put("Categories", "person"), r"first\.mat.*Categories are no numbers"),
@@ -220,6 +227,22 @@ def test_keypoints_that_are_not_labelled_may_lie_anywhere(tmp_path):
     """Some files keep them at -1, -1."""
     _coco(tmp_path / "data", put("keypoints", [-1, -1, 0]))
     assert held(tmp_path / "data", FORMATS["coco"])[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("reader", "file"), [("voc", "Annotations/first.xml"), ("keypoints_voc", "points/first_1.xml")]
+)
+@pytest.mark.parametrize(
+    "content",
+    ["", "\0", "<a", '<?xml version="1.0" encoding="klingon"?><a/>', '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'],
+)
+def test_what_is_no_xml_is_named(tmp_path, reader, file, content):
+    form = FORMATS[reader]
+    form.write(tmp_path / "data", lambda item: item)
+    (tmp_path / "data" / file).write_text(content)
+    with pytest.raises(InputError, match=rf"{file} is no (VOC annotation|xml file of keypoints): "):
+        held(tmp_path / "data", form)
+    assert held(tmp_path / "data", form, skip_bad=True) == (form.left, 1)
 
 
 @pytest.mark.parametrize(
