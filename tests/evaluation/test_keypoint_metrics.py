@@ -69,6 +69,14 @@ def test_a_duplicate_is_a_false_positive():
     assert twice["mean_apk"] == pytest.approx(100 * (0.5 + 0.5 * 2 / 3))
 
 
+def test_a_second_hypothesis_claims_the_neighbour_within_reach_that_is_free():
+    """Both are nearest to the first person; the second person stands 5 pixels beside, the tolerance is 6."""
+    truth = truth_of(person(1), person(2, (5, 0)))
+    first = truth.instances[0]
+    metrics = judged(truth, [answer(first, 0.9), answer(first, 0.8, (1, 0))], [answer(i) for i in truth.instances])
+    assert metrics["mean_apk"] == 100
+
+
 def test_swapped_left_and_right_are_wrong_and_the_others_stay_right():
     truth = truth_of(person(1))
     swapped = [answer(truth.instances[0], order=(1, 0, 2, 3, 4))]

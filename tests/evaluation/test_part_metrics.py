@@ -115,6 +115,8 @@ def test_an_object_without_parts_neither_counts_nor_punishes():
     cats = [cat(1), cat(2, 20, parts=())]
     found = [answer(cats[0], 0.5), answer(cat(2, 20), 0.9)]
     assert figures(judged(cats, found)) == (100, 1, 1)
+    assert figures(judged(cats, found[:1])) == (100, 1, 1), "it is not missed either"
+    assert figures(judged(cats, [found[0], found[1], found[1]], found)) == (100, 1, 1), "nor claimed by the first"
 
 
 @pytest.mark.parametrize("flag", ["crowd", "difficult"])
@@ -136,8 +138,9 @@ def test_pixels_of_no_part_and_void_pixels_are_left_out():
     one = cat(1)
     only_head = replace(one, parts=one.parts[:1])
     assert figures(judged([only_head], [answer(one)])) == (100, 1, 1)
-    wide = (Part("head", rectangle(0, 0, 20, 10)), one.parts[1])
-    assert figures(judged([one], [answer(one, parts=wide)], void=rectangle(10, 0, 20, 10))) == (100, 1, 1)
+    wide, void = (Part("head", rectangle(0, 0, 20, 10)), one.parts[1]), rectangle(10, 0, 20, 10)
+    assert figures(judged([one], [answer(one, parts=wide)], void=void)) == (100, 1, 1)
+    assert part_overlaps(replace(IMAGE, void=void), [answer(one, parts=wide)], [one])[0, 0] == 1
 
 
 def test_an_instance_without_result_on_its_box_is_refused():
