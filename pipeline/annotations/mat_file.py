@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,8 @@ def read_struct(path: Path, variable: str, meaning: str) -> dict[str, Any]:
         says what the file should be.
     """
     try:
-        _check_sums(path.read_bytes())
-        with path.open("rb") as stream:  # by its own name loadmat reports a missing file as something else
-            content = loadmat(stream, variable_names=[variable], simplify_cells=True).get(variable)
+        stream = BytesIO(_decompressed(path.read_bytes()))
+        content = loadmat(stream, variable_names=[variable], simplify_cells=True).get(variable)
     except FileNotFoundError:
         raise InputError(f"The annotation {path} does not exist.") from None
     except _BROKEN as error:
@@ -38,12 +38,16 @@ def read_struct(path: Path, variable: str, meaning: str) -> dict[str, Any]:
     return content
 
 
-def _check_sums(content: bytes) -> None:
-    """`zlib.error` for a damaged compressed element: SciPy parses before it compares sums, and may crash."""
+def _decompressed(content: bytes) -> bytes:
+    """The same file without compression; `zlib.error` for a damaged element.
+
+    SciPy parses an element before it compares its checksum, and may crash the process over a damaged one.
+    """
     order = "<" if content[_HEADER - 2 : _HEADER] == b"IM" else ">"
-    at = _HEADER
+    at, elements = _HEADER, [content[:_HEADER]]
     while at + 8 <= len(content):
         kind, length = struct.unpack_from(f"{order}II", content, at)
-        if kind == _COMPRESSED:
-            zlib.decompress(content[at + 8 : at + 8 + length])
-        at += 8 + length
+        end = at + 8 + length
+        elements.append(zlib.decompress(content[at + 8 : end]) if kind == _COMPRESSED else content[at:end])
+        at = end
+    return b"".join(elements)
