@@ -1,4 +1,4 @@
-"""Score candidates per category, or take detections from outside: `data/detections/{train,val}.json`."""
+"""Score candidates of val per category, or take detections from outside: `data/detections/val.json`."""
 
 from functools import lru_cache, partial
 from pathlib import Path
@@ -24,22 +24,21 @@ SPLITS = ("train", "val")
 @stage
 @click.option("--annotations", default="data/annotations", type=click.Path(path_type=Path), help="Folder read.")
 @click.option("--proposals", default="data/proposals", type=click.Path(path_type=Path), help="Folder read.")
-@click.option("--out", default="data/detections", type=click.Path(path_type=Path), help="Folder written.")
+@click.option("--out", default="data/detections/val.json", type=click.Path(path_type=Path), help="File written.")
 def main(params: Parameters, annotations: Path, proposals: Path, out: Path) -> None:
-    """Detect objects in both splits (those in train are of a detector fitted to train)."""
+    """Detect objects in val; the detector learns from train."""
     sets = {split: AnnotationSet.load(annotations / f"{split}.json") for split in SPLITS}
     found = _detections(params, sets, proposals)
-    for split in SPLITS:
-        write_results(found[split], out / f"{split}.json")
-    click.echo(_summary(params, sets["val"], found["val"]))
+    write_results(found, out)
+    click.echo(_summary(params, sets["val"], found))
 
 
-def _detections(params: Parameters, sets: dict[str, AnnotationSet], proposals: Path) -> dict[str, list[Result]]:
+def _detections(params: Parameters, sets: dict[str, AnnotationSet], proposals: Path) -> list[Result]:
     settings = params.detection
     if settings.source == "ground_truth":
-        return {split: results.ground_truth(own) for split, own in sets.items()}
+        return results.ground_truth(sets["val"])
     if settings.source == "file":
-        return {"train": [], "val": results.from_file(Path(settings.file), sets["val"], settings.max_per_image)}
+        return results.from_file(Path(settings.file), sets["val"], settings.max_per_image)
     # Training asks for an image's boxes several times in a row.
     stores = {split: ProposalStore.open(proposals / f"{split}.zarr") for split in SPLITS}
     return run.run(

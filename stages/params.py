@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from pipeline.parameters import Parameters
-from pipeline.parameters_text import as_yaml
+from pipeline.parameters.text import as_yaml
 from stages.common import command
 
 

@@ -13,7 +13,7 @@ from pipeline.annotations.model import AnnotationSet
 from pipeline.cluster import connect
 from pipeline.evaluation.proposals import evaluate
 from pipeline.parameters import Parameters
-from pipeline.proposals.image_set import learn, photographs, write
+from pipeline.proposals.image_set import learn, work_items, write
 from pipeline.proposals.store import SCHEMA, ProposalStore
 from stages.common import stage
 
@@ -44,7 +44,7 @@ def main(params: Parameters, annotations: Path, proposals: Path, metrics: Path) 
 
 def _key(params: Parameters, annotations: Path, sets: dict[str, AnnotationSet]) -> dict[str, object]:
     """What unfinished work depends on; photographs by size and time of change, since hashing all is slow."""
-    files = {photograph.path for split in sets.values() for photograph in photographs(split)}
+    files = {item.path for split in sets.values() for item in work_items(split)}
     states = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in sorted(files) if f.exists()]
     return {
         "stage": "propose",

@@ -28,7 +28,7 @@ def main(params: Parameters, task: str, features: Path, annotations: Path, out: 
     truth = AnnotationSet.load(annotations)
     layers = FeatureStore.open(features).layers
     specs = {task: GridSpec(layers, params.train.grid)}
-    if Parameters.of_task(params, task).baselines:
+    if params.of_task(task).baselines:
         specs |= baseline_specs(layers, params.train.grid)
     with connect(params.compute) as client:
         models = train_grids(

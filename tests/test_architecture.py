@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ORDER = [
-    *("errors", "parameters", "parameters_text", "scratch", "cluster"),
+    *("errors", "parameters", "scratch", "stores", "cluster"),
     *("regions", "annotations", "proposals", "backbones", "features", "grid", "detection", "tasks"),
     *("evaluation", "reporting"),
 ]

@@ -9,12 +9,14 @@ import pytest
 import yaml
 
 from pipeline.parameters import BackboneParameters, TrainParameters
+from pipeline.tasks.registry import TASKS
 
 ROOT = Path(__file__).parents[1]
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # What they hold changes no result, or is a dependency by its values (the parameters).
-NEUTRAL = {f"pipeline/{name}.py" for name in ("__init__", "cluster", "errors", "parameters", "scratch")}
+NEUTRAL = {f"pipeline/{name}.py" for name in ("__init__", "cluster", "errors", "scratch", "stores")}
 NEUTRAL |= {"stages/__init__.py", "stages/common.py"}
+NEUTRAL |= {str(file.relative_to(ROOT)) for file in (ROOT / "pipeline/parameters").glob("*.py")}
 
 
 def module_file(name: str) -> Path | None:
@@ -76,6 +78,12 @@ def test_the_parameters_that_a_stage_reads_are_among_its_dependencies(name: str)
     if name == "ablate":  # train.grid alone is missing on purpose
         used -= {"train", "evaluate"}  # of evaluate it uses the minimum area
     assert not {key for key in used if key not in listed and key.split(".")[0] not in listed}
+
+
+@pytest.mark.parametrize("name", [name for name, stage in PIPELINE.items() if "matrix" not in stage])
+def test_a_stage_for_all_tasks_depends_on_no_file_of_one(name: str) -> None:
+    """Else the pipeline would fail without that task."""
+    assert not [d for d in PIPELINE[name]["deps"] if any(task in d for task in TASKS)]
 
 
 def test_the_ablation_depends_on_all_of_train_but_its_grid() -> None:

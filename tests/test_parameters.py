@@ -7,7 +7,7 @@ import yaml
 
 from pipeline.errors import InputError
 from pipeline.parameters import Parameters
-from pipeline.parameters_text import as_yaml
+from pipeline.parameters.text import as_yaml
 
 ROOT = Path(__file__).parents[1]
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
@@ -31,7 +31,7 @@ def test_params_yaml_is_what_the_defaults_print() -> None:
 def test_printed_parameters_read_back_as_they_were(tmp_path: Path) -> None:
     tables = {"part_names": {"z": ["[lr]ear", "null"], "no": ["a: b"]}, "keypoint_names": {"left eye": "L_Eye"}}
     changed = Parameters.model_validate(
-        {"train": {"grid": 7}, "backbone": {"layers": ["a: b", "c"]}, "seed": 3, "dataset": tables}
+        {"train": {"grid": 7}, "backbone": {"name": "timm:x", "layers": ["a: b", "c"]}, "seed": 3, "dataset": tables}
     )
     (tmp_path / "params.yaml").write_text(as_yaml(changed))
     loaded = Parameters.load(tmp_path / "params.yaml")
@@ -49,7 +49,7 @@ def test_a_recipe_is_valid_and_complete_so_that_dvc_finds_every_key(recipe: Path
     ("text", "message"),
     [
         ("train: {grid: 51}", "train.grid is 51, larger than the heat map of 50 locations; choose 1 to 50"),
-        ("ablate: {grids: [1, 60]}", "ablate tries K = 60, larger than the heat map of 50"),
+        ("ablate: {grids: [1, 60]}", "ablate.grids has K = 60, larger than the heat map of 50"),
         ("train: {gird: 5}", "unknown key 'train.gird'; train knows alpha, epochs, fusion, grid"),
         ("trian: {grid: 5}", "unknown key 'trian'; the top level knows ablate, backbone"),
         ("dataset: {format: vco}", "dataset.format is 'vco', which does not fit: Input should be 'puppets', 'voc'"),
@@ -59,6 +59,15 @@ def test_a_recipe_is_valid_and_complete_so_that_dvc_finds_every_key(recipe: Path
         ("dataset: {part_names: {leg: luleg}}", "dataset.part_names.leg is 'luleg'"),
         ("detection: {source: file}", "detection.file must name a COCO results JSON"),
         ("backbone: {weights: file}", "backbone.file must name a file of weights"),
+        ("ablate: {grid: 60}", "ablate.grid has K = 60, larger than the heat map of 50"),
+        (
+            "backbone: {layers: [stage1, stage9]}",
+            "backbone.layers: efficientnet_lite0 has no layer 'stage9'; choose",
+        ),
+        (
+            "backbone: {name: vgg16, layers: [pool3]}",
+            "detection.layers: vgg16 has no layer 'stage4'; choose",
+        ),
         ("backbone: {layers: []}", "backbone.layers is []"),
         ("ablate: {grids: []}", "ablate.grids is []"),
         ("detection: {negative_overlap: 0.9}", "negative_overlap is 0.9, larger than detection.positive_overlap"),

@@ -1,14 +1,14 @@
 """COCO: one JSON file per image set, with polygons, run-length codes, crowds, keypoints and parts."""
 
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from pipeline.annotations import masks
 from pipeline.annotations.bad_items import BadItems
 from pipeline.annotations.coco_file import CocoFile, FileImage, unique
-from pipeline.annotations.files import inside, read_stems, require_folder
+from pipeline.annotations.files import inside, named, read_stems, require_folder
 from pipeline.annotations.model import AnnotationSet, Image, Instance
-from pipeline.annotations.selection import is_difficult, keep_categories
+from pipeline.annotations.selection import from_mask, keep_categories
 from pipeline.errors import InputError
 from pipeline.parameters import DatasetParameters
 
@@ -32,12 +32,12 @@ def read(settings: DatasetParameters, split: Literal["train", "val"]) -> Annotat
     photographs = require_folder(inside(root, folder, f"dataset.{key}"), f"photographs, dataset.{key}")
     name, listed = (settings.train, settings.train_list) if split == "train" else (settings.val, settings.val_list)
     bad = BadItems(settings.skip_bad)
-    source = CocoFile.open(inside(root, name, f"dataset.{split}"), bad)
+    source = CocoFile.open(named(root, name, f"dataset.{split}"), bad)
     for image in source.images.values():
         inside(photographs, image.file_name, f"{source.path}, image {image.id},")
     images = list(source.images.values())
     if listed is not None:
-        images = _restrict(images, inside(root, listed, f"dataset.{split}_list"), source.path, bad)
+        images = _restrict(images, named(root, listed, f"dataset.{split}_list"), source.path, bad)
     categories = keep_categories(settings, list(source.categories.values()))
     instances, counts = _instances(source, {i.id for i in images}, {c.id for c in categories}, settings, bad)
     return AnnotationSet(
@@ -76,23 +76,14 @@ def _instances(
             counts["other_categories"] += 1
             continue
         with bad.item():
-            code = source.mask(annotation)
-            area = masks.area(code)
-            if area == 0:
+            mask = source.mask(annotation)
+            made = from_mask(
+                settings, annotation.image_id, annotation.category_id, mask, difficult=annotation.difficult
+            )
+            if made is None:
                 counts["empty_masks"] += 1
                 continue
-            instances.append(
-                Instance(
-                    id=annotation.id,
-                    image_id=annotation.image_id,
-                    category_id=annotation.category_id,
-                    segmentation=code,
-                    box=masks.box(code),
-                    area=area,
-                    crowd=annotation.iscrowd == 1,
-                    difficult=is_difficult(settings, area, annotation.difficult),
-                    keypoints=tuple(annotation.keypoints),
-                    parts=source.parts(annotation, bad),
-                )
-            )
+            crowd, keypoints = annotation.iscrowd == 1, tuple(annotation.keypoints)
+            parts = source.parts(annotation, bad)
+            instances.append(replace(made, id=annotation.id, crowd=crowd, keypoints=keypoints, parts=parts))
     return instances, counts

@@ -97,8 +97,6 @@ class CocoFile:
         """
         try:
             content = _File.model_validate(json.loads(path.read_bytes()))
-        except FileNotFoundError:
-            raise InputError(f"The annotation file {path} does not exist.") from None
         except OSError as error:
             raise InputError(f"The annotation file {path} cannot be read: {error}.") from None
         except ValidationError as error:

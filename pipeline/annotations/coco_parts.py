@@ -5,7 +5,7 @@ from typing import Literal
 
 from pipeline.annotations import coco, masks
 from pipeline.annotations.model import AnnotationSet, Category, Instance, Part
-from pipeline.annotations.selection import is_difficult, keep_categories
+from pipeline.annotations.selection import from_mask, keep_categories
 from pipeline.parameters import DatasetParameters
 
 
@@ -26,11 +26,11 @@ def read(settings: DatasetParameters, split: Literal["train", "val"]) -> Annotat
     objects = []
     for image_id, own in pieces.instances_by_image.items():
         parts = _parts([piece for piece in own if not piece.crowd], pieces.categories)
-        if parts:
-            code = masks.union([part.segmentation for part in parts])
-            area = masks.area(code)
-            box, difficult = masks.box(code), is_difficult(settings, area)
-            objects.append(Instance(image_id, image_id, whole.id, code, box, area, difficult=difficult, parts=parts))
+        if not parts:
+            continue
+        made = from_mask(settings, image_id, whole.id, masks.union([part.segmentation for part in parts]))
+        if made is not None:
+            objects.append(replace(made, id=image_id, parts=parts))
     return replace(pieces, categories=keep_categories(settings, [whole]), instances=tuple(objects))
 
 

@@ -38,6 +38,14 @@ def inside(root: Path, name: str, source: str) -> Path:
     return root / name
 
 
+def named(root: Path, name: str, key: str) -> Path:
+    """The file or folder `root / name`, which the parameter `key` names; `InputError` as `inside`, or without it."""
+    path = inside(root, name, key)
+    if not path.exists():
+        raise InputError(f"{key} names {name!r}, but {path} does not exist.")
+    return path
+
+
 def require_folder(path: Path, meaning: str) -> Path:
     """`path` itself, or an `InputError` that says which folder of the data set is missing."""
     if not path.is_dir():
@@ -55,8 +63,6 @@ def read_stems(path: Path) -> tuple[str, ...]:
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise InputError(f"The list of images {path} does not exist.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"The list of images {path} cannot be read: {error}.") from None
     stems = tuple(line.strip() for line in lines if line.strip())

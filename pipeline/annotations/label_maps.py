@@ -10,7 +10,7 @@ from pipeline.annotations import masks
 from pipeline.annotations.bad_items import BadItems
 from pipeline.annotations.files import each
 from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
-from pipeline.annotations.selection import is_difficult, keep_categories
+from pipeline.annotations.selection import from_mask, keep_categories
 from pipeline.parameters import DatasetParameters
 
 VOID = 255
@@ -110,24 +110,15 @@ def _encode(label_map: LabelMap, image_id: int, kept: set[int], settings: Datase
     counts = dict.fromkeys(_COUNTS, 0)
     instances = []
     for item in label_map.objects:
-        code = masks.encode(label_map.numbers == item.number)
-        area = masks.area(code)
-        if area == 0:
+        mask = masks.encode(label_map.numbers == item.number)
+        # Without a category it is dropped below.
+        made = from_mask(settings, image_id, item.category_id or 0, mask, difficult=item.difficult)
+        if made is None:
             counts["empty_masks"] += 1
         elif item.category_id is None:
             counts["without_category"] += 1
         elif item.category_id not in kept:
             counts["other_categories"] += 1
         else:
-            instances.append(
-                Instance(
-                    id=0,  # numbered over the whole set by `assemble`
-                    image_id=image_id,
-                    category_id=item.category_id,
-                    segmentation=code,
-                    box=masks.box(code),
-                    area=area,
-                    difficult=is_difficult(settings, area, item.difficult),
-                )
-            )
+            instances.append(made)
     return _Encoded(image, tuple(instances), counts)

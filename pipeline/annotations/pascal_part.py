@@ -8,13 +8,13 @@ import numpy as np
 
 from pipeline.annotations import masks
 from pipeline.annotations.bad_items import BadItems
-from pipeline.annotations.files import each, image_size, inside, other_size, read_stems, require_folder
+from pipeline.annotations.files import each, image_size, named, other_size, read_stems, require_folder
 from pipeline.annotations.label_maps import VOC_CATEGORIES
 from pipeline.annotations.masks import RLE
 from pipeline.annotations.mat_file import read_struct
 from pipeline.annotations.model import AnnotationSet, Category, Image, Instance, Part
 from pipeline.annotations.pascal_part_names import PARTS
-from pipeline.annotations.selection import is_difficult, keep_categories
+from pipeline.annotations.selection import from_mask, keep_categories
 from pipeline.errors import InputError, choices
 from pipeline.parameters import DatasetParameters
 
@@ -47,7 +47,7 @@ def read(settings: DatasetParameters, split: Literal["train", "val"]) -> Annotat
     photographs = require_folder(root / "JPEGImages", "photographs of PASCAL-Part")
     folder = require_folder(root / "Annotations_Part", "annotations of PASCAL-Part")
     listed = settings.train_list if split == "train" else settings.val_list
-    stems = read_stems(inside(root, listed, f"dataset.{split}_list")) if listed else _all_stems(folder)
+    stems = read_stems(named(root, listed, f"dataset.{split}_list")) if listed else _all_stems(folder)
     categories = keep_categories(settings, CATEGORIES)
     bad = BadItems(settings.skip_bad)
 
@@ -95,23 +95,12 @@ def _annotate(
             if category not in categories:
                 counts["other_categories"] += 1
                 continue
-            code = _mask(item, image, where)
-            area = masks.area(code)
-            if area == 0:
+            made = from_mask(settings, image.id, category.id, _mask(item, image, where))
+            if made is None:
                 counts["empty_masks"] += 1
                 continue
-            instances.append(
-                Instance(
-                    id=0,  # numbered over the whole set by `read`
-                    image_id=image.id,
-                    category_id=category.id,
-                    segmentation=code,
-                    box=masks.box(code),
-                    area=area,
-                    difficult=is_difficult(settings, area),
-                    parts=_parts(item, category, image, f"{where} ({category.name})", bad),
-                )
-            )
+            parts = _parts(item, category, image, f"{where} ({category.name})", bad)
+            instances.append(replace(made, parts=parts))
     return _Annotated(image, tuple(instances), counts)
 
 

@@ -16,8 +16,8 @@ from pipeline.annotations import (
     voc,
 )
 from pipeline.annotations.bad_items import BadItems
-from pipeline.annotations.files import each, inside, other_size
-from pipeline.annotations.images import read_image
+from pipeline.annotations.files import each, named
+from pipeline.annotations.images import read_photograph
 from pipeline.annotations.model import AnnotationSet, Image
 from pipeline.annotations.naming import choose_keypoints, merge_parts
 from pipeline.errors import InputError
@@ -55,7 +55,7 @@ def _with_keypoints(
     """The annotations with the keypoints of `settings.keypoints` or `val_keypoints`: a COCO file or a folder of xml."""
     own = split == "val" and settings.val_keypoints is not None
     name = str(settings.val_keypoints if own else settings.keypoints)
-    path = inside(Path(settings.root), name, "dataset.val_keypoints" if own else "dataset.keypoints")
+    path = named(Path(settings.root), name, "dataset.val_keypoints" if own else "dataset.keypoints")
     bad = BadItems(settings.skip_bad)
     source = keypoints_voc.read(path, bad) if path.is_dir() else keypoints_coco.read(path, bad)
     found = keypoints.attach(annotations, source, bad)
@@ -72,9 +72,6 @@ def check_photographs(annotations: AnnotationSet) -> None:
     """
 
     def check(image: Image) -> None:
-        path = annotations.image_path(image)
-        height, width, _ = read_image(path).shape
-        if (width, height) != (image.width, image.height):
-            raise InputError(other_size(f"The annotation of {path}", (image.width, image.height), (width, height)))
+        read_photograph(annotations.image_path(image), image)  # and forget it: all of them may not fit in memory
 
     each(check, annotations.images, "photographs")

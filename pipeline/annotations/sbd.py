@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.annotations.files import image_size, inside, other_size, read_stems, require_folder
+from pipeline.annotations.files import image_size, named, other_size, read_stems, require_folder
 from pipeline.annotations.label_maps import VOC_CATEGORIES, VOID, LabelledObject, LabelMap, assemble
 from pipeline.annotations.mat_file import read_struct
 from pipeline.annotations.model import AnnotationSet
@@ -29,7 +29,7 @@ def read(settings: DatasetParameters, split: Literal["train", "val"]) -> Annotat
     photographs = require_folder(root / "img", "photographs of SBD, benchmark_RELEASE/dataset/img")
     require_folder(root / "inst", "instances of SBD, benchmark_RELEASE/dataset/inst")
     name = settings.train if split == "train" else settings.val
-    listed = inside(root, f"{name}.txt", f"dataset.{split}")
+    listed = named(root, f"{name}.txt", f"dataset.{split}")
     return assemble(settings, read_stems(listed), lambda stem: _load(root, stem), str(photographs), f"SBD, {name}")
 
 

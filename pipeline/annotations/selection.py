@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from pipeline.annotations.model import Category
+from pipeline.annotations import masks
+from pipeline.annotations.masks import RLE
+from pipeline.annotations.model import Category, Instance
 from pipeline.errors import InputError, choices
 from pipeline.parameters import DatasetParameters
 
@@ -24,6 +26,15 @@ def keep_categories(settings: DatasetParameters, known: Sequence[Category]) -> t
     return tuple(c for c in known if not settings.categories or c.name in settings.categories)
 
 
-def is_difficult(settings: DatasetParameters, area: int, annotated: bool = False) -> bool:
-    """Whether an instance of `area` pixels neither trains nor counts; `annotated`: the data set says so itself."""
-    return annotated or area < settings.minimum_area
+def from_mask(
+    settings: DatasetParameters, image_id: int, category_id: int, mask: RLE, *, difficult: bool = False
+) -> Instance | None:
+    """The instance of a mask, with its tight box and its id still 0; None for a mask without pixels.
+
+    It neither trains nor counts when it is smaller than `dataset.minimum_area`, or `difficult`: the data set says so.
+    """
+    area = masks.area(mask)
+    if area == 0:
+        return None
+    difficult = difficult or area < settings.minimum_area
+    return Instance(0, image_id, category_id, mask, masks.box(mask), area, difficult=difficult)

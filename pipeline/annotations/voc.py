@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.annotations.files import image_size, inside, read_labels, read_stems, read_xml, require_folder
+from pipeline.annotations.files import image_size, named, read_labels, read_stems, read_xml, require_folder
 from pipeline.annotations.label_maps import VOC_CATEGORIES, VOC_NAMES, VOID, LabelledObject, LabelMap, assemble
 from pipeline.annotations.model import AnnotationSet
 from pipeline.errors import InputError
@@ -41,7 +41,7 @@ def read(settings: DatasetParameters, split: Literal["train", "val"]) -> Annotat
     require_folder(root / "SegmentationClass", "category masks of a VOC data set")
     require_folder(root / "Annotations", "XML annotations of a VOC data set")
     name = settings.train if split == "train" else settings.val
-    listed = inside(root / "ImageSets" / "Segmentation", f"{name}.txt", f"dataset.{split}")
+    listed = named(root / "ImageSets" / "Segmentation", f"{name}.txt", f"dataset.{split}")
     return assemble(
         settings, read_stems(listed), lambda stem: _load(root, stem), str(photographs), f"PASCAL VOC layout, {name}"
     )

@@ -26,7 +26,7 @@ class AlexNetCaffe(nn.Sequential):
     A file of weights has the tensors conv1 ... conv5, fc6 and fc7, each `.weight` and `.bias`, with the shapes
     and the BGR channel order of Caffe's blobs: conv1.weight (96, 3, 11, 11), conv2.weight (256, 48, 5, 5),
     conv3.weight (384, 256, 3, 3), conv4.weight (384, 192, 3, 3), conv5.weight (256, 192, 3, 3), fc6.weight (4096,
-    9216), fc7.weight (4096, 4096). pool2 (256) + conv4 (384) + fc7 (4096) = 4736. Paper, section 1.
+    9216), fc7.weight (4096, 4096). pool2 (256) + conv4 (384) + fc7 (4096) = 4736. Paper, T-Net.
     """
 
     def __init__(self) -> None:

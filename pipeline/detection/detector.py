@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from pipeline.annotations.model import Image
 from pipeline.annotations.results import Result
+from pipeline.detection.candidate_set import CandidateSet
 from pipeline.detection.classifiers import LinearClassifiers
-from pipeline.detection.photographs import Photographs
 from pipeline.detection.regression import BoxRegressor
 from pipeline.detection.results import make
 from pipeline.detection.suppression import suppress
@@ -25,7 +25,7 @@ class Detector:
     classifiers: LinearClassifiers
     regressor: BoxRegressor | None = None
 
-    def score(self, photographs: Photographs, image: Image) -> tuple[Boxes, NDArray[np.float64]]:
+    def score(self, photographs: CandidateSet, image: Image) -> tuple[Boxes, NDArray[np.float64]]:
         """Refined boxes (n, 4) of the candidates of an image, and their probabilities (n, categories)."""
         boxes = photographs.boxes(image)
         features = photographs.describe(image, boxes)
@@ -35,7 +35,7 @@ class Detector:
         visible = (boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1)  # a refined box may leave the image
         return boxes[visible], scores[visible]
 
-    def detect(self, photographs: Photographs, settings: DetectionParameters) -> list[Result]:
+    def detect(self, photographs: CandidateSet, settings: DetectionParameters) -> list[Result]:
         """The best boxes of every image."""
         found = []
         for image in photographs.each("detecting"):

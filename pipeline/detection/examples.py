@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.annotations.model import AnnotationSet, Image, Instance
-from pipeline.detection.photographs import Photographs
+from pipeline.detection.candidate_set import CandidateSet
 from pipeline.detection.regression import moves
 from pipeline.errors import InputError
 from pipeline.parameters import DetectionParameters
@@ -74,7 +74,7 @@ def assign(
 class Examples:
     """The growing set of training regions of an image set: their features, labels and, if positive, their moves."""
 
-    def __init__(self, photographs: Photographs, categories: Sequence[int], settings: DetectionParameters) -> None:
+    def __init__(self, photographs: CandidateSet, categories: Sequence[int], settings: DetectionParameters) -> None:
         self._photographs = photographs
         self._categories = categories
         self._settings = settings

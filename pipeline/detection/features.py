@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from pipeline.annotations.images import read_image
+from pipeline.annotations.images import read_photograph
 from pipeline.annotations.model import AnnotationSet, Image
 from pipeline.backbones import Backbone
 from pipeline.features.writer import LARGEST
@@ -61,7 +61,7 @@ class PhotographMaps:
         if path is not None and path.exists():
             with np.load(path) as stored:
                 return {name: stored[name] for name in stored.files}
-        maps = self.extractor.maps(read_image(self.annotations.image_path(image)))
+        maps = self.extractor.maps(read_photograph(self.annotations.image_path(image), image))
         if path is not None:
             np.savez(path, **maps)  # type: ignore[arg-type]
         return maps

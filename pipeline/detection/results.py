@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.annotations.model import AnnotationSet
 from pipeline.annotations.results import Result, read_results
+from pipeline.errors import InputError
 from pipeline.regions.boxes import to_coco
 
 
@@ -34,8 +35,12 @@ def from_file(path: Path, annotations: AnnotationSet, limit: int) -> list[Result
     InputError
         As `read_results`.
     """
+    try:
+        entries = read_results(path, annotations, "boxes", "a COCO results JSON is needed")
+    except InputError as error:
+        raise InputError(f"detection.file: {error}") from None
     groups: dict[int, list[Result]] = {image.id: [] for image in annotations.images}
-    for entry in read_results(path, annotations, "boxes", "detection.file must name a COCO results JSON"):
+    for entry in entries:
         groups[entry["image_id"]].append(
             Result(
                 image_id=entry["image_id"],

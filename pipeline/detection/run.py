@@ -1,4 +1,4 @@
-"""Own detections, from annotations and candidates to the boxes of every split."""
+"""Own detections, from annotations and candidates to the boxes of val."""
 
 import logging
 import tempfile
@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from pipeline.annotations.model import AnnotationSet, Image
 from pipeline.annotations.results import Result
 from pipeline.backbones import Backbone
+from pipeline.detection.candidate_set import CandidateSet
 from pipeline.detection.examples import trained_categories
 from pipeline.detection.features import Extractor, PhotographMaps, describe
-from pipeline.detection.photographs import Photographs
 from pipeline.detection.training import train
 from pipeline.errors import InputError
 from pipeline.parameters import DetectionParameters
@@ -32,8 +32,8 @@ def run(
     device: torch.device,
     seed: int,
     work: Path,
-) -> dict[str, list[Result]]:
-    """Train on the split `train`, detect on every split; those on `train` are of a detector fitted to it.
+) -> list[Result]:
+    """Train on the split `train`, detect on the split `val`.
 
     Parameters
     ----------
@@ -68,9 +68,9 @@ def run(
         for name, own in annotations.items():
             # Training goes through its photographs several times, the others are seen once.
             maps = PhotographMaps(own, extractor, Path(folder) if name == "train" else None)
-            splits[name] = Photographs(name, own, candidates[name], partial(_describe, maps, settings))
+            splits[name] = CandidateSet(name, own, candidates[name], partial(_describe, maps, settings))
         detector = train(splits["train"], categories, settings, np.random.default_rng(seed))
-        return {name: detector.detect(split, settings) for name, split in splits.items()}
+        return detector.detect(splits["val"], settings)
 
 
 def _describe(maps: PhotographMaps, settings: DetectionParameters, image: Image, boxes: Boxes) -> NDArray[np.float32]:

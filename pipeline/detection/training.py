@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.detection.candidate_set import CandidateSet
 from pipeline.detection.classifiers import fit
 from pipeline.detection.detector import Detector
 from pipeline.detection.examples import Examples
-from pipeline.detection.photographs import Photographs
 from pipeline.detection.regression import fit_regressor
 from pipeline.parameters import DetectionParameters
 
@@ -17,7 +17,7 @@ FEWEST = 32
 
 
 def train(
-    photographs: Photographs, categories: Sequence[int], settings: DetectionParameters, rng: np.random.Generator
+    photographs: CandidateSet, categories: Sequence[int], settings: DetectionParameters, rng: np.random.Generator
 ) -> Detector:
     """A detector of `categories` (ids, see `examples.trained_categories`) from instances and candidates.
 

@@ -20,7 +20,7 @@ class Curve:
 
     @property
     def area(self) -> float:
-        """Average precision in 0..1: the area under the envelope. PASCAL VOC since 2010; paper, section 5."""
+        """Average precision in 0..1: the area under the envelope. PASCAL VOC since 2010; paper, section 4.1."""
         return float(np.sum(np.diff(self.recall, prepend=0.0) * self.envelope))
 
     def at(self, recall: ArrayLike) -> NDArray[np.float64]:

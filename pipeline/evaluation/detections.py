@@ -16,7 +16,7 @@ from pipeline.evaluation.matching import Matching, match
 from pipeline.regions import boxes
 
 THRESHOLDS = np.arange(1, 10) / 10
-"""Overlaps of AP^r_vol: .1, .2, ... .9. Paper, section 5."""
+"""Overlaps of AP^r_vol: .1, .2, ... .9. Paper, section 4.1."""
 
 OverlapFunction = Callable[[Image, Results, Sequence[Instance]], NDArray[np.float64]]
 """Overlaps (n, m) of the results and the instances of one image, of any categories."""

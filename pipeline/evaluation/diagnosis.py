@@ -1,6 +1,6 @@
 """What limits detections: kinds of false positives, the AP that mending each would gain, and what was never found.
 
-Paper, section 5 (the authors' diagnosis of false positives). Gains of different kinds do not add up.
+The authors' diagnosis of false positives, as in their code. Gains of different kinds do not add up.
 """
 
 from collections.abc import Mapping, Sequence

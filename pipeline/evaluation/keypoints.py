@@ -1,4 +1,4 @@
-"""The metrics of keypoints: APK of detections, PCK in ground-truth boxes. Paper, section 5."""
+"""The metrics of keypoints: APK of detections, PCK in ground-truth boxes. Paper, section 4.2."""
 
 from collections.abc import Sequence
 from typing import Any

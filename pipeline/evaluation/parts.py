@@ -84,7 +84,7 @@ def part_overlaps(image: Image, results: Results, instances: Sequence[Instance])
 
     Void pixels, and those of the instance that belong to none of its parts, leave the result first. For an instance
     without parts the overlap is mask IoU, and of a crowd the share of the result inside, so that they can be ignored.
-    Paper, section 5.
+    Paper, section 4.3.
     """
     names = sorted({p["name"] for r in results for p in r["parts"]} | {p.name for i in instances for p in i.parts})
     void = masks.decode(image.void) if image.void is not None else np.zeros((image.height, image.width), dtype=bool)

@@ -64,7 +64,7 @@ def evaluate_segmentation(
 
     Notes
     -----
-    Paper, section 5; matching by `settings.matching`. `per_category` holds the categories by name.
+    Paper, section 4.1; matching by `settings.matching`. `per_category` holds the categories by name.
     """
     on_masks = overlaps_of(annotations, detections, mask_overlaps)
     matches = match_categories(annotations, detections, on_masks, THRESHOLDS, settings.matching)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.annotations.images import read_image
+from pipeline.annotations.images import read_photograph
 from pipeline.annotations.model import AnnotationSet
 from pipeline.errors import InputError
 
@@ -34,13 +34,8 @@ class Photographs:
             self._decoded.move_to_end(image_id)
             return self._decoded[image_id]
         image = self.annotations.image_by_id[image_id]
-        path = self.annotations.image_path(image)
-        photo = np.array(read_image(path))  # a copy: torch wants arrays that may be written to
-        if photo.shape[:2] != (image.height, image.width):
-            raise InputError(
-                f"The photograph {path} has {photo.shape[1]} x {photo.shape[0]} pixels, but the annotations say "
-                f"{image.width} x {image.height}."
-            )
+        # A copy: torch wants arrays that may be written to.
+        photo = np.array(read_photograph(self.annotations.image_path(image), image))
         self._decoded[image_id] = photo
         if len(self._decoded) > KEPT:
             self._decoded.popitem(last=False)

@@ -56,7 +56,7 @@ def training_regions(
 
     Returns
     -------
-    One row per region, columns as in `schema.COLUMNS`; `score` is the candidate's, 1 for the others. Paper, section 3.
+    One row per region, columns as in `schema.COLUMNS`; `score` is the candidate's, 1 for the others. Paper, training.
 
     Raises
     ------

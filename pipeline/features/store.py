@@ -12,12 +12,14 @@ import pandas as pd
 import xarray as xr
 import zarr
 from numpy.typing import NDArray
-from zarr.errors import BaseZarrError
 
 from pipeline.errors import InputError, choices
 from pipeline.features.schema import BOX, CHUNK, COLUMNS, KINDS, SCHEMA, dimension_names, n_shards, shard_file
 from pipeline.regions import boxes
 from pipeline.regions.interpolation import interpolation_matrix
+from pipeline.stores import array, open_group
+
+REMEDY = "dvc repro extract-train extract-val"
 
 Rows = slice | Sequence[int] | NDArray[np.integer] | NDArray[np.bool_]
 
@@ -41,26 +43,18 @@ class FeatureStore:
         InputError
             When there is nothing at `path`, something that is no feature store of this version, or one that lost files.
         """
-        path = Path(path)
-        if not path.exists():
-            raise InputError(f"{path} does not exist; `dvc repro extract` writes the feature stores.")
-        try:
-            group = zarr.open_group(path, mode="r")
-        except (BaseZarrError, OSError, ValueError, KeyError) as error:
-            raise InputError(f"{path} is not a feature store: it holds no readable Zarr group ({error}).") from None
-        schema = group.attrs.get("schema")
-        if schema != SCHEMA:
-            raise InputError(
-                f"{path} is not a feature store of this version: its attribute 'schema' is {schema!r}, "
-                f"not {SCHEMA!r}. Make it again with `dvc repro extract`."
-            )
-        store = cls(path, group)
+        store = cls.reopen(Path(path))
         store._check_files()
         return store
 
+    @classmethod
+    def reopen(cls, path: Path) -> "FeatureStore":
+        """`open` without looking for lost files: for workers, who get a store that `open` has seen a moment ago."""
+        return cls(path, open_group(path, SCHEMA, "feature store", REMEDY))
+
     def __len__(self) -> int:
         """Number of regions."""
-        return int(self._array("regions/image").shape[0])
+        return int(array(self.group, "regions/image").shape[0])
 
     @cached_property
     def attributes(self) -> Mapping[str, Any]:
@@ -75,15 +69,15 @@ class FeatureStore:
     @cached_property
     def shard(self) -> int:
         """Regions per shard."""
-        shards = self._array(f"blocks/{self.layers[0]}").shards
+        shards = array(self.group, f"blocks/{self.layers[0]}").shards
         assert shards is not None  # noqa: S101 - the schema says so
         return shards[0]
 
     @cached_property
     def blocks(self) -> Mapping[str, da.Array]:
         """Lazy (region, channel, y, x) float16 arrays by layer; a Dask chunk is a shard."""
-        arrays = {layer: self._array(f"blocks/{layer}") for layer in self.layers}
-        return {layer: da.from_zarr(array, chunks=array.shards) for layer, array in arrays.items()}
+        arrays = {layer: array(self.group, f"blocks/{layer}") for layer in self.layers}
+        return {layer: da.from_zarr(block, chunks=block.shards) for layer, block in arrays.items()}
 
     @cached_property
     def regions(self) -> pd.DataFrame:
@@ -131,13 +125,13 @@ class FeatureStore:
         Returns
         -------
         (rows, size, size, channels of all layers) float32, in chunks of few regions, since each takes
-        4 * size * size * channels bytes. Paper, section 2.
+        4 * size * size * channels bytes. Paper, section 3.
         """
         names = self.layers if layers is None else tuple(layers)
         self._check(names)
         numbers = np.arange(len(self))[rows]
-        arrays = [self._array(f"blocks/{name}") for name in names]
-        channels = sum(array.shape[1] for array in arrays)
+        arrays = [array(self.group, f"blocks/{name}") for name in names]
+        channels = sum(block.shape[1] for block in arrays)
         return da.from_array(numbers, chunks=CHUNK).map_blocks(
             _hypercolumns,
             arrays,
@@ -156,7 +150,7 @@ class FeatureStore:
             if lost:
                 raise InputError(
                     f"{self.path} is incomplete: the layer {layer!r} lacks {len(lost)} of {n_shards(len(self))} files, "
-                    f"first {folder / shard_file(lost[0])}. Fetch it again, or make it with `dvc repro extract`."
+                    f"first {folder / shard_file(lost[0])}. Fetch it again, or make it with `{REMEDY}`."
                 )
 
     def _check(self, layers: Sequence[str]) -> None:
@@ -164,29 +158,24 @@ class FeatureStore:
             if layer not in self.layers:
                 raise InputError(f"{self.path} has no layer {layer!r}; it has {choices(self.layers)}.")
 
-    def _array(self, name: str) -> zarr.Array:
-        array = self.group[name]
-        assert isinstance(array, zarr.Array)  # noqa: S101 - the schema says so
-        return array
-
     def _read(self, name: str, rows: slice) -> NDArray[Any]:
-        return np.asarray(self._array(name)[rows])
+        return np.asarray(array(self.group, name)[rows])
 
 
 def _hypercolumns(rows: NDArray[np.intp], arrays: Sequence[zarr.Array], size: int) -> NDArray[np.float32]:
     """Interpolate the blocks of a few rows, each array (region, channel, y, x), and put their channels side by side."""
-    columns = [_upsample(_take(array, rows), size) for array in arrays]
+    columns = [_upsample(_take(block, rows), size) for block in arrays]
     return np.concatenate(columns, axis=-1)
 
 
-def _take(array: zarr.Array, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+def _take(block: zarr.Array, rows: NDArray[np.intp]) -> NDArray[np.float32]:
     """Blocks of `rows` in their order; neighbours are read in one go, since fancy indexing over shards is slow."""
-    taken = np.empty((len(rows), *array.shape[1:]), dtype=np.float32)
+    taken = np.empty((len(rows), *block.shape[1:]), dtype=np.float32)
     if len(rows) and np.all(np.diff(rows) == 1):
-        taken[:] = array[int(rows[0]) : int(rows[-1]) + 1]
+        taken[:] = block[int(rows[0]) : int(rows[-1]) + 1]
     else:
         for i, row in enumerate(rows):
-            taken[i] = array[int(row)]
+            taken[i] = block[int(row)]
     return taken
 
 

@@ -13,6 +13,7 @@ from zarr.codecs import ZstdCodec
 from zarr.errors import ZarrUserWarning
 
 from pipeline.features.schema import CHUNK, COLUMNS, KINDS, SCHEMA, SHARD, dimension_names, n_shards, shard_rows
+from pipeline.stores import array
 
 LARGEST = float(np.finfo(np.float16).max)
 
@@ -84,13 +85,12 @@ def write_shard(path: Path, shard: int, blocks: Mapping[str, ArrayLike]) -> None
     """Write all layers of one whole shard: (rows of the shard, channel, y, x) by layer."""
     group = zarr.open_group(path, mode="r+")
     for name, block in blocks.items():
-        array = group[f"blocks/{name}"]
-        assert isinstance(array, zarr.Array)  # noqa: S101 - `create` made it
-        rows = shard_rows(shard, array.shape[0])
+        whole = array(group, f"blocks/{name}")
+        rows = shard_rows(shard, whole.shape[0])
         values = as_float16(block)
-        if values.shape != (rows.stop - rows.start, *array.shape[1:]):
-            raise ValueError(f"shard {shard} of {name} has shape {values.shape}, which does not fit {array.shape}")
-        array.with_config({"write_empty_chunks": True})[rows] = values
+        if values.shape != (rows.stop - rows.start, *whole.shape[1:]):
+            raise ValueError(f"shard {shard} of {name} has shape {values.shape}, which does not fit {whole.shape}")
+        whole.with_config({"write_empty_chunks": True})[rows] = values
 
 
 def as_float16(values: ArrayLike) -> NDArray[np.float16]:

@@ -9,7 +9,7 @@ def ablation_specs(layers: Sequence[str], grid: int, grids: Sequence[int]) -> di
     """All layers with each of `grids`; with `grid` cells per side each layer alone and all but each one.
 
     `layers` go from fine to coarse; the last alone is the top layer, the baseline of the paper. Returns the
-    specifications by name, without repeats. Paper, section 6.
+    specifications by name, without repeats. Paper, ablations.
     """
     everything = tuple(layers)
     named = {f"all layers, K = {k}": GridSpec(everything, k) for k in sorted({*grids, grid})}

@@ -1,4 +1,4 @@
-"""The models that a task is compared with: what hypercolumns and the grid each add. Paper, section 6."""
+"""The models that a task is compared with: what hypercolumns and the grid each add. Paper, ablations."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -17,7 +17,7 @@ def cell_bounds(heat_map: int, grid: int) -> NDArray[np.int64]:
 def draw_locations(
     rng: np.random.Generator, regions: int, heat_map: int, grid: int, pixels_per_cell: int
 ) -> NDArray[np.int64]:
-    """Training pixels, uniform over each cell, with replacement. Paper, section 2.
+    """Training pixels, uniform over each cell, with replacement. Paper, section 3.
 
     Returns
     -------
@@ -35,6 +35,6 @@ def blending_weights(heat_map: int, grid: int) -> NDArray[np.float64]:
     """The share that cell a of one axis has in the answer at location i: (heat_map, grid), rows sum to one.
 
     The share of cell (a, b) at location (i, j) is the product of two such weights: bilinear interpolation
-    between the centres of the cells. Paper, section 2.
+    between the centres of the cells. Paper, section 3.
     """
     return interpolation_matrix(grid, heat_map)

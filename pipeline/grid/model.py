@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.errors import BaseZarrError
 
-from pipeline.errors import InputError
+from pipeline.stores import open_group
 
 SCHEMA = "hypercolumns-grid/1"
 
@@ -29,7 +28,7 @@ class GridModel:
 
     Standardisation is folded in: the logit of cell k at a location is the sum over layers of
     `weights[layer][group, target, k] . f + bias[group, target, k]`, f being that location's hypercolumn.
-    Cells are numbered row by row. Paper, section 2.
+    Cells are numbered row by row. Paper, section 3.
     """
 
     spec: GridSpec
@@ -72,15 +71,8 @@ class GridModel:
         InputError
             When there is no model of this version at `path`.
         """
-        try:
-            root = zarr.open_group(path, mode="r")
-            attributes: dict[str, Any] = root.attrs.asdict()
-        except (BaseZarrError, OSError, ValueError, KeyError):
-            raise InputError(f"{path} holds no model; `dvc repro train` writes it.") from None
-        if attributes.get("schema") != SCHEMA:
-            raise InputError(
-                f"{path} is no model of this version (schema {attributes.get('schema')!r}, not {SCHEMA!r})."
-            )
+        root = open_group(path, SCHEMA, "model", "dvc repro train")
+        attributes: dict[str, Any] = root.attrs.asdict()
         layers = tuple(attributes["layers"])
         return cls(
             spec=GridSpec(layers, attributes["grid"]),

@@ -14,8 +14,8 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from pipeline.annotations import masks
-from pipeline.annotations.images import read_image
-from pipeline.annotations.model import AnnotationSet, Instance
+from pipeline.annotations.images import read_photograph
+from pipeline.annotations.model import AnnotationSet, Image, Instance
 from pipeline.errors import InputError
 from pipeline.parameters import ProposalParameters
 from pipeline.proposals.generate import propose, sample
@@ -32,43 +32,23 @@ Arrays = dict[str, NDArray]
 
 
 @dataclass(frozen=True)
-class Photograph:
-    """What a worker needs to know of an image: where it is, its annotated size, and objects to learn from."""
+class WorkItem:
+    """What a worker needs to know of an image: its annotation, its file, and objects to learn from.
 
-    id: int
-    path: Path
-    height: int
-    width: int
-    instances: tuple[Instance, ...] = ()
-
-    def read(self) -> NDArray[np.uint8]:
-        """The pixels (height, width, 3).
-
-        Raises
-        ------
-        InputError
-            When the file cannot be read or has another size than its annotation.
-        """
-        image = read_image(self.path)
-        if image.shape[:2] != (self.height, self.width):
-            raise InputError(
-                f"The photograph {self.path} is {image.shape[1]} x {image.shape[0]} pixels, but its annotation says "
-                f"{self.width} x {self.height}."
-            )
-        return image
-
-
-def photographs(annotations: AnnotationSet) -> list[Photograph]:
-    """The images of a set, each with its instances that count.
-
-    Paths are absolute, since workers may run elsewhere.
+    The path is absolute, since workers may run elsewhere.
     """
+
+    image: Image
+    path: Path
+    instances: tuple[Instance, ...]
+
+
+def work_items(annotations: AnnotationSet) -> list[WorkItem]:
+    """The images of a set, each with its instances that count."""
     return [
-        Photograph(
-            image.id,
+        WorkItem(
+            image,
             annotations.image_path(image).absolute(),
-            image.height,
-            image.width,
             tuple(i for i in annotations.instances_by_image[image.id] if not i.ignore),
         )
         for image in annotations.images
@@ -83,7 +63,7 @@ def learn(client: Client, annotations: AnnotationSet, settings: ProposalParamete
     InputError
         When no photograph can be learned from, or one cannot be read.
     """
-    useful = [photograph for photograph in photographs(annotations) if photograph.instances]
+    useful = [item for item in work_items(annotations) if item.instances]
     if not useful:
         raise InputError(
             "proposals: the train split has no instance that is neither crowd nor difficult, so the ranking of "
@@ -113,12 +93,12 @@ def write(
         When a photograph cannot be read or has another size than its annotation.
     """
     path = work / f"{name}.zarr"
-    images = photographs(annotations)
+    items = work_items(annotations)
     with ProposalWriter(path, ranker) as writer:
-        rows = iter(images)
-        for batch in _run(client, name, _proposals, images, (ranker, settings), work):
+        rows = iter(items)
+        for batch in _run(client, name, _proposals, items, (ranker, settings), work):
             for i in range(int(batch["count"])):
-                writer.add(next(rows).id, Proposals(*(batch[f"{column}{i}"] for column in _COLUMNS)))
+                writer.add(next(rows).image.id, Proposals(*(batch[f"{column}{i}"] for column in _COLUMNS)))
     return path
 
 
@@ -126,7 +106,7 @@ def _run(
     client: Client,
     name: str,
     function: Callable[..., Arrays],
-    images: Sequence[Photograph],
+    items: Sequence[WorkItem],
     arguments: tuple[Any, ...],
     work: Path,
 ) -> Iterator[Arrays]:
@@ -134,13 +114,13 @@ def _run(
 
     Workers leave each result as a file in `work`; a file that is there already is not made again.
     """
-    batches = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
+    batches = [items[start : start + _BATCH] for start in range(0, len(items), _BATCH)]
     files = [work.absolute() / f"{name}-{number:05d}.npz" for number in range(len(batches))]
     missing = [(batch, file) for batch, file in zip(batches, files, strict=True) if not file.exists()]
-    done = len(images) - sum(len(batch) for batch, _ in missing)
+    done = len(items) - sum(len(batch) for batch, _ in missing)
     futures = [client.submit(_save, file, function, batch, *arguments, pure=False) for batch, file in missing]
     try:
-        with tqdm(total=len(images), initial=done, desc=f"propose {name}", unit="image") as progress:
+        with tqdm(total=len(items), initial=done, desc=f"propose {name}", unit="image") as progress:
             for future in as_completed(futures):
                 progress.update(future.result())
     finally:
@@ -150,7 +130,7 @@ def _run(
             yield dict(arrays)
 
 
-def _save(file: Path, function: Callable[..., Arrays], batch: Sequence[Photograph], *arguments: Any) -> int:
+def _save(file: Path, function: Callable[..., Arrays], batch: Sequence[WorkItem], *arguments: Any) -> int:
     """On a worker: compute a batch and commit its file by renaming it; returns how many images it has."""
     cv2.setNumThreads(1)
     with threadpool_limits(1):  # sums must not be cut differently on machines with more cores
@@ -161,19 +141,19 @@ def _save(file: Path, function: Callable[..., Arrays], batch: Sequence[Photograp
     return len(batch)
 
 
-def _samples(batch: Sequence[Photograph], settings: ProposalParameters, seed: int) -> Arrays:
+def _samples(batch: Sequence[WorkItem], settings: ProposalParameters, seed: int) -> Arrays:
     results = []
-    for photograph in batch:
-        instances = [masks.decode(i.segmentation) for i in photograph.instances]
-        rng = np.random.default_rng([seed, photograph.id])
-        results.append(sample(photograph.read(), instances, _SAMPLE, settings, rng))
+    for item in batch:
+        instances = [masks.decode(i.segmentation) for i in item.instances]
+        rng = np.random.default_rng([seed, item.image.id])
+        results.append(sample(read_photograph(item.path, item.image), instances, _SAMPLE, settings, rng))
     features, overlaps = (np.concatenate(parts) for parts in zip(*results, strict=True))
     return {"features": features, "overlaps": overlaps}
 
 
-def _proposals(batch: Sequence[Photograph], ranker: Ranker, settings: ProposalParameters) -> Arrays:
+def _proposals(batch: Sequence[WorkItem], ranker: Ranker, settings: ProposalParameters) -> Arrays:
     arrays: Arrays = {"count": np.array(len(batch))}
-    for i, photograph in enumerate(batch):
-        proposals = propose(photograph.read(), ranker, settings)
+    for i, item in enumerate(batch):
+        proposals = propose(read_photograph(item.path, item.image), ranker, settings)
         arrays |= {f"{column}{i}": getattr(proposals, column) for column in _COLUMNS}
     return arrays

@@ -9,11 +9,11 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
-from zarr.errors import BaseZarrError
 
 from pipeline.errors import InputError
 from pipeline.proposals.features import NAMES
 from pipeline.proposals.ranking import Ranker
+from pipeline.stores import array, open_group
 
 SCHEMA = "hypercolumns-proposals/1"
 _CHUNK = 1 << 20
@@ -72,19 +72,7 @@ class ProposalStore:
             When there is nothing at `path`, or something that is no proposal store of this version.
         """
         path = Path(path)
-        if not path.exists():
-            raise InputError(f"{path} does not exist; `dvc repro propose` writes the proposals.")
-        try:
-            group = zarr.open_group(path, mode="r")
-        except (BaseZarrError, OSError, ValueError, KeyError) as error:
-            raise InputError(f"{path} is not a proposal store: it holds no readable Zarr group ({error}).") from None
-        schema = group.attrs.get("schema")
-        if schema != SCHEMA:
-            raise InputError(
-                f"{path} is not a proposal store of this version: its attribute 'schema' is {schema!r}, "
-                f"not {SCHEMA!r}. Make it again with `dvc repro propose`."
-            )
-        return cls(path, group)
+        return cls(path, open_group(path, SCHEMA, "proposal store", "dvc repro propose"))
 
     @cached_property
     def image_ids(self) -> tuple[int, ...]:
@@ -127,7 +115,7 @@ class ProposalStore:
 
     @cached_property
     def _images(self) -> dict[str, NDArray[np.int64]]:
-        return {name: np.asarray(self._array(f"images/{name}")[:]) for name in _IMAGES}
+        return {name: np.asarray(array(self.group, f"images/{name}")[:]) for name in _IMAGES}
 
     @cached_property
     def _ends(self) -> dict[str, NDArray[np.int64]]:
@@ -144,17 +132,12 @@ class ProposalStore:
     @property
     def ranker(self) -> Ranker:
         """What the candidates were ranked by; with `generate.propose` it serves other photographs too."""
-        knots, values = (np.asarray(self._array(f"ranker/{name}")[:]) for name in ("knots", "values"))
+        knots, values = (np.asarray(array(self.group, f"ranker/{name}")[:]) for name in ("knots", "values"))
         return Ranker(knots, values, float(self.group.attrs["ranker_bias"]))  # type: ignore[arg-type]
 
     def _read(self, column: str, row: int) -> NDArray:
         ends = self._ends[column]
-        return np.asarray(self._array(column)[(ends[row - 1] if row else 0) : ends[row]])
-
-    def _array(self, name: str) -> zarr.Array:
-        array = self.group[name]
-        assert isinstance(array, zarr.Array)  # noqa: S101 - the schema says so
-        return array
+        return np.asarray(array(self.group, column)[(ends[row - 1] if row else 0) : ends[row]])
 
 
 class ProposalWriter:

@@ -24,7 +24,7 @@ def iou(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
 
 
 def expand(boxes: ArrayLike, factor: float) -> Boxes:
-    """Scale (..., 4) boxes about their centres; `factor` 1.2 makes both sides 20 % longer. Paper, section 4."""
+    """Scale (..., 4) boxes about their centres; `factor` 1.2 makes both sides 20 % longer. Paper, expanded boxes."""
     box = np.asarray(boxes, dtype=np.float64)
     centre = (box[..., :2] + box[..., 2:]) / 2
     half = (box[..., 2:] - box[..., :2]) / 2 * factor

@@ -1,4 +1,4 @@
-"""Keypoints: one heat map each, positive near the keypoint; the answer is the map's peak. Paper, section 3."""
+"""Keypoints: one heat map each, positive near the keypoint; the answer is the map's peak. Paper, section 4.2."""
 
 from dataclasses import dataclass
 from functools import cached_property

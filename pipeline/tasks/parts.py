@@ -20,7 +20,7 @@ from pipeline.tasks.task import Region, coco_result, union
 
 @dataclass(frozen=True)
 class PartTask:
-    """The figure, as in segmentation, and a target per name of a part. Paper, section 3.
+    """The figure, as in segmentation, and a target per name of a part. Paper, section 4.3.
 
     The figure is among the targets so that the task needs no other's model: on the same parameters its classifier,
     and with it the mask, is that of the segmentation task.

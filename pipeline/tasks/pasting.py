@@ -25,7 +25,7 @@ class Patch:
 def paste(heat: NDArray[np.float32], box: NDArray[np.float64], width: int, height: int) -> Patch:
     """Resize a (size, size) heat map to its expanded `box` x0, y0, x1, y1 in a photograph of `width` x `height`.
 
-    Only pixels whose centre lies in the box get a value. Bilinear, paper, section 1.
+    Only pixels whose centre lies in the box get a value. Bilinear, as in the paper.
     """
     left, columns = _resize(box[0], box[2], width, heat.shape[1])
     top, rows = _resize(box[1], box[3], height, heat.shape[0])
@@ -35,7 +35,7 @@ def paste(heat: NDArray[np.float32], box: NDArray[np.float64], width: int, heigh
 def mean_by_superpixel(patch: Patch, superpixels: NDArray[np.int32]) -> Patch:
     """Every pixel's value replaced by the mean over its superpixel, pixels outside of the patch counting as zero.
 
-    `superpixels` are the labels of the whole photograph (height, width). Paper, section 4, System 1.
+    `superpixels` are the labels of the whole photograph (height, width). Paper, section 4.1, System 1.
     """
     labels = superpixels[patch.window]
     total = np.bincount(labels.ravel(), weights=patch.values.ravel(), minlength=int(superpixels.max()) + 1)

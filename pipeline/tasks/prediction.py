@@ -89,7 +89,7 @@ def predict(
 
 def _predict_shard(job: _Job, rows: slice, paths: Sequence[Path]) -> list[Prediction]:
     models = [GridModel.open(path) for path in paths]
-    store = FeatureStore.open(job.store)
+    store = FeatureStore.reopen(job.store)
     regions = store.regions.iloc[rows]
     numbers = np.flatnonzero(regions["kind"].isin(job.kinds).to_numpy())
     layers = sorted({layer for model in models for layer in model.spec.layers})

@@ -1,4 +1,4 @@
-"""Simultaneous detection and segmentation: which pixels of a box belong to the object. Paper, section 3."""
+"""Simultaneous detection and segmentation: which pixels of a box belong to the object. Paper, section 4.1."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass

@@ -36,7 +36,7 @@ class Region:
 
 
 class Task(Targets, Protocol):
-    """Targets for training (`Targets`), and an answer from heat maps. Paper, section 3: three tasks, one mechanism."""
+    """Targets for training (`Targets`), and an answer from heat maps. Paper, section 4: three tasks, one mechanism."""
 
     @property
     def name(self) -> str:

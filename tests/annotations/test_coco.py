@@ -153,8 +153,9 @@ def test_missing_folders_and_files_are_named(tmp_path):
         ("train", "no.json"),
         ("train_list", "no.txt"),
     ):
-        with pytest.raises(InputError, match=r"no.*does not exist"):
+        with pytest.raises(InputError, match=r"no.*does not exist") as error:
             coco.read(settings.model_copy(update={key: value}), "train")
+        assert f"dataset.{key}" in str(error.value)
 
 
 def test_train_and_val_may_have_folders_of_their_own(tmp_path):

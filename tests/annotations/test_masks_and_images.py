@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image as Picture
 
 from pipeline.annotations import masks
-from pipeline.annotations.images import read_image
+from pipeline.annotations.images import read_image, read_photograph
+from pipeline.annotations.model import Image
 from pipeline.errors import InputError
 
 
@@ -52,7 +53,7 @@ def test_a_rectangle_on_pixel_borders_covers_its_pixels():
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK", "P", "RGBA", "1"])
 def test_every_mode_becomes_rgb(tmp_path, mode):
     path = tmp_path / ("photo.jpg" if mode in ("L", "RGB", "CMYK") else "photo.png")
-    Image.new("RGB", (7, 5), (255, 255, 255)).convert(mode).save(path)
+    Picture.new("RGB", (7, 5), (255, 255, 255)).convert(mode).save(path)
     picture = read_image(path)
     assert picture.shape == (5, 7, 3)
     assert picture.dtype == np.uint8
@@ -60,7 +61,8 @@ def test_every_mode_becomes_rgb(tmp_path, mode):
 
 
 def test_files_that_are_no_photograph_are_named(tmp_path):
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 50, 3), dtype=np.uint8)).save(tmp_path / "good.jpg")
+    noise = np.random.default_rng(0).integers(0, 255, (50, 50, 3), dtype=np.uint8)
+    Picture.fromarray(noise).save(tmp_path / "good.jpg")
     good = (tmp_path / "good.jpg").read_bytes()
     for name, content in (("half.jpg", good[: len(good) // 2]), ("empty.jpg", b""), ("text.jpg", b"hello")):
         (tmp_path / name).write_bytes(content)
@@ -70,3 +72,11 @@ def test_files_that_are_no_photograph_are_named(tmp_path):
         read_image(tmp_path / "none.jpg")
     with pytest.raises(InputError, match="cannot be read"):
         read_image(tmp_path)
+
+
+def test_a_photograph_must_have_the_size_of_its_annotation(tmp_path):
+    path = tmp_path / "photo.png"
+    Picture.new("RGB", (7, 5)).save(path)
+    np.testing.assert_array_equal(read_photograph(path, Image(1, path.name, 7, 5)), read_image(path))
+    with pytest.raises(InputError, match=r"photo\.png is 5 x 7 pixels, but its photograph is 7 x 5"):
+        read_photograph(path, Image(1, path.name, 5, 7))

@@ -12,7 +12,7 @@ from PIL import Image as Picture
 from pipeline.annotations import masks, puppets
 from pipeline.annotations.model import AnnotationSet
 from pipeline.annotations.puppets import canvas, car, clutter, generator, horse, materials, person, scene
-from pipeline.annotations.puppets.photographs import Photographs
+from pipeline.annotations.puppets.photographs import SourcePhotographs
 from pipeline.annotations.puppets.shapes import View
 from pipeline.parameters import DatasetParameters, PuppetsParameters
 
@@ -30,8 +30,8 @@ def digests(folder) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def photographs() -> Photographs:
-    return Photographs.load()
+def photographs() -> SourcePhotographs:
+    return SourcePhotographs.load()
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from pipeline.backbones.alexnet_caffe import MEAN, AlexNetCaffe
 from pipeline.backbones.taps import Outputs, measure
 from pipeline.errors import InputError
 from pipeline.parameters import BackboneParameters
+from pipeline.parameters.backbone import LAYERS
 
 EGYPTIAN_CAT = 285  # ImageNet class
 
@@ -50,6 +51,11 @@ def test_layers_of_the_default_are_what_the_forward_pass_gives(default: Backbone
         side = 224 // layer.stride if layer.stride else 1
         assert maps[layer.name].shape == (2, layer.channels, side, side)
     assert [layer.channels for layer in default.layers] == [24, 40, 112, 320, 1280]
+
+
+def test_the_layers_that_parameters_are_checked_against_are_those_of_the_networks() -> None:
+    modules = {name: recipe().modules or {} for name, recipe in registry.REGISTRY.items()}
+    assert {name: set(layers) for name, layers in modules.items()} == {name: set(LAYERS[name]) for name in LAYERS}
 
 
 def test_maps_equal_those_of_the_bare_network(default: Backbone) -> None:

@@ -9,7 +9,7 @@ from PIL import Image as Picture
 
 from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
-from pipeline.detection.photographs import Photographs
+from pipeline.detection.candidate_set import CandidateSet
 from pipeline.regions.boxes import Boxes, iou
 
 WIDTH, HEIGHT = 96, 64
@@ -47,7 +47,7 @@ def candidates(annotations: AnnotationSet, image_id: int, number: int = 60) -> B
     return np.concatenate([corners, np.repeat(own, 4, axis=0) + rng.uniform(-3, 3, (len(own) * 4, 4))])
 
 
-def separable(annotations: AnnotationSet, name: str = "test") -> Photographs:
+def separable(annotations: AnnotationSet, name: str = "test") -> CandidateSet:
     """Features that a linear model can recover: the overlap with the nearest object per category, and its moves."""
 
     def describe(image: Image, boxes: Boxes) -> NDArray[np.float32]:
@@ -57,7 +57,7 @@ def separable(annotations: AnnotationSet, name: str = "test") -> Photographs:
             columns.append(iou(boxes, own).max(axis=1) if own else np.zeros(len(boxes)))
         return np.stack(columns, axis=1).astype(np.float32)
 
-    return Photographs(name, annotations, lambda image_id: candidates(annotations, image_id), describe)
+    return CandidateSet(name, annotations, lambda image_id: candidates(annotations, image_id), describe)
 
 
 def draw(annotations: AnnotationSet, folder: Path) -> None:

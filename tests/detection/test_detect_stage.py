@@ -9,6 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 from detection_scenes import HEIGHT, WIDTH, candidates, draw, scenes
+from PIL import Image
 
 from pipeline.annotations.model import AnnotationSet
 from pipeline.detection.results import ground_truth
@@ -51,7 +52,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _run(project: Path, out: str = "out", network: dict = NETWORK, **settings: object) -> Result:
+def _run(project: Path, out: str = "val.json", network: dict = NETWORK, **settings: object) -> Result:
     content = {"backbone": network, "detection": SETTINGS | settings, "compute": {"device": "cpu"}}
     (project / "params.yaml").write_text(yaml.safe_dump(content))
     folders = [f"--{name}={project / name}" for name in ("annotations", "proposals")]
@@ -59,21 +60,18 @@ def _run(project: Path, out: str = "out", network: dict = NETWORK, **settings: o
 
 
 def test_own_detections_are_the_same_bytes_each_time(project: Path) -> None:
-    assert _run(project, "first", max_per_image=5).exit_code == 0
-    assert _run(project, "second", max_per_image=5).exit_code == 0
-    for split, images in (("train", 6), ("val", 3)):
-        first, second = ((project / out / f"{split}.json").read_bytes() for out in ("first", "second"))
-        assert first == second
-        found = json.loads(first)
-        assert len(found) == 5 * images
+    assert _run(project, "first.json", max_per_image=5).exit_code == 0
+    assert _run(project, "second.json", max_per_image=5).exit_code == 0
+    first, second = ((project / out).read_bytes() for out in ("first.json", "second.json"))
+    assert first == second
     assert list((project / ".scratch").iterdir()) == []
-    for split in ("train", "val"):
-        found = json.loads((project / "first" / f"{split}.json").read_text())
-        assert all(0 <= d["score"] <= 1 and d["category_id"] in (3, 7) for d in found)
-        x, y, width, height = np.array([d["bbox"] for d in found]).T
-        assert min(x.min(), y.min()) >= 0
-        assert (x + width).max() <= WIDTH + 0.02
-        assert (y + height).max() <= HEIGHT + 0.02
+    found = json.loads(first)
+    assert len(found) == 5 * 3
+    assert all(0 <= d["score"] <= 1 and d["category_id"] in (3, 7) for d in found)
+    x, y, width, height = np.array([d["bbox"] for d in found]).T
+    assert min(x.min(), y.min()) >= 0
+    assert (x + width).max() <= WIDTH + 0.02
+    assert (y + height).max() <= HEIGHT + 0.02
 
 
 def test_a_category_that_only_val_has_is_said(project: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -85,17 +83,15 @@ def test_ground_truth_detections(project: Path) -> None:
     result = _run(project, source="ground_truth")
     assert result.exit_code == 0
     assert "box AP .5 100.0" in result.output
-    for split in ("train", "val"):
-        truth = ground_truth(AnnotationSet.load(project / "annotations" / f"{split}.json"))
-        assert len(json.loads((project / "out" / f"{split}.json").read_text())) == len(truth)
+    truth = ground_truth(AnnotationSet.load(project / "annotations/val.json"))
+    assert len(json.loads((project / "val.json").read_text())) == len(truth)
 
 
 def test_detections_from_a_file_are_about_val(project: Path) -> None:
     entry = {"image_id": 2, "category_id": 7, "bbox": [1, 2, 30, 40], "score": 0.5}
     (project / "found.json").write_text(json.dumps([entry]))
     assert _run(project, source="file", file=str(project / "found.json")).exit_code == 0
-    assert json.loads((project / "out" / "val.json").read_text()) == [entry]
-    assert json.loads((project / "out" / "train.json").read_text()) == []
+    assert json.loads((project / "val.json").read_text()) == [entry]
 
 
 def _error(result: Result) -> str:
@@ -107,12 +103,14 @@ def test_errors_are_one_paragraph(project: Path) -> None:
     assert "nothing.json does not exist" in _error(_run(project, source="file", file=str(project / "nothing.json")))
     assert "no layer 'stage9'" in _error(_run(project, layers=["stage9"]))
     assert "pooled" in _error(_run(project, layers=["stage3", "pooled"]))
+    Image.new("RGB", (50, 40)).save(project / "images" / "val" / "2.png")
+    assert "its photograph is 50 x 40" in _error(_run(project))
     (project / "images" / "val" / "2.png").write_bytes(b"no image")
     assert "2.png cannot be read" in _error(_run(project))
 
 
 def test_a_failed_run_leaves_the_old_detections(project: Path) -> None:
     assert _run(project, source="ground_truth").exit_code == 0
-    before = (project / "out" / "val.json").read_bytes()
+    before = (project / "val.json").read_bytes()
     assert _run(project, source="file", file=str(project / "nothing.json")).exit_code == 1
-    assert (project / "out" / "val.json").read_bytes() == before
+    assert (project / "val.json").read_bytes() == before

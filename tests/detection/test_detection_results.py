@@ -82,7 +82,7 @@ def test_a_file_of_another_kind_is_refused(
 
 
 def test_a_missing_file_is_named(tmp_path: Path, annotations: AnnotationSet) -> None:
-    with pytest.raises(InputError, match=r"nothing\.json does not exist"):
+    with pytest.raises(InputError, match=r"^detection\.file: .*nothing\.json does not exist"):
         results.from_file(tmp_path / "nothing.json", annotations, 10)
 
 

@@ -183,7 +183,7 @@ def test_equal_photographs_elsewhere_give_equal_bytes(finished: Path, backbone: 
 
 @pytest.mark.parametrize(
     ("damage", "words"),
-    [("truncated", "3.png cannot be read"), ("missing", "3.png cannot be read"), ("resized", "has 10 x 10 pixels")],
+    [("truncated", "3.png cannot be read"), ("missing", "3.png cannot be read"), ("resized", "photograph is 10 x 10")],
 )
 def test_damaged_photographs_are_named(backbone: Backbone, tmp_path: Path, damage: str, words: str) -> None:
     annotations = case.write_photographs(tmp_path)

@@ -117,7 +117,7 @@ def test_a_photograph_of_another_size_is_named(
     tmp_path: Path, photographs: dict[str, AnnotationSet], settings: ProposalParameters, client: Client
 ) -> None:
     Picture.new("RGB", (50, 40)).save(tmp_path / "images/4.png")
-    with pytest.raises(InputError, match=r"4\.png is 50 x 40 pixels, but its annotation says 100 x 80"):
+    with pytest.raises(InputError, match=r"annotation of .*4\.png is 100 x 80 pixels, but its photograph is 50 x 40"):
         learn(client, photographs["train"], settings, 0, tmp_path)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.annotations.puppets.materials import texture
-from pipeline.annotations.puppets.photographs import Photographs
+from pipeline.annotations.puppets.photographs import SourcePhotographs
 from pipeline.annotations.puppets.shapes import Figure, Shape
 
 SCALE = 2
@@ -34,7 +34,7 @@ class Canvas:
 
     colours: NDArray[np.float32]
     light: Light
-    photographs: Photographs
+    photographs: SourcePhotographs
     numbers: NDArray[np.int32] = field(init=False)
     painted: list[tuple[int, Shape]] = field(default_factory=list)
 

@@ -14,9 +14,9 @@ from pipeline.annotations.files import each
 from pipeline.annotations.model import AnnotationSet, Category, Image, Instance, Part
 from pipeline.annotations.puppets import scene
 from pipeline.annotations.puppets.canvas import fill
-from pipeline.annotations.puppets.photographs import Photographs
+from pipeline.annotations.puppets.photographs import SourcePhotographs
 from pipeline.annotations.puppets.shapes import Figure, Shape
-from pipeline.annotations.selection import is_difficult, keep_categories
+from pipeline.annotations.selection import from_mask, keep_categories
 from pipeline.parameters import DatasetParameters
 
 LEAST_PIXELS = 64
@@ -39,7 +39,7 @@ def generate(settings: DatasetParameters, split: Literal["train", "val"], seed: 
     A scene depends on `seed`, the split and its number, so that more scenes leave the first ones as they are.
     """
     categories = keep_categories(settings, scene.CATEGORIES)
-    photographs = Photographs.load()
+    photographs = SourcePhotographs.load()
     folder.mkdir(parents=True, exist_ok=True)
     total = settings.puppets.train_images if split == "train" else settings.puppets.val_images
 
@@ -79,25 +79,14 @@ def _annotate(
         own = {number: shape for number, (owner, shape) in enumerate(drawn.shapes, start=1) if owner == index}
         mask = np.isin(drawn.numbers, list(own))
         area = int(mask.sum())
-        if area == 0:
-            counts["empty_masks"] += 1
-            continue
-        code = masks.encode(mask)
         hidden = area < LEAST_PIXELS or area < LEAST_SHARE * whole_area(figure)
         category = by_name[figure.category]
-        instances.append(
-            Instance(
-                id=0,  # numbered over the whole set by `generate`
-                image_id=image.id,
-                category_id=category.id,
-                segmentation=code,
-                box=masks.box(code),
-                area=area,
-                difficult=is_difficult(settings, area, hidden),
-                keypoints=_keypoints(figure, own, drawn.numbers),
-                parts=_parts(category, own, drawn.numbers),
-            )
-        )
+        made = from_mask(settings, image.id, category.id, masks.encode(mask), difficult=hidden)
+        if made is None:
+            counts["empty_masks"] += 1
+            continue
+        keypoints, parts = _keypoints(figure, own, drawn.numbers), _parts(category, own, drawn.numbers)
+        instances.append(replace(made, keypoints=keypoints, parts=parts))
     return _Drawn(image, tuple(instances), counts)
 
 

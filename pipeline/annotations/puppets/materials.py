@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.annotations.puppets.photographs import Photographs
+from pipeline.annotations.puppets.photographs import SourcePhotographs
 
 Colour = tuple[float, float, float]
 Pattern = Literal["plain", "stripes", "checks", "dots", "patches", "photograph"]
@@ -81,7 +81,7 @@ def camouflage(rng: np.random.Generator, material: Material, seen: Colour) -> Ma
 
 
 def texture(
-    material: Material, rng: np.random.Generator, height: int, width: int, scale: float, photographs: Photographs
+    material: Material, rng: np.random.Generator, height: int, width: int, scale: float, photographs: SourcePhotographs
 ) -> NDArray[np.float32]:
     """(height, width, 3) in about 0..255; `scale` is texture pixels per picture pixel."""
     if material.pattern == "photograph":

@@ -38,13 +38,13 @@ GROUNDS = ("grass", "gravel", "brick", "grass", "gravel", "coins", "moon")
 
 
 @dataclass(frozen=True)
-class Photographs:
+class SourcePhotographs:
     """Source photographs by name, (height, width, 3) uint8 RGB."""
 
     by_name: Mapping[str, NDArray[np.uint8]]
 
     @classmethod
-    def load(cls) -> "Photographs":
+    def load(cls) -> "SourcePhotographs":
         """Read the files of the installed packages; `InputError` when one is missing."""
         paths = [_package(package) / file for package, files in _FILES.items() for file in files]
         return cls({path.stem: read_image(path) for path in paths})

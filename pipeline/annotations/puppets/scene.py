@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pipeline.annotations.puppets import car, clutter, horse, person
 from pipeline.annotations.puppets.canvas import SCALE, Canvas, Light
 from pipeline.annotations.puppets.materials import any_colour, camouflage
-from pipeline.annotations.puppets.photographs import GROUNDS, SCENERY, Photographs
+from pipeline.annotations.puppets.photographs import GROUNDS, SCENERY, SourcePhotographs
 from pipeline.annotations.puppets.shapes import Figure, Shape, View
 
 CATEGORIES = (person.CATEGORY, horse.CATEGORY, car.CATEGORY)
@@ -52,7 +52,7 @@ class _Place:
     size: float
 
 
-def draw(rng: np.random.Generator, width: int, height: int, photographs: Photographs) -> Scene:
+def draw(rng: np.random.Generator, width: int, height: int, photographs: SourcePhotographs) -> Scene:
     """A scene of `width` x `height` pixels with one to five figures."""
     horizon = height * rng.uniform(0.28, 0.55)
     side = rng.uniform(-0.95, 0.95)
@@ -123,7 +123,7 @@ def _hidden_in_colour(rng: np.random.Generator, figure: Figure, place: _Place, s
 
 
 def _background(
-    rng: np.random.Generator, width: int, height: int, horizon: float, photographs: Photographs
+    rng: np.random.Generator, width: int, height: int, horizon: float, photographs: SourcePhotographs
 ) -> NDArray[np.float32]:
     """(SCALE height, SCALE width, 3): mostly scenery above a ground seen in perspective, else one photograph."""
     rows, columns = height * SCALE, width * SCALE
@@ -141,7 +141,7 @@ def _background(
     return scene
 
 
-def _ground(rng: np.random.Generator, rows: int, columns: int, photographs: Photographs) -> NDArray[np.float32]:
+def _ground(rng: np.random.Generator, rows: int, columns: int, photographs: SourcePhotographs) -> NDArray[np.float32]:
     """A ground plane in perspective, its far end at the top: (rows, columns, 3)."""
     ground = photographs.crop(rng, _GROUND_SIZE, _GROUND_SIZE, (0.8, 2.0), GROUNDS)
     if rng.random() < 0.75:

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from pipeline.parameters import Parameters
+from pipeline.parameters.model import Parameters
 
 WIDTH = 120
 HEADER = """\

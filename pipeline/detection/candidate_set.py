@@ -12,7 +12,7 @@ from pipeline.regions.boxes import Boxes
 
 
 @dataclass(frozen=True)
-class Photographs:
+class CandidateSet:
     """An image set as the detector sees it.
 
     Attributes
@@ -37,7 +37,7 @@ class Photographs:
         boxes = np.asarray(self.candidates(image.id), dtype=np.float64).reshape(-1, 4)
         return boxes[(boxes[:, 2:] > boxes[:, :2]).all(axis=1)]
 
-    def some(self, number: int, rng: np.random.Generator) -> "Photographs":
+    def some(self, number: int, rng: np.random.Generator) -> "CandidateSet":
         """The set with `number` of its images, drawn at random."""
         images = self.annotations.images
         chosen = np.sort(rng.choice(len(images), number, replace=False))

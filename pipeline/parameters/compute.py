@@ -1,0 +1,17 @@
+"""Where the work runs."""
+
+from typing import Literal
+
+from pipeline.parameters.section import Count, Positive, Section
+
+
+class ComputeParameters(Section):
+    """Where the work runs; no stage depends on it. Only the device changes a result, in the precision of float16."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    batch_size: Positive = 32
+    """Regions warped ahead at a time; a forward pass always takes 16, so that results do not depend on this."""
+    workers: Count = 0
+    """Dask worker processes; 0 takes one per core."""
+    scheduler: str | None = None
+    """Address of a running Dask scheduler, used instead of a local cluster."""
