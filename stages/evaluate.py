@@ -45,7 +45,7 @@ def main(
         for name, path in baseline_files(predictions / f"{task}_baselines", ".json").items()
     }
     for name, rows in judged.plots.items():
-        _write(plots / task / f"{name}.json", rows)
+        _write(plots / task / f"{name}.json", [_rounded(row) for row in rows])
     _write(metrics / f"{task}.json", _rounded(with_baselines(judged.metrics, baselines)))
     _write(metrics / f"{task}_summary.json", _rounded(judged.summary))
     click.echo(judged.table)

@@ -21,21 +21,22 @@ _FAR = 10
 """Polygons may reach this many image sizes beyond the image; pycocotools needs memory for every pixel of an edge."""
 
 _Size = Annotated[int, Field(ge=1)]
+_Id = Annotated[int, Field(ge=0, lt=2**63)]
 _Item = TypeVar("_Item", bound=BaseModel)
 
 
 class _Category(BaseModel):
-    id: int
+    id: _Id
     name: str
     keypoints: list[str] = []
-    skeleton: list[tuple[int, int]] = []
+    skeleton: list[tuple[_Size, _Size]] = []
     parts: list[str] = []
 
 
 class FileImage(BaseModel):
     """An image as the file lists it."""
 
-    id: int
+    id: _Id
     file_name: str
     width: _Size
     height: _Size
@@ -57,9 +58,9 @@ class _Part(BaseModel):
 class FileAnnotation(BaseModel):
     """An annotation as the file has it; its image and category exist and its keypoints are those of the category."""
 
-    id: int
-    image_id: int
-    category_id: int
+    id: _Id
+    image_id: _Id
+    category_id: _Id
     segmentation: _Segmentation
     iscrowd: Annotated[int, Field(ge=0, le=1)] = 0
     difficult: bool = False
@@ -89,9 +90,10 @@ class CocoFile:
         Raises
         ------
         InputError
-            For a missing file, JSON that is no COCO, a file without images, a category that occurs twice, or a bad
-            item: a field that is missing or of another type, a duplicate id, an unknown image or category, keypoints
-            of another number than the category's, negative or not finite.
+            For a missing file, JSON that is no COCO, a file without images, a category, or a keypoint or part of one,
+            that occurs twice, a skeleton of keypoints that there are not, or a bad item: a field that is missing or of
+            another type, a duplicate id, an unknown image or category, keypoints of another number than the
+            category's, not finite, or labelled at negative coordinates.
         """
         try:
             content = _File.model_validate(json.loads(path.read_bytes()))
@@ -105,6 +107,13 @@ class CocoFile:
             raise InputError(f"The annotation file {path} lists no images.")
         unique(path, "category id", (c.id for c in content.categories))
         unique(path, "category name", (c.name for c in content.categories))
+        for category in content.categories:
+            unique(path, f"keypoint of {category.name}", category.keypoints)
+            unique(path, f"part of {category.name}", category.parts)
+            if max((end for bone in category.skeleton for end in bone), default=0) > len(category.keypoints):
+                raise InputError(
+                    f"{path}: the skeleton of {category.name} names keypoints beyond its {len(category.keypoints)}."
+                )
         categories = {
             c.id: Category(c.id, c.name, tuple(c.keypoints), tuple(c.skeleton), tuple(c.parts))
             for c in content.categories
@@ -193,7 +202,7 @@ def _check(
     if values and len(values) != 3 * len(names):
         raise InputError(f"{where} has {len(values)} keypoint values; its category needs {3 * len(names)}.")
     for name, x, y, seen in zip(names, values[0::3], values[1::3], values[2::3], strict=False):
-        if x < 0 or y < 0:
+        if seen and min(x, y) < 0:
             raise InputError(f"{where} has the keypoint {name!r} at negative coordinates ({x:g}, {y:g}).")
         if seen not in (0, 1, 2):
             raise InputError(f"{where} has the keypoint {name!r} of visibility {seen:g}; choose from 0, 1, 2.")

@@ -1,12 +1,15 @@
-"""What every reader of a data set needs: paths that stay inside its folder, list files, label images, pools."""
+"""What every reader of a data set needs: paths that stay inside its folder, list files, label images, XML, pools."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TypeVar
+from xml.etree.ElementTree import Element
 
+import defusedxml.ElementTree
 import numpy as np
+from defusedxml.common import DefusedXmlException
 from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
@@ -109,6 +112,17 @@ def read_labels(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
         raise
     except UNREADABLE as error:
         raise InputError(f"The mask {path} cannot be read: {error}.") from None
+
+
+def read_xml(path: Path, meaning: str) -> Element:
+    """The root of an XML file; `InputError` when it is missing, broken or has entities; `meaning` says what it is."""
+    try:
+        return defusedxml.ElementTree.parse(path).getroot()
+    except FileNotFoundError:
+        raise InputError(f"The annotation {path} does not exist.") from None
+    # Expat looks up encodings by name, hence LookupError.
+    except (OSError, SyntaxError, ValueError, LookupError, DefusedXmlException) as error:
+        raise InputError(f"{path} is no {meaning}: {error}.") from None
 
 
 def other_size(what: str, size: tuple[int, int], photograph: tuple[int, int]) -> str:

@@ -5,11 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-import defusedxml.ElementTree
-from defusedxml.common import DefusedXmlException
-
 from pipeline.annotations.bad_items import BadItems
-from pipeline.annotations.files import each
+from pipeline.annotations.files import each, read_xml
 from pipeline.annotations.keypoints import HIDDEN, VISIBLE, KeypointObject, KeypointSource
 from pipeline.errors import InputError
 
@@ -77,10 +74,7 @@ def _skeleton(names: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
 
 
 def _load(path: Path) -> _Annotated:
-    try:
-        root = defusedxml.ElementTree.parse(path).getroot()
-    except (OSError, SyntaxError, ValueError, DefusedXmlException) as error:
-        raise InputError(f"{path} is no xml file of keypoints: {error}.") from None
+    root = read_xml(path, "xml file of keypoints")
     bounds = root.find("visible_bounds")
     group = root.find("keypoints")
     if bounds is None or group is None:

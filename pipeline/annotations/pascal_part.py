@@ -1,19 +1,17 @@
 """PASCAL-Part: JPEGImages, and Annotations_Part/*.mat with the masks of objects and of their parts."""
 
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
 from pipeline.annotations import masks
 from pipeline.annotations.bad_items import BadItems
 from pipeline.annotations.files import each, image_size, named, other_size, read_stems, require_folder
 from pipeline.annotations.label_maps import VOC_CATEGORIES
 from pipeline.annotations.masks import RLE
+from pipeline.annotations.mat_file import read_struct
 from pipeline.annotations.model import AnnotationSet, Category, Image, Instance, Part
 from pipeline.annotations.pascal_part_names import PARTS
 from pipeline.annotations.selection import from_mask, keep_categories
@@ -25,8 +23,6 @@ CATEGORIES = tuple(replace(category, parts=PARTS[category.name]) for category in
 
 _BY_NAME = {category.name: category for category in CATEGORIES} | {"table": CATEGORIES[10]}
 """The data set says "table" where VOC says "diningtable"."""
-
-_BROKEN = (OSError, ValueError, TypeError, KeyError, IndexError, NotImplementedError, MatReadError, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -114,7 +110,7 @@ def _parts(item: dict[str, Any], category: Category, image: Image, where: str, b
     for number, part in enumerate(_structs(_field(item, "parts", where), f"{where}, parts"), start=1):
         with bad.item():
             name = _field(part, "part_name", f"{where}, part {number}")
-            if name not in category.parts:
+            if not isinstance(name, str) or name not in category.parts:
                 raise InputError(f"{where} has an unknown part {name!r}; choose from {choices(category.parts)}.")
             if name in parts:
                 raise InputError(f"{where} has the part {name!r} twice.")
@@ -126,16 +122,8 @@ def _parts(item: dict[str, Any], category: Category, image: Image, where: str, b
 
 def _objects(path: Path) -> list[dict[str, Any]]:
     """The objects of a file as dictionaries with class, mask and parts."""
-    try:
-        with path.open("rb") as stream:  # by its own name loadmat reports a missing file as something else
-            content = loadmat(stream, variable_names=["anno"], simplify_cells=True)
-    except FileNotFoundError:
-        raise InputError(f"The annotation {path} does not exist.") from None
-    except _BROKEN as error:
-        raise InputError(f"{path} is no PASCAL-Part annotation: {error}.") from None
-    if not isinstance(content.get("anno"), dict) or "objects" not in content["anno"]:
-        raise InputError(f"{path} is no PASCAL-Part annotation: it has no anno with objects.")
-    return _structs(content["anno"]["objects"], f"{path}: objects")
+    content = read_struct(path, "anno", "PASCAL-Part annotation")
+    return _structs(_field(content, "objects", f"{path}: anno"), f"{path}: objects")
 
 
 def _structs(value: Any, where: str) -> list[dict[str, Any]]:

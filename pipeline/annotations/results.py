@@ -50,8 +50,7 @@ def read_results(path: Path, annotations: AnnotationSet, kind: Kind, remedy: str
     path : a JSON file, a list of COCO results.
     annotations : what the results are about; images, categories and instances must be among them.
     kind : `boxes` (bbox and score), `masks` (segmentation and score) or `ground_truth` (segmentation and
-        instance_id, each instance once); `keypoints`, `parts` and
-        those on ground-truth boxes likewise.
+        instance_id, each instance once); keypoints and parts likewise.
     remedy : what to do when the file is missing, a sentence without its full stop.
 
     Raises

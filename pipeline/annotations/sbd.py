@@ -1,21 +1,20 @@
 """SBD, the Semantic Boundaries Dataset (`benchmark_RELEASE/dataset`): img, inst/*.mat, train.txt, val.txt."""
 
-import zlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
 
 from pipeline.annotations.files import image_size, named, other_size, read_stems, require_folder
 from pipeline.annotations.label_maps import VOC_CATEGORIES, VOID, LabelledObject, LabelMap, assemble
+from pipeline.annotations.mat_file import read_struct
 from pipeline.annotations.model import AnnotationSet
 from pipeline.errors import InputError
 from pipeline.parameters import DatasetParameters
 
-_BROKEN = (OSError, ValueError, TypeError, KeyError, IndexError, NotImplementedError, MatReadError, zlib.error)
+_FORMAT = "SBD annotation (GTinst with Segmentation and Categories)"
 
 
 def read(settings: DatasetParameters, split: Literal["train", "val"]) -> AnnotationSet:
@@ -43,31 +42,33 @@ def _load(root: Path, stem: str) -> LabelMap:
         raise InputError(other_size(f"The mask in {path}", numbers.shape[::-1], size))
     highest = int(numbers[numbers != VOID].max(initial=0))
     for number, category in enumerate(categories, start=1):
-        if not 1 <= category <= len(VOC_CATEGORIES):
+        if category not in range(1, len(VOC_CATEGORIES) + 1):
             raise InputError(
-                f"{path}: object {number} has the category {category}; categories are 1 to {len(VOC_CATEGORIES)}."
+                f"{path}: object {number} has the category {category:g}; categories are 1 to {len(VOC_CATEGORIES)}."
             )
     if highest > len(categories):
         raise InputError(f"{path} has an object {highest} in its mask, but only {len(categories)} categories.")
-    objects = tuple(LabelledObject(number, category) for number, category in enumerate(categories, start=1))
+    objects = tuple(LabelledObject(number, int(category)) for number, category in enumerate(categories, start=1))
     return LabelMap(file_name, numbers, objects)
 
 
-def _read_mat(path: Path) -> tuple[NDArray[np.uint8], list[int]]:
+def _read_mat(path: Path) -> tuple[NDArray[np.uint8], list[float]]:
     """Object numbers (height, width) and the category of each object."""
-    try:
-        with path.open("rb") as stream:  # by its own name loadmat reports a missing file as something else
-            content = loadmat(stream, variable_names=["GTinst"])["GTinst"][0, 0]
-        given = np.asarray(content["Segmentation"], dtype=np.float64)
-        categories = [int(c) for c in np.asarray(content["Categories"]).ravel()]
-    except FileNotFoundError:
-        raise InputError(f"The annotation {path} does not exist.") from None
-    except _BROKEN as error:
-        raise InputError(f"{path} is no SBD annotation (GTinst with Segmentation and Categories): {error}.") from None
+    content = read_struct(path, "GTinst", _FORMAT)
+    given, categories = (_numbers(content, key, path) for key in ("Segmentation", "Categories"))
     if given.ndim != 2:
-        raise InputError(f"{path} is no SBD annotation: its mask has {given.ndim} dimensions, not 2.")
+        raise InputError(f"{path} is no {_FORMAT}: its mask has {given.ndim} dimensions, not 2.")
     with np.errstate(invalid="ignore"):
         numbers = given.astype(np.uint8)
     if (numbers != given).any():
-        raise InputError(f"{path} is no SBD annotation: its mask holds values other than the numbers 0 to {VOID}.")
-    return numbers, categories
+        raise InputError(f"{path} is no {_FORMAT}: its mask holds values other than the numbers 0 to {VOID}.")
+    return numbers, categories.ravel().tolist()
+
+
+def _numbers(content: Mapping[str, Any], key: str, path: Path) -> NDArray[np.float64]:
+    if key not in content:
+        raise InputError(f"{path} is no {_FORMAT}: it has no field {key!r}.")
+    values = np.asarray(content[key])
+    if values.dtype.kind not in "buif":
+        raise InputError(f"{path} is no {_FORMAT}: its {key} are no numbers.")
+    return values.astype(np.float64)

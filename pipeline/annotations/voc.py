@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Literal
 from xml.etree.ElementTree import Element
 
-import defusedxml.ElementTree
 import numpy as np
-from defusedxml.common import DefusedXmlException
 from numpy.typing import NDArray
 
-from pipeline.annotations.files import image_size, named, read_labels, read_stems, require_folder
+from pipeline.annotations.files import image_size, named, read_labels, read_stems, read_xml, require_folder
 from pipeline.annotations.label_maps import VOC_CATEGORIES, VOC_NAMES, VOID, LabelledObject, LabelMap, assemble
 from pipeline.annotations.model import AnnotationSet
 from pipeline.errors import InputError
@@ -85,26 +83,27 @@ def _object(
 
 
 def _read_xml(path: Path) -> list[_XmlObject]:
-    try:
-        tree = defusedxml.ElementTree.parse(path)
-        return [
-            _XmlObject(
-                name=item.findtext("name", "").strip(),
-                box=_box(item),
-                difficult=int(item.findtext("difficult", "0")) == 1,
-            )
-            for item in tree.getroot().findall("object")
-        ]
-    except FileNotFoundError:
-        raise InputError(f"The annotation {path} does not exist.") from None
-    except (OSError, SyntaxError, ValueError, TypeError, DefusedXmlException) as error:
-        raise InputError(f"The annotation {path} is no VOC annotation: {error}.") from None
+    objects = read_xml(path, "VOC annotation").findall("object")
+    return [_xml_object(item, f"{path}: object {number}") for number, item in enumerate(objects, start=1)]
 
 
-def _box(item: Element) -> tuple[float, float, float, float]:
+def _xml_object(item: Element, where: str) -> _XmlObject:
+    name, flag = item.findtext("name", "").strip(), item.findtext("difficult", "0").strip()
+    if not name:
+        raise InputError(f"{where} has no name.")
+    if flag not in ("0", "1"):
+        raise InputError(f"{where} ({name}): difficult is {flag!r}; choose from 0, 1.")
+    return _XmlObject(name, _box(item, f"{where} ({name})"), flag == "1")
+
+
+def _box(item: Element, where: str) -> tuple[float, float, float, float]:
     """VOC counts pixels from 1 and includes the last one; ours start at 0 and exclude the end."""
-    x0, y0, x1, y1 = (float(item.findtext(f"bndbox/{side}", "")) for side in ("xmin", "ymin", "xmax", "ymax"))
-    if not all(math.isfinite(side) and side >= 0 for side in (x0, y0, x1, y1)):
-        name = item.findtext("name", "").strip()
-        raise ValueError(f"the box of {name!r} is {x0:g}, {y0:g}, {x1:g}, {y1:g}, which a photograph cannot have")
+    texts = [item.findtext(f"bndbox/{side}", "") for side in ("xmin", "ymin", "xmax", "ymax")]
+    try:
+        x0, y0, x1, y1 = (float(text) for text in texts)
+    except ValueError:
+        x0 = y0 = x1 = y1 = math.nan
+    if not (0 <= x0 <= x1 < math.inf and 0 <= y0 <= y1 < math.inf):
+        sides = ", ".join(text or "nothing" for text in texts)
+        raise InputError(f"{where}: its bndbox is {sides}; xmin, ymin, xmax, ymax must be numbers from 0 on, in order.")
     return x0 - 1, y0 - 1, x1, y1

@@ -17,7 +17,7 @@ from pipeline.evaluation.oks import oks_average_precision
 from pipeline.parameters import EvaluateParameters
 
 _WITHIN = np.array([0.5])
-"""Closeness at exactly the tolerance."""
+"""Closeness, reach / (reach + distance), at exactly the tolerance: 1 in the same place, towards 0 far away."""
 
 
 def evaluate_keypoints(
@@ -61,11 +61,11 @@ def tolerance(instance: Instance, category: Category, settings: EvaluateParamete
     Torso height is the distance between the middles of the labelled shoulders and of the labelled hips; where either
     has none, `torso_share` of the longer side of the box. The fallback is ours.
     """
-    points = _points(instance.keypoints)
+    points = _truth(instance, category)
     middles = []
     for joint in ("shoulder", "hip"):
         rows = [k for k, name in enumerate(category.keypoints) if joint in name.lower()]
-        labelled = points[rows][points[rows, 2] > 0] if len(points) else points
+        labelled = points[rows][points[rows, 2] > 0]
         middles.append(labelled[:, :2].mean(axis=0) if len(labelled) else None)
     shoulders, hips = middles
     torso = 0.0 if shoulders is None or hips is None else float(np.hypot(*(shoulders - hips)))
@@ -78,9 +78,9 @@ def _apk(
 ) -> tuple[list[float | None], list[int]]:
     """Average precision of each keypoint in points, and how often it is labelled.
 
-    A hypothesis claims the nearest keypoint, in torso heights, that is not claimed. Hypotheses inside the box of an
-    instance that is ignored or has no labelled keypoints neither count nor punish; a keypoint predicted on an
-    instance that does not have it labelled is false.
+    A hypothesis claims the nearest keypoint, in torso heights, that is not claimed. Hypotheses within the tolerance of
+    the box of an instance that is ignored or has no labelled keypoints neither count nor punish; a keypoint predicted
+    on an instance that has others labelled, but not this one, is false.
     """
     n_keypoints = len(category.keypoints)
     points = np.array([r["keypoints"] for r in results], dtype=np.float64).reshape(len(results), n_keypoints, 3)
@@ -90,13 +90,14 @@ def _apk(
         if not instances:
             continue
         silent = np.array([_is_silent(i) for i in instances])
-        truth = np.stack([_padded(i, n_keypoints) for i in instances])
+        truth = np.stack([_truth(i, category) for i in instances])
+        box = np.array([i.box for i in instances])
         reach = np.array([tolerance(i, category, settings) for i in instances])
         for k in range(n_keypoints):
             known = silent | (truth[:, k, 2] > 0)
-            closeness = np.where(
-                silent, _in_boxes(points[rows, k], instances), _closeness(points[rows, k], truth[:, k], reach)
-            )
+            found = points[rows, k, None, :2]
+            place = np.where(silent[:, None], found.clip(box[:, :2], box[:, 2:]), truth[:, k, :2])
+            closeness = reach / (reach + np.hypot(*(found - place).transpose(2, 0, 1)))
             given = points[rows, k, 2] > 0
             chosen = np.array(rows)[given]
             judged = match(
@@ -108,16 +109,14 @@ def _apk(
                 "best_free",
             )
             hit[chosen, k], neutral[chosen, k] = judged.hit[:, 0], judged.neutral[:, 0]
-    labelled = [
-        sum(_padded(i, n_keypoints)[k, 2] > 0 for i in annotations.instances if _counts(i, category))
-        for k in range(n_keypoints)
-    ]
+    counted = [_truth(i, category) for i in annotations.instances if _counts(i, category)]
+    labelled = [sum(bool(own[k, 2] > 0) for own in counted) for k in range(n_keypoints)]
     values = []
     for k in range(n_keypoints):
         given = points[:, k, 2] > 0
         area = average_precision(points[given, k, 2], hit[given, k], labelled[k], neutral[given, k])
         values.append(None if area is None else 100 * area)
-    return values, [int(n) for n in labelled]
+    return values, labelled
 
 
 def _pck(
@@ -140,7 +139,7 @@ def _pck(
                 f"Instance {instance.id} ({category.name}) has no keypoints among the results on ground-truth boxes; "
                 f"every instance with labelled keypoints that is neither crowd nor difficult needs them."
             )
-        labelled = np.flatnonzero(_points(instance.keypoints)[:, 2] > 0)
+        labelled = np.flatnonzero(_truth(instance, category)[:, 2] > 0)
         verdicts = right_keypoints(instance, category, by_instance[instance.id], settings)
         for k, verdict in zip(labelled, verdicts, strict=True):
             right[k].append(bool(verdict))
@@ -151,9 +150,7 @@ def right_keypoints(
     instance: Instance, category: Category, found: Sequence[float], settings: EvaluateParameters
 ) -> NDArray[np.bool_]:
     """Which of the labelled keypoints of an instance are right, in their order; `found` is COCO's flat list."""
-    truth, said = _points(instance.keypoints), _points(found)
-    if not len(truth):
-        return np.zeros(0, dtype=bool)
+    truth, said = _truth(instance, category), np.array(found, dtype=np.float64).reshape(-1, 3)
     near = np.hypot(*(truth - said)[:, :2].T) < tolerance(instance, category, settings)
     verdicts: NDArray[np.bool_] = (near & (said[:, 2] > 0))[truth[:, 2] > 0]
     return verdicts
@@ -168,30 +165,10 @@ def _is_silent(instance: Instance) -> bool:
     return instance.ignore or not any(v > 0 for v in instance.keypoints[2::3])
 
 
-def _points(flat: Any) -> NDArray[np.float64]:
-    """COCO's flat list as (k, 3)."""
+def _truth(instance: Instance, category: Category) -> NDArray[np.float64]:
+    """COCO's flat list as (k, 3), all unlabelled when the instance has none."""
+    flat = instance.keypoints or (0.0,) * (3 * len(category.keypoints))
     return np.array(flat, dtype=np.float64).reshape(-1, 3)
-
-
-def _padded(instance: Instance, n_keypoints: int) -> NDArray[np.float64]:
-    """(k, 3), all unlabelled when the instance has none."""
-    return _points(instance.keypoints) if instance.keypoints else np.zeros((n_keypoints, 3))
-
-
-def _closeness(
-    found: NDArray[np.float64], truth: NDArray[np.float64], reach: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """(n, m): 1 in the same place, .5 at the tolerance `reach` (m,), towards 0 far away."""
-    distance = np.hypot(*(found[:, None, :2] - truth[None, :, :2]).transpose(2, 0, 1))
-    closeness: NDArray[np.float64] = reach / (reach + distance)
-    return closeness
-
-
-def _in_boxes(found: NDArray[np.float64], instances: list[Instance]) -> NDArray[np.float64]:
-    """(n, m): 1 inside the box of the instance, 0 outside."""
-    box = np.array([i.box for i in instances])
-    point = found[:, None, :2]
-    return np.all((point >= box[:, :2]) & (point < box[:, 2:]), axis=2).astype(np.float64)
 
 
 def _means(rows: dict[str, dict[str, Any]]) -> dict[str, float | None]:

@@ -3,23 +3,25 @@
 import contextlib
 import io
 
+import numpy as np
 from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
+from pycocotools.cocoeval import COCOeval, Params
 
 from pipeline.annotations.model import AnnotationSet, Category
 from pipeline.annotations.results import Results
 
-COCO_KEYPOINTS = 17
-"""The spreads of COCO's keypoints are known for its people only."""
+_SIDED = ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+COCO_KEYPOINTS = ("nose", *(f"{side}_{name}" for name in _SIDED for side in ("left", "right")))
+"""The keypoints of COCO's people, in COCO's order; how far annotators spread is known for these only."""
 
 
 def oks_average_precision(annotations: AnnotationSet, category: Category, results: Results) -> dict[str, float | None]:
     """`oks_ap` (mean over the OKS .50, .55, ... .95) and `oks_ap_50`, in points.
 
-    None where no keypoints are labelled; nothing at all for a category that does not have COCO's 17 keypoints. At
-    most 20 results per image enter, as in COCO; difficult instances count as unlabelled, which COCO ignores.
+    None where no keypoints are labelled; nothing at all for a category that does not have COCO's 17 keypoints, in any
+    order. At most 20 results per image enter, as in COCO; difficult instances count as unlabelled, which COCO ignores.
     """
-    if len(category.keypoints) != COCO_KEYPOINTS:
+    if sorted(category.keypoints) != sorted(COCO_KEYPOINTS):
         return {}
     instances = [
         {
@@ -29,7 +31,7 @@ def oks_average_precision(annotations: AnnotationSet, category: Category, result
             "bbox": [i.box[0], i.box[1], i.box[2] - i.box[0], i.box[3] - i.box[1]],
             "area": i.area,
             "iscrowd": int(i.crowd),
-            "keypoints": list(i.keypoints) or [0] * 3 * COCO_KEYPOINTS,
+            "keypoints": list(i.keypoints) or [0] * 3 * len(COCO_KEYPOINTS),
             "num_keypoints": 0 if i.ignore else sum(v > 0 for v in i.keypoints[2::3]),
         }
         for number, i in enumerate(annotations.instances, start=1)
@@ -50,6 +52,8 @@ def oks_average_precision(annotations: AnnotationSet, category: Category, result
     with contextlib.redirect_stdout(io.StringIO()):
         truth.createIndex()
         evaluation = COCOeval(truth, truth.loadRes(found), "keypoints")
+        spread = dict(zip(COCO_KEYPOINTS, Params("keypoints").kpt_oks_sigmas, strict=True))
+        evaluation.params.kpt_oks_sigmas = np.array([spread[name] for name in category.keypoints])
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()

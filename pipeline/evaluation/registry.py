@@ -101,7 +101,15 @@ def _parts(truth: AnnotationSet, answers: Answers, parameters: Parameters) -> Ju
     return Judgement(
         metrics,
         {name: metrics[name] for name in names},
-        {"pr_50": precision_recall_rows(truth, matches, parts.HALF)},
+        {
+            "pr_50": precision_recall_rows(truth, matches, parts.HALF),
+            "parts": [
+                {"part": f"{category}/{name}", "iou": iou}
+                for category, row in metrics["per_category"].items()
+                for name, iou in row["part_iou"].items()
+                if iou is not None
+            ],
+        },
         table(
             {name: [number(m[key], digits) for key, digits in zip(names, (1, 3, 3), strict=True)] for name, m in rows},
             ["AP^r_part .5", "part IoU", "accuracy"],

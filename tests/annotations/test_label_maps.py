@@ -167,7 +167,7 @@ def test_a_category_beyond_the_twenty_is_refused(settings, tmp_path):
 )
 def test_xml_without_a_possible_box_or_with_entities_is_refused(settings, tmp_path, text):
     (tmp_path / "voc/Annotations/first.xml").write_text(text)
-    with pytest.raises(InputError, match="no VOC annotation"):
+    with pytest.raises(InputError, match=r"first\.xml"):
         voc.read(settings, "train")
 
 
@@ -207,16 +207,19 @@ def test_broken_sbd_files_are_named(tmp_path):
         (labels[:-1], [7], "40 x 29"),
         (labels, [], "object 1"),
         (labels, [21], "category 21"),
-        (labels[None], [7], "dimensions"),
+        (labels, [7.5], "category 7.5"),
+        (labels, ["car"], "Categories are no numbers"),
+        (np.stack([labels, labels]), [7], "dimensions"),
         (np.where(labels == 1, np.nan, 0), [7], "other than the numbers 0 to 255"),
         (np.where(labels == 1, -1, 0), [7], "other than the numbers 0 to 255"),
     ):
         _mat(file, segmentation, categories)
         with pytest.raises(InputError, match=complaint):
             sbd.read(settings, "train")
-    savemat(file, {"other": 1})
-    with pytest.raises(InputError, match="GTinst"):
-        sbd.read(settings, "train")
+    for content in ({"other": 1}, {"GTinst": {"Segmentation": labels}}, {"GTinst": 3.0}):
+        savemat(file, content)
+        with pytest.raises(InputError, match=r"second\.mat.*GTinst"):
+            sbd.read(settings, "train")
     file.unlink()
     with pytest.raises(InputError, match="does not exist"):
         sbd.read(settings, "train")

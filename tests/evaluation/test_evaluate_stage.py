@@ -4,12 +4,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from click.testing import CliRunner
 from scenes_for_evaluation import annotation_set, detection, instance, perfect, random_scene, rectangle
 
 from pipeline.annotations import masks
 from pipeline.annotations.model import Category, Part
 from stages.evaluate import main
+
+PLOTS = yaml.safe_load((Path(__file__).parents[2] / "dvc.yaml").read_text())["plots"]
+
+
+def drawn_columns(task):
+    """Which columns of which files of a task `dvc plots show` draws, as (file, column)."""
+    axes = [plot[axis] for entry in PLOTS for plot in entry.values() for axis in ("x", "y")]
+    named = [pair for axis in axes if isinstance(axis, dict) for pair in axis.items()]
+    return [(file, column) for file, column in named if file.startswith(f"plots/{task}/")]
 
 
 @pytest.fixture
@@ -37,9 +47,16 @@ def test_the_stage_writes_the_metrics_and_plots_that_others_rely_on(project):
     assert {"ap_r_50", "ap_r_70", "ap_r_vol", "ground_truth_boxes", "per_category", "diagnosis"} <= set(metrics)
     assert {"mean_iou", "iou_50", "iou_70"} <= set(metrics["ground_truth_boxes"])
     assert set(metrics["per_category"]) == {"person", "horse", "car"}
-    for name in ("pr_50", "pr_70", "categories"):
-        assert json.loads((project / f"plots/segmentation/{name}.json").read_text())
+    assert {Path(file).stem for file, _ in drawn_columns("segmentation")} == {"pr_50", "pr_70", "categories"}
+    check_that_what_is_drawn_is_there(project, "segmentation")
     assert f"{metrics['ap_r_50']:.1f}" in result.output.splitlines()[-2]
+
+
+def check_that_what_is_drawn_is_there(project, task):
+    for file, column in drawn_columns(task):
+        rows = json.loads((project / file).read_text())
+        assert rows, file
+        assert all(column in row for row in rows), file
 
 
 def test_the_stage_writes_the_same_bytes_again(project):
@@ -86,4 +103,6 @@ def test_other_tasks_have_their_headline_and_the_baselines_beside_it(project, ta
     assert metrics["baseline_top_layer"] == dict.fromkeys(headline, 0.0)
     assert json.loads((project / f"metrics/{task}_summary.json").read_text()) == headline
     assert "baseline_k1" not in metrics
+    assert drawn_columns(task)
+    check_that_what_is_drawn_is_there(project, task)
     assert "baseline top_layer" in result.output

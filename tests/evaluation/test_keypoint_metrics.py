@@ -1,4 +1,4 @@
-"""APK, PCK and COCO's OKS on cases made by hand, and APK against a second, plain computation."""
+"""APK and PCK on cases made by hand, and against second, plain computations; COCO's OKS is in `test_oks.py`."""
 
 from dataclasses import replace
 
@@ -69,6 +69,14 @@ def test_a_duplicate_is_a_false_positive():
     assert twice["mean_apk"] == pytest.approx(100 * (0.5 + 0.5 * 2 / 3))
 
 
+def test_a_second_hypothesis_claims_the_neighbour_within_reach_that_is_free():
+    """Both are nearest to the first person; the second person stands 5 pixels beside, the tolerance is 6."""
+    truth = truth_of(person(1), person(2, (5, 0)))
+    first = truth.instances[0]
+    metrics = judged(truth, [answer(first, 0.9), answer(first, 0.8, (1, 0))], [answer(i) for i in truth.instances])
+    assert metrics["mean_apk"] == 100
+
+
 def test_swapped_left_and_right_are_wrong_and_the_others_stay_right():
     truth = truth_of(person(1))
     swapped = [answer(truth.instances[0], order=(1, 0, 2, 3, 4))]
@@ -107,11 +115,37 @@ def test_a_keypoint_never_labelled_enters_no_mean():
     assert metrics["mean_apk"] == 100
 
 
-@pytest.mark.parametrize("flags", [{"crowd": True}, {"difficult": True}, {"visibility": (0, 0, 0, 0, 0)}])
-def test_instances_that_are_ignored_or_say_nothing_neither_count_nor_punish(flags):
-    truth = truth_of(person(1), person(2, (100, 0), **flags))
-    found = [answer(truth.instances[0], 0.5), answer(person(2, (100, 0)), 0.9)]
-    assert judged(truth, found)["mean_apk"] == 100
+SILENT = {
+    "crowd": replace(person(2, (100, 0)), crowd=True),
+    "difficult": replace(person(2, (100, 0)), difficult=True),
+    "all unlabelled": person(2, (100, 0), visibility=(0, 0, 0, 0, 0)),
+    "no list of keypoints": replace(person(2, (100, 0)), keypoints=()),
+}
+
+
+@pytest.mark.parametrize("kind", SILENT)
+def test_instances_that_are_ignored_or_say_nothing_neither_count_nor_punish(kind):
+    """Neither one hypothesis on them nor two."""
+    truth = truth_of(person(1), SILENT[kind])
+    on_it = [answer(person(2, (100, 0)), 0.9), answer(person(2, (100, 0)), 0.8)]
+    metrics = judged(truth, [answer(truth.instances[0], 0.5), *on_it], [answer(truth.instances[0])])
+    assert (metrics["mean_apk"], metrics["mean_pck"]) == (100, 1)
+    assert {row["instances"] for row in metrics["per_keypoint"].values()} == {1}
+
+
+@pytest.mark.parametrize("kind", SILENT)
+@pytest.mark.parametrize(("beyond", "punished"), [(3.9, False), (6.1, True)])
+def test_they_pardon_what_lies_within_the_tolerance_of_their_box(kind, beyond, punished):
+    """A tight box ends at the wrist, whose prediction may lie on either side of it; the tolerance is 4 or 6 pixels."""
+    truth = truth_of(person(1), SILENT[kind])
+    beside = answer(person(2, (100, 0))) | {"keypoints": [100 - beyond, 25, 0.9] * len(NAMES)}
+    assert (judged(truth, [answer(truth.instances[0], 0.5), beside])["mean_apk"] < 100) == punished
+
+
+def test_a_keypoint_is_false_on_an_instance_that_has_only_others_labelled():
+    truth = truth_of(person(1), person(2, (100, 0), visibility=(2, 2, 2, 2, 0)))
+    metrics = judged(truth, [answer(truth.instances[0], 0.5), answer(person(2, (100, 0)), 0.9)])
+    assert [metrics["per_keypoint"][f"person/{name}"]["apk"] for name in NAMES] == [100, 100, 100, 100, 50]
 
 
 def test_a_keypoint_outside_of_its_box_counts_where_it_is():
@@ -119,7 +153,10 @@ def test_a_keypoint_outside_of_its_box_counts_where_it_is():
     points = np.array(own.keypoints)
     points[12:14] = 200, 200
     truth = truth_of(replace(own, keypoints=tuple(points)))
-    assert judged(truth, [answer(truth.instances[0])])["mean_apk"] == 100
+    metrics = judged(truth, [answer(truth.instances[0])])
+    assert (metrics["mean_apk"], metrics["mean_pck"]) == (100, 1)
+    inside = judged(truth, [answer(own)])["per_keypoint"]["person/left_hand"]
+    assert (inside["apk"], inside["pck"]) == (0, 0)
 
 
 def test_a_missing_hypothesis_is_none_and_not_the_corner_of_the_photograph():
@@ -176,19 +213,19 @@ def test_apk_equals_a_plain_second_computation(seed):
         assert metrics["per_keypoint"][f"person/{name}"]["apk"] == pytest.approx(100 * expected)
 
 
-def test_coco_agrees_that_perfect_people_score_100_and_shifted_ones_less():
-    names = tuple(f"point_{k}" for k in range(17))
-    points = np.random.default_rng(0).uniform(0, 50, (17, 2))
-    people = [
-        replace(person(i, (0, 0), i), keypoints=tuple(np.column_stack([points, np.full(17, 2)]).ravel().tolist()))
-        for i in (1, 2)
-    ]
-    truth = replace(truth_of(*people, images=2), categories=(Category(1, "person", names),))
-
-    def found(shift):
-        keypoints = np.column_stack([points + shift, np.full(17, 0.7)]).ravel().tolist()
-        return [answer(i, order=(0,)) | {"keypoints": keypoints} for i in people]
-
-    assert judged(truth, found(0))["per_category"]["person"]["oks_ap"] == pytest.approx(100)
-    assert judged(truth, found(4))["per_category"]["person"]["oks_ap"] < 60
-    assert judged(truth, [], found(0))["per_category"]["person"]["oks_ap"] == 0
+@pytest.mark.parametrize("seed", range(3))
+def test_pck_equals_counting_one_by_one(seed):
+    """A known torso of 30 pixels, so that the limit is 6 pixels without asking for it."""
+    rng = np.random.default_rng(seed)
+    people = [person(i, rng.uniform(0, 300, 2), visibility=(2, 1, 2, 1, int(rng.integers(0, 3)))) for i in range(1, 20)]
+    given = [answer(one, moved=rng.normal(0, 5, 2)) for one in people]
+    metrics = judged(truth_of(*people), [], given)
+    for k, name in enumerate(NAMES):
+        verdicts = []
+        for one, result in zip(people, given, strict=True):
+            x, y, v = one.keypoints[3 * k : 3 * k + 3]
+            if v:
+                verdicts.append((x - result["keypoints"][3 * k]) ** 2 + (y - result["keypoints"][3 * k + 1]) ** 2 < 36)
+        row = metrics["per_keypoint"][f"person/{name}"]
+        assert row["instances"] == len(verdicts)
+        assert row["pck"] == pytest.approx(sum(verdicts) / len(verdicts))

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet, Category, Image, Instance, Part
+from pipeline.annotations.naming import merge_parts
 from pipeline.errors import InputError
 from pipeline.evaluation.detections import mask_overlaps
 from pipeline.evaluation.parts import evaluate_parts, part_overlaps
@@ -64,6 +65,24 @@ def test_a_perfect_prediction_scores_100_and_an_empty_one_0():
     assert figures(judged(cats, [answer(i, parts=()) for i in cats])) == (0, 0, 0)
 
 
+def test_swapped_left_and_right_are_wrong_where_they_are_parts_of_their_own():
+    """With merged legs there is nothing to swap."""
+    one = cat(1)
+    sides = (Part("left", one.parts[0].segmentation), Part("right", one.parts[1].segmentation))
+    sided = AnnotationSet((IMAGE,), (Category(1, "cat", parts=("left", "right")),), (replace(one, parts=sides),), ".")
+    swap = answer(one, parts=(replace(sides[0], name="right"), replace(sides[1], name="left")))
+    assert figures(evaluate_parts(sided, [swap], [swap], SETTINGS)[0]) == (0, 0, 0)
+    merged = merge_parts(sided, {"legs": ["left", "right"]})
+    found = answer(one, parts=(Part("legs", one.segmentation),))
+    assert figures(evaluate_parts(merged, [found], [found], SETTINGS)[0]) == (100, 1, 1)
+
+
+def test_a_hidden_part_enters_no_mean_and_predicting_it_is_wrong():
+    one = replace(cat(1), segmentation=rectangle(0, 0, 10, 10), parts=(Part("head", rectangle(0, 0, 10, 10)),))
+    assert judged([one], [answer(one)])["per_category"]["cat"]["part_iou"] == {"head": 1, "legs": None}
+    assert figures(judged([one], [answer(one, parts=swapped(cat(1)))])) == (0, 0, 0)
+
+
 def test_a_duplicate_is_a_false_positive():
     cats = [cat(1), cat(2, 20)]
     found = [answer(cats[0], 0.9), answer(cats[0], 0.6), answer(cats[1], 0.3)]
@@ -96,6 +115,8 @@ def test_an_object_without_parts_neither_counts_nor_punishes():
     cats = [cat(1), cat(2, 20, parts=())]
     found = [answer(cats[0], 0.5), answer(cat(2, 20), 0.9)]
     assert figures(judged(cats, found)) == (100, 1, 1)
+    assert figures(judged(cats, found[:1])) == (100, 1, 1), "it is not missed either"
+    assert figures(judged(cats, [found[0], found[1], found[1]], found)) == (100, 1, 1), "nor claimed by the first"
 
 
 @pytest.mark.parametrize("flag", ["crowd", "difficult"])
@@ -117,8 +138,9 @@ def test_pixels_of_no_part_and_void_pixels_are_left_out():
     one = cat(1)
     only_head = replace(one, parts=one.parts[:1])
     assert figures(judged([only_head], [answer(one)])) == (100, 1, 1)
-    wide = (Part("head", rectangle(0, 0, 20, 10)), one.parts[1])
-    assert figures(judged([one], [answer(one, parts=wide)], void=rectangle(10, 0, 20, 10))) == (100, 1, 1)
+    wide, void = (Part("head", rectangle(0, 0, 20, 10)), one.parts[1]), rectangle(10, 0, 20, 10)
+    assert figures(judged([one], [answer(one, parts=wide)], void=void)) == (100, 1, 1)
+    assert part_overlaps(replace(IMAGE, void=void), [answer(one, parts=wide)], [one])[0, 0] == 1
 
 
 def test_an_instance_without_result_on_its_box_is_refused():
@@ -134,17 +156,83 @@ def test_without_parts_anywhere_nothing_is_said():
     assert metrics["per_category"] == {}
 
 
+def random_labels(rng, shape):
+    """Stripes of parts 1 and 2, or none, inside of `shape` and nothing outside."""
+    return np.where(shape, rng.integers(0, 3, shape.shape[1])[None, :], 0)
+
+
+def parts_of(labels):
+    """The parts that show in a map of labels: 1 is the head, 2 are the legs."""
+    return tuple(Part(name, masks.encode(labels == k)) for k, name in ((1, "head"), (2, "legs")) if (labels == k).any())
+
+
+def random_scene(rng):
+    """Ten cats, maps of their true labels, and twenty answers that know the labels of most of their columns."""
+    cats, truth, found, said = [], [], [], []
+    for number in range(1, 11):
+        x, y, w, h = rng.integers((0, 0, 12, 10), (40, 20, 20, 20))
+        shape = masks.decode(rectangle(x, y, x + w, y + h))
+        truth.append(random_labels(rng, shape))
+        cats.append(replace(cat(number), segmentation=masks.encode(shape), parts=parts_of(truth[-1])))
+    for score in rng.permutation(20) / 20 + 0.01:
+        number = int(rng.integers(0, 10))
+        noise = random_labels(rng, np.ones_like(truth[number], bool))
+        said.append(np.where(rng.random(IMAGE.width) < rng.choice([0.05, 0.3]), noise, truth[number]))
+        found.append(answer(cats[number], float(score), parts_of(said[-1])))
+    return cats, truth, found, said
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_ap_r_part_equals_a_plain_second_computation(seed):
+    """Overlap pixel by pixel, greedy choice by score, area as a sum over hits of the best later precision."""
+    cats, truth, found, said = random_scene(np.random.default_rng(seed))
+    verdicts, claimed = [], set()
+    for row in sorted(range(20), key=lambda row: -found[row]["score"]):
+        overlaps = []
+        for one, labels in zip(cats, truth, strict=True):
+            unlabelled = masks.decode(one.segmentation) & (labels == 0)
+            pairs = [(a, b) for a, b in zip(labels[~unlabelled], said[row][~unlabelled], strict=True) if a or b]
+            overlaps.append(sum(a == b for a, b in pairs) / len(pairs))
+        best = int(np.argmax(overlaps))
+        verdicts.append(overlaps[best] >= 0.5 and best not in claimed)
+        claimed |= {best} if verdicts[-1] else set()
+    precision = np.cumsum(verdicts) / np.arange(1, 21)
+    expected = sum(precision[rank:].max() for rank in range(20) if verdicts[rank]) / 10
+    assert 0 < expected < 1
+    metrics = judged(cats, found, [answer(one) for one in cats])
+    assert metrics["ap_r_part_50"] == pytest.approx(100 * expected)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_part_iou_and_accuracy_equal_counting_pixel_by_pixel(seed):
+    rng = np.random.default_rng(seed)
+    cats, truth, *_ = random_scene(rng)
+    said = [np.roll(labels, rng.integers(-4, 5, 2), (0, 1)) for labels in truth]
+    both, either, right, total = np.zeros(3), np.zeros(3), 0, 0
+    for one, true, own in zip(cats, truth, said, strict=True):
+        for inside, a, b in zip(masks.decode(one.segmentation).ravel(), true.ravel(), own.ravel(), strict=True):
+            if inside and a == 0:
+                continue  # of the object, but of no part
+            for part in (1, 2):
+                both[part] += a == part and b == part
+                either[part] += a == part or b == part
+            right, total = right + (a == b and a > 0), total + (a > 0)
+    metrics = judged(cats, [], [answer(one, parts=parts_of(own)) for one, own in zip(cats, said, strict=True)])
+    assert metrics["per_category"]["cat"]["part_iou"] == pytest.approx(
+        {"head": both[1] / either[1], "legs": both[2] / either[2]}
+    )
+    assert metrics["mean_part_iou"] == pytest.approx(np.mean(both[1:] / either[1:]))
+    assert metrics["pixel_accuracy"] == pytest.approx(right / total)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_overlap_equals_counting_pixel_by_pixel(seed):
     rng = np.random.default_rng(seed)
     truth, said = (rng.integers(0, 3, (IMAGE.height, IMAGE.width)) for _ in range(2))
 
-    def parts(labels):
-        return tuple(Part(name, masks.encode(labels == k)) for k, name in ((1, "head"), (2, "legs")))
-
-    one = replace(cat(1), segmentation=masks.encode(truth > 0), parts=parts(truth))
+    one = replace(cat(1), segmentation=masks.encode(truth > 0), parts=parts_of(truth))
     right = total = 0
     for a, b in zip(truth.ravel(), said.ravel(), strict=True):
         right += a == b and a > 0
         total += a > 0 or b > 0
-    assert part_overlaps(IMAGE, [answer(one, parts=parts(said))], [one])[0, 0] == pytest.approx(right / total)
+    assert part_overlaps(IMAGE, [answer(one, parts=parts_of(said))], [one])[0, 0] == pytest.approx(right / total)

@@ -89,6 +89,16 @@ def test_more_hypotheses_are_further_results_for_detections_only() -> None:
     assert given["instance_id"] == 7
 
 
+def test_a_keypoint_with_fewer_peaks_than_the_others_is_missing_from_the_further_results() -> None:
+    """Of a photograph that covers the middle right of the map all lies within half a map of its middle."""
+    heat = np.zeros((3, 50, 50), np.float32)
+    heat[0, 25, 37] = heat[1, 13, 25] = 1
+    first, second = task(radius=0.5, hypotheses=2).answer(heat, region(box=np.array([-100.0, -30, 100, 90])))
+    assert first["keypoints"][2::3] == [0.5, 0.5]
+    assert second["keypoints"][:3] == [0, 0, 0]
+    assert second["keypoints"][3] > 0
+
+
 def test_heat_outside_of_the_photograph_is_no_answer() -> None:
     heat = np.zeros((3, 50, 50), np.float32)
     heat[:, 25, 2] = 1

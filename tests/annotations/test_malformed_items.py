@@ -1,0 +1,263 @@
+"""Every reader meets every kind of malformed item alike: one error naming file and object, or left out and counted."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import annotation_layouts as layouts
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from pipeline.annotations import readers
+from pipeline.errors import InputError
+from pipeline.parameters import DatasetParameters
+
+NAN = float("nan")
+COCO = {"format": "coco", "train": "train.json", "val": "val.json", "images": "photographs"}
+
+
+@dataclass(frozen=True)
+class Format:
+    """A tiny data set of which `write(root, change)` damages one item, the first person or what is known of it."""
+
+    settings: dict
+    write: Callable
+    whole: tuple
+    """Instances, parts and instances with keypoints when nothing is damaged."""
+    left: tuple
+    """The same when the damaged item is left out."""
+
+
+def _voc(root, change):
+    layouts.make_voc(root)
+    file = root / "Annotations/first.xml"
+    file.write_text(change(file.read_text()))
+
+
+def _sbd(root, change):
+    layouts.make_sbd(root)
+    content = {"Segmentation": layouts.numbers("first").astype(float), "Categories": np.array([15.0, 7.0])}
+    change(content)
+    savemat(root / "inst/first.mat", {"GTinst": content}, do_compression=True)
+
+
+def _coco_content(change):
+    """Persons have a nose; the last instance is one too, so that keypoints remain without the first."""
+    content = layouts.coco_content()
+    content["categories"][1] |= {"keypoints": ["nose"], "parts": ["head", "leg"]}
+    content["annotations"][0]["keypoints"] = [5, 6, 2]
+    content["annotations"][2] |= {"category_id": layouts.PERSON, "keypoints": [5, 6, 2]}
+    change(content["annotations"][0])
+    return content
+
+
+def _coco(root, change):
+    layouts.make_coco(root, _coco_content(change))
+
+
+def _pascal_part(root, change):
+    layouts.make_pascal_part(root)
+    objects = layouts.pascal_part_objects("first")
+    change(objects[0])
+    layouts.write_pascal_part(root / "Annotations_Part/first.mat", objects)
+
+
+def _pascal_part_part(root, change):
+    _pascal_part(root, lambda item: change(item["parts"][2]))
+
+
+def _keypoints_coco(root, change):
+    layouts.make_voc(root)
+    (root / "points.json").write_text(json.dumps(_coco_content(change)))
+
+
+XML = (
+    "<annotation><image>{image}</image><category>person</category>"
+    '<visible_bounds xmin="4" ymin="5" width="8" height="10"/>'
+    '<keypoints><keypoint name="Nose" visible="1" x="7" y="9"/><keypoint name="Chin" visible="1" x="7" y="8"/>'
+    "</keypoints></annotation>"
+)
+
+
+def _keypoints_voc(root, change):
+    layouts.make_voc(root)
+    (root / "points").mkdir()
+    (root / "points/first_1.xml").write_text(change(XML.format(image="first")))
+    (root / "points/second_1.xml").write_text(XML.format(image="second"))
+
+
+FORMATS = {
+    "voc": Format({"format": "voc"}, _voc, (3, 0, 0), (1, 0, 0)),
+    "sbd": Format({"format": "sbd"}, _sbd, (3, 0, 0), (1, 0, 0)),
+    "coco": Format(COCO, _coco, (3, 0, 2), (2, 0, 1)),
+    "coco_parts": Format(COCO | {"parts_of": "car"}, _coco, (2, 3, 0), (2, 2, 0)),
+    "pascal_part": Format({"format": "pascal_part"}, _pascal_part, (3, 3, 0), (2, 0, 0)),
+    "pascal_part, part": Format({"format": "pascal_part"}, _pascal_part_part, (3, 3, 0), (3, 2, 0)),
+    "keypoints_coco": Format({"format": "voc", "keypoints": "points.json"}, _keypoints_coco, (3, 0, 1), (3, 0, 0)),
+    "keypoints_voc": Format({"format": "voc", "keypoints": "points"}, _keypoints_voc, (3, 0, 1), (3, 0, 0)),
+}
+
+
+def put(key, value):
+    return lambda item: item.__setitem__(key, value)
+
+
+def drop(key):
+    return lambda item: item.pop(key)
+
+
+def text(old, new):
+    return lambda content: content.replace(old, new, 1)
+
+
+def labelled(value):
+    """Another value for the first object in a label map of SBD."""
+    numbers = layouts.numbers("first").astype(float)
+    return put("Segmentation", np.where(numbers == 1, value, numbers))
+
+
+def coco_rows(reader, file):
+    where = rf"{file}.*annotation"
+    return [
+        (reader, "missing field", drop("image_id"), rf"{where}s\.0\.image_id: Field required \(id 100\)"),
+        (reader, "missing field", drop("segmentation"), rf"{where}s\.0\.segmentation: Field required \(id 100\)"),
+        (reader, "wrong type", put("category_id", "person"), rf"{where}s\.0\.category_id: .*integer.* \(id 100\)"),
+        (reader, "wrong type", put("segmentation", 3), rf"{where}s\.0\.segmentation is neither .* \(id 100\)"),
+        (reader, "NaN", put("segmentation", [[1.0, NAN, 9, 9, 1, 9]]), rf"{where}s\.0\.segmentation is neither"),
+        (reader, "NaN", put("keypoints", [NAN, 6, 2]), rf"{where}s\.0\.keypoints\.0: .*finite number \(id 100\)"),
+        (reader, "negative", put("keypoints", [-5, 6, 2]), rf"{where} 100 has the keypoint 'nose' at negative"),
+        (reader, "negative", put("segmentation", {"size": [30, 40], "counts": [-5, 1205]}), rf"{where}s\.0\.seg"),
+        (reader, "negative", put("id", -1), rf"{where}s\.0\.id: .*greater than or equal to 0 \(id -1\)"),
+        (reader, "wrong type", put("id", 10**30), rf"{where}s\.0\.id: .*less than"),
+        (reader, "unknown category", put("category_id", 99), rf"{where} 100 has category 99"),
+        (reader, "unknown image", put("image_id", 99), rf"{where} 100 belongs to image 99"),
+    ]
+
+
+def mask_rows(reader, what):
+    where = rf"first\.mat: object 1.*{what}"
+    return [
+        # A MATLAB struct array has the fields of its other items: empty where one is missing.
+        (reader, "missing field", drop("mask"), rf"{where}.*no \(height, width\) array of numbers"),
+        (reader, "wrong type", put("mask", "text"), rf"{where}.*no \(height, width\) array of numbers"),
+        (reader, "wrong type", put("mask", {"a": 1}), rf"{where}.*no \(height, width\) array of numbers"),
+        (reader, "NaN", put("mask", np.full((30, 40), NAN)), rf"{where}.*other than 0 and 1"),
+        (reader, "negative", put("mask", np.full((30, 40), -1)), rf"{where}.*other than 0 and 1"),
+    ]
+
+
+TABLE = [
+    ("voc", "missing field", text("<xmin>5</xmin>", ""), r"first\.xml: object 1 \(person\): its bndbox is nothing, 6"),
+    ("voc", "missing field", text("<name>car</name>", ""), r"first\.xml: object 2 has no name"),
+    ("voc", "wrong type", text(">5</xmin>", ">left</xmin>"), r"first\.xml: object 1 \(person\): its bndbox is left, 6"),
+    (
+        "voc",
+        "wrong type",
+        text(">0</difficult>", ">maybe</difficult>"),
+        r"first\.xml: object 1 \(person\): difficult is 'may",
+    ),
+    ("voc", "NaN", text(">5</xmin>", ">nan</xmin>"), r"first\.xml: object 1 \(person\): its bndbox is nan, 6"),
+    ("voc", "NaN", text(">12</xmax>", ">inf</xmax>"), r"first\.xml: object 1 \(person\): its bndbox is 5, 6, inf"),
+    ("voc", "negative", text(">6</ymin>", ">-6</ymin>"), r"first\.xml: object 1 \(person\): its bndbox is 5, -6"),
+    ("voc", "negative", text(">12</xmax>", ">2</xmax>"), r"first\.xml: object 1 \(person\): its bndbox is 5, 6, 2"),
+    ("sbd", "missing field", drop("Categories"), r"first\.mat.*no field 'Categories'"),
+    ("sbd", "missing field", put("Categories", np.array([15.0])), r"first\.mat has an object 2 .* only 1 categories"),
+    ("sbd", "wrong type", put("Categories", "person"), r"first\.mat.*Categories are no numbers"),
+    ("sbd", "wrong type", put("Segmentation", "text"), r"first\.mat.*Segmentation are no numbers"),
+    ("sbd", "NaN", put("Categories", np.array([NAN, 7])), r"first\.mat: object 1 has the category nan"),
+    ("sbd", "NaN", labelled(NAN), r"first\.mat.*other than the numbers 0 to 255"),
+    ("sbd", "negative", labelled(-1), r"first\.mat.*other than the numbers 0 to 255"),
+    ("sbd", "negative", put("Categories", np.array([-15.0, 7])), r"first\.mat: object 1 has the category -15"),
+    ("sbd", "unknown category", put("Categories", np.array([21.0, 7])), r"first\.mat: object 1 has the category 21"),
+    *coco_rows("coco", r"train\.json"),
+    ("coco", "duplicate id", put("id", 102), r"train\.json has the annotation id 102 twice"),
+    *coco_rows("coco_parts", r"train\.json"),
+    *mask_rows("pascal_part", ""),
+    ("pascal_part", "missing field", drop("class"), r"first\.mat: object 1 has the category "),
+    ("pascal_part", "wrong type", put("class", 3.0), r"first\.mat: object 1 has the category 3"),
+    ("pascal_part", "unknown category", put("class", "unicorn"), r"first\.mat: object 1 has the category 'unicorn'"),
+    *mask_rows("pascal_part, part", "part 'ruleg'"),
+    ("pascal_part, part", "missing field", put("part_name", ""), r"first\.mat: object 1 .* unknown part"),
+    ("pascal_part, part", "wrong type", put("part_name", np.ones(3)), r"first\.mat: object 1 .* unknown part"),
+    ("pascal_part, part", "unknown part", put("part_name", "wing"), r"first\.mat: object 1 .* unknown part 'wing'"),
+    ("pascal_part, part", "duplicate", put("part_name", "head"), r"first\.mat: object 1 .* part 'head' twice"),
+    *coco_rows("keypoints_coco", r"points\.json"),
+    ("keypoints_voc", "missing field", text(' x="7"', ""), r"first_1\.xml: x of 'Nose' is None"),
+    ("keypoints_voc", "missing field", text("<image>first</image>", ""), r"first_1\.xml has no image"),
+    ("keypoints_voc", "wrong type", text('visible="1"', 'visible="yes"'), r"first_1\.xml: visible of 'Nose' is 'yes'"),
+    ("keypoints_voc", "NaN", text('y="9"', 'y="nan"'), r"first_1\.xml: y of 'Nose' is 'nan'"),
+    ("keypoints_voc", "NaN", text('width="8"', 'width="inf"'), r"first_1\.xml: width of 'visible_bounds' is 'inf'"),
+    (
+        "keypoints_voc",
+        "negative",
+        text('y="9"', 'y="-9"'),
+        r"first_1\.xml has a visible keypoint at \(7, -9\), outside",
+    ),
+    ("keypoints_voc", "negative", text('width="8"', 'width="-8"'), r"first_1\.xml has visible_bounds of -8 x 10"),
+    ("keypoints_voc", "duplicate", text('"Chin"', '"Nose"'), r"first_1\.xml has the keypoint 'Nose' twice"),
+]
+
+
+def held(root, form, **changes):
+    settings = DatasetParameters.model_validate({"root": str(root)} | form.settings | changes)
+    found = readers.read(settings, "train", 0, root)
+    parts = sum(len(i.parts) for i in found.instances)
+    return (len(found.instances), parts, sum(any(i.keypoints) for i in found.instances)), found.counts["bad_items"]
+
+
+@pytest.mark.parametrize("reader", FORMATS)
+def test_what_is_not_damaged_is_read_completely(tmp_path, reader):
+    form = FORMATS[reader]
+    form.write(tmp_path / "data", lambda item: item)
+    assert held(tmp_path / "data", form) == (form.whole, 0)
+
+
+@pytest.mark.parametrize(("reader", "kind", "change", "complaint"), TABLE, ids=[f"{r}: {k}" for r, k, *_ in TABLE])
+def test_a_malformed_item_is_named_or_left_out_alone(tmp_path, reader, kind, change, complaint):
+    form = FORMATS[reader]
+    form.write(tmp_path / "data", change)
+    with pytest.raises(InputError, match=complaint) as error:
+        held(tmp_path / "data", form)
+    assert "\n" not in str(error.value), kind
+    assert held(tmp_path / "data", form, skip_bad=True) == (form.left, 1)
+
+
+def test_keypoints_that_are_not_labelled_may_lie_anywhere(tmp_path):
+    """Some files keep them at -1, -1."""
+    _coco(tmp_path / "data", put("keypoints", [-1, -1, 0]))
+    assert held(tmp_path / "data", FORMATS["coco"])[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("reader", "file"), [("voc", "Annotations/first.xml"), ("keypoints_voc", "points/first_1.xml")]
+)
+@pytest.mark.parametrize(
+    "content",
+    ["", "\0", "<a", '<?xml version="1.0" encoding="klingon"?><a/>', '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'],
+)
+def test_what_is_no_xml_is_named(tmp_path, reader, file, content):
+    form = FORMATS[reader]
+    form.write(tmp_path / "data", lambda item: item)
+    (tmp_path / "data" / file).write_text(content)
+    with pytest.raises(InputError, match=rf"{file} is no (VOC annotation|xml file of keypoints): "):
+        held(tmp_path / "data", form)
+    assert held(tmp_path / "data", form, skip_bad=True) == (form.left, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"keypoints": ["nose", "nose"]}, "keypoint of person 'nose' twice"),
+        ({"parts": ["head", "head"]}, "part of person 'head' twice"),
+        ({"skeleton": [[1, 2]]}, "skeleton of person names keypoints beyond its 1"),
+        ({"skeleton": [[0, 1]]}, r"categories\.1\.skeleton\.0\.0: .*greater than or equal to 1"),
+    ],
+)
+def test_a_malformed_category_is_always_an_error(tmp_path, change, complaint):
+    """Its annotations could mean anything."""
+    content = _coco_content(lambda item: item)
+    content["categories"][1] |= change
+    layouts.make_coco(tmp_path / "data", content)
+    with pytest.raises(InputError, match=rf"train\.json.*{complaint}"):
+        held(tmp_path / "data", FORMATS["coco"], skip_bad=True)
