@@ -13,7 +13,7 @@ from pipeline.annotations.results import Result, write_results
 from pipeline.detection import results, run
 from pipeline.errors import InputError
 from pipeline.evaluation.detections import box_overlaps, match_categories, mean_average_precision, overlaps_of
-from pipeline.features.extraction import choose_device
+from pipeline.features.passes import choose_device
 from pipeline.parameters import Parameters
 from pipeline.proposals.store import ProposalStore
 from stages.common import stage

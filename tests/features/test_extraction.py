@@ -21,6 +21,7 @@ from pipeline.annotations.model import AnnotationSet
 from pipeline.backbones import Backbone
 from pipeline.errors import InputError
 from pipeline.features import extraction
+from pipeline.features.passes import PASS, choose_device
 from pipeline.features.schema import BOX
 from pipeline.parameters import ComputeParameters
 
@@ -118,11 +119,11 @@ def test_finished_shards_are_not_computed_again(
         )
 
     run_until(10**6, go, backbone)
-    whole = -(-case.REGIONS // extraction.PASS)  # passes
+    whole = -(-case.REGIONS // PASS)  # passes
     (tmp_path / "f.zarr").rename(tmp_path / "first.zarr")
     assert run_until(1 + whole - 2, go, backbone) == whole  # the first pass only finds the shapes
     assert not (tmp_path / "f.zarr").exists()
-    assert run_until(10**6, go, backbone) == whole - 2 * 64 // extraction.PASS
+    assert run_until(10**6, go, backbone) == whole - 2 * 64 // PASS
     assert content(tmp_path / "f.zarr") == content(tmp_path / "first.zarr") == content(finished)
 
 
@@ -148,7 +149,7 @@ def test_a_change_never_reuses_features(annotations: AnnotationSet, tmp_path: Pa
     """After an interrupted run, a run with anything changed computes every region, and equals a run from nothing."""
     regions = case.make_regions(100)
     before = case.make_backbone()
-    passes = -(-100 // extraction.PASS)
+    passes = -(-100 // PASS)
 
     def go(table: pd.DataFrame, images: AnnotationSet, network: Backbone, factor: float, root: str) -> None:
         out = tmp_path / f"{root}.zarr"
@@ -217,5 +218,5 @@ def test_regions_of_the_store_are_those_given(finished: Path) -> None:
 def test_a_device_that_is_not_there_is_refused() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match=r"'cuda'.*choose auto, "):
-            extraction.choose_device("cuda")
-    assert extraction.choose_device("cpu").type == "cpu"
+            choose_device("cuda")
+    assert choose_device("cpu").type == "cpu"
