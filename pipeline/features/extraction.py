@@ -13,11 +13,14 @@ from tqdm import tqdm
 from pipeline import scratch
 from pipeline.annotations.model import AnnotationSet
 from pipeline.backbones import Backbone
+from pipeline.backbones.spatial import spatial
 from pipeline.features.passes import PASS, choose_device, precision
+from pipeline.features.photograph_maps import LONGEST_TO_SHORTEST, SAMPLES
 from pipeline.features.photographs import Photographs
 from pipeline.features.schema import BOX, CHUNK, COLUMNS, SCHEMA, SHARD, n_shards, shard_rows
 from pipeline.features.streams import Streams
 from pipeline.features.warped import Warped
+from pipeline.features.whole import Whole
 from pipeline.features.work import Work
 from pipeline.parameters import ComputeParameters
 from pipeline.regions import boxes
@@ -33,6 +36,7 @@ def extract(
     compute: ComputeParameters,
     out: Path,
     root: Path = scratch.ROOT,
+    short_side: int | None = None,
 ) -> None:
     """Write the hypercolumn blocks of `regions` to the feature store `out`.
 
@@ -52,27 +56,37 @@ def extract(
     out
         Replaced when it exists.
 
+    short_side
+        None: the network sees every region alone, warped to its input (`regions.mode: warp`). Else it sees every
+        photograph once, scaled to this short side, and a block of the same shape is cut out of its maps (`image`).
+
     Raises
     ------
     InputError
-        When a photograph is missing, unreadable or of another size, or the network gives no numbers.
+        When a photograph is missing, unreadable or of another size, the network gives no numbers, or a layer has no
+        part for a region of a whole photograph.
     """
     device = choose_device(compute.device)
-    photographs = Photographs(annotations)
-    key = _key(regions, photographs, backbone, expansion, device)
+    # Blocks have the shapes that warped regions give, so that nothing behind the store need know the mode.
+    shapes = _shapes(backbone)
+    seeing = backbone if short_side is None else spatial(backbone)
+    key = _key(regions, Photographs(annotations), backbone, expansion, short_side, device)
     work = Work(scratch.folder(key, root))
-    backbone = backbone.to(device)
     if not work.started:
-        attributes = _attributes(annotations, backbone, device, scratch.digest_of_key(key))
-        work.start(regions, _shapes(backbone, device), expansion, attributes)
+        attributes = _attributes(annotations, backbone, short_side, device, scratch.digest_of_key(key))
+        work.start(regions, shapes, expansion, attributes)
     images, expanded = regions["image"].to_numpy(), boxes.expand(regions[BOX].to_numpy(), expansion)
-    source = Warped(annotations, images, expanded, device, compute.batch_size)
+    source = (
+        Warped(annotations, images, expanded, device, compute.batch_size)
+        if short_side is None
+        else Whole(annotations, images, expanded, shapes, short_side, device, work.folder / "rows")
+    )
     missing = [shard for shard in range(n_shards(len(regions))) if not work.has(shard)]
     done = len(regions) - sum(_size(shard_rows(shard, len(regions))) for shard in missing)
     with (
         tqdm(total=len(regions), initial=done, unit=" regions", desc=out.name, dynamic_ncols=True) as progress,
         ThreadPoolExecutor(1) as writer,
-        Streams(backbone, device) as streams,
+        Streams(seeing.to(device), device) as streams,
     ):
         written: Future[None] | None = None
         for shard, blocks in zip(missing, source.shards(missing, streams, progress), strict=True):
@@ -84,10 +98,10 @@ def extract(
     work.publish(out)
 
 
-def _shapes(backbone: Backbone, device: torch.device) -> dict[str, tuple[int, int, int]]:
+def _shapes(backbone: Backbone) -> dict[str, tuple[int, int, int]]:
     """(channels, height, width) of every layer's block."""
     with torch.inference_mode():
-        maps = backbone(torch.zeros(1, 3, backbone.input_size, backbone.input_size, device=device))
+        maps = backbone(torch.zeros(1, 3, backbone.input_size, backbone.input_size))
     return {name: (m.shape[1], m.shape[2], m.shape[3]) for name, m in maps.items()}
 
 
@@ -95,18 +109,21 @@ def _size(rows: slice) -> int:
     return rows.stop - rows.start
 
 
-def _attributes(annotations: AnnotationSet, backbone: Backbone, device: torch.device, key: str) -> dict[str, Any]:
+def _attributes(
+    annotations: AnnotationSet, backbone: Backbone, short_side: int | None, device: torch.device, key: str
+) -> dict[str, Any]:
     """Root attributes of the store; neither times nor paths, so that equal work gives equal bytes."""
     return {
         "backbone": backbone.name,
         "weights": backbone.weights,
         "weights_sha256": backbone.weights_sha256,
         "preprocessing": {
+            "mode": "warp" if short_side is None else "image",
             "input_size": backbone.input_size,
             "mean": list(backbone.mean),
             "std": list(backbone.std),
             "resampling": "bilinear, antialiased",
-            "outside": "mean colour",
+            **({"outside": "mean colour"} if short_side is None else {"short_side": short_side, "outside": "nearest"}),
         },
         "precision": precision(device),
         "categories": {str(c.id): c.name for c in annotations.categories},
@@ -116,7 +133,12 @@ def _attributes(annotations: AnnotationSet, backbone: Backbone, device: torch.de
 
 
 def _key(
-    regions: pd.DataFrame, photographs: Photographs, backbone: Backbone, expansion: float, device: torch.device
+    regions: pd.DataFrame,
+    photographs: Photographs,
+    backbone: Backbone,
+    expansion: float,
+    short_side: int | None,
+    device: torch.device,
 ) -> dict[str, Any]:
     """All that the bytes of the store depend on."""
     table = hashlib.sha256()
@@ -134,6 +156,7 @@ def _key(
         "layers": [[layer.name, layer.channels, layer.stride] for layer in backbone.layers],
         "preprocessing": [backbone.input_size, backbone.mean, backbone.std],
         "expansion": expansion,
+        "whole_photographs": None if short_side is None else [short_side, LONGEST_TO_SHORTEST, SAMPLES],
         "precision": precision(device),
         "versions": _versions(),
     }
