@@ -20,7 +20,7 @@ from pipeline.annotations.images import read_image
 from pipeline.annotations.model import AnnotationSet
 from pipeline.backbones import Backbone
 from pipeline.errors import InputError
-from pipeline.features import extraction
+from pipeline.features import extraction, streams
 from pipeline.features.passes import PASS, choose_device
 from pipeline.features.schema import BOX
 from pipeline.parameters import ComputeParameters
@@ -146,8 +146,10 @@ def test_a_killed_run_goes_on_and_gives_the_same_bytes(finished: Path, mode: str
 
 
 def test_finished_shards_are_not_computed_again(
-    warped: Path, annotations: AnnotationSet, backbone: Backbone, tmp_path: Path
+    warped: Path, annotations: AnnotationSet, backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(streams, "STREAMS", 1)  # one after the other, so that it is known which pass is interrupted
+
     def go() -> None:
         extraction.extract(
             case.make_regions(), annotations, backbone, 1.5, case.CPU, tmp_path / "f.zarr", tmp_path / "s"

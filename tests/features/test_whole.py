@@ -14,7 +14,7 @@ from pipeline.annotations.model import AnnotationSet
 from pipeline.backbones import create
 from pipeline.backbones.spatial import spatial
 from pipeline.errors import InputError
-from pipeline.features import whole
+from pipeline.features import streams, whole
 from pipeline.features.extraction import extract
 from pipeline.parameters import BackboneParameters
 from pipeline.regions.pooling import pool
@@ -83,7 +83,7 @@ def test_seen_photographs_are_not_seen_again(
         return real(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(whole, "photograph_maps", counted)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)  # one after the other
+    monkeypatch.setattr(streams, "STREAMS", 1)  # one after the other
     limit = 3
     with pytest.raises(KeyboardInterrupt):
         case.run(annotations, tmp_path / "f.zarr", tmp_path / "s", "image")
