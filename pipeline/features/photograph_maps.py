@@ -32,7 +32,7 @@ def photograph_maps(
     factor = short_side * min(1 / min(height, width), LONGEST_TO_SHORTEST / max(height, width))
     step = max(1, *(layer.stride for layer in backbone.layers))
     size = tuple(max(step, round(side * factor / step) * step) for side in (height, width))
-    pixels = to_device(torch.from_numpy(photograph), device)
+    pixels = to_device(torch.from_numpy(photograph.copy()), device)  # torch wants arrays that may be written to
     image = pixels.permute(2, 0, 1)[None].float() / 255
     scaled = functional.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
     with torch.inference_mode(), computing(device):

@@ -39,17 +39,23 @@ def warp(photo: Tensor, boxes: Sequence[Sequence[float]], size: int, fill: Seque
     antialias=True, align_corners=False)`. The two axes are resampled one after the other from the pixels of the box
     only, so the cost follows the size of the box, not that of the photograph.
     """
-    height, width = photo.shape[:2]
-    colour = to_device(torch.tensor(fill, dtype=torch.float32), photo.device)
     warped = torch.empty((len(boxes), size, size, 3), dtype=torch.float32, device=photo.device)
-    for square, (x0, y0, x1, y1) in zip(warped, boxes, strict=True):
-        horizontal, vertical = _resampling(x0, x1, width, size), _resampling(y0, y1, height, size)
-        crop = photo[vertical.start : vertical.stop, horizontal.start : horizontal.stop].transpose(0, 1)
-        # Weights that fall outside of the photograph add nothing to what differs from the fill.
-        differing = crop.flatten(1).float().sub_((255 * colour).repeat(crop.shape[1])).unflatten(1, crop.shape[1:])
-        resampled = vertical.apply(horizontal.apply(differing).transpose(0, 1)).flatten(1)
-        torch.add(colour.repeat(size), resampled, alpha=1 / 255, out=square.view(size, -1))
+    for square, box in zip(warped, boxes, strict=True):
+        warp_into(square, photo, box, fill)
     return warped.permute(0, 3, 1, 2)
+
+
+def warp_into(square: Tensor, photo: Tensor, box: Sequence[float], fill: Sequence[float]) -> None:
+    """What `warp` does for one box, into a (size, size, 3) `square` that lies contiguous in memory."""
+    height, width, size = *photo.shape[:2], len(square)
+    x0, y0, x1, y1 = box
+    horizontal, vertical = _resampling(x0, x1, width, size), _resampling(y0, y1, height, size)
+    crop = photo[vertical.start : vertical.stop, horizontal.start : horizontal.stop].transpose(0, 1)
+    colour = to_device(torch.tensor(fill, dtype=torch.float32), photo.device)
+    # Weights that fall outside of the photograph add nothing to what differs from the fill.
+    differing = crop.flatten(1).float().sub_((255 * colour).repeat(crop.shape[1])).unflatten(1, crop.shape[1:])
+    resampled = vertical.apply(horizontal.apply(differing).transpose(0, 1)).flatten(1)
+    torch.add(colour.repeat(size), resampled, alpha=1 / 255, out=square.view(size, -1))
 
 
 @dataclass(frozen=True)

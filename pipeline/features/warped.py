@@ -17,7 +17,7 @@ from pipeline.features.passes import PASS, Blocks
 from pipeline.features.photographs import Photographs
 from pipeline.features.schema import SHARD, shard_rows
 from pipeline.features.streams import Streams
-from pipeline.features.warp import warp
+from pipeline.features.warp import warp_into
 
 
 class Warped:
@@ -58,21 +58,23 @@ class Warped:
             yield {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _see(self, backbone: Backbone, rows: slice) -> Blocks:
-        crops = torch.cat([self._crop(row, backbone) for row in range(rows.start, rows.stop)])
-        return passes.to_host(passes.run(backbone, crops), backbone)
+        size = backbone.input_size
+        crops = torch.empty((rows.stop - rows.start, size, size, 3), device=self._device)
+        for square, row in zip(crops, range(rows.start, rows.stop), strict=True):
+            photo, box = self._around(row)
+            warp_into(square, photo, box.tolist(), backbone.mean)
+        return passes.to_host(passes.run(backbone, crops.permute(0, 3, 1, 2)), backbone)
 
-    def _crop(self, row: int, backbone: Backbone) -> Tensor:
-        """(1, 3, size, size) on the device."""
+    def _around(self, row: int) -> tuple[Tensor, NDArray[np.float64]]:
+        """The photograph of a region, on the device as far as its box reaches, and the box in it."""
         photo = torch.from_numpy(self._own.photographs.read(int(self._images[row])))
         box = self._boxes[row]
-        if self._device.type != "cpu":
-            # Only the pixels of the box travel to the device.
-            height, width = photo.shape[:2]
-            x0, y0 = np.floor(box[:2]).clip(0, (width - 1, height - 1)).astype(int)
-            x1, y1 = np.ceil(box[2:]).clip((x0 + 1, y0 + 1), (width, height)).astype(int)
-            photo = passes.to_device(photo[y0:y1, x0:x1].contiguous(), self._device)
-            box = box - [x0, y0, x0, y0]
-        return warp(photo, [box], backbone.input_size, backbone.mean)
+        if self._device.type == "cpu":
+            return photo, box
+        height, width = photo.shape[:2]
+        x0, y0 = np.floor(box[:2]).clip(0, (width - 1, height - 1)).astype(int)
+        x1, y1 = np.ceil(box[2:]).clip((x0 + 1, y0 + 1), (width, height)).astype(int)
+        return passes.to_device(photo[y0:y1, x0:x1].contiguous(), self._device), box - [x0, y0, x0, y0]
 
 
 class _OfThread(threading.local):
