@@ -25,6 +25,7 @@ def main(params: Parameters, split: str, annotations: Path, proposals: Path, det
     from pipeline.proposals.store import ProposalStore
 
     backbone = create(params.backbone, params.seed)
+    short_side = params.regions.short_side if params.regions.mode == "image" else None
     for name in ("train", "val") if split == "both" else (split,):
         images = AnnotationSet.load(annotations / f"{name}.json")
         if name == "train":
@@ -34,7 +35,8 @@ def main(params: Parameters, split: str, annotations: Path, proposals: Path, det
         else:
             boxes = read_results(detections / "val.json", images, "boxes", "`dvc repro detect` writes it")
             regions = selection.validation_regions(images, boxes)
-        extract(regions, images, backbone, params.regions.expansion, params.compute, out / f"{name}.zarr")
+        store = out / f"{name}.zarr"
+        extract(regions, images, backbone, params.regions.expansion, params.compute, store, short_side=short_side)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ class Backbone(nn.Module):
         Side in pixels of the crops that the network sees.
     mean, std
         Of RGB in 0..1; what lies outside of a photograph has the colour `mean`.
+    taps
+        Where each layer is read in the network.
     weights, weights_sha256
         Where the weights come from (packaged, library, random, file), and the digest of all tensors.
     """
@@ -61,7 +63,7 @@ class Backbone(nn.Module):
         self.std = std
         self.weights = weights
         self.weights_sha256 = weights_sha256
-        self._taps = dict(taps)
+        self.taps = dict(taps)
         self._modules_wanted = tuple({tap.module: None for tap in taps.values()})
         # Convolutions on the CPU take half the time with channels last in memory.
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -90,12 +92,12 @@ class Backbone(nn.Module):
         normalised = (images - self._mean) * self._scale
         try:
             outputs = collect(self.network, self._modules_wanted, normalised)
-            return {name: tap.as_map(outputs[tap.module], height, width) for name, tap in self._taps.items()}
+            return {name: tap.as_map(outputs[tap.module], height, width) for name, tap in self.taps.items()}
         except (RuntimeError, AssertionError, ValueError) as error:
             if (height, width) == (self.input_size, self.input_size) or isinstance(error, torch.OutOfMemoryError):
                 raise
             raise InputError(
-                f"The backbone {self.name} with the layers {', '.join(self._taps)} takes images of {self.input_size} x "
+                f"The backbone {self.name} with the layers {', '.join(self.taps)} takes images of {self.input_size} x "
                 f"{self.input_size} pixels, not {width} x {height}: {' '.join(str(error).split())}"
             ) from None
 

@@ -91,6 +91,29 @@ def measure(outputs: Outputs, module: str, side: int, prefix: int | None = None)
     return Tap(module, "map", shape[1], _stride(side, shape[2]))
 
 
+def source_of_mean(model: nn.Module, tap: Tap, outputs: Outputs, side: int) -> Tap | None:
+    """The map whose mean over all its cells is what `tap` gives, as after global average pooling; the last such one.
+
+    Found by comparing the two for an image of noise of `side` pixels, whatever the modules are called. None where the
+    output of `tap` is no such mean.
+    """
+    measured = {name: measure(outputs, name, side) for name in outputs.shapes if name not in outputs.repeated}
+    maps = {name: m for name, m in measured.items() if m and m.stride and m.channels == tap.channels}
+    noise = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+    means: dict[str, Tensor] = {}
+
+    def keep(name: str, output: Any) -> None:
+        # At once, since modules behind may work in place.
+        means[name] = maps[name].as_map(output, side, side).mean(dim=(2, 3)) if name in maps else output.flatten(1) + 0
+
+    with torch.inference_mode(), _listening({n: model.get_submodule(n) for n in (*maps, tap.module)}, keep):
+        model(noise)
+    vector = means.pop(tap.module)
+    tolerance = 1e-4 * float(vector.abs().max())
+    same = [name for name, mean in means.items() if torch.allclose(mean, vector, rtol=0, atol=tolerance)]
+    return maps[same[-1]] if same else None
+
+
 def collect(model: nn.Module, modules: tuple[str, ...], images: Tensor) -> dict[str, Tensor]:
     """Outputs of `modules` for `images`, by module; runs no deeper than needed.
 

@@ -7,17 +7,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 from pipeline.annotations.images import read_photograph
 from pipeline.annotations.model import AnnotationSet, Image
 from pipeline.backbones import Backbone
+from pipeline.features.photograph_maps import photograph_maps
 from pipeline.features.writer import LARGEST
 from pipeline.parameters import DetectionParameters
 from pipeline.regions.boxes import Boxes, clip, expand
 from pipeline.regions.pooling import pool
 
-LONGEST_TO_SHORTEST = 2.0  # panoramas are scaled by their long side, so that the size of maps is bounded
 SAMPLES = 6  # interpolated values per side that are averaged over a box
 
 Maps = Mapping[str, NDArray[np.float16]]
@@ -33,19 +32,8 @@ class Extractor:
 
     def maps(self, photograph: NDArray[np.uint8]) -> dict[str, NDArray[np.float16]]:
         """The layers' maps (channels, y, x) of a (height, width, 3) photograph, scaled to the short side."""
-        height, width = photograph.shape[:2]
-        factor = self.short_side / min(height, width)
-        factor = min(factor, self.short_side * LONGEST_TO_SHORTEST / max(height, width))
-        # Vision transformers, whose layers have one stride, take whole patches only; boxes are shares of the
-        # photograph, so nothing else changes.
-        strides = {layer.stride for layer in self.backbone.layers}
-        step = strides.pop() if len(strides) == 1 else 1
-        size = tuple(max(step, round(side * factor / step) * step) for side in (height, width))
-        image = torch.from_numpy(photograph.copy()).to(self.device).permute(2, 0, 1)[None].float() / 255
-        scaled = functional.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
-        with torch.inference_mode():
-            maps = self.backbone(scaled)
-        return {name: values[0].clamp(-LARGEST, LARGEST).half().cpu().numpy() for name, values in maps.items()}
+        maps = photograph_maps(self.backbone, photograph, self.short_side, self.device)
+        return {name: values.clamp(-LARGEST, LARGEST).half().cpu().numpy() for name, values in maps.items()}
 
 
 @dataclass(frozen=True)

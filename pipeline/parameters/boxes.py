@@ -84,6 +84,10 @@ class RegionParameters(Section):
 
     expansion: Annotated[float, Field(ge=1, le=4)] = 1.2
     """Both sides of a box are scaled by this before the network sees it. Paper, expanded boxes."""
+    mode: Literal["warp", "image"] = "warp"
+    """warp: the network sees each region alone. image: each photograph once, regions are cut out of its maps."""
+    short_side: Annotated[int, Field(ge=32)] = 480
+    """mode image: photographs are scaled to this before the network sees them whole. Ours, measured."""
     overlap: Annotated[float, Field(gt=0, le=1)] = 0.7
     """Candidates with at least this box IoU with an instance train, matched to the best. Paper, training."""
     proposals_per_instance: Count = 2

@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
+from pipeline.regions.interpolation import linear_weights
+
 
 def pooling_matrix(
     boxes: ArrayLike, image: tuple[int, int], shape: tuple[int, int], cells: int, samples: int
@@ -59,6 +61,27 @@ def pool(
     operator = pooling_matrix(boxes, image, (height, width), cells, samples)
     flat = np.ascontiguousarray(maps.reshape(channels, -1).T, dtype=np.float32)
     return (operator @ flat).reshape(-1, cells * cells, channels)
+
+
+def axis_weights(
+    low: NDArray[np.float64], high: NDArray[np.float64], extent: int, source: int, cells: int, samples: int
+) -> NDArray[np.float64]:
+    """One axis of `pooling_matrix`, which is the Kronecker product of a box's two axes; cheap where `cells` are many.
+
+    Parameters
+    ----------
+    low, high
+        (n,) ends of the boxes in pixels of the image.
+    extent
+        Of the image in pixels; the map's `source` cells span all of it.
+
+    Returns
+    -------
+    (n, cells, source); rows are non-negative and sum to one.
+    """
+    share = (np.arange(cells * samples) + 0.5) / (cells * samples)
+    positions = (low[:, None] + (high - low)[:, None] * share) / extent
+    return linear_weights(positions.ravel(), source).reshape(len(low), cells, samples, source).mean(axis=2)
 
 
 def _taps(

@@ -1,7 +1,7 @@
 """A small extraction for the tests, and a program that kills it at random moments.
 
-As a program: `python extraction_case.py PHOTOS OUT SCRATCH SEED KILLS` starts the extraction again and again, kills all
-but the last run, and prints for each run how many shards were finished before it.
+As a program: `python extraction_case.py PHOTOS OUT SCRATCH SEED KILLS MODE` starts the extraction again and again,
+kills all but the last run, and prints for each run how many shards were finished before it.
 """
 
 import os
@@ -24,6 +24,8 @@ from pipeline.parameters import BackboneParameters, ComputeParameters
 REGIONS = 150  # two whole shards and a part
 WIDTH, HEIGHT, IMAGES = 90, 70, 5
 LAYERS = ("features.3", "features.6", "classifier.3")
+SHORT_SIDES = {"warp": None, "image": 96}
+"""By `regions.mode`."""
 CPU = ComputeParameters(device="cpu")
 
 
@@ -64,11 +66,11 @@ def make_backbone(layers: tuple[str, ...] = LAYERS, seed: int = 0) -> Backbone:
     return create(settings, seed)
 
 
-def run(annotations: AnnotationSet, out: Path, root: Path) -> None:
-    extract(make_regions(), annotations, make_backbone(), 1.5, CPU, out, root)
+def run(annotations: AnnotationSet, out: Path, root: Path, mode: str) -> None:
+    extract(make_regions(), annotations, make_backbone(), 1.5, CPU, out, root, SHORT_SIDES[mode])
 
 
-def _main(photos: Path, out: Path, root: Path, seed: int, kills: int) -> None:
+def _main(photos: Path, out: Path, root: Path, seed: int, kills: int, mode: str) -> None:
     annotations = write_photographs(photos)
     rng = random.Random(seed)  # noqa: S311 - moments, not secrets
     finished = []
@@ -77,7 +79,7 @@ def _main(photos: Path, out: Path, root: Path, seed: int, kills: int) -> None:
         # Forked before this process has computed anything, so that not every run need import torch again.
         child = os.fork()
         if child == 0:
-            run(annotations, out, root)
+            run(annotations, out, root, mode)
             os._exit(0)
         if left:
             # 26 files are there before the first shard, 30 once it is finished; the last kills wait for that.
@@ -100,4 +102,4 @@ def _wait_for_files(root: Path, wanted: int, child: int) -> None:
 
 
 if __name__ == "__main__":
-    _main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))
+    _main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]), sys.argv[6])

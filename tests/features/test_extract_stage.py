@@ -45,6 +45,19 @@ def test_val_holds_instances_and_detections(project: Path) -> None:
     assert store.attributes["weights"] == "random"
 
 
+def test_the_mode_is_that_of_the_parameters(project: Path) -> None:
+    """Blocks keep their shape, so that what comes after need not know."""
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    params["regions"] = {"mode": "image", "short_side": 64}
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    result = invoke("--split", "val")
+    assert result.exit_code == 0, result.output
+    store = FeatureStore.open(project / "data/features/val.zarr")
+    assert store.read("features.3", slice(0, 2)).shape == (2, 128, 15, 15)
+    assert store.attributes["preprocessing"]["mode"] == "image"
+    assert store.attributes["preprocessing"]["short_side"] == 64
+
+
 @pytest.mark.parametrize(
     ("break_it", "words"),
     [

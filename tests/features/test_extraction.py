@@ -21,7 +21,8 @@ from pipeline.annotations.model import AnnotationSet
 from pipeline.backbones import Backbone
 from pipeline.devices import choose_device
 from pipeline.errors import InputError
-from pipeline.features import extraction
+from pipeline.features import extraction, streams
+from pipeline.features.passes import PASS
 from pipeline.features.schema import BOX
 from pipeline.parameters import ComputeParameters
 
@@ -40,12 +41,25 @@ def backbone() -> Backbone:
     return case.make_backbone()
 
 
+@pytest.fixture(scope="module", params=list(case.SHORT_SIDES))
+def mode(request: pytest.FixtureRequest) -> str:
+    """`regions.mode`."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def finished(annotations: AnnotationSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(annotations: AnnotationSet, mode: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of an uninterrupted run."""
     folder = tmp_path_factory.mktemp("finished")
-    case.run(annotations, folder / "features.zarr", folder / "scratch")
+    case.run(annotations, folder / "features.zarr", folder / "scratch", mode)
     assert list((folder / "scratch").iterdir()) == []
+    return folder / "features.zarr"
+
+
+@pytest.fixture(scope="module")
+def warped(annotations: AnnotationSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("warped")
+    case.run(annotations, folder / "features.zarr", folder / "scratch", "warp")
     return folder / "features.zarr"
 
 
@@ -69,9 +83,9 @@ def run_until(passes: int, go: Callable[[], None], backbone: Backbone) -> int:
     return count
 
 
-def test_store_equals_a_direct_forward_pass(finished: Path, annotations: AnnotationSet, backbone: Backbone) -> None:
+def test_store_equals_a_direct_forward_pass(warped: Path, annotations: AnnotationSet, backbone: Backbone) -> None:
     """Identity 3: hypercolumns from the store are those of the network on the same crop, to float16."""
-    store = FeatureStore.open(finished)
+    store = FeatureStore.open(warped)
     rows = [i for i, (x0, y0, x1, y1) in enumerate(store.expanded_boxes) if x0 >= 0 <= y0 and x1 <= 90 and y1 <= 70]
     whole = [i for i in rows if (store.expanded_boxes[i] % 1 == 0).all()][:3]
     assert whole
@@ -90,17 +104,39 @@ def test_store_equals_a_direct_forward_pass(finished: Path, annotations: Annotat
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64, 1000])
 def test_batch_size_does_not_change_a_byte(
-    finished: Path, annotations: AnnotationSet, backbone: Backbone, tmp_path: Path, batch_size: int
+    warped: Path, annotations: AnnotationSet, backbone: Backbone, tmp_path: Path, batch_size: int
 ) -> None:
     compute = ComputeParameters(device="cpu", batch_size=batch_size)
     extraction.extract(case.make_regions(), annotations, backbone, 1.5, compute, tmp_path / "f.zarr", tmp_path / "s")
+    assert content(tmp_path / "f.zarr") == content(warped)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_number_of_cores_does_not_change_a_byte(
+    finished: Path, annotations: AnnotationSet, mode: str, tmp_path: Path, threads: int
+) -> None:
+    """As many passes run side by side as there are threads, in whatever order they end."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        case.run(annotations, tmp_path / "f.zarr", tmp_path / "s", mode)
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
     assert content(tmp_path / "f.zarr") == content(finished)
 
 
-def test_a_killed_run_goes_on_and_gives_the_same_bytes(finished: Path, tmp_path: Path) -> None:
+def test_a_killed_run_goes_on_and_gives_the_same_bytes(finished: Path, mode: str, tmp_path: Path) -> None:
     """Identity 4, the hard way: SIGKILL at random moments, again and again, then one run to the end."""
     (tmp_path / "photos").mkdir()
-    program = [sys.executable, case.__file__, *(str(tmp_path / n) for n in ("photos", "f.zarr", "scratch")), "1", "5"]
+    program = [
+        sys.executable,
+        case.__file__,
+        *(str(tmp_path / n) for n in ("photos", "f.zarr", "scratch")),
+        "1",
+        "5",
+        mode,
+    ]
     root = Path(__file__).parents[2]
     environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=120)  # noqa: S603
@@ -111,20 +147,22 @@ def test_a_killed_run_goes_on_and_gives_the_same_bytes(finished: Path, tmp_path:
 
 
 def test_finished_shards_are_not_computed_again(
-    finished: Path, annotations: AnnotationSet, backbone: Backbone, tmp_path: Path
+    warped: Path, annotations: AnnotationSet, backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(streams, "STREAMS", 1)  # one after the other, so that it is known which pass is interrupted
+
     def go() -> None:
         extraction.extract(
             case.make_regions(), annotations, backbone, 1.5, case.CPU, tmp_path / "f.zarr", tmp_path / "s"
         )
 
     run_until(10**6, go, backbone)
-    whole = -(-case.REGIONS // extraction.PASS)  # passes
+    whole = -(-case.REGIONS // PASS)  # passes
     (tmp_path / "f.zarr").rename(tmp_path / "first.zarr")
     assert run_until(1 + whole - 2, go, backbone) == whole  # the first pass only finds the shapes
     assert not (tmp_path / "f.zarr").exists()
-    assert run_until(10**6, go, backbone) == whole - 2 * 64 // extraction.PASS
-    assert content(tmp_path / "f.zarr") == content(tmp_path / "first.zarr") == content(finished)
+    assert run_until(10**6, go, backbone) == 1 + whole - 2 * 64 // PASS
+    assert content(tmp_path / "f.zarr") == content(tmp_path / "first.zarr") == content(warped)
 
 
 def test_a_crash_between_publishing_and_cleaning_up_is_no_harm(
@@ -149,7 +187,7 @@ def test_a_change_never_reuses_features(annotations: AnnotationSet, tmp_path: Pa
     """After an interrupted run, a run with anything changed computes every region, and equals a run from nothing."""
     regions = case.make_regions(100)
     before = case.make_backbone()
-    passes = -(-100 // extraction.PASS)
+    passes = -(-100 // PASS)
 
     def go(table: pd.DataFrame, images: AnnotationSet, network: Backbone, factor: float, root: str) -> None:
         out = tmp_path / f"{root}.zarr"
@@ -175,10 +213,9 @@ def test_a_change_never_reuses_features(annotations: AnnotationSet, tmp_path: Pa
     assert content(tmp_path / "a.zarr") == content(tmp_path / "b.zarr")
 
 
-def test_equal_photographs_elsewhere_give_equal_bytes(finished: Path, backbone: Backbone, tmp_path: Path) -> None:
+def test_equal_photographs_elsewhere_give_equal_bytes(finished: Path, mode: str, tmp_path: Path) -> None:
     """Neither paths nor times are in the store."""
-    moved = case.write_photographs(tmp_path)
-    extraction.extract(case.make_regions(), moved, backbone, 1.5, case.CPU, tmp_path / "f.zarr", tmp_path / "s")
+    case.run(case.write_photographs(tmp_path), tmp_path / "f.zarr", tmp_path / "s", mode)
     assert content(tmp_path / "f.zarr") == content(finished)
 
 
@@ -186,7 +223,7 @@ def test_equal_photographs_elsewhere_give_equal_bytes(finished: Path, backbone: 
     ("damage", "words"),
     [("truncated", "3.png cannot be read"), ("missing", "3.png cannot be read"), ("resized", "photograph is 10 x 10")],
 )
-def test_damaged_photographs_are_named(backbone: Backbone, tmp_path: Path, damage: str, words: str) -> None:
+def test_damaged_photographs_are_named(mode: str, tmp_path: Path, damage: str, words: str) -> None:
     annotations = case.write_photographs(tmp_path)
     path = tmp_path / "3.png"
     if damage == "truncated":
@@ -196,7 +233,7 @@ def test_damaged_photographs_are_named(backbone: Backbone, tmp_path: Path, damag
     else:
         Photo.new("RGB", (10, 10)).save(path)
     with pytest.raises(InputError, match=words):
-        extraction.extract(case.make_regions(), annotations, backbone, 1.5, case.CPU, tmp_path / "f", tmp_path / "s")
+        case.run(annotations, tmp_path / "f", tmp_path / "s", mode)
     assert not (tmp_path / "f").exists()
 
 

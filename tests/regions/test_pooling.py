@@ -9,7 +9,7 @@ import torch
 
 import pipeline.backbones.vision  # noqa: F401 - makes torchvision importable
 from pipeline.regions.interpolation import interpolation_matrix
-from pipeline.regions.pooling import pool, pooling_matrix
+from pipeline.regions.pooling import axis_weights, pool, pooling_matrix
 
 # The plain function behind `torchvision.ops.roi_align`, which would first be compiled for minutes.
 ROI_ALIGN = inspect.unwrap(importlib.import_module("torchvision.ops.roi_align")._roi_align)
@@ -62,3 +62,13 @@ def test_coarse_cells_are_means_of_fine_cells(maps: np.ndarray, boxes: np.ndarra
 
 def test_no_boxes_give_no_rows(maps: np.ndarray) -> None:
     assert pool(maps, np.zeros((0, 4)), IMAGE, 2, 2).shape == (0, 4, 5)
+
+
+@pytest.mark.parametrize(("cells", "samples"), [(1, 5), (4, 2), (20, 1)])
+def test_two_axes_make_the_operator(boxes: np.ndarray, cells: int, samples: int) -> None:
+    """The operator of a box is the Kronecker product of its axes, inside the image and beyond it."""
+    moved = np.concatenate([boxes, boxes + 70, boxes - 70])
+    x = axis_weights(moved[:, 0], moved[:, 2], IMAGE[0], WIDTH, cells, samples)
+    y = axis_weights(moved[:, 1], moved[:, 3], IMAGE[1], HEIGHT, cells, samples)
+    operator = pooling_matrix(moved, IMAGE, (HEIGHT, WIDTH), cells, samples).toarray()
+    np.testing.assert_allclose(np.concatenate([np.kron(*axes) for axes in zip(y, x, strict=True)]), operator, atol=1e-6)

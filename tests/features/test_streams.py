@@ -1,0 +1,88 @@
+"""Passes that run side by side give what they give alone, in the order of their items."""
+
+import threading
+import time
+
+import pytest
+import torch
+
+from pipeline.backbones import Backbone, create
+from pipeline.features import streams
+from pipeline.features.streams import Streams
+from pipeline.parameters import BackboneParameters
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    layers = ("features.3", "features.6")
+    return create(BackboneParameters(name="torchvision:squeezenet1_1", weights="random", layers=layers, input_size=64))
+
+
+@pytest.fixture
+def running(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> Streams:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    monkeypatch.setattr(torch, "set_num_threads", lambda _number: None)
+    return Streams(backbone, CPU)
+
+
+def test_results_come_in_the_order_of_the_items(running: Streams) -> None:
+    def slow_at_first(_backbone: Backbone, item: int) -> tuple[int, int]:
+        time.sleep(0.02 if item % 4 == 0 else 0)
+        return item, threading.get_ident()
+
+    with running:
+        results = list(running.map(slow_at_first, range(20)))
+    assert [item for item, _ in results] == list(range(20))
+    assert len({thread for _, thread in results}) > 1
+
+
+def test_layers_are_read_from_the_own_pass(running: Streams, backbone: Backbone) -> None:
+    """Each pass reads layers by hooks on the network: another thread's pass must not answer them."""
+    images = [torch.full((1, 3, 64, 64), i / 8) for i in range(8)]
+    with torch.inference_mode():
+        alone = [backbone(image) for image in images]
+    with running:
+        beside = list(running.map(lambda own, i: own(images[i]), [i for _ in range(5) for i in range(8)]))
+    for i, maps in enumerate(beside):
+        for name, values in maps.items():
+            assert torch.equal(values, alone[i % 8][name])
+
+
+def test_streams_share_the_weights(running: Streams, backbone: Backbone) -> None:
+    """So that four streams of VGG-16 do not take 2 GB."""
+    with running:
+        pointers = list(running.map(lambda own, _: {p.data_ptr() for p in own.parameters()}, range(8)))
+    assert all(found == {p.data_ptr() for p in backbone.parameters()} for found in pointers)
+
+
+def test_few_items_are_taken_ahead(running: Streams) -> None:
+    """However slowly the results are taken: memory does not grow with the number of items."""
+    taken = 0
+
+    def items() -> object:
+        nonlocal taken
+        for item in range(1, 1000):
+            taken = item
+            yield item
+
+    with running:
+        results = running.map(lambda _own, item: item, items())  # type: ignore[arg-type]
+        for _ in range(5):
+            next(results)
+    assert taken <= 5 + streams.AHEAD * 4
+
+
+def test_an_error_ends_the_work(running: Streams) -> None:
+    done = []
+
+    def fail_at_three(_own: Backbone, item: int) -> int:
+        if item == 3:
+            raise ValueError("three")
+        done.append(item)
+        return item
+
+    with pytest.raises(ValueError, match="three"), running:
+        list(running.map(fail_at_three, range(1000)))
+    assert len(done) < 100
