@@ -49,13 +49,12 @@ def main(
 
 
 def _write_heat_maps(path: Path, store: FeatureStore, prediction: Prediction) -> None:
-    """Heat maps of the ground-truth boxes as bytes (255 is certain), for the report."""
+    """Heat maps of the ground-truth boxes, for the report."""
     root = zarr.create_group(path, overwrite=True)
-    heat = np.round(prediction.heat * 255).astype(np.uint8)
     columns = {
         "instance_id": store.regions["instance"].to_numpy()[prediction.rows],
         "box": store.expanded_boxes[prediction.rows].astype(np.float32),
-        "heat": heat,
+        "heat": prediction.heat,
     }
     for name, values in columns.items():
         root.create_array(name, data=values, chunks=values.shape, compressors=ZstdCodec(level=1))

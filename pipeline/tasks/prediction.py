@@ -25,8 +25,8 @@ class Prediction:
 
     rows: NDArray[np.int64]
     """(n,) rows of the store."""
-    heat: NDArray[np.float32]
-    """(n, size, size) of the likeliest target at each location; empty, (n, 0, 0), where it is not kept."""
+    heat: NDArray[np.uint8]
+    """(n, size, size) of the likeliest target at each location, 255 is certain; (n, 0, 0) where it is not kept."""
     results: list[Mapping[str, Any]]
     """COCO results, in the order of the rows."""
 
@@ -74,7 +74,10 @@ def predict(
     sent = client.scatter(list(models), broadcast=True, hash=False)
     shards = shard_slices(FeatureStore.open(store_path))
     futures = [client.submit(_predict_shard, job, rows, sent, pure=False) for rows in shards]
-    parts = [future.result() for future in tqdm(futures, desc="predict", unit=" shards")]
+    parts = []
+    for future in tqdm(futures, desc="predict", unit=" shards"):
+        parts.append(future.result())
+        future.release()  # workers need not keep what is here
     return [{kind: _joined([part[i][kind] for part in parts]) for kind in kinds} for i in range(len(models))]
 
 
@@ -105,7 +108,8 @@ def _predict_shard(job: _Job, rows: slice, models: Sequence[GridModel]) -> list[
         by_kind = {}
         for kind in job.kinds:
             own = np.flatnonzero(kinds == kind)
-            kept = heat[own].max(axis=1) if kind in job.keep_heat else np.zeros((len(own), 0, 0), dtype=np.float32)
+            size = model.heat_map if kind in job.keep_heat else 0
+            kept = np.round(255 * heat[own, :, :size, :size].max(axis=1)).astype(np.uint8)
             of_kind = [result for position in own for result in results[position]]
             by_kind[kind] = Prediction(numbers[own] + rows.start, kept, of_kind)
         predictions.append(by_kind)
