@@ -188,8 +188,10 @@ class AllPixels:
         """Consecutive shards whose windows and scores take at most `AT_ONCE` bytes, at least one each."""
         one = self.load(shards[:1], cell, targets)
         # Scores take five times the room of labels while they are made.
-        size = 4 * (sum(layer.values.nelement() for layer in one.layers) + 5 * one.known.nelement())
-        together = max(AT_ONCE // size, 1)
+        numbers = sum(layer.values.nelement() for layer in one.layers) + 5 * one.known.nelement()
+        per_region = 4 * numbers // one.known.shape[1]
+        largest = max(shard.stop - shard.start for shard in shards)
+        together = max(AT_ONCE // (per_region * largest), 1)
         return [shards[first : first + together] for first in range(0, len(shards), together)]
 
     def _batches(self, cell: int) -> list["_Batch"]:
