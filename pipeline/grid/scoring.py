@@ -62,8 +62,8 @@ def _blend(
 ) -> None:
     """Add the cells' answers for a few regions, weighted by their shares, to `answer`, which is zero."""
     size, grid = model.heat_map, model.spec.grid
-    share = blending_weights(size, grid).astype(np.float32)
-    windows = _windows(share)
+    exact = blending_weights(size, grid)
+    windows, share = _windows(exact), exact.astype(np.float32)
     for row, tall in enumerate(windows):
         cells = slice(row * grid, (row + 1) * grid)
         logits = model.bias[group, :, cells, None, None]
@@ -75,7 +75,7 @@ def _blend(
             answer[:, :, tall, wide] += said[:, :, column] * share[wide, column]
 
 
-def _windows(share: NDArray[np.float32]) -> list[slice]:
+def _windows(share: NDArray[np.float64]) -> list[slice]:
     """Along one axis, for every cell the locations where its share is not zero; made equally long."""
     seen = [support(share.T[cell : cell + 1]) for cell in range(share.shape[1])]
     length = max(window.stop - window.start for window in seen)
