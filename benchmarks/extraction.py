@@ -61,12 +61,10 @@ def figures(sizes: Sizes) -> Section:
     return Section(
         "Extraction",
         f"{len(regions)} regions of {len(annotations.images)} drawn scenes of 320 x 240 pixels (JPEG), "
-        f"{torch.get_num_threads()} threads of torch, {PASS} regions per forward pass, channels "
-        "last; float32 on the CPU, "
-        "autocast to float16 on CUDA. Extraction decodes, warps, runs the network and writes "
-        "the store; the bare forward "
-        "pass runs the network on crops that lie in memory. On the CPU all of it shares the same cores: what the parts "
-        "take alone, on all cores, says how much there is to hide.",
+        f"{torch.get_num_threads()} threads of torch, {PASS} regions per forward pass, channels last; float32 on the "
+        "CPU, autocast to float16 on CUDA. Extraction decodes, warps, runs the network and writes the store; the "
+        "bare forward pass runs the network on crops that lie in memory. On the CPU all of it shares the same cores: "
+        "what the parts take alone, on all cores, says how much there is to hide.",
         tuple(found),
         tuple(missing),
     )

@@ -63,17 +63,16 @@ def figures(sizes: Sizes) -> Section:
             "x",
             ", ".join(f"{one:.1f} and {two:.1f} s" for one, two in workers),
             Goal("at least", 1.7),
-            f"this machine has {os.cpu_count()} cores, which client, scheduler and whatever else "
-            "runs share with the workers",
+            f"this machine has {os.cpu_count()} cores, which client, scheduler and whatever else runs share with the "
+            "workers",
         ),
     )
     return Section(
         "Growth",
-        f"Synthetic stores of {', '.join(str(f * sizes.growth_regions) for f in FACTORS)} regions, "
-        f"{channels(SMALL)} channels in three layers, K = {SETTINGS.grid}, "
-        f"{SETTINGS.pixels_per_region} pixels per region; "
-        "training and prediction of masks for all regions. Time and memory: one Dask worker inside one process of one "
-        "thread. Workers: processes of one thread each, started before the clock.",
+        f"Synthetic stores of {', '.join(str(f * sizes.growth_regions) for f in FACTORS)} regions, {channels(SMALL)} "
+        f"channels in three layers, K = {SETTINGS.grid}, {SETTINGS.pixels_per_region} pixels per region; training and "
+        "prediction of masks for all regions. Time and memory: one Dask worker inside one process of one thread. "
+        "Workers: processes of one thread each, started before the clock.",
         found,
     )
 

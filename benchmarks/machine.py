@@ -18,8 +18,8 @@ def figures(sizes: Sizes) -> Section:
     bandwidth, products = apart(_limits, sizes.repeats).result  # type: ignore[misc]
     return Section(
         "Machine",
-        f"{_processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, "
-        f"torch {torch.__version__}, NumPy {np.__version__}.",
+        f"{_processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, torch "
+        f"{torch.__version__}, NumPy {np.__version__}.",
         (
             Figure("memory bandwidth, one thread copying", bandwidth / 1e9, "GB/s"),
             Figure("float32 matrix product, one thread", products / 1e9, "GFLOP/s"),

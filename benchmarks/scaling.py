@@ -21,8 +21,8 @@ PER_PHOTOGRAPH = DetectionParameters().max_per_image
 
 
 HEADER = (
-    "| data set | regions | store | samples while training | files | extraction, CPU core hours "
-    "| extraction, GPU hours | train and predict, CPU core hours |"
+    "| data set | regions | store | samples while training | files | extraction, CPU core hours | extraction, GPU "
+    "hours | train and predict, CPU core hours |"
 )
 
 
@@ -77,34 +77,25 @@ def write_page(path: Path, sections: Mapping[str, Section], cores: int) -> None:
     )
     assumed = (
         f"Assumptions: {PER_INSTANCE} training regions per instance (its box and {PER_INSTANCE - 1} candidates; "
-        "`regions.*`), 2.4 instances per photograph of VOC and 860,000 in COCO's training set, "
-        f"{PER_PHOTOGRAPH} detections and the instances of every val photograph. GPU hours are "
-        "not measured: they assume "
-        f"that one GPU does {GPU_SPEEDUP} times the regions per second of the {cores} cores "
-        "here. Training and prediction "
-        f"were measured on a synthetic store with {pixels} pixels per region: training grows "
-        "further with the channels, "
+        f"`regions.*`), 2.4 instances per photograph of VOC and 860,000 in COCO's training set, {PER_PHOTOGRAPH} "
+        "detections and the instances of every val photograph. GPU hours are not measured: they assume that one GPU "
+        f"does {GPU_SPEEDUP} times the regions per second of the {cores} cores here. Training and prediction were "
+        f"measured on a synthetic store with {pixels} pixels per region: training grows further with the channels, "
         "prediction with K."
     )
     limits = (
         "**Samples, not features.** Training pixels are drawn once and kept as float16 while a grid is trained: "
-        f"{pixels} pixels x {CHANNELS} channels x 2 bytes = {amount(sample)} per region, "
-        f"{sample / store:.1f} times the "
-        "store itself, written below `.scratch`. For 100 million regions draw fewer pixels of each "
-        "(`train.pixels_per_region`): a linear classifier needs no billions of pixels. A "
-        "solver that works at the maps' own "
-        "resolution needs no samples at all.",
-        "**Epochs past memory.** A cell's samples beyond 128 MB are read again in every epoch: "
-        "the speed of the disk then "
-        "counts.",
-        "**Tables in one process.** The client holds the table of regions "
-        f"({amount(table_bytes)} for 100 million) and all "
-        "results of a prediction in memory; beyond some ten million regions a store should be "
-        "cut into several, one per "
-        "part of the image set.",
-        f"**Files.** One file per layer and {SHARD} regions: {_files(most):,} for 100 million "
-        "regions, which DVC hashes "
-        "and links one by one. Shards of 1024 regions would be 16 times fewer.",
+        f"{pixels} pixels x {CHANNELS} channels x 2 bytes = {amount(sample)} per region, {sample / store:.1f} times "
+        "the store itself, written below `.scratch`. For 100 million regions draw fewer pixels of each "
+        "(`train.pixels_per_region`): a linear classifier needs no billions of pixels. A solver that works at the "
+        "maps' own resolution needs no samples at all.",
+        "**Epochs past memory.** A cell's samples beyond 128 MB are read again in every epoch: the speed of the disk "
+        "then counts.",
+        f"**Tables in one process.** The client holds the table of regions ({amount(table_bytes)} for 100 million) "
+        "and all results of a prediction in memory; beyond some ten million regions a store should be cut into "
+        "several, one per part of the image set.",
+        f"**Files.** One file per layer and {SHARD} regions: {_files(most):,} for 100 million regions, which DVC "
+        "hashes and links one by one. Shards of 1024 regions would be 16 times fewer.",
     )
     parts = (
         "# What large data sets cost",

@@ -38,8 +38,8 @@ def figures(sizes: Sizes) -> Section:
             "blockwise, per region",
             own["blockwise"],
             "ms",
-            f"reads {bandwidth_bound:.2f} MB of blocks; all cells {own['all cells']:.1f} ms, "
-            f"four cells {own['four cells']:.1f} ms",
+            f"reads {bandwidth_bound:.2f} MB of blocks; all cells {own['all cells']:.1f} ms, four cells "
+            f"{own['four cells']:.1f} ms",
         ),
         Figure("largest relative difference between the ways", difference, "x", goal=Goal("at most", 1e-5)),
     ]
@@ -63,12 +63,10 @@ def figures(sizes: Sizes) -> Section:
     return Section(
         "Scoring",
         f"T-Net ({channels(T_NET)} channels), K = {GRID}, heat maps of {SIZE} x {SIZE}, one target, "
-        f"{sizes.scoring_regions} regions of random blocks, one thread, probabilities blended. The straightforward way "
-        "upsamples every block with torch, concatenates (one region at a time), applies the "
-        "classifiers of all cells in one "
-        "matrix product and blends; the smarter one applies to each location only the four "
-        "classifiers that have a share. "
-        f"Dense hypercolumns of a region are {dense_bytes(T_NET) / 1e6:.2f} MB.",
+        f"{sizes.scoring_regions} regions of random blocks, one thread, probabilities blended. The straightforward "
+        "way upsamples every block with torch, concatenates (one region at a time), applies the classifiers of all "
+        "cells in one matrix product and blends; the smarter one applies to each location only the four classifiers "
+        f"that have a share. Dense hypercolumns of a region are {dense_bytes(T_NET) / 1e6:.2f} MB.",
         tuple(found),
     )
 

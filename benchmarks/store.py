@@ -37,13 +37,11 @@ def figures(sizes: Sizes) -> Section:
             found += _figures(network, taken)
     return Section(
         "Feature store",
-        f"{sizes.store_regions} regions, one thread, files in the page cache; MB/s of float16 "
-        "values before compression. "
-        "T-Net (AlexNet as Caffe has it: pool2, conv4, fc7) and O-Net (VGG-16: pool3, pool4, "
-        "fc7) have no weights here: "
-        "their blocks are random values after a ReLU, half of them zero, so that their bytes are an estimate. "
-        f"{DEFAULT} has its ImageNet weights and drawn scenes with photo backgrounds; its stages end without a ReLU. "
-        f"Raw Zarr has the same codec (zstd 1), chunks ({CHUNK} regions) and shards ({SHARD} regions).",
+        f"{sizes.store_regions} regions, one thread, files in the page cache; MB/s of float16 values before "
+        "compression. T-Net (AlexNet as Caffe has it: pool2, conv4, fc7) and O-Net (VGG-16: pool3, pool4, fc7) have "
+        "no weights here: their blocks are random values after a ReLU, half of them zero, so that their bytes are an "
+        f"estimate. {DEFAULT} has its ImageNet weights and drawn scenes with photo backgrounds; its stages end "
+        f"without a ReLU. Raw Zarr has the same codec (zstd 1), chunks ({CHUNK} regions) and shards ({SHARD} regions).",
         tuple(found),
     )
 
@@ -55,6 +53,8 @@ class _Measured:
     """Of a region, in float16."""
     stored_bytes: float
     """Of a region, on the disk."""
+    count: int
+    """Regions."""
     times: Mapping[str, NDArray[np.float64]]
     """Seconds for all regions, by way."""
 
@@ -62,8 +62,7 @@ class _Measured:
 def _figures(network: str, taken: _Measured) -> list[Figure]:
     dense = dense_bytes(taken.shapes)
     median = {way: float(np.median(values)) for way, values in taken.times.items()}
-    count = round(taken.times["regions"][0])
-    volume = count * taken.raw_bytes / 1e6
+    volume = taken.count * taken.raw_bytes / 1e6
     return [
         Figure(
             f"{network}: stored bytes per region",
@@ -123,7 +122,7 @@ def _measure(folder: Path, sizes: Sizes, shapes: Mapping[str, Shape] | None) -> 
     stored = sum(file.stat().st_size for file in own.rglob("*") if file.is_file())
     shapes = {name: (block.shape[1], block.shape[2], block.shape[3]) for name, block in blocks.items()}
     per_region = sum(block[0].nbytes for block in blocks.values())
-    return _Measured(shapes, per_region, stored / count, {**times, "regions": np.array([count])})
+    return _Measured(shapes, per_region, stored / count, count, times)
 
 
 def _random_blocks(regions: int, shapes: Mapping[str, Shape]) -> Blocks:

@@ -10,11 +10,10 @@ from benchmarks.figures import Figure, Section
 from benchmarks.sizes import Sizes
 
 HEAD = (
-    "Written by `make bench`; `benchmarks/results.json` has the same numbers. Every figure "
-    "is a ratio or has beside it what "
-    "limits it, measured in the same run, in rounds that take turns; medians of {repeats}. "
-    "`python -m benchmarks --help` "
-    "lists the sizes, so that it runs large too. What the figures mean for large data sets: [scaling.md](scaling.md)."
+    "Written by `make bench`; `benchmarks/results.json` has the same numbers. Every figure is a ratio or has beside it "
+    "what limits it, measured in the same run, in rounds that take turns; medians of {repeats}. "
+    "`python -m benchmarks --help` lists the sizes, so that it runs large too. What the figures mean for large data "
+    "sets: [scaling.md](scaling.md)."
 )
 
 

@@ -75,12 +75,10 @@ def figures(sizes: Sizes) -> Section:
     return Section(
         "Training",
         f"T-Net blocks ({channels(T_NET)} channels, random values after a ReLU) of {sizes.training_regions} regions, "
-        f"K = {settings.grid}, {settings.pixels_per_region} pixels per region, "
-        f"{settings.epochs} epochs, one thread. The "
-        "script upsamples a region's blocks with torch, concatenates, takes the same pixels, keeps them in memory, "
-        "standardises and fits scikit-learn's SGDClassifier per cell; it reads the same store. "
-        "The pipeline runs with one "
-        "Dask worker inside the measured process. Dense hypercolumns of a region are "
+        f"K = {settings.grid}, {settings.pixels_per_region} pixels per region, {settings.epochs} epochs, one thread. "
+        "The script upsamples a region's blocks with torch, concatenates, takes the same pixels, keeps them in "
+        "memory, standardises and fits scikit-learn's SGDClassifier per cell; it reads the same store. The pipeline "
+        "runs with one Dask worker inside the measured process. Dense hypercolumns of a region are "
         f"{dense_bytes(T_NET) / 1e6:.2f} MB.",
         tuple(found),
     )

@@ -38,9 +38,8 @@ LABELLED = 500
 """Pixels of each class that are labelled in a photograph for convpaint, as scribbles are."""
 
 NO_THINGSVISION = (
-    "thingsvision 2.7.3 wants numpy below 2, tensorflow below 2.16 and torchvision 0.15.2, "
-    "of which none exists for the torch "
-    "and the Python that the project is tested with; the plain script does what it would do."
+    "thingsvision 2.7.3 wants numpy below 2, tensorflow below 2.16 and torchvision 0.15.2, of which none exists for "
+    "the torch and the Python that the project is tested with; the plain script does what it would do."
 )
 
 
@@ -60,8 +59,8 @@ def figures(sizes: Sizes) -> Section:
                 "extraction, faster than a plain script",
                 plain_seconds / own["extract"],
                 "x",
-                f"{count / own['extract']:.1f} and {count / plain_seconds:.1f} regions/s, one thread, "
-                "the same network and layers",
+                f"{count / own['extract']:.1f} and {count / plain_seconds:.1f} regions/s, one thread, the same "
+                "network and layers",
             ),
             Figure(
                 "stored bytes, less than the script's .npy files",
@@ -76,16 +75,13 @@ def figures(sizes: Sizes) -> Section:
             missing.append(f"napari-convpaint: {reason}")
     return Section(
         "Peers",
-        f"{count} regions of {photographs} drawn scenes of 320 x 240 pixels, one thread each. "
-        "The plain script crops with PIL, "
-        f"hooks timm {timm.__version__}'s tf_efficientnet_lite0 in batches of {plain.BATCH} and saves float32 arrays. "
-        "napari-convpaint 1.2.0 computes features of whole photographs (VGG-16, its first "
-        "layer at its default scales, random "
-        f"weights) and trains scikit-learn's random forest on {2 * LABELLED} labelled pixels "
-        "per photograph; the pipeline "
-        "extracts the regions and trains a 5 x 5 grid on 100 pixels of each. The two answer "
-        "different questions (every pixel "
-        "of a photograph; the object in a box), so that times per photograph are a rough guide.",
+        f"{count} regions of {photographs} drawn scenes of 320 x 240 pixels, one thread each. The plain script crops "
+        f"with PIL, hooks timm {timm.__version__}'s tf_efficientnet_lite0 in batches of {plain.BATCH} and saves "
+        "float32 arrays. napari-convpaint 1.2.0 computes features of whole photographs (VGG-16, its first layer at "
+        f"scales 1, 2, 4, random weights) and trains scikit-learn's random forest on {2 * LABELLED} labelled "
+        "pixels per photograph; the pipeline extracts the regions and trains a 5 x 5 grid on 100 pixels of each. The "
+        "two answer different questions (every pixel of a photograph; the object in a box), so that times per "
+        "photograph are a rough guide.",
         tuple(found),
         tuple(missing),
     )
