@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from benchmarks.figures import Figure, Goal, Section
 from benchmarks.inputs import regions_of, scenes, synthetic_regions
-from benchmarks.measuring import interleaved, ratio
+from benchmarks.measuring import apart, interleaved, ratio
 from benchmarks.sizes import Sizes
 from pipeline.annotations.model import AnnotationSet
 from pipeline.backbones import Backbone, create
@@ -52,6 +53,7 @@ def figures(sizes: Sizes) -> Section:
         regions = regions_of(annotations, sizes.extraction_regions)
         case = _Case(default_backbone(), annotations, regions, "cpu", Path(folder))
         found += _of_network(case, "EfficientNet-Lite0", sizes.repeats, CPU_GOAL)
+        found += _on_one_thread(case, sizes.repeats)
         if torch.cuda.is_available():
             for name, settings in ON_CUDA.items():
                 case = _Case(create(settings), annotations, regions, "cuda", Path(folder))
@@ -80,8 +82,7 @@ class _Case:
 
 
 def _of_network(case: _Case, name: str, repeats: int, goal: Goal) -> list[Figure]:
-    crops = torch.rand(PASS, 3, case.backbone.input_size, case.backbone.input_size, device=case.device)
-    crops = crops.contiguous(memory_format=torch.channels_last)
+    crops = _noise(case)
     case.backbone.to(case.device)
     ways: dict[str, Callable[[], object]] = {
         "extraction": lambda: _extract(case),
@@ -114,6 +115,34 @@ def _of_network(case: _Case, name: str, repeats: int, goal: Goal) -> list[Figure
         Figure(f"{name}, {where}: decoding and warping alone, of the forward pass", share["crops"], "x"),
         Figure(f"{name}, {where}: converting and writing alone, of the forward pass", share["writing"], "x"),
     ]
+
+
+def _on_one_thread(case: _Case, repeats: int) -> list[Figure]:
+    """The same ratio with one thread for the network: what hides when there are cores that it does not use."""
+    times = apart(_alone, case.folder, case.annotations, case.regions, repeats).result
+    own, forward = (len(case.regions) / float(np.median(times[way])) for way in ("extraction", "forward"))
+    return [
+        Figure(
+            "EfficientNet-Lite0, CPU: extraction, of the bare forward pass, one thread for the network",
+            ratio(times["forward"], times["extraction"]),
+            "x",
+            f"{own:.1f} of {forward:.1f} regions/s",
+        )
+    ]
+
+
+def _alone(
+    folder: Path, annotations: AnnotationSet, regions: pd.DataFrame, repeats: int
+) -> dict[str, NDArray[np.float64]]:
+    case = _Case(default_backbone(), annotations, regions, "cpu", folder)
+    crops = _noise(case)
+    return interleaved({"extraction": lambda: _extract(case), "forward": lambda: _forward(case, crops)}, repeats)
+
+
+def _noise(case: _Case) -> torch.Tensor:
+    """Crops for a forward pass."""
+    crops = torch.rand(PASS, 3, case.backbone.input_size, case.backbone.input_size, device=case.device)
+    return crops.contiguous(memory_format=torch.channels_last)
 
 
 def _extract(case: _Case) -> None:

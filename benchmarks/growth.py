@@ -21,8 +21,11 @@ from pipeline.tasks.prediction import predict
 
 FACTORS = (1, 4, 16)
 
-SETTINGS = TrainParameters(grid=2)
-"""Few cells, so that the samples of one exceed what a worker keeps in memory, as they do in large data sets."""
+GROWING = TrainParameters(grid=1)
+"""One cell, so that its samples exceed what a worker keeps in memory at every size, as they do in large data sets."""
+
+SPREAD = TrainParameters()
+"""For two workers: the default, whose 25 cells they share."""
 
 
 def figures(sizes: Sizes) -> Section:
@@ -54,7 +57,8 @@ def figures(sizes: Sizes) -> Section:
             "x",
             ", ".join(f"{f} x: {value:.0f} MB" for f, value in peaks.items()),
             Goal("at most", 1.25),
-            "results, tables of regions and what Dask keeps of each shard grow with the regions",
+            "a worker keeps up to 128 MB of a cell's samples, and parts of them twice while it reads the next; "
+            "tables and results grow with the regions",
         ),
         Figure("train and predict, per region on one core", per_region[most], "ms"),
         Figure(
@@ -70,9 +74,9 @@ def figures(sizes: Sizes) -> Section:
     return Section(
         "Growth",
         f"Synthetic stores of {', '.join(str(f * sizes.growth_regions) for f in FACTORS)} regions, {channels(SMALL)} "
-        f"channels in three layers, K = {SETTINGS.grid}, {SETTINGS.pixels_per_region} pixels per region; training and "
-        "prediction of masks for all regions. Time and memory: one Dask worker inside one process of one thread. "
-        "Workers: processes of one thread each, started before the clock.",
+        f"channels in three layers, K = {GROWING.grid} ({SPREAD.grid} for workers), {GROWING.pixels_per_region} "
+        "pixels; training and prediction of masks for all regions. Time and memory: one Dask worker inside one "
+        "process of one thread. Workers: processes of one thread each, started before the clock.",
         found,
     )
 
@@ -80,14 +84,14 @@ def figures(sizes: Sizes) -> Section:
 def _one_process(store: Path, folder: str) -> float:
     """Seconds of training and prediction with a worker in this process."""
     with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
-        return _train_and_predict(store, folder, client)
+        return _train_and_predict(store, folder, client, GROWING)
 
 
 def _workers(store: Path, folder: str, workers: int) -> float:
     """Seconds of training and prediction with workers in processes of their own."""
     with connect(ComputeParameters(workers=workers)) as client:
         client.run(_warm)
-        return _train_and_predict(store, folder, client)
+        return _train_and_predict(store, folder, client, SPREAD)
 
 
 def _warm() -> None:
@@ -96,12 +100,12 @@ def _warm() -> None:
     import pipeline.tasks.prediction  # noqa: F401
 
 
-def _train_and_predict(store: Path, folder: str, client: Client) -> float:
+def _train_and_predict(store: Path, folder: str, client: Client, settings: TrainParameters) -> float:
     os.chdir(folder)  # of its scratch files
     task = SyntheticTask()
     start = time.perf_counter()
-    spec = GridSpec(FeatureStore.open(store).layers, SETTINGS.grid)
-    (model,) = train_grids(store, task.annotations.categories, task, [spec], SETTINGS, 0, client)
+    spec = GridSpec(FeatureStore.open(store).layers, settings.grid)
+    (model,) = train_grids(store, task.annotations.categories, task, [spec], settings, 0, client)
     path = Path(folder) / "model.zarr"
     model.save(path)
     predict(store, [path], task, PredictParameters(), client)

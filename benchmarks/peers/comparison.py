@@ -78,10 +78,10 @@ def figures(sizes: Sizes) -> Section:
         f"{count} regions of {photographs} drawn scenes of 320 x 240 pixels, one thread each. The plain script crops "
         f"with PIL, hooks timm {timm.__version__}'s tf_efficientnet_lite0 in batches of {plain.BATCH} and saves "
         "float32 arrays. napari-convpaint 1.2.0 computes features of whole photographs (VGG-16, its first layer at "
-        f"scales 1, 2, 4, random weights) and trains scikit-learn's random forest on {2 * LABELLED} labelled "
-        "pixels per photograph; the pipeline extracts the regions and trains a 5 x 5 grid on 100 pixels of each. The "
-        "two answer different questions (every pixel of a photograph; the object in a box), so that times per "
-        "photograph are a rough guide.",
+        f"scales 1, 2, 4, random weights) and trains scikit-learn's random forest on {2 * LABELLED} labelled pixels "
+        "per photograph; the pipeline extracts the regions and trains a 5 x 5 grid on 100 pixels of each. The two "
+        "answer different questions (every pixel of a photograph; the object in a box), so that times per photograph "
+        "are a rough guide.",
         tuple(found),
         tuple(missing),
     )
