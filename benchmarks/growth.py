@@ -58,7 +58,7 @@ def figures(sizes: Sizes) -> Section:
             ", ".join(f"{f} x: {value:.0f} MB" for f, value in peaks.items()),
             Goal("at most", 1.25),
             "a worker keeps up to 128 MB of a cell's samples, and parts of them twice while it reads the next; "
-            "tables and results grow with the regions",
+            "tables and results grow too; read from the code, not profiled",
         ),
         Figure("train and predict, per region on one core", per_region[most], "ms"),
         Figure(

@@ -77,7 +77,7 @@ def _figures(network: str, taken: _Measured) -> list[Figure]:
             "x",
             f"{volume / median['write']:.0f} of {volume / median['raw write']:.0f} MB/s",
             Goal("at least", 0.9),
-            "every shard is written into a store that is opened anew and its values are checked, so that any worker can",
+            "opening the store anew for every shard explains some 2 %; the rest is not explained yet and may be noise",
         ),
         Figure(
             f"{network}: reading, of raw Zarr's speed",
