@@ -1,9 +1,9 @@
-# `make` builds the environment and runs the pipeline; `make test` builds it and runs the tests.
+# `make` builds the environment and runs the pipeline; `make test` builds it and runs the tests; `make bench` measures.
 VENV := .venv
 PYTHON ?= python3
 BIN := $(CURDIR)/$(VENV)/bin
 
-.PHONY: run test check clean distclean
+.PHONY: run test bench check clean distclean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/ready
@@ -11,6 +11,10 @@ run: $(VENV)/ready
 
 test: $(VENV)/ready
 	"$(BIN)/python" -m pytest
+
+# Sizes are options: make bench BENCH="--growth-regions 5000".
+bench: $(VENV)/ready
+	"$(BIN)/python" -m benchmarks $(BENCH)
 
 check: $(VENV)/ready
 	"$(BIN)/ruff" check .

@@ -11,6 +11,9 @@ from pipeline.grid.cells import blending_weights
 from pipeline.grid.model import GridModel
 from pipeline.regions.interpolation import interpolation_matrix, support
 
+AT_ONCE = 16
+"""Regions whose maps are in memory as float32 together: few enough for the caches, many enough for NumPy. Measured."""
+
 
 def heat_maps(
     model: GridModel,
@@ -36,38 +39,63 @@ def heat_maps(
     Notes
     -----
     Equal to classifying upsampled hypercolumns with all K x K classifiers and blending their answers (paper, section
-    2). Weights are applied at each map's own resolution, and a classifier only to the window of the map that it can see
-    from the locations where its share is not zero.
+    2). Weights are applied at each map's own resolution, for a row of cells at a time and only to the lines of the map
+    that these cells can see; scores are upsampled only where a cell's share is not zero, so that every location is
+    answered by the four classifiers that matter there.
     """
-    size, grid = model.heat_map, model.spec.grid
-    share = blending_weights(size, grid)
-    windows = [support(share.T[cell : cell + 1]) for cell in range(grid)]
-    values = {layer: np.asarray(blocks[layer], dtype=np.float32) for layer in model.spec.layers}
-    regions = len(next(iter(values.values())))
+    size = model.heat_map
+    regions = len(blocks[model.spec.layers[0]])
     answer = np.zeros((regions, len(model.targets), size, size), dtype=np.float32)
-    for row, tall in enumerate(windows):
-        for column, wide in enumerate(windows):
-            cell = row * grid + column
-            logits = np.zeros((regions, len(model.targets), tall.stop - tall.start, wide.stop - wide.start), np.float32)
-            logits += model.bias[group, :, cell, None, None]
-            for layer, block in values.items():
-                logits += _layer_logits(model.weights[layer][group, :, cell], block, tall, wide, size)
-            said = expit(logits) if blending == "probability" else logits
-            answer[:, :, tall, wide] += said * np.outer(share[tall, row], share[wide, column]).astype(np.float32)
+    for first in range(0, regions, AT_ONCE):
+        some = slice(first, first + AT_ONCE)
+        maps = {layer: np.asarray(blocks[layer][some], dtype=np.float32) for layer in model.spec.layers}
+        _blend(model, group, maps, blending, answer[some])
     return answer if blending == "probability" else expit(answer)
 
 
-def _layer_logits(
-    weights: NDArray[np.float32], block: NDArray[np.float32], tall: slice, wide: slice, size: int
+def _blend(
+    model: GridModel,
+    group: int,
+    maps: Mapping[str, NDArray[np.float32]],
+    blending: Literal["probability", "logit"],
+    answer: NDArray[np.float32],
+) -> None:
+    """Add the cells' answers for a few regions, weighted by their shares, to `answer`, which is zero."""
+    size, grid = model.heat_map, model.spec.grid
+    exact = blending_weights(size, grid)
+    windows, share = _windows(exact), exact.astype(np.float32)
+    for row, tall in enumerate(windows):
+        cells = slice(row * grid, (row + 1) * grid)
+        logits = model.bias[group, :, cells, None, None]
+        for layer, values in maps.items():
+            logits = logits + _row_logits(model.weights[layer][group, :, cells], values, tall, windows, size)
+        said = expit(logits) if blending == "probability" else logits
+        said *= share[tall, row, None]
+        for column, wide in enumerate(windows):
+            answer[:, :, tall, wide] += said[:, :, column] * share[wide, column]
+
+
+def _windows(share: NDArray[np.float64]) -> list[slice]:
+    """Along one axis, for every cell the locations where its share is not zero; made equally long."""
+    seen = [support(share.T[cell : cell + 1]) for cell in range(share.shape[1])]
+    length = max(window.stop - window.start for window in seen)
+    starts = [min(window.start, len(share) - length) for window in seen]
+    return [slice(start, start + length) for start in starts]
+
+
+def _row_logits(
+    weights: NDArray[np.float32], maps: NDArray[np.float32], tall: slice, windows: list[slice], size: int
 ) -> NDArray[np.float32]:
-    """One layer's part in the logits of one cell: (region, target, locations `tall` x `wide`)."""
-    vertical = interpolation_matrix(block.shape[2], size)[tall]
-    horizontal = interpolation_matrix(block.shape[3], size)[wide]
-    rows, columns = support(vertical), support(horizontal)
-    window = block[:, :, rows, columns]
-    flat = np.ascontiguousarray(window).reshape(*window.shape[:2], -1)
-    scores = (weights @ flat).reshape(len(block), len(weights), *window.shape[2:])
-    upsampled: NDArray[np.float32] = (
-        vertical[:, rows].astype(np.float32) @ scores @ horizontal[:, columns].T.astype(np.float32)
-    )
+    """One layer's part in the logits of a row of cells: (region, target, cell, locations `tall`, those of its window).
+
+    `weights` are (target, cell, channel), `maps` (region, channel, y, x).
+    """
+    vertical = interpolation_matrix(maps.shape[2], size)[tall]
+    lines = support(vertical)
+    horizontal = interpolation_matrix(maps.shape[3], size)
+    seen = maps[:, :, lines]  # a view whose lines of a channel are neighbours, so that nothing is copied
+    scores = weights.reshape(-1, weights.shape[2]) @ seen.reshape(*seen.shape[:2], -1)
+    scores = scores.reshape(len(maps), *weights.shape[:2], *seen.shape[2:])
+    across = np.stack([horizontal[wide].T for wide in windows]).astype(np.float32)
+    upsampled: NDArray[np.float32] = (vertical[:, lines].astype(np.float32) @ scores) @ across
     return upsampled

@@ -1,0 +1,107 @@
+"""What the benchmarks run on: drawn scenes with their regions, stores of synthetic activations, a task for these."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.annotations.model import AnnotationSet, Category, Image
+from pipeline.annotations.puppets.generator import generate
+from pipeline.features import writer
+from pipeline.features.schema import BOX, n_shards, shard_rows
+from pipeline.features.selection import validation_regions
+from pipeline.parameters import DatasetParameters, PredictParameters, PuppetsParameters
+from pipeline.regions import boxes
+from pipeline.tasks.segmentation import segment
+from pipeline.tasks.task import Region, coco_result
+
+Shape = tuple[int, int, int]
+
+T_NET: Mapping[str, Shape] = {"pool2": (256, 13, 13), "conv4": (384, 13, 13), "fc7": (4096, 1, 1)}
+"""Blocks of the paper's T-Net: AlexNet as Caffe has it, 227 pixels."""
+O_NET: Mapping[str, Shape] = {"pool3": (256, 28, 28), "pool4": (512, 14, 14), "fc7": (4096, 1, 1)}
+"""Blocks of the paper's O-Net: VGG-16, 224 pixels."""
+SMALL: Mapping[str, Shape] = {"fine": (64, 14, 14), "coarse": (128, 7, 7), "vector": (1024, 1, 1)}
+"""Blocks small enough for stores of thousands of regions, with as many channels as real ones."""
+
+SIDE = 256
+"""Of the one photograph that synthetic regions lie in, in pixels."""
+
+
+def channels(shapes: Mapping[str, Shape]) -> int:
+    """Channels of a hypercolumn."""
+    return sum(shape[0] for shape in shapes.values())
+
+
+def dense_bytes(shapes: Mapping[str, Shape], size: int = 50) -> int:
+    """Bytes of a region's hypercolumns at all locations in float32, as the method spelled out has them."""
+    return 4 * size * size * channels(shapes)
+
+
+def scenes(folder: Path, photographs: int) -> AnnotationSet:
+    """Drawn scenes with photo backgrounds, and their instances."""
+    settings = DatasetParameters(puppets=PuppetsParameters(train_images=photographs))
+    return generate(settings, "train", 0, folder)
+
+
+def regions_of(annotations: AnnotationSet, count: int) -> pd.DataFrame:
+    """`count` regions: the instances' boxes, then copies with moved sides; sorted as a store wants them."""
+    own = validation_regions(annotations, [])
+    rng = np.random.default_rng(0)
+    table = pd.concat([own] * -(-count // len(own)), ignore_index=True).iloc[:count].copy()
+    copies = np.arange(count) >= len(own)
+    table.loc[copies, BOX] = boxes.jitter(table.loc[copies, BOX].to_numpy(), 0.08, rng)
+    return table.sort_values(["category", "image"], kind="stable", ignore_index=True)
+
+
+def activations(rng: np.random.Generator, regions: int, shape: Shape) -> NDArray[np.float16]:
+    """Random values after a ReLU: half of them zero, which compresses about as real activations after a ReLU do."""
+    return rng.standard_normal((regions, *shape), dtype=np.float32).clip(0).astype(np.float16)
+
+
+def synthetic_store(path: Path, regions: int, shapes: Mapping[str, Shape]) -> None:
+    """A store of random activations, one shard in memory at a time; its regions are boxes in one photograph."""
+    writer.create(path, synthetic_regions(regions), shapes, 1.2)
+    for shard in range(n_shards(regions)):
+        rows = shard_rows(shard, regions)
+        rng = np.random.default_rng([0, shard])
+        blocks = {name: activations(rng, rows.stop - rows.start, shape) for name, shape in shapes.items()}
+        writer.write_shard(path, shard, blocks)
+
+
+def synthetic_regions(count: int) -> pd.DataFrame:
+    """Boxes in one photograph, all of one category."""
+    rng = np.random.default_rng(1)
+    corner, size = rng.uniform(0, SIDE / 2, (count, 2)), rng.uniform(SIDE / 8, SIDE / 2, (count, 2))
+    table = pd.DataFrame(np.hstack([corner, corner + size]), columns=BOX)
+    return table.assign(image=1, category=1, instance=np.arange(count), kind="ground_truth", iou=1.0, score=1.0)
+
+
+@dataclass(frozen=True)
+class SyntheticTask:
+    """A disc in every box, of a size that depends on the region; answers are masks, as in segmentation."""
+
+    name = "synthetic"
+    targets = ("figure",)
+
+    @property
+    def annotations(self) -> AnnotationSet:
+        """One photograph, which nobody reads."""
+        return AnnotationSet((Image(1, "none", SIDE, SIDE),), (Category(1, "disc"),), (), ".")
+
+    def target_maps(self, regions: pd.DataFrame, boxes: NDArray[np.float64], size: int) -> NDArray[np.int8]:
+        """See `pipeline.grid.targets.Targets`."""
+        del boxes
+        axis = (np.arange(size) + 0.5) / size - 0.5
+        distance = np.hypot(axis[:, None], axis)
+        radius = 0.2 + 0.3 * (regions["instance"].to_numpy() * 0.618 % 1)
+        return (distance < radius[:, None, None]).astype(np.int8)[:, None]
+
+    def answer(self, heat: NDArray[np.float32], region: Region) -> list[Mapping[str, Any]]:
+        """See `pipeline.tasks.task.Task`."""
+        mask = segment(heat[0], region.box, region.width, region.height, PredictParameters().threshold)
+        return [coco_result(region.row, {"segmentation": mask})]

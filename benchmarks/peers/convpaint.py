@@ -1,0 +1,60 @@
+"""Pixel classification as napari-convpaint does it; a program for the peers' environment: `convpaint.py CASE OUT`.
+
+Trains on every photograph's labels and segments it, with the settings that convpaint comes with (VGG-16, its first
+layer at three scales) and the random forest; weights are random, since convpaint downloads its own.
+"""
+
+import json
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+# A CPU build of torch and the registry's torchvision do not fit; the import only wants these two declared.
+_LIBRARY = torch.library.Library("torchvision", "FRAGMENT")
+if not hasattr(torch.ops.torchvision, "nms"):
+    for _name in ("nms", "qnms"):
+        _LIBRARY.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+
+def measure(case: dict[str, Any]) -> dict[str, Any]:
+    """Seconds per photograph to compute features, to train the forest too, and to segment; bytes of features."""
+    import torchvision
+    from napari_convpaint.convpaint_model import ConvpaintModel
+    from napari_convpaint.feature_extractors.nnlayers import Hookmodel
+
+    torch.manual_seed(0)
+    network = torchvision.models.vgg16(weights=None).eval()
+    Hookmodel.create_model = staticmethod(lambda _name: network)
+    model = ConvpaintModel(alias="vgg")
+    model.set_params(channel_mode="rgb")
+    pictures = [np.asarray(Image.open(p["path"]).convert("RGB")).transpose(2, 0, 1) for p in case["photographs"]]
+    labels = [np.asarray(Image.open(p["labels"])).astype(np.int32) for p in case["photographs"]]
+    start = time.perf_counter()
+    shapes = [np.asarray(model.get_feature_image(picture)).nbytes for picture in pictures]
+    features = time.perf_counter() - start
+    start = time.perf_counter()
+    model.train(pictures, labels, use_rf=True)
+    trained = time.perf_counter() - start
+    start = time.perf_counter()
+    for picture in pictures:
+        model.segment(picture)
+    segmented = time.perf_counter() - start
+    return {
+        "features": features / len(pictures),
+        "train": trained / len(pictures),
+        "segment": segmented / len(pictures),
+        "bytes": sum(shapes) / len(pictures),
+        "settings": str({k: v for k, v in vars(model._param).items() if v is not None}),
+        "version": version("napari-convpaint"),
+    }
+
+
+if __name__ == "__main__":
+    found = measure(json.loads(Path(sys.argv[1]).read_text()))
+    Path(sys.argv[2]).write_text(json.dumps(found))

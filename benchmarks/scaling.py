@@ -1,0 +1,127 @@
+"""What large data sets cost: the measured slopes times their sizes, and which limit comes next."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import table
+from benchmarks.figures import Section
+from pipeline.features.schema import COLUMNS, SHARD
+from pipeline.parameters import DetectionParameters, RegionParameters, TrainParameters
+
+CHANNELS, LAYERS = 1776, 5
+"""Of the default network's hypercolumns."""
+GPU_SPEEDUP = 100
+"""Assumed, not measured: regions per second of one data-centre GPU over those of the CPU cores measured here."""
+PER_INSTANCE = 1 + RegionParameters().proposals_per_instance
+"""Training regions of an instance: its box and the candidates that overlap it most."""
+PER_PHOTOGRAPH = DetectionParameters().max_per_image
+"""Detections of a photograph that are predicted on."""
+
+
+HEADER = (
+    "| data set | regions | store | samples while training | files | extraction, CPU core hours | extraction, GPU "
+    "hours | train and predict, CPU core hours |"
+)
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Sizes as the data set's authors state them, rounded."""
+
+    name: str
+    train_regions: int
+    val_regions: int
+
+
+DATA_SETS = (
+    DataSet(
+        "VOC 2012 with SBD (5,600 + 5,800 photographs)",
+        5_600 * 24 // 10 * PER_INSTANCE,
+        5_800 * PER_PHOTOGRAPH + 13_900,
+    ),
+    DataSet("COCO 2017 (118,287 + 5,000 photographs)", 860_000 * PER_INSTANCE, 5_000 * PER_PHOTOGRAPH + 36_800),
+    DataSet("100 million regions", 100_000_000, 0),
+)
+
+
+def write_page(path: Path, sections: Mapping[str, Section], cores: int) -> None:
+    """Derive the costs from the sections `store`, `extraction` and `growth`."""
+    store = sections["store"].value("EfficientNet-Lite0: stored bytes per region") * 1e6
+    rate = sections["extraction"].value("EfficientNet-Lite0, CPU: regions per second")
+    learning = sections["growth"].value("train and predict, per region on one core") / 1e3
+    sample = TrainParameters().pixels_per_region * CHANNELS * 2
+    rows = []
+    for data in DATA_SETS:
+        regions = data.train_regions + data.val_regions
+        cells = (
+            data.name,
+            f"{regions:,}",
+            amount(regions * store),
+            amount(data.train_regions * sample),
+            f"{_files(regions):,}",
+            hours(regions / rate * cores),
+            hours(regions / rate / GPU_SPEEDUP),
+            hours(regions * learning),
+        )
+        rows.append(f"| {' | '.join(cells)} |")
+    most = DATA_SETS[-1].train_regions
+    pixels = TrainParameters().pixels_per_region
+    table_bytes = most * sum(dtype.itemsize for dtype in COLUMNS.values())
+    measured = (
+        "Written by `make bench` from what it measured on this machine ([benchmarks.md](benchmarks.md)): "
+        f"{store / 1e6:.3f} MB of store and {rate:.1f} regions per second on {cores} cores for EfficientNet-Lite0, "
+        f"{learning * 1e3:.2f} ms per region and core to train and predict. Time is linear in regions and memory is "
+        "bounded, so that the costs are products."
+    )
+    assumed = (
+        f"Assumptions: {PER_INSTANCE} training regions per instance (its box and {PER_INSTANCE - 1} candidates; "
+        f"`regions.*`), 2.4 instances per photograph of VOC and 860,000 in COCO's training set, {PER_PHOTOGRAPH} "
+        "detections and the instances of every val photograph. GPU hours are not measured: they assume that one GPU "
+        f"does {GPU_SPEEDUP} times the regions per second of the {cores} cores here. Training and prediction were "
+        f"measured on a synthetic store with {pixels} pixels per region: training grows further with the channels, "
+        "prediction with K."
+    )
+    limits = (
+        "**Samples, not features.** Training pixels are drawn once and kept as float16 while a grid is trained: "
+        f"{pixels} pixels x {CHANNELS} channels x 2 bytes = {amount(sample)} per region, {sample / store:.1f} times "
+        "the store itself, written below `.scratch`. For 100 million regions draw fewer pixels of each "
+        "(`train.pixels_per_region`): a linear classifier needs no billions of pixels. A solver that works at the "
+        "maps' own resolution needs no samples at all.",
+        "**Epochs past memory.** A cell's samples beyond 128 MB are read again in every epoch: the speed of the disk "
+        "then counts.",
+        f"**Tables in one process.** The client holds the table of regions ({amount(table_bytes)} for 100 million) "
+        "and all results of a prediction in memory; beyond some ten million regions a store should be cut into "
+        "several, one per part of the image set.",
+        f"**Files.** One file per layer and {SHARD} regions: {_files(most):,} for 100 million regions, which DVC "
+        "hashes and links one by one. Shards of 1024 regions would be 16 times fewer.",
+    )
+    parts = (
+        "# What large data sets cost",
+        table.wrapped(measured),
+        "\n".join([HEADER, "|---" * HEADER.count(" | ") + "|---|", *rows]),
+        table.wrapped(assumed),
+        "## Where the next limit lies",
+        "\n".join(table.wrapped(f"- {limit}", "  ") for limit in limits),
+    )
+    path.write_text("\n\n".join(parts) + "\n")
+
+
+def _files(regions: int) -> int:
+    return math.ceil(regions / SHARD) * LAYERS
+
+
+def amount(size: float) -> str:
+    """Bytes in the unit that keeps the number short."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"
+
+
+def hours(seconds: float) -> str:
+    """Hours to two digits."""
+    value = seconds / 3600
+    return f"{value:.2g}" if value < 100 else f"{value:,.0f}"

@@ -1,0 +1,162 @@
+"""Training: the pipeline's grids from a store against a script that upsamples, concatenates and fits scikit-learn."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from distributed import Client
+from numpy.typing import NDArray
+from sklearn.linear_model import SGDClassifier
+from sklearn.preprocessing import StandardScaler
+from torch.nn.functional import interpolate
+
+from benchmarks.figures import Figure, Goal, Section
+from benchmarks.inputs import T_NET, SyntheticTask, channels, dense_bytes, synthetic_store
+from benchmarks.measuring import Cost, apart
+from benchmarks.sizes import Sizes
+from pipeline.features.store import FeatureStore
+from pipeline.grid.cells import draw_locations
+from pipeline.grid.model import GridModel, GridSpec
+from pipeline.grid.scoring import heat_maps
+from pipeline.grid.targets import shard_slices
+from pipeline.grid.training import train_grids
+from pipeline.parameters import TrainParameters
+
+SOLVERS: Mapping[str, TrainParameters] = {"SGD on sampled pixels": TrainParameters()}
+"""Ways of training that are measured, by name. A solver more is an entry more: the table gets its rows."""
+
+COMPARED = 8
+"""Regions on all of whose pixels the classifiers are compared."""
+
+
+def figures(sizes: Sizes) -> Section:
+    """Time, memory and agreement of every solver and the script."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Path(folder) / "store.zarr"
+        synthetic_store(store, sizes.training_regions, T_NET)
+        costs = _alternating(folder, store, max(1, sizes.repeats // 2))
+    script = costs["script"]
+    found = [
+        Figure(
+            "straightforward script",
+            _seconds(script),
+            "s",
+            f"peak {_peak(script) / 1e6:.0f} MB, right {_right(script):.1%}",
+        )
+    ]
+    for name in SOLVERS:
+        own = costs[name]
+        found += [
+            Figure(
+                f"{name}: faster than the script",
+                float(np.median([a.seconds / b.seconds for a, b in zip(script, own, strict=True)])),
+                "x",
+                f"{_seconds(own):.1f} and {_seconds(script):.1f} s",
+                Goal("at least", 1),
+            ),
+            Figure(
+                f"{name}: less memory than the script",
+                _peak(script) / max(_peak(own), 1),
+                "x",
+                f"peaks of {_peak(own) / 1e6:.0f} and {_peak(script) / 1e6:.0f} MB",
+                Goal("at least", 1),
+            ),
+            Figure(
+                f"{name}: share of pixels right, less the script's",
+                _right(own) - _right(script),
+                "share",
+                f"{_right(own):.1%} and {_right(script):.1%}",
+            ),
+        ]
+    settings = next(iter(SOLVERS.values()))
+    return Section(
+        "Training",
+        f"T-Net blocks ({channels(T_NET)} channels, random values after a ReLU) of {sizes.training_regions} regions, "
+        f"K = {settings.grid}, {settings.pixels_per_region} pixels per region, {settings.epochs} epochs, one thread. "
+        "The script upsamples a region's blocks with torch, concatenates, takes the same pixels, keeps them in "
+        "memory, standardises and fits scikit-learn's SGDClassifier per cell; it reads the same store. The pipeline "
+        "runs with one Dask worker inside the measured process. Dense hypercolumns of a region are "
+        f"{dense_bytes(T_NET) / 1e6:.2f} MB.",
+        tuple(found),
+    )
+
+
+def _alternating(folder: str, store: Path, rounds: int) -> dict[str, list[Cost]]:
+    """Costs of the script and of every solver, in turn."""
+    costs: dict[str, list[Cost]] = {name: [] for name in ("script", *SOLVERS)}
+    for _ in range(rounds):
+        costs["script"].append(apart(fit_script, store, TrainParameters()))
+        for name, settings in SOLVERS.items():
+            costs[name].append(apart(fit_pipeline, store, settings, folder))
+    return costs
+
+
+def _seconds(costs: list[Cost]) -> float:
+    return float(np.median([cost.seconds for cost in costs]))
+
+
+def _peak(costs: list[Cost]) -> float:
+    return float(np.median([cost.peak for cost in costs]))
+
+
+def _right(costs: list[Cost]) -> float:
+    return float(costs[0].result)
+
+
+def fit_pipeline(store: Path, settings: TrainParameters, folder: str) -> float:
+    """Train a grid as the stage does; the share of pixels that it gets right."""
+    os.chdir(folder)  # of its scratch files
+    task = SyntheticTask()
+    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
+        spec = GridSpec(FeatureStore.open(store).layers, settings.grid)
+        (model,) = train_grids(store, task.annotations.categories, task, [spec], settings, 0, client)
+    return share_right(store, model)
+
+
+def fit_script(store: Path, settings: TrainParameters) -> float:
+    """What a user would write: every region's hypercolumns, the sampled pixels of them, scikit-learn."""
+    opened, task = FeatureStore.open(store), SyntheticTask()
+    per_cell = max(1, round(settings.pixels_per_region / settings.grid**2))
+    size, cells = settings.heat_map, settings.grid**2
+    columns: list[NDArray[np.float32]] = []
+    labels: list[NDArray[np.int8]] = []
+    for rows in shard_slices(opened):
+        rng = np.random.default_rng([0, settings.grid, rows.start])
+        drawn = draw_locations(rng, rows.stop - rows.start, size, settings.grid, per_cell)
+        maps = task.target_maps(opened.regions[rows], opened.expanded_boxes[rows], size)
+        blocks = [torch.from_numpy(opened.read(layer, rows)).float() for layer in opened.layers]
+        for region, at in enumerate(drawn):
+            up = [interpolate(b[region : region + 1], (size, size), mode="bilinear") for b in blocks]
+            dense = torch.cat(up, dim=1)[0].flatten(1).T
+            columns.append(dense[at.ravel()].numpy().reshape(cells, per_cell, -1))
+            labels.append(maps[region, 0].ravel()[at])
+    x, y = np.concatenate(columns, axis=1), np.concatenate(labels, axis=1)
+    scaler = StandardScaler(copy=False).fit(x.reshape(-1, x.shape[2]))
+    # Unit length on average, as in the pipeline: scikit-learn's default step size wants it.
+    scale = (scaler.scale_ * np.sqrt(x.shape[2])).astype(np.float32)
+    weights, bias = np.zeros((cells, x.shape[2]), np.float32), np.zeros(cells, np.float32)
+    for cell in range(cells):
+        if len(np.unique(y[cell])) < 2:
+            bias[cell] = 10.0 if y[cell, 0] else -10.0
+            continue
+        classifier = SGDClassifier(
+            loss="log_loss", alpha=settings.alpha, average=True, max_iter=settings.epochs, tol=None, random_state=0
+        )
+        classifier.fit((x[cell] - scaler.mean_.astype(np.float32)) / scale, y[cell])
+        weights[cell] = classifier.coef_[0] / scale
+        bias[cell] = classifier.intercept_[0] - weights[cell] @ scaler.mean_
+    edges = np.cumsum([block.shape[1] for block in blocks])[:-1]
+    parts = dict(zip(opened.layers, np.split(weights[None, None], edges, axis=-1), strict=True))
+    spec = GridSpec(opened.layers, settings.grid)
+    return share_right(store, GridModel(spec, size, task.targets, ("shared",), {1: 0}, parts, bias[None, None]))
+
+
+def share_right(store: Path, model: GridModel) -> float:
+    """Share of all pixels of the first regions whose target the model tells; both ways trained on them alike."""
+    opened, rows = FeatureStore.open(store), slice(0, COMPARED)
+    heat = heat_maps(model, 0, {layer: opened.read(layer, rows) for layer in opened.layers})
+    truth = SyntheticTask().target_maps(opened.regions[rows], opened.expanded_boxes[rows], model.heat_map)
+    return float(((heat > 0.5) == truth).mean())
