@@ -21,7 +21,7 @@ from pipeline.tasks.prediction import predict
 
 FACTORS = (1, 4, 16)
 
-GROWING = TrainParameters(grid=1)
+GROWING = TrainParameters(solver="sgd", grid=1)
 """One cell, so that its samples exceed what a worker keeps in memory at every size, as they do in large data sets."""
 
 SPREAD = TrainParameters()
@@ -106,7 +106,5 @@ def _train_and_predict(store: Path, folder: str, client: Client, settings: Train
     start = time.perf_counter()
     spec = GridSpec(FeatureStore.open(store).layers, settings.grid)
     (model,) = train_grids(store, task.annotations.categories, task, [spec], settings, 0, client)
-    path = Path(folder) / "model.zarr"
-    model.save(path)
-    predict(store, [path], task, PredictParameters(), client)
+    predict(store, [model], task, PredictParameters(), client)
     return time.perf_counter() - start

@@ -101,6 +101,11 @@ class SyntheticTask:
         radius = 0.2 + 0.3 * (regions["instance"].to_numpy() * 0.618 % 1)
         return (distance < radius[:, None, None]).astype(np.int8)[:, None]
 
+    def targets_of(self, category_id: int) -> tuple[int, ...]:
+        """See `pipeline.tasks.task.Task`."""
+        del category_id
+        return (0,)
+
     def answer(self, heat: NDArray[np.float32], region: Region) -> list[Mapping[str, Any]]:
         """See `pipeline.tasks.task.Task`."""
         mask = segment(heat[0], region.box, region.width, region.height, PredictParameters().threshold)

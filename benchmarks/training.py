@@ -25,7 +25,10 @@ from pipeline.grid.targets import shard_slices
 from pipeline.grid.training import train_grids
 from pipeline.parameters import TrainParameters
 
-SOLVERS: Mapping[str, TrainParameters] = {"SGD on sampled pixels": TrainParameters()}
+SOLVERS: Mapping[str, TrainParameters] = {
+    "SGD on sampled pixels": TrainParameters(solver="sgd"),
+    "exact on every pixel": TrainParameters(solver="exact"),
+}
 """Ways of training that are measured, by name. A solver more is an entry more: the table gets its rows."""
 
 COMPARED = 8
@@ -75,10 +78,10 @@ def figures(sizes: Sizes) -> Section:
     return Section(
         "Training",
         f"T-Net blocks ({channels(T_NET)} channels, random values after a ReLU) of {sizes.training_regions} regions, "
-        f"K = {settings.grid}, {settings.pixels_per_region} pixels per region, {settings.epochs} epochs, one thread. "
-        "The script upsamples a region's blocks with torch, concatenates, takes the same pixels, keeps them in "
-        "memory, standardises and fits scikit-learn's SGDClassifier per cell; it reads the same store. The pipeline "
-        "runs with one Dask worker inside the measured process. Dense hypercolumns of a region are "
+        f"K = {settings.grid}, SGD with {settings.pixels_per_region} pixels per region and {settings.epochs} epochs, one "
+        "thread. The script upsamples a region's blocks with torch, concatenates, takes the same pixels as SGD, keeps "
+        "them in memory, standardises and fits scikit-learn's SGDClassifier per cell; it reads the same store. The "
+        f"exact solver learns from all {settings.heat_map**2} pixels of a region. The pipeline runs with one Dask worker inside the measured process. Dense hypercolumns of a region are "
         f"{dense_bytes(T_NET) / 1e6:.2f} MB.",
         tuple(found),
     )
@@ -88,7 +91,7 @@ def _alternating(folder: str, store: Path, rounds: int) -> dict[str, list[Cost]]
     """Costs of the script and of every solver, in turn."""
     costs: dict[str, list[Cost]] = {name: [] for name in ("script", *SOLVERS)}
     for _ in range(rounds):
-        costs["script"].append(apart(fit_script, store, TrainParameters()))
+        costs["script"].append(apart(fit_script, store, TrainParameters(solver="sgd")))
         for name, settings in SOLVERS.items():
             costs[name].append(apart(fit_pipeline, store, settings, folder))
     return costs

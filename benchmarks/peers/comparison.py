@@ -127,7 +127,7 @@ def _plain(case: dict[str, Any], folder: str) -> tuple[float, int]:
 def _pipeline(annotations: AnnotationSet, regions: pd.DataFrame, folder: str) -> dict[str, float]:
     """Seconds to extract, train and predict, and bytes of the store."""
     os.chdir(folder)  # of its scratch files
-    backbone, path, model_path = default_backbone(), Path(folder) / "own.zarr", Path(folder) / "model.zarr"
+    backbone, path = default_backbone(), Path(folder) / "own.zarr"
     task = SegmentationTask(annotations, PredictParameters())
     start = time.perf_counter()
     extract(regions, annotations, backbone, EXPANSION, ComputeParameters(device="cpu"), path)
@@ -136,9 +136,8 @@ def _pipeline(annotations: AnnotationSet, regions: pd.DataFrame, folder: str) ->
         connected = time.perf_counter()
         spec = GridSpec(FeatureStore.open(path).layers, TrainParameters().grid)
         (model,) = train_grids(path, annotations.categories, task, [spec], TrainParameters(), 0, client)
-        model.save(model_path)
         trained = time.perf_counter()
-        predict(path, [model_path], task, PredictParameters(), client)
+        predict(path, [model], task, PredictParameters(), client)
         predicted = time.perf_counter()
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     shutil.rmtree(path)

@@ -51,11 +51,17 @@ class SampledPixels:
 
     def load(self, portion: Portion, cell: int) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
         """Standardised hypercolumns (n, channel) and targets (n, target) of one cell."""
-        columns, targets = [], []
-        for shard in portion.shards:
-            own = slice(max(self.rows.start - shard.start, 0), min(self.rows.stop, shard.stop) - shard.start)
-            known = self.sampling.read(shard, "targets", cell)[own, portion.pixels]
-            whole = np.empty((*known.shape[:2], self.standardisation.channels), dtype=np.float32)
+        owns = [slice(max(self.rows.start - s.start, 0), min(self.rows.stop, s.stop) - s.start) for s in portion.shards]
+        targets = [
+            self.sampling.read(shard, "targets", cell)[own, portion.pixels]
+            for shard, own in zip(portion.shards, owns, strict=True)
+        ]
+        # One array from the start, since two of them would double the memory.
+        columns = np.empty((sum(known[..., 0].size for known in targets), self.standardisation.channels), np.float32)
+        last = 0
+        for shard, own, known in zip(portion.shards, owns, targets, strict=True):
+            whole = columns[last : last + known[..., 0].size].reshape(*known.shape[:2], -1)
+            last += known[..., 0].size
             first = 0
             for layer, shift in self.standardisation.shift.items():
                 part = whole[..., first : first + len(shift)]
@@ -63,9 +69,7 @@ class SampledPixels:
                 np.subtract(values if values.shape[1] == 1 else values[:, portion.pixels], shift, out=part)
                 part *= self.standardisation.scale[layer]
                 first += len(shift)
-            columns.append(whole.reshape(-1, self.standardisation.channels))
-            targets.append(known.reshape(-1, known.shape[2]))
-        return np.concatenate(columns), np.concatenate(targets)
+        return columns, np.concatenate([known.reshape(-1, known.shape[2]) for known in targets])
 
     def only(self, layer: str) -> "SampledPixels":
         return replace(self, standardisation=self.standardisation.only(layer))
@@ -79,10 +83,11 @@ class SampledPixels:
             models = [_classifier(settings, seed) for _ in range(n_targets)]
             seen = np.zeros((n_targets, 2), dtype=bool)
             order = np.random.default_rng([seed, cell])
-            loaded = None
+            loaded, columns, targets = None, np.empty((0, 0), np.float32), np.empty((0, 0), np.int8)
             for _ in range(settings.epochs):
                 for number in order.permutation(len(portions)):
                     if loaded != number:
+                        del columns, targets  # before the next take as much
                         columns, targets = self.load(portions[number], cell)
                         loaded = number
                     for target, model in enumerate(models):
