@@ -79,8 +79,8 @@ def figures(sizes: Sizes) -> Section:
         "Training",
         f"T-Net blocks ({channels(T_NET)} channels, random values after a ReLU) of {sizes.training_regions} regions, "
         f"K = {settings.grid}, one thread. SGD takes {settings.pixels_per_region} pixels per region and "
-        f"{settings.epochs} epochs, the exact solver all {settings.heat_map**2} pixels. The script upsamples a region's "
-        "blocks with torch, concatenates, takes the same pixels as SGD, keeps them in memory, standardises and fits "
+        f"{settings.epochs} epochs, the exact solver all {settings.heat_map**2} pixels. The script upsamples "
+        "a region's blocks with torch, concatenates, takes the same pixels as SGD, keeps them, standardises and fits "
         "scikit-learn's SGDClassifier per cell; it reads the same store. The pipeline runs with one Dask worker inside "
         f"the measured process. Dense hypercolumns of a region are {dense_bytes(T_NET) / 1e6:.2f} MB.",
         tuple(found),
