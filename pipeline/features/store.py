@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dask.array as da
 import numpy as np
 import pandas as pd
-import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
@@ -18,6 +16,10 @@ from pipeline.features.schema import BOX, CHUNK, COLUMNS, KINDS, SCHEMA, dimensi
 from pipeline.regions import boxes
 from pipeline.regions.interpolation import interpolation_matrix
 from pipeline.stores import array, open_group
+
+if TYPE_CHECKING:
+    import dask.array as da
+    import xarray as xr
 
 REMEDY = "dvc repro extract-train extract-val"
 
@@ -74,8 +76,15 @@ class FeatureStore:
         return shards[0]
 
     @cached_property
-    def blocks(self) -> Mapping[str, da.Array]:
+    def channels(self) -> Mapping[str, int]:
+        """Of every layer."""
+        return {layer: array(self.group, f"blocks/{layer}").shape[1] for layer in self.layers}
+
+    @cached_property
+    def blocks(self) -> Mapping[str, "da.Array"]:
         """Lazy (region, channel, y, x) float16 arrays by layer; a Dask chunk is a shard."""
+        import dask.array as da  # a second that stages and workers, which read shard by shard, need not wait
+
         arrays = {layer: array(self.group, f"blocks/{layer}") for layer in self.layers}
         return {layer: da.from_zarr(block, chunks=block.shards) for layer, block in arrays.items()}
 
@@ -102,15 +111,17 @@ class FeatureStore:
         self._check((layer,))
         return self._read(f"blocks/{layer}", rows)
 
-    def to_xarray(self) -> xr.Dataset:
+    def to_xarray(self) -> "xr.Dataset":
         """Blocks as lazy variables, the region table as coordinates along `region`."""
+        import xarray as xr
+
         return xr.Dataset(
             {layer: (dimension_names(layer), block) for layer, block in self.blocks.items()},
             coords={name: ("region", self.regions[name].to_numpy()) for name in COLUMNS},
             attrs=dict(self.attributes),
         )
 
-    def hypercolumns(self, rows: Rows, size: int = 50, layers: Sequence[str] | None = None) -> da.Array:
+    def hypercolumns(self, rows: Rows, size: int = 50, layers: Sequence[str] | None = None) -> "da.Array":
         """Hypercolumns of `size` x `size` locations over the expanded boxes of `rows`; lazy.
 
         Parameters
@@ -132,6 +143,8 @@ class FeatureStore:
         numbers = np.arange(len(self))[rows]
         arrays = [array(self.group, f"blocks/{name}") for name in names]
         channels = sum(block.shape[1] for block in arrays)
+        import dask.array as da
+
         return da.from_array(numbers, chunks=CHUNK).map_blocks(
             _hypercolumns,
             arrays,

@@ -217,7 +217,7 @@ def _assemble(
     settings: TrainParameters,
 ) -> GridModel:
     """Put the cells together and take the layers apart."""
-    channels = [store.blocks[layer].shape[1] for layer in spec.layers]
+    channels = [store.channels[layer] for layer in spec.layers]
     shape = (len(groups), len(targets), spec.grid**2)
     joint, bias = np.zeros((*shape, sum(channels)), np.float32), np.zeros(shape, np.float32)
     for unit, fit in fits:

@@ -6,33 +6,6 @@ from numpy.typing import NDArray
 from pipeline.proposals.candidates import Candidates
 from pipeline.proposals.superpixels import Superpixels
 
-NAMES = (
-    "log_area",
-    "log_width",
-    "log_height",
-    "box_fill",
-    "log_aspect",
-    "diagonal_box_fill",
-    "border_share",
-    "border_sides",
-    "compactness",
-    "boundary_contrast",
-    "boundary_histogram",
-    "boundary_colour",
-    "weak_boundary",
-    "inner_contrast",
-    "inner_histogram",
-    "outer_to_inner",
-    "centre_x",
-    "centre_y",
-    "log_superpixels",
-    "frame_distance",
-    "colour_spread",
-    "lightness",
-    "kind",
-    "votes",
-    "node_votes",
-)
 _WEAK = 0.05
 """Lab distance (/ 100) under which a boundary is hardly visible."""
 
@@ -48,7 +21,7 @@ def boxes(extents: NDArray[np.integer], members: NDArray[np.bool_]) -> NDArray[n
 
 
 def measure(superpixels: Superpixels, candidates: Candidates, tight: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Features (n, len(NAMES)) of the candidates of one image, whose `boxes` are `tight`.
+    """Features (n, len(ranking.FEATURES)) of the candidates of one image, whose `boxes` are `tight`.
 
     Everything is a sum over superpixels or over cut edges, so one matrix product each serves all candidates.
     """

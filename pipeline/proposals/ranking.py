@@ -7,6 +7,35 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 
+FEATURES = (
+    "log_area",
+    "log_width",
+    "log_height",
+    "box_fill",
+    "log_aspect",
+    "diagonal_box_fill",
+    "border_share",
+    "border_sides",
+    "compactness",
+    "boundary_contrast",
+    "boundary_histogram",
+    "boundary_colour",
+    "weak_boundary",
+    "inner_contrast",
+    "inner_histogram",
+    "outer_to_inner",
+    "centre_x",
+    "centre_y",
+    "log_superpixels",
+    "frame_distance",
+    "colour_spread",
+    "lightness",
+    "kind",
+    "votes",
+    "node_votes",
+)
+"""What a candidate is judged by, in the order of the columns that `features` computes."""
+
 _KNOTS = 12
 """Most knots per feature."""
 _RIDGE = 1e-3

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
 from pipeline.errors import InputError
-from pipeline.proposals.features import NAMES
-from pipeline.proposals.ranking import Ranker
+from pipeline.proposals.ranking import FEATURES, Ranker
 from pipeline.stores import array, open_group
 
 SCHEMA = "hypercolumns-proposals/1"
@@ -178,7 +177,7 @@ class ProposalWriter:
             self._group.create_array(f"images/{name}", data=np.ascontiguousarray(table[:, number]))
         for name in ("knots", "values"):
             self._group.create_array(f"ranker/{name}", data=getattr(self._ranker, name))
-        self._group.update_attributes({"schema": SCHEMA, "features": list(NAMES), "ranker_bias": self._ranker.bias})
+        self._group.update_attributes({"schema": SCHEMA, "features": list(FEATURES), "ranker_bias": self._ranker.bias})
 
 
 class _Column:

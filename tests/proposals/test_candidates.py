@@ -7,7 +7,7 @@ from scenes_for_proposals import draw
 from scipy import ndimage
 
 from pipeline.parameters import ProposalParameters
-from pipeline.proposals import features
+from pipeline.proposals import features, ranking
 from pipeline.proposals.candidates import NODE, Candidates, compose
 from pipeline.proposals.superpixels import Superpixels, consecutive, describe, segment
 from pipeline.proposals.trees import Tree, build
@@ -102,7 +102,7 @@ def test_boxes_are_tight(superpixels: Superpixels, candidates: Candidates) -> No
 
 def test_features_equal_those_measured_on_masks(superpixels: Superpixels, candidates: Candidates) -> None:
     boxes = features.boxes(superpixels.boxes, candidates.members)
-    measured = dict(zip(features.NAMES, features.measure(superpixels, candidates, boxes).T, strict=True))
+    measured = dict(zip(ranking.FEATURES, features.measure(superpixels, candidates, boxes).T, strict=True))
     height, width = superpixels.labels.shape
     for row in range(0, len(candidates.members), 37):
         mask = _expanded(superpixels, candidates.members[row])
