@@ -16,7 +16,7 @@ class TrainParameters(Section):
     """Locations per side of a heat map. Paper, section 3."""
     solver: Literal["sgd", "exact"] = "exact"
     """scikit-learn's SGDClassifier on sampled pixels, or the optimum on every pixel."""
-    alpha: Annotated[float, Field(gt=0)] = 2e-4
+    alpha: Annotated[float, Field(gt=0)] = 1e-4
     """L2 penalty on standardised hypercolumns: mean log loss + alpha / 2 |weights|^2."""
     pixels_per_region: Positive = 100
     """sgd: training pixels drawn per region, evenly over the cells, at least one in each."""

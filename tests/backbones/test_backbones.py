@@ -50,7 +50,7 @@ def test_layers_of_the_default_are_what_the_forward_pass_gives(default: Backbone
     for layer in default.layers:
         side = 224 // layer.stride if layer.stride else 1
         assert maps[layer.name].shape == (2, layer.channels, side, side)
-    assert [layer.channels for layer in default.layers] == [24, 40, 112, 320, 1280]
+    assert [layer.channels for layer in default.layers] == [24, 40, 80, 112, 192, 320, 1280]
 
 
 def test_the_layers_that_parameters_are_checked_against_are_those_of_the_networks() -> None:
