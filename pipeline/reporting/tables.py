@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.annotations.model import AnnotationSet
+from pipeline.parameters.text import as_text
 
 
 @dataclass(frozen=True)
@@ -135,22 +136,18 @@ def ablation_table(entries: Sequence[Mapping[str, Any]], grid: int) -> Ablation:
 
 
 def parameter_sections(content: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Parameters as (section, [(key, value as text)]); values outside of any section come first, as `general`."""
-    general = [(key, _text(value)) for key, value in content.items() if not isinstance(value, Mapping)]
-    sections = [(key, _flat(value)) for key, value in content.items() if isinstance(value, Mapping)]
-    return [("general", general), *sections] if general else sections
+    """Parameters as (section, [(key, value)]), both as in `params.yaml`, deeper keys with dots.
+
+    Values outside of any section come first, as `general`.
+    """
+    general = {key: value for key, value in content.items() if not isinstance(value, Mapping)}
+    sections = {"general": general} | {key: value for key, value in content.items() if isinstance(value, Mapping)}
+    return [(name, _flat(section)) for name, section in sections.items() if section]
 
 
 def _flat(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     rows = []
     for key, value in content.items():
-        rows += _flat(value, f"{prefix}{key} ") if isinstance(value, Mapping) else [(prefix + key, _text(value))]
+        inner = isinstance(value, Mapping) and value
+        rows += _flat(value, f"{prefix}{key}.") if inner else [(prefix + key, as_text(value))]
     return rows
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "all"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "none" if value is None else str(value)
