@@ -21,7 +21,8 @@ IGNORED: Colour = (150, 150, 150)
 """Of instances that do not count."""
 LINE = 17
 """Height of a line of text, in units of the drawing."""
-_LABEL_WIDTH = 110
+LETTER = 9.5
+"""Width of a letter, about; labels are placed before any font is known."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,9 @@ def _shapes(drawn: Sequence[tuple[str, Colour, masks.RLE]], scale: float) -> lis
     for label, colour, code in drawn:
         height, width = (scale * size for size in code["size"])
         x0, y0, *_ = (scale * edge for edge in masks.box(code))
-        x, y = max(min(x0 + 3, width - _LABEL_WIDTH), 3), min(y0 + LINE, height - 5)
-        while any(abs(x - s.x) < _LABEL_WIDTH and abs(y - s.y) < LINE for s in shapes):
+        room = LETTER * len(label)
+        x, y = max(min(x0 + 3, width - room), 3), min(y0 + LINE, height - 5)
+        while any(s.x - room < x < s.x + LETTER * len(s.label) and abs(y - s.y) < LINE for s in shapes):
             y += LINE
         shapes.append(Shape(label, colour, outline(masks.decode(code), scale), x, y))
     return shapes

@@ -23,6 +23,7 @@ class TaskSection:
     title: str
     intro: str
     caption: str
+    """With a place for what `{detections}` are."""
     metrics: Path
     columns: tuple[str, ...]
     categories: list[Row]
@@ -52,7 +53,7 @@ _LAYOUTS = {
     "keypoints": _Layout(
         "Keypoints",
         "One heat map per keypoint; its peak is the answer.",
-        "APK of detections in points of 0 to 100, PCK in ground-truth boxes from 0 to 1: a keypoint is right "
+        "APK of {detections} in points of 0 to 100, PCK in ground-truth boxes from 0 to 1: a keypoint is right "
         "within a share of the torso height. Below, left the true keypoints, right those predicted in the same "
         "ground-truth box; the number is the share that is right.",
         {"mean_apk": ("APK", 1), "mean_pck": ("PCK", 3)},
@@ -62,7 +63,7 @@ _LAYOUTS = {
     "parts": _Layout(
         "Parts",
         "One heat map per part; inside the predicted mask the hottest part is the label.",
-        "AP of detections in points of 0 to 100, where a pixel counts only with the right part label; part IoU and "
+        "AP of {detections} in points of 0 to 100, where a pixel counts only with the right part label; part IoU and "
         "pixel accuracy in ground-truth boxes from 0 to 1. Below, left the true parts, right those predicted in the "
         "same ground-truth box; the number is the overlap of the labels.",
         {
