@@ -102,8 +102,8 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "points": lambda value: _number(value, 1),
-        "overlap": lambda value: _number(value, 3),
-        "gain": _gain,
+        "overlap": lambda value: _number(value, tables.DIGITS),
+        "gain": lambda value, other: f"{value - other:+.{tables.DIGITS}f}".replace("-", "\N{MINUS SIGN}"),
         "percent": lambda value: NOTHING if value is None else f"{100 * value:.1f} %",
         "rgb": lambda colour: "rgb({} {} {})".format(*colour),
         "thousands": lambda value: f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"),
@@ -114,11 +114,6 @@ def _environment() -> Environment:
 
 def _number(value: float | None, digits: int) -> str:
     return NOTHING if value is None else f"{value:.{digits}f}"
-
-
-def _gain(value: float, other: float) -> str:
-    """How much larger an overlap is than another, by the figures that the page shows of both."""
-    return f"{round(value, 3) - round(other, 3):+.3f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _categories(metrics: Mapping[str, Any] | None) -> list[tuple[str, Mapping[str, Any]]]:

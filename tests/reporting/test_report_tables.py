@@ -55,6 +55,14 @@ def test_a_grid_size_that_was_not_tried_gives_way_to_the_best_one():
     assert ablation_table(entries(), grid=7).shown_grid == 5
 
 
+def test_figures_that_read_alike_are_equal():
+    """Nothing is said to be better or worse by what nobody sees."""
+    every, less = entry(LAYERS, 5, 0.6304), entry(["fine", "top"], 5, 0.6296)
+    table = ablation_table([every, less, entry(["top"], 5, 0.4)], grid=5)
+    assert table.costliest is None
+    assert [row.by_grid[5]["mean_iou"] == table.best for row in table.rows] == [True, True, False]
+
+
 def test_two_layers_are_no_ablation_of_all_but_one():
     """Leaving one of two layers out is the other one alone; it has one row."""
     table = ablation_table([entry(["a", "b"], 5, 0.6), entry(["a"], 5, 0.5), entry(["b"], 5, 0.4)], grid=5)
