@@ -66,5 +66,5 @@ def palette(count: int) -> list[Colour]:
 
 def data_uri(picture: NDArray[np.uint8]) -> str:
     """A (height, width, 3) RGB picture as WebP inside a data URI."""
-    _, code = cv2.imencode(".webp", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, 80])
+    _, code = cv2.imencode(".webp", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, 72])
     return "data:image/webp;base64," + base64.b64encode(code.tobytes()).decode("ascii")
