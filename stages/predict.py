@@ -4,9 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-import numpy as np
-import zarr
-from zarr.codecs import ZstdCodec
 
 from pipeline.annotations.model import AnnotationSet
 from pipeline.annotations.results import write_results
@@ -14,7 +11,8 @@ from pipeline.cluster import connect
 from pipeline.features.store import FeatureStore
 from pipeline.grid.model import GridModel
 from pipeline.parameters import Parameters
-from pipeline.tasks.prediction import Prediction, predict
+from pipeline.tasks.heat_maps import write_heat_maps
+from pipeline.tasks.prediction import predict
 from pipeline.tasks.registry import TASKS, create_task
 from stages.common import stage
 
@@ -39,25 +37,14 @@ def main(
         (found,) = predict(
             features, [model], definition, params.predict, client, proposals=proposals, keep_heat=("ground_truth",)
         )
+    own = found["ground_truth"]
     write_results(found["detection"].results, out / f"{task}.json")
-    write_results(found["ground_truth"].results, out / f"{task}_ground_truth.json")
-    _write_heat_maps(out / f"{task}_heat_maps.zarr", store, found["ground_truth"])
+    write_results(own.results, out / f"{task}_ground_truth.json")
+    instance_ids = store.regions["instance"].to_numpy()[own.rows]
+    write_heat_maps(out / f"{task}_heat_maps.zarr", instance_ids, store.expanded_boxes[own.rows], own.heat)
     click.echo(
-        f"{task}: {len(found['detection'].results)} answers for detections, "
-        f"{len(found['ground_truth'].results)} for ground-truth boxes"
+        f"{task}: {len(found['detection'].results)} answers for detections, {len(own.results)} for ground-truth boxes"
     )
-
-
-def _write_heat_maps(path: Path, store: FeatureStore, prediction: Prediction) -> None:
-    """Heat maps of the ground-truth boxes, for the report."""
-    root = zarr.create_group(path, overwrite=True)
-    columns = {
-        "instance_id": store.regions["instance"].to_numpy()[prediction.rows],
-        "box": store.expanded_boxes[prediction.rows].astype(np.float32),
-        "heat": prediction.heat,
-    }
-    for name, values in columns.items():
-        root.create_array(name, data=values, chunks=values.shape, compressors=ZstdCodec(level=1))
 
 
 if __name__ == "__main__":

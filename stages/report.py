@@ -17,20 +17,7 @@ from stages.common import stage
 @click.option("--out", default="reports/index.html", type=click.Path(path_type=Path), help="File written.")
 def main(params: Parameters, data: Path, metrics: Path, plots: Path, out: Path) -> None:
     """Show all results so far on one page -> reports/index.html."""
-    sources = Sources(
-        train=data / "annotations/train.json",
-        val=data / "annotations/val.json",
-        proposals=metrics / "proposals.json",
-        segmentation=metrics / "segmentation.json",
-        ablation=metrics / "ablation.json",
-        curves_50=plots / "segmentation/pr_50.json",
-        curves_70=plots / "segmentation/pr_70.json",
-        predictions=data / "predictions/segmentation_ground_truth.json",
-        heat_maps=data / "predictions/segmentation_heat_maps.zarr",
-        metrics=metrics,
-        answers=data / "predictions",
-    )
-    page = build_page(sources, params)
+    page = build_page(Sources(data, metrics, plots), params)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page, encoding="utf-8")
     click.echo(f"{out}: {len(page.encode()) / 1e6:.1f} MB; open it in a browser.")

@@ -27,3 +27,5 @@ class ReportParameters(Section):
 
     gallery: Positive = 24
     """Instances shown with photo, heat map, predicted and true mask."""
+    photographs: Positive = 8
+    """Photographs of val shown whole with the masks found in them, evenly spaced in their order."""

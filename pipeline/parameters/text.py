@@ -33,7 +33,7 @@ def _lines(section: BaseModel, indent: int) -> list[str]:
         if isinstance(value, dict) and value:
             lines += [f"{pad}# {comment}", f"{pad}{name}:", *(f"{pad}  {_entry(item)}" for item in value.items())]
             continue
-        line = f"{pad}{name}: {_value(value)}"
+        line = f"{pad}{name}: {as_text(value)}"
         if comment and len(line) + len(comment) + 4 > WIDTH:
             lines += [f"{pad}# {comment}", line]
         else:
@@ -43,9 +43,10 @@ def _lines(section: BaseModel, indent: int) -> list[str]:
 
 def _entry(item: tuple[str, Any]) -> str:
     """A line of a table: its key may be no plain text in YAML."""
-    return f"{_value(item[0])}: {_value(item[1])}"
+    return f"{as_text(item[0])}: {as_text(item[1])}"
 
 
-def _value(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """One value as `params.yaml` has it."""
     plain = list(value) if isinstance(value, tuple) else value
     return yaml.safe_dump(plain, default_flow_style=True, width=1000).removesuffix("...\n").strip()

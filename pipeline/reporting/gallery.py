@@ -1,6 +1,5 @@
 """The gallery: which instances are shown, and their pictures of photo, heat map and masks."""
 
-import base64
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,18 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.annotations import masks
-from pipeline.annotations.images import read_image
+from pipeline.annotations.images import read_photograph
 from pipeline.annotations.model import AnnotationSet, Instance
 from pipeline.evaluation.detections import without_void
 from pipeline.regions import boxes
+from pipeline.reporting.pictures import BLACK, TILE, WHITE, Window, data_uri
+from pipeline.tasks.heat_maps import HeatMap
 
-TILE = 288
-"""Pixels per side of a picture."""
 AGREED, MISSED, EXTRA = (38, 166, 154), (255, 179, 0), (216, 27, 96)
 """RGB of pixels in both masks, in the true mask only, in the predicted mask only."""
-WHITE, BLACK = (255, 255, 255), (0, 0, 0)
-MARGIN = 1.12
-"""Side of the shown square over the longer side of the expanded box."""
 
 
 @dataclass(frozen=True)
@@ -36,46 +32,6 @@ class Card:
     photo: str
     heat: str | None
     masks: str
-
-
-@dataclass(frozen=True)
-class HeatMap:
-    """Probability (S, S) uint8, 255 for 1, over the expanded box x0, y0, x1, y1."""
-
-    box: NDArray[np.float64]
-    heat: NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Window:
-    """The square of an image, in pixels, that a tile shows."""
-
-    x: int
-    y: int
-    side: int
-
-    @classmethod
-    def around(cls, box: NDArray[np.float64], width: int, height: int) -> "Window":
-        """Around `box` with a margin, moved into the image where it fits."""
-        side = max(int(np.ceil(MARGIN * max(box[2] - box[0], box[3] - box[1]))), 8)
-        start = [(box[0] + box[2] - side) / 2, (box[1] + box[3] - side) / 2]
-        x, y = (
-            round(min(max(v, 0), size - side) if side <= size else (size - side) / 2)
-            for v, size in zip(start, (width, height), strict=True)
-        )
-        return cls(x, y, side)
-
-    def cut(self, picture: NDArray[np.uint8], interpolation: int) -> NDArray[np.uint8]:
-        """The square of a (height, width, ...) picture as a tile; grey beyond the image."""
-        height, width = picture.shape[:2]
-        x0, y0, x1, y1 = max(self.x, 0), max(self.y, 0), min(self.x + self.side, width), min(self.y + self.side, height)
-        square = np.full((self.side, self.side, *picture.shape[2:]), 128 if picture.ndim == 3 else 0, dtype=np.uint8)
-        square[y0 - self.y : y1 - self.y, x0 - self.x : x1 - self.x] = picture[y0:y1, x0:x1]
-        return np.asarray(cv2.resize(square, (TILE, TILE), interpolation=interpolation), dtype=np.uint8)
-
-    def to_tile(self, box: NDArray[np.float64]) -> NDArray[np.float64]:
-        """A box of the image in pixels of the tile."""
-        return (np.asarray(box) - [self.x, self.y, self.x, self.y]) * TILE / self.side
 
 
 def choose(ious: Sequence[float], categories: Sequence[int], count: int) -> list[int]:
@@ -119,15 +75,11 @@ def make_card(
     as a contour on the heat map. Void pixels count for neither mask.
     """
     image = annotations.image_by_id[instance.image_id]
-    photo = read_image(annotations.image_path(image))
+    photo = read_photograph(annotations.image_path(image), image)
     box = heat_map.box if heat_map is not None else boxes.expand(instance.box, expansion)
     window = Window.around(box, image.width, image.height)
-    interpolation = cv2.INTER_AREA if window.side > TILE else cv2.INTER_CUBIC
-    tile = window.cut(photo, interpolation)
-    truth, found = (
-        window.cut(masks.decode(code).astype(np.uint8), cv2.INTER_NEAREST).astype(bool)
-        for code in (instance.segmentation, without_void([predicted], image)[0])
-    )
+    tile = window.photo(photo)
+    truth, found = map(window.mask, (instance.segmentation, without_void([predicted], image)[0]))
     return Card(
         category=annotations.category_by_id[instance.category_id].name,
         instance_id=instance.id,
@@ -184,9 +136,3 @@ def _outline(
 ) -> NDArray[np.uint8]:
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     return np.asarray(cv2.drawContours(picture, contours, -1, colour, width, cv2.LINE_AA), dtype=np.uint8)
-
-
-def data_uri(picture: NDArray[np.uint8]) -> str:
-    """A (height, width, 3) RGB picture as WebP inside a data URI."""
-    _, code = cv2.imencode(".webp", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, 80])
-    return "data:image/webp;base64," + base64.b64encode(code.tobytes()).decode("ascii")

@@ -4,23 +4,30 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import zarr
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.annotations.model import AnnotationSet
-from pipeline.annotations.results import Results, read_results
-from pipeline.errors import InputError
+from pipeline.annotations.results import Kind, Results, read_results
 from pipeline.evaluation.diagnosis import KINDS
 from pipeline.evaluation.plots import MEAN
 from pipeline.evaluation.segmentation import ground_truth_box_ious
 from pipeline.parameters import Parameters
 from pipeline.reporting import figures, gallery, sources, tables
+from pipeline.reporting.scenes import make_scenes
 from pipeline.reporting.sources import Sources
 from pipeline.reporting.task_sections import task_sections
+from pipeline.tasks.heat_maps import read_heat_maps
 
 NOTHING = "\N{EN DASH}"
+
+
+_DETECTIONS = {
+    "own": "own detections",
+    "file": "detections of a file",
+    "ground_truth": "ground-truth boxes in place of detections",
+}
+"""What detections are, by `detection.source`."""
 
 
 def build_page(inputs: Sources, parameters: Parameters) -> str:
@@ -32,12 +39,8 @@ def build_page(inputs: Sources, parameters: Parameters) -> str:
         When a file is there but is not what its stage writes. A missing file is no error: its section names the stage
         that writes it.
     """
-    train, val = sources.read_annotations(inputs.train), sources.read_annotations(inputs.val)
-    metrics = sources.read_segmentation_metrics(inputs.segmentation)
-    ablation = sources.read_ablation(inputs.ablation)
-    predictions = None
-    if val is not None and inputs.predictions.exists():
-        predictions = read_results(inputs.predictions, val, "ground_truth", "`dvc repro predict` writes it")
+    train, val = (sources.read_annotations(inputs.annotations(split)) for split in ("train", "val"))
+    ablation = sources.read_ablation(inputs.metric("ablation"))
     return (
         _environment()
         .get_template("report.html.jinja")
@@ -47,26 +50,46 @@ def build_page(inputs: Sources, parameters: Parameters) -> str:
             train=train,
             val=val,
             dataset=tables.dataset_rows(train, val),
-            proposals=sources.read_proposal_metrics(inputs.proposals),
-            metrics=metrics,
-            categories=_categories(metrics),
-            kinds=KINDS,
-            curves=_curves(inputs),
-            panels=_panels(inputs),
+            detections=_DETECTIONS[parameters.detection.source],
+            proposals=sources.read_metrics(inputs.metric("proposals"), sources.PROPOSALS),
+            **(_segmentation(val, inputs, parameters) if "segmentation" in parameters.tasks else {"metrics": None}),
             ablation=tables.ablation_table(ablation, parameters.train.grid) if ablation else None,
-            **_shown_instances(val, predictions, inputs.heat_maps, parameters),
-            tasks=task_sections(val, inputs.metrics, inputs.answers, parameters),
-            legend={
-                "scale": gallery.colour_scale(),
-                "agreed": gallery.AGREED,
-                "missed": gallery.MISSED,
-                "extra": gallery.EXTRA,
-            },
+            tasks=task_sections(val, inputs, parameters),
             parameters=parameters,
             # The compute section changes no result, so that the page must not change with it.
-            parameter_sections=tables.parameter_sections(parameters.model_dump(exclude={"compute"})),
+            parameter_sections=tables.parameter_sections(parameters.model_dump(mode="json", exclude={"compute"})),
         )
     )
+
+
+def _segmentation(val: AnnotationSet | None, inputs: Sources, parameters: Parameters) -> dict[str, Any]:
+    """What `segmentation.html.jinja` shows."""
+    metrics = sources.read_metrics(inputs.metric("segmentation"), sources.SEGMENTATION)
+    found, given = (_results(val, inputs, name) for name in ("segmentation", "segmentation_ground_truth"))
+    return {
+        "metrics": metrics,
+        "categories": _categories(metrics),
+        "kinds": KINDS,
+        "curves": _curves(inputs),
+        "panels": _panels(inputs),
+        "photographs": None if val is None or found is None else make_scenes(val, found, parameters.report.photographs),
+        **_shown_instances(val, given, inputs.prediction("segmentation_heat_maps.zarr"), parameters),
+        "legend": {
+            "scale": gallery.colour_scale(),
+            "agreed": gallery.AGREED,
+            "missed": gallery.MISSED,
+            "extra": gallery.EXTRA,
+        },
+    }
+
+
+def _results(val: AnnotationSet | None, inputs: Sources, name: str) -> Results | None:
+    """Masks in detections or in ground-truth boxes; None when they have not been written yet."""
+    path = inputs.prediction(f"{name}.json")
+    if val is None or not path.exists():
+        return None
+    kind: Kind = "ground_truth" if name.endswith("ground_truth") else "masks"
+    return read_results(path, val, kind, "`dvc repro predict` writes it")
 
 
 def _environment() -> Environment:
@@ -79,8 +102,8 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "points": lambda value: _number(value, 1),
-        "overlap": lambda value: _number(value, 3),
-        "signed": lambda value: f"{value:+.3f}".replace("-", "\N{MINUS SIGN}"),
+        "overlap": lambda value: _number(value, tables.DIGITS),
+        "gain": lambda value, other: f"{value - other:+.{tables.DIGITS}f}".replace("-", "\N{MINUS SIGN}"),
         "percent": lambda value: NOTHING if value is None else f"{100 * value:.1f} %",
         "rgb": lambda colour: "rgb({} {} {})".format(*colour),
         "thousands": lambda value: f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"),
@@ -104,7 +127,7 @@ def _categories(metrics: Mapping[str, Any] | None) -> list[tuple[str, Mapping[st
 def _curves(inputs: Sources) -> list[tuple[str, Markup]]:
     """The overlap and the chart of all categories with their mean, for both overlaps."""
     charts = []
-    for overlap, path in ((".5", inputs.curves_50), (".7", inputs.curves_70)):
+    for overlap, path in ((".5", inputs.curves(50)), (".7", inputs.curves(70))):
         rows = sources.read_rows(path)
         if rows:
             charts.append((overlap, figures.precision_recall_chart(rows, MEAN)))
@@ -113,7 +136,7 @@ def _curves(inputs: Sources) -> list[tuple[str, Markup]]:
 
 def _panels(inputs: Sources) -> list[tuple[str, Markup]]:
     """One small chart per category, with the curves of both overlaps."""
-    half, strict = (sources.read_rows(path) for path in (inputs.curves_50, inputs.curves_70))
+    half, strict = (sources.read_rows(path) for path in (inputs.curves(50), inputs.curves(70)))
     if not half or not strict:
         return []
     recall = [row["recall"] for row in half]
@@ -135,7 +158,7 @@ def _shown_instances(
         return {"histogram": None, "cards": []}
     instances, ious = ground_truth_box_ious(val, predictions, parameters.evaluate)
     codes = {result["instance_id"]: result["segmentation"] for result in predictions}
-    heat = _HeatMaps(heat_maps)
+    heat = read_heat_maps(heat_maps) if heat_maps.exists() else {}
     chosen = gallery.choose(ious.tolist(), [i.category_id for i in instances], parameters.report.gallery)
     cards = [
         gallery.make_card(
@@ -150,23 +173,3 @@ def _shown_instances(
         for position in chosen
     ]
     return {"histogram": figures.histogram(ious, marks=(0.5, 0.7)) if len(ious) else None, "cards": cards}
-
-
-class _HeatMaps:
-    """The heat maps of a Zarr group by instance id; none when the group has not been written."""
-
-    def __init__(self, path: Path) -> None:
-        self._rows: dict[int, int] = {}
-        if not path.exists():
-            return
-        try:
-            group = zarr.open_group(path, mode="r")
-            self._boxes = np.asarray(group["box"], dtype=np.float64)
-            self._heat = np.asarray(group["heat"], dtype=np.uint8)
-            self._rows = {int(number): row for row, number in enumerate(np.asarray(group["instance_id"]))}
-        except (KeyError, ValueError, OSError) as error:
-            raise InputError(f"{path} is no group of heat maps ({error}); `dvc repro predict` writes it.") from None
-
-    def get(self, instance_id: int) -> gallery.HeatMap | None:
-        row = self._rows.get(instance_id)
-        return None if row is None else gallery.HeatMap(self._boxes[row], self._heat[row])

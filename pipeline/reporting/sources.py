@@ -12,29 +12,30 @@ from pipeline.errors import InputError, choices
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the earlier stages wrote."""
+    """The folders that the earlier stages wrote into, and what lies where in them."""
 
-    train: Path
-    val: Path
-    proposals: Path
-    segmentation: Path
-    ablation: Path
-    curves_50: Path
-    """Precision over recall at mask IoU .5, as `evaluation.plots` has it."""
-    curves_70: Path
-    predictions: Path
-    """Masks predicted in ground-truth boxes."""
-    heat_maps: Path
-    """Zarr group of `instance_id` (n,), `box` (n, 4) and `heat` (n, S, S) uint8, 255 for probability 1."""
+    data: Path
     metrics: Path
-    """Folder of the metrics of all tasks."""
-    answers: Path
-    """Folder of the predictions of all tasks."""
+    plots: Path
+
+    def annotations(self, split: str) -> Path:
+        return self.data / "annotations" / f"{split}.json"
+
+    def prediction(self, name: str) -> Path:
+        return self.data / "predictions" / name
+
+    def metric(self, name: str) -> Path:
+        return self.metrics / f"{name}.json"
+
+    def curves(self, overlap: int) -> Path:
+        """Precision over recall at a mask IoU of this many hundredths, as `evaluation.plots` has it."""
+        return self.plots / "segmentation" / f"pr_{overlap}.json"
 
 
-_PROPOSALS = ("box_recall_50", "box_recall_70", "mask_abo", "per_image", "instances")
-_SEGMENTATION = ("ap_r_50", "ap_r_70", "ap_r_vol", "box_ap_50", "ground_truth_boxes", "diagnosis", "per_category")
+PROPOSALS = ("box_recall_50", "box_recall_70", "mask_abo", "per_image", "instances")
+SEGMENTATION = ("ap_r_50", "ap_r_70", "ap_r_vol", "box_ap_50", "ground_truth_boxes", "diagnosis", "per_category")
 _ABLATION = ("blocks", "grid", "mean_iou", "iou_70")
+"""Keys that the page needs of `metrics/proposals.json`, `segmentation.json` and of each entry of `ablation.json`."""
 
 
 def read_annotations(path: Path) -> AnnotationSet | None:
@@ -42,15 +43,14 @@ def read_annotations(path: Path) -> AnnotationSet | None:
     return AnnotationSet.load(path) if path.exists() else None
 
 
-def read_proposal_metrics(path: Path) -> dict[str, Any] | None:
-    return _with_keys(path, _json(path), _PROPOSALS)
+def read_metrics(path: Path, keys: Sequence[str]) -> dict[str, Any] | None:
+    """Metrics that hold at least `keys`, None when they have not been written yet.
 
-
-def read_segmentation_metrics(path: Path) -> dict[str, Any] | None:
-    return _with_keys(path, _json(path), _SEGMENTATION)
-
-
-def read_task_metrics(path: Path, keys: Sequence[str]) -> dict[str, Any] | None:
+    Raises
+    ------
+    InputError
+        Naming the first key that is missing.
+    """
     return _with_keys(path, _json(path), keys)
 
 

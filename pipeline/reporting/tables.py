@@ -7,6 +7,10 @@ from typing import Any
 import numpy as np
 
 from pipeline.annotations.model import AnnotationSet
+from pipeline.parameters.text import as_text
+
+DIGITS = 3
+"""Decimals of an overlap."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +98,10 @@ def ablation_table(entries: Sequence[Mapping[str, Any]], grid: int) -> Ablation:
     """Entries (`blocks`, `grid`, `mean_iou`, `iou_70`) as a table; sentences speak of K = `grid`.
 
     Blocks go from fine to coarse, so that the last of the longest list is the top layer. Where another grid size was
-    tried with more sets of blocks than `grid`, it takes its place.
+    tried with more sets of blocks than `grid`, it takes its place. Overlaps are rounded to `DIGITS` here, so that what
+    is framed and what sentences say follows from the figures shown.
     """
+    entries = [{**entry, "mean_iou": round(entry["mean_iou"], DIGITS)} for entry in entries]
     layers = max((entry["blocks"] for entry in entries), key=len)
     table: dict[str, dict[int, Mapping[str, Any]]] = {}
     for entry in entries:
@@ -135,22 +141,18 @@ def ablation_table(entries: Sequence[Mapping[str, Any]], grid: int) -> Ablation:
 
 
 def parameter_sections(content: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Parameters as (section, [(key, value as text)]); values outside of any section come first, as `general`."""
-    general = [(key, _text(value)) for key, value in content.items() if not isinstance(value, Mapping)]
-    sections = [(key, _flat(value)) for key, value in content.items() if isinstance(value, Mapping)]
-    return [("general", general), *sections] if general else sections
+    """Parameters as (section, [(key, value)]), both as in `params.yaml`, deeper keys with dots.
+
+    Values outside of any section come first, as `general`.
+    """
+    general = {key: value for key, value in content.items() if not isinstance(value, Mapping)}
+    sections = {"general": general} | {key: value for key, value in content.items() if isinstance(value, Mapping)}
+    return [(name, _flat(section)) for name, section in sections.items() if section]
 
 
 def _flat(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     rows = []
     for key, value in content.items():
-        rows += _flat(value, f"{prefix}{key} ") if isinstance(value, Mapping) else [(prefix + key, _text(value))]
+        inner = isinstance(value, Mapping) and value
+        rows += _flat(value, f"{prefix}{key}.") if inner else [(prefix + key, as_text(value))]
     return rows
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "all"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "none" if value is None else str(value)

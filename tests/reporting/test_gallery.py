@@ -7,7 +7,9 @@ import pytest
 from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
 from pipeline.reporting import gallery
-from pipeline.reporting.gallery import AGREED, EXTRA, MISSED, TILE, HeatMap, Window, choose, make_card
+from pipeline.reporting.gallery import AGREED, EXTRA, MISSED, choose, make_card
+from pipeline.reporting.pictures import TILE, Window
+from pipeline.tasks.heat_maps import HeatMap
 
 
 def opened(uri):

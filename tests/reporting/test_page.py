@@ -6,11 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import zarr
 from click.testing import CliRunner
 
 from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
+from pipeline.tasks.heat_maps import write_heat_maps
 from stages import evaluate, report
 
 
@@ -99,11 +99,12 @@ def run_everything():
     write("data/detections/val.json", results)
     write("data/predictions/segmentation.json", results)
     write("data/predictions/segmentation_ground_truth.json", results)
-    group = zarr.create_group("data/predictions/segmentation_heat_maps.zarr")
-    boxes = np.array([i.box for i in annotations.instances], dtype=np.float32)
-    group.create_array("instance_id", data=np.array([i.id for i in annotations.instances], dtype=np.int64))
-    group.create_array("box", data=boxes)
-    group.create_array("heat", data=np.full((12, 50, 50), 200, dtype=np.uint8))
+    write_heat_maps(
+        Path("data/predictions/segmentation_heat_maps.zarr"),
+        np.array([i.id for i in annotations.instances]),
+        np.array([i.box for i in annotations.instances]),
+        np.full((12, 50, 50), 200, dtype=np.uint8),
+    )
     layers = ["fine", "top"]
     write(
         "metrics/ablation.json",
@@ -179,6 +180,7 @@ def test_the_same_inputs_give_the_same_bytes_whatever_computes_them():
         "metrics/proposals.json",
         "plots/segmentation/pr_50.json",
         "plots/segmentation/pr_70.json",
+        "data/predictions/segmentation.json",
         "data/predictions/segmentation_ground_truth.json",
     ],
 )
@@ -220,6 +222,54 @@ def test_a_sparse_ablation_speaks_of_the_grid_size_with_most_configurations():
     assert "K = 10 instead of one classifier for the whole box: +0.009" in text
 
 
+def test_differences_are_those_of_the_figures_shown():
+    """.6004 is shown as 0.600 and .5006 as 0.501: the sentence says 0.099 though the difference is nearer to 0.100."""
+    run_everything()
+    figures = {("fine", "top"): 0.6004, ("fine",): 0.55, ("top",): 0.5006}
+    entries = [{"blocks": list(b), "grid": 5, "mean_iou": iou, "iou_70": 0.1} for b, iou in figures.items()]
+    write("metrics/ablation.json", entries)
+    assert "of 0.600, the top layer (top) alone 0.501: +0.099" in "".join(run_report().text)
+
+
+@pytest.mark.parametrize(
+    ("detection", "said"),
+    [
+        ("{source: own}", "With own detections"),
+        ("{source: ground_truth}", "ground-truth boxes in place of"),
+        ("{source: file, file: boxes.json}", "With the detections of boxes.json"),
+    ],
+)
+def test_the_page_says_where_detections_come_from(detection, said):
+    run_everything()
+    write("metrics/keypoints.json", {"mean_apk": 1.0, "mean_pck": 0.5, "per_category": {}})
+    Path("params.yaml").write_text(f"tasks: [segmentation, keypoints]\ndetection: {detection}\n")
+    text = "".join(run_report().text).lower()
+    assert said.lower() in text
+    assert ("own detections" in text) == ("own" in detection)
+
+
+@pytest.mark.parametrize("tasks", ["[keypoints]", "[parts]", "[parts, keypoints]", "[keypoints, segmentation]"])
+def test_of_tasks_that_were_not_run_the_page_is_silent(tasks):
+    """Also when files of an earlier run with other tasks still lie there."""
+    run_everything()
+    Path("params.yaml").write_text(f"tasks: {tasks}\n")
+    outline = run_report()
+    shown = set(outline.ids) & {"segmentation", "keypoints", "parts"}
+    assert shown == {name for name in ("segmentation", "keypoints", "parts") if name in tasks}
+    assert ("photographs" in outline.ids) == ("segmentation" in tasks)
+    assert {address[1:] for address in outline.addresses if address.startswith("#")} <= set(outline.ids)
+
+
+def test_photographs_show_what_was_found_beside_what_is_annotated():
+    run_everything()
+    Path("params.yaml").write_text("tasks: [segmentation]\nreport: {gallery: 5, photographs: 3}\n")
+    text = "".join(run_report().text)
+    shown = re.findall(r"(\d+)\.png: 1 annotated, (\d) found", text)
+    assert shown == [("3", "1"), ("7", "1"), ("11", "1")], "the middles of three equal stretches of twelve"
+    assert "<b>horse</b> 0.53" in text
+    assert "person 0.53" not in text
+
+
 def test_a_data_set_without_counting_instances_has_a_page():
     run_everything()
     empty = AnnotationSet(squares().images, squares().categories, (), "data/images", "nothing")
@@ -238,7 +288,11 @@ def test_a_data_set_without_counting_instances_has_a_page():
         ("metrics/proposals.json", "[]", "metrics/proposals.json lacks 'box_recall_50'"),
         ("metrics/ablation.json", '[{"grid": 1}]', "metrics/ablation.json lacks 'blocks'"),
         ("metrics/ablation.json", "{}", "must hold a list of objects"),
-        ("data/predictions/segmentation_heat_maps.zarr/box/zarr.json", "{", "segmentation_heat_maps.zarr is no group"),
+        (
+            "data/predictions/segmentation_heat_maps.zarr/zarr.json",
+            "{",
+            "segmentation_heat_maps.zarr is not a group of",
+        ),
     ],
 )
 def test_a_file_that_is_something_else_is_one_paragraph_and_exit_code_1(name, content, complaint):

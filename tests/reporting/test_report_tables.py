@@ -1,4 +1,5 @@
 import numpy as np
+import yaml
 
 from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
@@ -54,6 +55,14 @@ def test_a_grid_size_that_was_not_tried_gives_way_to_the_best_one():
     assert ablation_table(entries(), grid=7).shown_grid == 5
 
 
+def test_figures_that_read_alike_are_equal():
+    """Nothing is said to be better or worse by what nobody sees."""
+    every, less = entry(LAYERS, 5, 0.6304), entry(["fine", "top"], 5, 0.6296)
+    table = ablation_table([every, less, entry(["top"], 5, 0.4)], grid=5)
+    assert table.costliest is None
+    assert [row.by_grid[5]["mean_iou"] == table.best for row in table.rows] == [True, True, False]
+
+
 def test_two_layers_are_no_ablation_of_all_but_one():
     """Leaving one of two layers out is the other one alone; it has one row."""
     table = ablation_table([entry(["a", "b"], 5, 0.6), entry(["a"], 5, 0.5), entry(["b"], 5, 0.4)], grid=5)
@@ -82,11 +91,25 @@ def test_dataset_rows_count_both_sets_by_category_name():
     assert dataset_rows(None, annotations((4.0, True)))[0].side is None
 
 
-def test_every_parameter_is_listed_once():
-    sections = dict(parameter_sections(Parameters().model_dump()))
+def test_every_parameter_is_listed_once_as_in_the_file():
+    sections = dict(parameter_sections(Parameters().model_dump(mode="json")))
     assert dict(sections["general"])["seed"] == "0"
-    assert dict(sections["dataset"])["puppets width"] == "320"
-    assert dict(sections["dataset"])["categories"] == "all"
-    assert dict(sections["predict"])["superpixels"] == "no"
-    assert dict(sections["dataset"])["val_images"] == "none"
+    assert dict(sections["dataset"])["puppets.width"] == "320"
+    assert dict(sections["dataset"])["categories"] == "[]"
+    assert dict(sections["predict"])["superpixels"] == "false"
+    assert dict(sections["dataset"])["val_images"] == "null"
     assert set(sections) - {"general"} == set(Parameters.model_fields) - {"seed", "tasks"}
+
+
+def test_what_is_listed_of_the_parameters_reads_back():
+    tables = {"part_names": {"leg": ["[lr]leg"]}, "keypoint_names": {}, "categories": ["traffic light", "no"]}
+    parameters = Parameters.model_validate({"tasks": ["parts"], "dataset": tables})
+    read: dict = {}
+    for section, rows in parameter_sections(parameters.model_dump(mode="json")):
+        for key, value in rows:
+            *path, last = key.split(".") if section == "general" else [section, *key.split(".")]
+            place = read
+            for name in path:
+                place = place.setdefault(name, {})
+            place[last] = yaml.safe_load(value)
+    assert Parameters.model_validate(read) == parameters

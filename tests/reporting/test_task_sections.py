@@ -3,7 +3,6 @@
 import base64
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,7 +12,9 @@ from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet, Category, Image, Instance, Part
 from pipeline.errors import InputError
 from pipeline.parameters import Parameters
-from pipeline.reporting.pairs import keypoint_pairs, palette, part_pairs
+from pipeline.reporting.pairs import KEYPOINTS, PARTS, make_pairs
+from pipeline.reporting.pictures import palette
+from pipeline.reporting.sources import Sources
 from pipeline.reporting.task_sections import task_sections
 
 PARAMETERS = Parameters(tasks=("segmentation", "keypoints", "parts"))
@@ -52,17 +53,14 @@ def picture(uri):
 def test_a_perfect_answer_has_the_same_picture_as_the_truth(truth):
     instance = truth.instances[0]
     results = answer(keypoints=[25, 25, 0.8, 55, 55, 0.7], parts=as_parts(instance))
-    for pairs in (
-        keypoint_pairs(truth, results, PARAMETERS.evaluate, 1.2, 4),
-        part_pairs(truth, results, 1.2, 4),
-    ):
-        (pair,) = pairs
+    for look in (KEYPOINTS, PARTS):
+        (pair,) = make_pairs(truth, results, look, PARAMETERS)
         assert pair.quality == 1
         assert pair.truth == pair.found
 
 
 def test_parts_have_their_colours_where_they_are(truth):
-    (pair,) = part_pairs(truth, answer(parts=as_parts(truth.instances[0])[:1]), 1.2, 4)
+    (pair,) = make_pairs(truth, answer(parts=as_parts(truth.instances[0])[:1]), PARTS, PARAMETERS)
     found, shown = picture(pair.found), picture(pair.truth)
     middle, head, legs = found.shape[0] // 2, palette(2)[0], palette(2)[1]
     expected = [0.35 * 128 + 0.65 * np.array(colour) for colour in (head, legs)]
@@ -74,7 +72,7 @@ def test_parts_have_their_colours_where_they_are(truth):
 
 def test_a_skeleton_crosses_the_photo_between_its_keypoints_only_when_both_are_there(truth):
     def centre(keypoints):
-        (pair,) = keypoint_pairs(truth, answer(keypoints=keypoints), PARAMETERS.evaluate, 1.2, 4)
+        (pair,) = make_pairs(truth, answer(keypoints=keypoints), KEYPOINTS, PARAMETERS)
         tile = picture(pair.found)
         return tile[tile.shape[0] // 2, tile.shape[1] // 2]
 
@@ -85,26 +83,40 @@ def test_a_skeleton_crosses_the_photo_between_its_keypoints_only_when_both_are_t
 def test_instances_that_say_nothing_of_the_task_are_not_shown(truth):
     bare = replace(truth, instances=(replace(truth.instances[0], keypoints=(), parts=()),))
     results = answer(keypoints=[25, 25, 0.8, 55, 55, 0.7], parts=[])
-    assert keypoint_pairs(bare, results, PARAMETERS.evaluate, 1.2, 4) == []
-    assert part_pairs(bare, results, 1.2, 4) == []
+    assert make_pairs(bare, results, KEYPOINTS, PARAMETERS) == []
+    assert make_pairs(bare, results, PARTS, PARAMETERS) == []
 
 
-def test_the_table_ends_with_the_baselines_and_missing_metrics_leave_it_empty(truth, tmp_path):
+def test_a_photograph_of_another_size_than_annotated_is_refused(truth, tmp_path):
+    cv2.imwrite(str(tmp_path / "grey.png"), np.full((40, 40, 3), 128, np.uint8))
+    with pytest.raises(InputError, match=r"grey\.png"):
+        make_pairs(truth, answer(parts=as_parts(truth.instances[0])), PARTS, PARAMETERS)
+
+
+def sources(folder):
+    return Sources(folder, folder, folder)
+
+
+def test_rows_of_all_categories_say_with_which_blocks_and_k(truth, tmp_path):
+    """K of the top layer alone is that of the ablation, not that of the task."""
     numbers = {"mean_apk": 30.0, "mean_pck": 0.5}
-    metrics = numbers | {"per_category": {"cat": numbers}, "baseline_top_layer": {"mean_apk": 4.0, "mean_pck": None}}
-    (tmp_path / "keypoints.json").write_text(json.dumps(metrics))
-    keypoints, parts = task_sections(truth, tmp_path, tmp_path, PARAMETERS)
-    assert keypoints.rows == [
-        ("cat", ["30.0", "0.500"]),
-        ("all", ["30.0", "0.500"]),
-        ("all, top layer alone", ["4.0", "\N{EN DASH}"]),
+    baselines = {"baseline_top_layer": {"mean_apk": 4.0, "mean_pck": None}, "baseline_k1": numbers}
+    (tmp_path / "keypoints.json").write_text(json.dumps(numbers | {"per_category": {"cat": numbers}} | baselines))
+    other = Parameters.model_validate({"train": {"grid": 10}, "ablate": {"grid": 4}})
+    keypoints, parts = task_sections(truth, sources(tmp_path), other)
+    assert keypoints.categories == [("cat", ["30.0", "0.500"])]
+    assert keypoints.totals == [
+        ("all: every block, K = 10", ["30.0", "0.500"]),
+        ("all: only pooled, K = 4", ["4.0", "\N{EN DASH}"]),
+        ("all: every block, K = 1", ["30.0", "0.500"]),
     ]
-    assert (parts.rows, parts.pairs) == ([], [])
+    assert keypoints.headline == [("APK", "30.0"), ("PCK", "0.500")]
+    assert (parts.categories, parts.totals, parts.pairs) == ([], [], [])
 
 
 def test_tasks_that_were_not_asked_for_have_no_section_and_broken_metrics_are_refused(truth, tmp_path):
     (tmp_path / "parts.json").write_text("{}")
     some = Parameters(tasks=("segmentation", "keypoints"))
-    assert [section.name for section in task_sections(truth, Path("nowhere"), tmp_path, some)] == ["keypoints"]
+    assert [section.name for section in task_sections(truth, sources(tmp_path), some)] == ["keypoints"]
     with pytest.raises(InputError, match=r"parts\.json lacks"):
-        task_sections(truth, tmp_path, tmp_path, PARAMETERS)
+        task_sections(truth, sources(tmp_path), PARAMETERS)
