@@ -58,7 +58,7 @@ def _segmentation(truth: AnnotationSet, answers: Answers, parameters: Parameters
         table(
             {name: _mask_cells(m) for name, m in [*metrics["per_category"].items(), ("all", metrics)]},
             titles,
-            "AP of own detections in points; mask IoU and the shares above .5 and .7 with ground-truth boxes.",
+            "AP of detections in points; mask IoU and the shares above .5 and .7 with ground-truth boxes.",
         ),
     )
 
@@ -89,7 +89,7 @@ def _keypoints(truth: AnnotationSet, answers: Answers, parameters: Parameters) -
                 for name, m in rows
             },
             ["APK", "PCK", "OKS AP"],
-            "APK and COCO's AP of own detections in points; PCK with ground-truth boxes.",
+            "APK and COCO's AP of detections in points; PCK with ground-truth boxes.",
         ),
     )
 
@@ -113,7 +113,7 @@ def _parts(truth: AnnotationSet, answers: Answers, parameters: Parameters) -> Ju
         table(
             {name: [number(m[key], digits) for key, digits in zip(names, (1, 3, 3), strict=True)] for name, m in rows},
             ["AP^r_part .5", "part IoU", "accuracy"],
-            "AP of own detections in points; part IoU and pixel accuracy with ground-truth boxes.",
+            "AP of detections in points; part IoU and pixel accuracy with ground-truth boxes.",
         ),
     )
 
