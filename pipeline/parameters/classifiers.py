@@ -22,7 +22,7 @@ class TrainParameters(Section):
     """sgd: training pixels drawn per region, evenly over the cells, at least one in each."""
     epochs: Positive = 5
     """sgd: passes over the drawn pixels."""
-    tolerance: Annotated[float, Field(gt=0)] = 1e-4
+    tolerance: Annotated[float, Field(gt=0)] = 3e-4
     """exact: no entry of the mean loss's gradient is larger at the end."""
     fusion: Literal["joint", "per_block"] = "joint"
     """One classifier on all layers, or one per layer whose calibrated logits are added."""
