@@ -41,6 +41,7 @@ def main(params: Parameters, annotations: Path, images: Path, skip_bad: bool | N
             found = [(category.id, category.name) for category in result.categories]
             if split == "train":
                 _check_wanted(dataset.categories, result)
+                _check_tasks(params.tasks, result)
             elif found != categories:
                 raise InputError(_difference(categories, found))
             categories = found
@@ -65,6 +66,19 @@ def _check_wanted(wanted: Sequence[str], train: AnnotationSet) -> None:
         raise InputError(
             f"dataset.categories names {missing[0]!r}, which has no training instance that is neither crowd nor "
             f"difficult; categories of train that have one: {present}."
+        )
+
+
+def _check_tasks(tasks: Sequence[str], train: AnnotationSet) -> None:
+    """Refuse at once what training would refuse after an hour: a task of whose targets nothing is annotated."""
+    there = {name: any(getattr(c, name) for c in train.categories) for name in ("keypoints", "parts")}
+    missing = [task for task in tasks if not there.get(task, True)]
+    if missing:
+        left = [task for task in tasks if task not in missing]
+        raise InputError(
+            f"tasks names {choices(missing)}, which none of the annotated categories "
+            f"({choices(c.name for c in train.categories)}) has; set it to what the data set has, as in "
+            f"dvc exp run -S 'tasks=[{','.join(left) or 'segmentation'}]'."
         )
 
 

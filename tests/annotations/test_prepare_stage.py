@@ -14,8 +14,8 @@ def run(tmp_path, monkeypatch):
     """Runs the stage with a data set section in an empty working folder."""
     monkeypatch.chdir(tmp_path)
 
-    def prepare(dataset, *options):
-        (tmp_path / "params.yaml").write_text(yaml.safe_dump({"dataset": dataset}))
+    def prepare(dataset, *options, tasks=("segmentation",)):
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump({"tasks": list(tasks), "dataset": dataset}))
         return CliRunner().invoke(main, list(options))
 
     return prepare
@@ -90,6 +90,15 @@ def test_bad_parameters_end_with_one_paragraph(run, tmp_path, dataset, complaint
     assert result.exit_code == 1
     assert complaint in result.output
     assert not (tmp_path / "data/annotations").exists()
+
+
+def test_tasks_that_the_annotations_lack_are_refused_before_the_network_runs(run, tmp_path):
+    layouts.make_voc(tmp_path / "voc")
+    result = run({"format": "voc", "root": "voc"}, tasks=("keypoints", "segmentation", "parts"))
+    assert result.exit_code == 1
+    assert "tasks names keypoints, parts" in result.output
+    assert "'tasks=[segmentation]'" in result.output
+    assert not (tmp_path / "data/annotations/train.json").exists()
 
 
 def test_skip_bad_leaves_out_and_counts_what_is_otherwise_an_error(run, tmp_path):
