@@ -4,6 +4,7 @@ A score is interpolation times (map times weights): weights meet a map at its ow
 can see, and the gradient goes back the same way. All targets of a cell share one pass over its windows.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -21,8 +22,13 @@ from pipeline.grid.standardise import Standardisation
 from pipeline.grid.targets import IGNORE, NEGATIVE, POSITIVE
 from pipeline.parameters import TrainParameters
 
-AT_ONCE = 2**29
+AT_ONCE = 2**28
 """Bytes of windows and scores that a worker holds; larger cells are read again in every evaluation."""
+
+Shard = tuple[slice, slice]
+"""A shard of the store, and the rows of it that belong to the group."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -118,11 +124,12 @@ class AllPixels:
     device: torch.device
 
     @property
-    def shards(self) -> list[slice]:
+    def shards(self) -> list[Shard]:
         """Those of the store that hold regions of the group."""
-        return [s for s in self.maps.shards if s.start < self.rows.stop and s.stop > self.rows.start]
+        return self.maps.shards_of(self.rows)
 
     def only(self, layer: str) -> "AllPixels":
+        """See `Pixels`."""
         return replace(self, standardisation=self.standardisation.only(layer))
 
     def fit(self, n_targets: int, cells: Sequence[int], settings: TrainParameters, seed: int) -> CellFit:
@@ -144,6 +151,7 @@ class AllPixels:
         return CellFit(weights, bias)
 
     def layer_logits(self, cell: int, weights: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+        """See `Pixels`."""
         targets = np.arange(len(weights))
         given = self._by_layer(torch.from_numpy(weights.T).to(self.device))
         logits, labels = [], []
@@ -153,13 +161,13 @@ class AllPixels:
             labels.append(self._labels(shards, cell).reshape(-1, len(targets)))
         return np.concatenate(logits), np.concatenate(labels)
 
-    def load(self, shards: Sequence[slice], cell: int, targets: NDArray[np.int64]) -> CellData:
+    def load(self, shards: Sequence[Shard], cell: int, targets: NDArray[np.int64]) -> CellData:
         """The standardised windows of all layers, and the labels of some targets, of the regions in `shards`."""
         labels = self._labels(shards, cell)[..., targets]
         layers = []
         for name in self.standardisation.shift:
-            windows = [self.maps.window(shard, name, self.grid, cell) for shard in shards]
-            parts = [window.values[:, :, self._own(shard)] for window, shard in zip(windows, shards, strict=True)]
+            windows = [self.maps.window(shard, name, self.grid, cell) for shard, _ in shards]
+            parts = [window.values[:, :, own] for window, (_, own) in zip(windows, shards, strict=True)]
             values = torch.from_numpy(np.concatenate(parts, axis=2)).to(self.device).float().flatten(0, 1)
             values -= torch.from_numpy(self.standardisation.shift[name]).to(self.device)
             values *= torch.from_numpy(self.standardisation.scale[name]).to(self.device)
@@ -176,21 +184,18 @@ class AllPixels:
         known, positive = torch.from_numpy(labels != IGNORE), torch.from_numpy(labels == POSITIVE)
         return CellData(tuple(layers), known.to(self.device).float(), positive.to(self.device).float())
 
-    def _labels(self, shards: Sequence[slice], cell: int) -> NDArray[np.int8]:
+    def _labels(self, shards: Sequence[Shard], cell: int) -> NDArray[np.int8]:
         """(pixel, region, target) of the group's regions."""
-        labels = np.concatenate([self.maps.labels(s, self.grid, cell)[:, :, self._own(s)] for s in shards], axis=2)
+        labels = np.concatenate([self.maps.labels(s, self.grid, cell)[:, :, own] for s, own in shards], axis=2)
         return labels.reshape(-1, *labels.shape[2:])
 
-    def _own(self, shard: slice) -> slice:
-        return slice(max(self.rows.start - shard.start, 0), min(self.rows.stop, shard.stop) - shard.start)
-
-    def _portions(self, shards: Sequence[slice], cell: int, targets: NDArray[np.int64]) -> list[Sequence[slice]]:
+    def _portions(self, shards: Sequence[Shard], cell: int, targets: NDArray[np.int64]) -> list[Sequence[Shard]]:
         """Consecutive shards whose windows and scores take at most `AT_ONCE` bytes, at least one each."""
         one = self.load(shards[:1], cell, targets)
         # Scores take five times the room of labels while they are made.
         numbers = sum(layer.values.nelement() for layer in one.layers) + 5 * one.known.nelement()
         per_region = 4 * numbers // one.known.shape[1]
-        largest = max(shard.stop - shard.start for shard in shards)
+        largest = max(own.stop - own.start for _, own in shards)
         together = max(AT_ONCE // (per_region * largest), 1)
         return [shards[first : first + together] for first in range(0, len(shards), together)]
 
@@ -213,7 +218,7 @@ class AllPixels:
         self,
         cell: int,
         targets: NDArray[np.int64],
-        shards: Sequence[slice],
+        shards: Sequence[Shard],
         pixels: NDArray[np.int64],
         settings: TrainParameters,
     ) -> NDArray[np.float64]:
@@ -229,17 +234,24 @@ class AllPixels:
                 part, slopes = data.loss_and_gradient(weights, bias)
                 loss += part
                 gradient += slopes
+                del data  # before the next takes as much
             penalty = settings.alpha * at
             penalty[-1] = 0
             return loss / count + (penalty * at).sum(dim=0) / 2, gradient / count + penalty
 
         start = torch.zeros((self.standardisation.channels + 1, len(targets)), dtype=torch.float64, device=self.device)
-        return minimise(evaluate, start, settings.tolerance).T.cpu().numpy()
+        found, solved = minimise(evaluate, start, settings.tolerance)
+        if not solved.all():
+            names = ", ".join(str(target) for target in targets[~solved.cpu().numpy()])
+            logger.warning(
+                f"train.tolerance of {settings.tolerance:g} was not reached in cell {cell} of K = {self.grid} for "
+                f"targets {names}: it is finer than float32, or train.alpha ({settings.alpha:g}) too small."
+            )
+        return found.T.cpu().numpy()
 
     def _by_layer(self, weights: Tensor) -> list[Tensor]:
         """(channel of all layers, target) in float32 parts, one per layer."""
-        edges = np.cumsum([0, *(len(shift) for shift in self.standardisation.shift.values())])
-        return [weights[a:b].float() for a, b in pairwise(edges)]
+        return [weights[a:b].float() for a, b in pairwise(self.standardisation.edges)]
 
 
 @dataclass(frozen=True)
@@ -247,7 +259,7 @@ class _Batch:
     """Targets that are fitted together."""
 
     targets: NDArray[np.int64]
-    shards: list[slice]
+    shards: list[Shard]
     """Where any of their labels counts."""
     counts: NDArray[np.int64]
     """(target, 2) pixels that are negative and positive."""

@@ -16,7 +16,7 @@ def fuse_cells(pixels: Pixels, n_targets: int, cells: Sequence[int], settings: T
     The weights come from a logistic regression on the layers' logits over the training pixels (stacking); ours. A
     target that is always or never there keeps the bias of the top layer.
     """
-    widths = [len(shift) for shift in pixels.standardisation.shift.values()]
+    widths = np.diff(pixels.standardisation.edges)
     alone = [pixels.only(layer).fit(n_targets, cells, settings, seed) for layer in pixels.standardisation.shift]
     weights, bias = np.concatenate([fit.weights for fit in alone], axis=2), alone[-1].bias.copy()
     for position, cell in enumerate(cells):

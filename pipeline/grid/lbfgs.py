@@ -18,12 +18,12 @@ FLATTER = 0.9
 """Share of the slope that may be left after a step that values cannot judge. Hager and Zhang, 2005; here simpler."""
 
 HALVINGS = 20
-"""After so many a step is too small to matter in float32, and the problem counts as solved."""
+"""After so many a step is too small to matter in float32, and the problem stays where it is."""
 
 
 def minimise(
     evaluate: Callable[[Tensor], tuple[Tensor, Tensor]], start: Tensor, tolerance: float, iterations: int = 1000
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """Minima of smooth, strictly convex functions, one per column.
 
     Every problem has steps and a memory of its own, as if it were solved alone; only the evaluations are shared.
@@ -36,15 +36,17 @@ def minimise(
         (variable, problem) float64, on the device of the work.
     tolerance
         A problem is solved when no entry of its gradient is larger.
+    iterations
+        After so many all problems stay where they are.
 
     Returns
     -------
-    (variable, problem) float64.
+    (variable, problem) float64, and (problem,) whether each is solved.
     """
     at = start
     value, gradient = evaluate(at)
     steps: list[tuple[Tensor, Tensor, Tensor]] = []
-    open_ = gradient.abs().amax(dim=0) > tolerance
+    open_ = ~_solved(gradient, tolerance)
     for _ in range(iterations):
         if not open_.any():
             break
@@ -71,8 +73,13 @@ def minimise(
         inverse = torch.where(curvature > 0, 1 / curvature, 0)
         steps = [*steps[-(MEMORY - 1) :], (moved, turned, inverse)]
         at, value, gradient = trial, new_value, new_gradient
-        open_ &= gradient.abs().amax(dim=0) > tolerance
-    return at
+        open_ &= ~_solved(gradient, tolerance)
+    return at, _solved(gradient, tolerance)
+
+
+def _solved(gradient: Tensor, tolerance: float) -> Tensor:
+    """(problem,); what is no number is not solved."""
+    return gradient.abs().amax(dim=0) <= tolerance
 
 
 def _inverse_hessian_times(gradient: Tensor, steps: list[tuple[Tensor, Tensor, Tensor]]) -> Tensor:

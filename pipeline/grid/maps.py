@@ -35,7 +35,7 @@ class Window:
 class Maps(Source):
     """The maps of a store, shard by shard, for grids of any size."""
 
-    def draw(self, shard: slice) -> dict[str, Moments]:
+    def lay_out(self, shard: slice) -> dict[str, Moments]:
         """Write the maps of the regions of one shard; gives the moments of every layer's channels.
 
         A layer's file is (y, x, region, channel) float16, that of the targets (y, x, region, target) int8. Maps

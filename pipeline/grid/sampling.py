@@ -28,9 +28,10 @@ class Sampling(Source):
 
     @property
     def pixels_per_cell(self) -> int:
+        """Drawn per region and cell."""
         return max(1, round(self.pixels_per_region / self.grid**2))
 
-    def draw(self, shard: slice) -> dict[str, Moments]:
+    def lay_out(self, shard: slice) -> dict[str, Moments]:
         """Write the samples of the regions of one shard; gives the moments of every layer's channels.
 
         A layer's file is (cell, region, pixel, channel) float16, that of the targets (cell, region, pixel, target)

@@ -22,7 +22,8 @@ AT_ONCE = 2**27
 class Portion:
     """Pixels that are in memory together: `pixels` of every region and cell of `shards`."""
 
-    shards: tuple[slice, ...]
+    shards: tuple[tuple[slice, slice], ...]
+    """Each with the rows of it that belong to the group."""
     pixels: slice
 
 
@@ -41,7 +42,7 @@ class SampledPixels:
         A portion has some pixels of every region: regions are sorted by category, and a classifier that sees one
         category after the other learns worse. Only when there are more portions than pixels, shards are dealt out.
         """
-        own = [s for s in self.sampling.shards if s.start < self.rows.stop and s.stop > self.rows.start]
+        own = self.sampling.shards_of(self.rows)
         pixels = self.sampling.pixels_per_cell
         size = (self.rows.stop - self.rows.start) * pixels * self.standardisation.channels * 4
         n_portions = -(-size // limit)
@@ -51,15 +52,11 @@ class SampledPixels:
 
     def load(self, portion: Portion, cell: int) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
         """Standardised hypercolumns (n, channel) and targets (n, target) of one cell."""
-        owns = [slice(max(self.rows.start - s.start, 0), min(self.rows.stop, s.stop) - s.start) for s in portion.shards]
-        targets = [
-            self.sampling.read(shard, "targets", cell)[own, portion.pixels]
-            for shard, own in zip(portion.shards, owns, strict=True)
-        ]
+        targets = [self.sampling.read(shard, "targets", cell)[own, portion.pixels] for shard, own in portion.shards]
         # One array from the start, since two of them would double the memory.
         columns = np.empty((sum(known[..., 0].size for known in targets), self.standardisation.channels), np.float32)
         last = 0
-        for shard, own, known in zip(portion.shards, owns, targets, strict=True):
+        for (shard, own), known in zip(portion.shards, targets, strict=True):
             whole = columns[last : last + known[..., 0].size].reshape(*known.shape[:2], -1)
             last += known[..., 0].size
             first = 0
@@ -72,6 +69,7 @@ class SampledPixels:
         return columns, np.concatenate([known.reshape(-1, known.shape[2]) for known in targets])
 
     def only(self, layer: str) -> "SampledPixels":
+        """See `Pixels`."""
         return replace(self, standardisation=self.standardisation.only(layer))
 
     def fit(self, n_targets: int, cells: Sequence[int], settings: TrainParameters, seed: int) -> CellFit:
@@ -105,7 +103,7 @@ class SampledPixels:
 
     def layer_logits(self, cell: int, weights: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
         """See `Pixels`."""
-        edges = np.cumsum([0, *(len(shift) for shift in self.standardisation.shift.values())])
+        edges = self.standardisation.edges
         logits, targets = [], []
         for portion in self.portions(AT_ONCE):
             columns, known = self.load(portion, cell)

@@ -19,6 +19,14 @@ class Source:
     heat_map: int
     """Locations per side of a heat map."""
 
+    def shards_of(self, rows: slice) -> list[tuple[slice, slice]]:
+        """The shards that hold any of `rows` of the store, each with where these lie in it."""
+        return [
+            (shard, slice(max(rows.start - shard.start, 0), min(rows.stop, shard.stop) - shard.start))
+            for shard in self.shards
+            if shard.start < rows.stop and shard.stop > rows.start
+        ]
+
     def file(self, shard: slice, name: str) -> Path:
         """Of a layer, or of "targets", for one shard."""
         return self.folder / f"{shard.start}-{name}.npy"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +48,14 @@ class Standardisation:
     scale: Mapping[str, NDArray[np.float32]]
 
     @property
+    def edges(self) -> list[int]:
+        """Where each layer's channels begin when they lie side by side, and the end: (layers + 1,)."""
+        return list(accumulate((len(shift) for shift in self.shift.values()), initial=0))
+
+    @property
     def channels(self) -> int:
         """Of all layers."""
-        return sum(len(shift) for shift in self.shift.values())
+        return self.edges[-1]
 
     @classmethod
     def fit(cls, moments: Mapping[str, Moments], layers: Sequence[str]) -> "Standardisation":

@@ -1,5 +1,6 @@
 """Training grids of classifiers on Dask workers: the set of classifiers is spread, each worker streams the store."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -36,14 +37,29 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class _Unit:
-    """Cells of one grid for one group of categories: what one worker trains in one go."""
+    """A cell of one grid for one group of categories: what one worker trains in one go."""
 
     spec: int
     group: int
-    cells: tuple[int, ...]
+    cell: int
 
     def file(self, folder: Path) -> Path:
-        return folder / f"{self.spec}-{self.group}-{self.cells[0]}-{self.cells[-1]}.npz"
+        return folder / f"{self.spec}-{self.group}-{self.cell}.npz"
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One call of `train_grids`."""
+
+    store: FeatureStore
+    specs: Sequence[GridSpec]
+    groups: Sequence[Group]
+    targets: tuple[str, ...]
+    settings: TrainParameters
+    seed: int
+    device: torch.device
+    work: Path
+    """Scratch folder of exactly this training, with its target maps."""
 
 
 def train_grids(
@@ -65,43 +81,54 @@ def train_grids(
     categories
         All categories the models must answer for.
     device
-        Where the exact solver computes; stochastic gradient descent knows the CPU alone.
+        Where the exact solver computes, if it is CUDA and the workers have it; everything else is done on the CPU.
+
+    Raises
+    ------
+    InputError
+        When a category has no training region and no grid to borrow.
 
     Notes
     -----
-    Paper, section 2. The bytes of a model do not depend on the number of workers. What is trained is kept below
+    Paper, section 3. The bytes of a model do not depend on the number of workers. What is trained is kept below
     `.scratch` until all is, so that the same call goes on after an interruption.
     """
     store = FeatureStore.open(store_path)
     groups = category_groups(store.regions, categories, settings)
-    units = _units(specs, groups, len(client.scheduler_info(n_workers=-1)["workers"]))
+    units = _units(specs, groups)
+    if device.type != "cuda":
+        device = CPU  # MPS has no float64
     work = _start(store, task, specs, groups, settings, seed, device)
-    total = sum(len(unit.cells) for unit in units)
+    job = _Job(store, specs, groups, task.targets, settings, seed, device, work)
     missing = [unit for unit in units if not unit.file(work).exists()]
-    done = total - sum(len(unit.cells) for unit in missing)
-    with tqdm(total=total, initial=done, desc="train", unit=" cells", dynamic_ncols=True) as progress:
+    done = len(units) - len(missing)
+    with tqdm(total=len(units), initial=done, desc="train", unit=" cells", dynamic_ncols=True) as progress:
         # One source after the other, so that the samples of one K are on the disk at a time.
-        for source in _sources(store, work, [specs[unit.spec] for unit in missing], settings, seed):
-            source.folder.mkdir(exist_ok=True)
-            moments = _read(source, client)
-            futures = {}
-            for unit in missing:
-                spec, rows = specs[unit.spec], groups[unit.group].rows
-                if isinstance(source, Sampling) and source.grid != spec.grid:
-                    continue
-                pixels = _pixels(source, spec, rows, Standardisation.fit(moments, spec.layers), device)
-                future = client.submit(_fit, pixels, len(task.targets), unit.cells, settings, seed, pure=False)
-                futures[future] = unit
-            for future, fit in as_completed(futures, with_results=True):
-                _keep(fit, futures[future].file(work))
-                progress.update(len(futures[future].cells))
-            shutil.rmtree(source.folder)
-    models = []
-    for i, spec in enumerate(specs):
-        fits = [(unit, _kept(unit.file(work))) for unit in units if unit.spec == i]
-        models.append(_assemble(spec, store, task.targets, groups, fits, settings))
+        for source in _sources(job, missing):
+            try:
+                _fit_all(job, source, missing, client, progress)
+            finally:
+                shutil.rmtree(source.folder, ignore_errors=True)  # as large as the store, and quickly made again
+    models = [_assemble(job, i, units) for i in range(len(specs))]
     shutil.rmtree(work)
     return models
+
+
+def _fit_all(job: _Job, source: Sampling | Maps, units: Sequence[_Unit], client: Client, progress: "tqdm[Any]") -> None:
+    """Fit those of `units` that learn from `source`, and keep each as soon as it is there."""
+    moments = _lay_out(source, client)
+    futures = {}
+    for unit in units:
+        spec, rows = job.specs[unit.spec], job.groups[unit.group].rows
+        if isinstance(source, Sampling) and source.grid != spec.grid:
+            continue
+        pixels = _pixels(source, spec, rows, Standardisation.fit(moments, spec.layers), job.device)
+        future = client.submit(_fit, pixels, len(job.targets), unit.cell, job.settings, job.seed, pure=False)
+        futures[future] = unit
+    for future, fit in as_completed(futures, with_results=True):
+        _keep(fit, futures[future].file(job.work))
+        future.release()
+        progress.update()
 
 
 def _start(
@@ -134,34 +161,35 @@ def _start(
     return work
 
 
-def _sources(
-    store: FeatureStore, work: Path, specs: Sequence[GridSpec], settings: TrainParameters, seed: int
-) -> list[Sampling] | list[Maps]:
-    """What grids of `specs` learn from: samples for every K, or maps for all."""
+def _sources(job: _Job, units: Sequence[_Unit]) -> list[Sampling] | list[Maps]:
+    """What `units` learn from: samples for every K, or maps for all."""
 
-    def place(name: str, of: Sequence[GridSpec]) -> dict[str, Any]:
-        needed = {layer for spec in of for layer in spec.layers}
+    def place(name: str, specs: Sequence[GridSpec]) -> dict[str, Any]:
+        needed = {layer for spec in specs for layer in spec.layers}
         return {
-            "store": store.path.absolute(),
-            "targets": (work / TARGETS).absolute(),
-            "folder": (work / name).absolute(),
-            "shards": tuple(shard_slices(store)),
-            "layers": tuple(layer for layer in store.layers if layer in needed),
-            "heat_map": settings.heat_map,
+            "store": job.store.path.absolute(),
+            "targets": (job.work / TARGETS).absolute(),
+            "folder": (job.work / name).absolute(),
+            "shards": tuple(shard_slices(job.store)),
+            "layers": tuple(layer for layer in job.store.layers if layer in needed),
+            "heat_map": job.settings.heat_map,
         }
 
-    if settings.solver == "exact":
+    specs = [job.specs[unit.spec] for unit in units]
+    if job.settings.solver == "exact":
         return [Maps(**place("maps", specs))] if specs else []
     by_grid = {grid: [spec for spec in specs if spec.grid == grid] for grid in sorted({spec.grid for spec in specs})}
+    pixels = job.settings.pixels_per_region
     return [
-        Sampling(**place(f"samples-{grid}", of), grid=grid, pixels_per_region=settings.pixels_per_region, seed=seed)
+        Sampling(**place(f"samples-{grid}", of), grid=grid, pixels_per_region=pixels, seed=job.seed)
         for grid, of in by_grid.items()
     ]
 
 
-def _read(source: Sampling | Maps, client: Client) -> dict[str, Moments]:
-    """Lay out all shards; moments are added up in their order."""
-    futures = [client.submit(source.draw, shard, pure=False) for shard in source.shards]
+def _lay_out(source: Sampling | Maps, client: Client) -> dict[str, Moments]:
+    """Write what is read from all shards; their moments are added up in their order."""
+    source.folder.mkdir(exist_ok=True)
+    futures = [client.submit(source.lay_out, shard, pure=False) for shard in source.shards]
     parts = [f.result() for f in tqdm(futures, desc=f"read for {source.folder.name}", unit=" shards", leave=False)]
     return {layer: reduce(add, (part[layer] for part in parts)) for layer in source.layers}
 
@@ -174,19 +202,27 @@ def _pixels(
     return SampledPixels(source, rows, standardisation)
 
 
-def _fit(pixels: Pixels, n_targets: int, cells: Sequence[int], settings: TrainParameters, seed: int) -> CellFit:
+def _fit(pixels: Pixels, n_targets: int, cell: int, settings: TrainParameters, seed: int) -> CellFit:
     """One unit's classifiers, on raw hypercolumns."""
-    if settings.fusion == "joint":
-        found = pixels.fit(n_targets, cells, settings, seed)
-    else:
-        found = fuse_cells(pixels, n_targets, cells, settings, seed)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # on any cluster: sums over several threads have other last bits
+    try:
+        if settings.fusion == "joint":
+            found = pixels.fit(n_targets, [cell], settings, seed)
+        else:
+            found = fuse_cells(pixels, n_targets, [cell], settings, seed)
+    finally:
+        torch.set_num_threads(threads)
     return CellFit(*pixels.standardisation.fold(found.weights, found.bias))
 
 
 def _keep(fit: CellFit, path: Path) -> None:
-    """Write a fit whole or not at all, so that an interrupted training goes on from it."""
-    part = path.with_suffix(".part.npz")
-    np.savez(part, weights=fit.weights, bias=fit.bias)
+    """Write a fit whole or not at all, even if the power fails, so that an interrupted training goes on from it."""
+    part = path.with_suffix(".part")
+    with part.open("wb") as stream:
+        np.savez(stream, weights=fit.weights, bias=fit.bias)
+        stream.flush()
+        os.fsync(stream.fileno())
     part.replace(path)
 
 
@@ -195,41 +231,33 @@ def _kept(path: Path) -> CellFit:
         return CellFit(arrays["weights"], arrays["bias"])
 
 
-def _units(specs: Sequence[GridSpec], groups: Sequence[Group], workers: int) -> list[_Unit]:
-    """All classifiers in at least as many units as there are workers, those with the most work first."""
-    split = -(-workers // (len(specs) * len(groups)))
+def _units(specs: Sequence[GridSpec], groups: Sequence[Group]) -> list[_Unit]:
+    """All cells of all grids, those with the most work first."""
     units = [
-        _Unit(i, j, tuple(int(cell) for cell in cells))
-        for i, spec in enumerate(specs)
-        for j in range(len(groups))
-        for cells in np.array_split(np.arange(spec.grid**2), min(split, spec.grid**2))
+        _Unit(i, j, cell) for i, spec in enumerate(specs) for j in range(len(groups)) for cell in range(spec.grid**2)
     ]
     # A grid's cells share the box among them.
-    return sorted(units, key=lambda u: -len(specs[u.spec].layers) * len(u.cells) / specs[u.spec].grid ** 2)
+    return sorted(units, key=lambda unit: -len(specs[unit.spec].layers) / specs[unit.spec].grid ** 2)
 
 
-def _assemble(
-    spec: GridSpec,
-    store: FeatureStore,
-    targets: tuple[str, ...],
-    groups: Sequence[Group],
-    fits: Sequence[tuple[_Unit, CellFit]],
-    settings: TrainParameters,
-) -> GridModel:
-    """Put the cells together and take the layers apart."""
-    channels = [store.channels[layer] for layer in spec.layers]
-    shape = (len(groups), len(targets), spec.grid**2)
+def _assemble(job: _Job, number: int, units: Sequence[_Unit]) -> GridModel:
+    """Put the cells of specification `number` together and take the layers apart."""
+    spec = job.specs[number]
+    channels = [job.store.channels[layer] for layer in spec.layers]
+    shape = (len(job.groups), len(job.targets), spec.grid**2)
     joint, bias = np.zeros((*shape, sum(channels)), np.float32), np.zeros(shape, np.float32)
-    for unit, fit in fits:
-        joint[unit.group][:, unit.cells] = fit.weights
-        bias[unit.group][:, unit.cells] = fit.bias
+    for unit in units:
+        if unit.spec == number:
+            fit = _kept(unit.file(job.work))
+            joint[unit.group][:, unit.cell] = fit.weights[:, 0]
+            bias[unit.group][:, unit.cell] = fit.bias[:, 0]
     parts = np.split(joint, np.cumsum(channels)[:-1], axis=-1)
     return GridModel(
         spec=spec,
-        heat_map=settings.heat_map,
-        targets=targets,
-        groups=tuple(group.name for group in groups),
-        group_of_category={c: i for i, group in enumerate(groups) for c in group.categories},
+        heat_map=job.settings.heat_map,
+        targets=job.targets,
+        groups=tuple(group.name for group in job.groups),
+        group_of_category={c: i for i, group in enumerate(job.groups) for c in group.categories},
         weights=dict(zip(spec.layers, parts, strict=True)),
         bias=bias,
     )

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from distributed import Client
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from pipeline.errors import InputError, choices
 from pipeline.features.store import FeatureStore
 from pipeline.grid.model import GridModel
 from pipeline.grid.scoring import heat_maps
@@ -62,7 +64,14 @@ def predict(
         Where the superpixels are, with `settings.superpixels`.
     keep_heat
         The kinds of which heat maps come back too.
+
+    Raises
+    ------
+    InputError
+        When a model has other targets than the task, or no grid for a category.
     """
+    store = FeatureStore.open(store_path)
+    _check(models, task, store)
     job = _Job(
         store_path.absolute(),
         task,
@@ -72,8 +81,11 @@ def predict(
         keep_heat,
     )
     sent = client.scatter(list(models), broadcast=True, hash=False)
-    shards = shard_slices(FeatureStore.open(store_path))
-    futures = [client.submit(_predict_shard, job, rows, sent, pure=False) for rows in shards]
+    regions, boxes = store.regions, store.expanded_boxes
+    futures = [
+        client.submit(_predict_shard, job, rows, regions.iloc[rows], boxes[rows], sent, pure=False)
+        for rows in shard_slices(store)
+    ]
     parts = []
     for future in tqdm(futures, desc="predict", unit=" shards"):
         parts.append(future.result())
@@ -81,19 +93,38 @@ def predict(
     return [{kind: _joined([part[i][kind] for part in parts]) for kind in kinds} for i in range(len(models))]
 
 
+def _check(models: Sequence[GridModel], task: Task, store: FeatureStore) -> None:
+    """Refuse models of other annotations: positions of targets would mean something else."""
+    categories = {int(category) for category in store.regions["category"].unique()}
+    for model in models:
+        if model.targets != task.targets:
+            raise InputError(
+                f"The model for {task.name} was trained for {choices(model.targets)}, the annotations of {store.path} "
+                f"have {choices(task.targets)}, in this order; both splits need the same, then `dvc repro train`."
+            )
+        unknown = categories - set(model.group_of_category)
+        if unknown:
+            raise InputError(
+                f"The model for {task.name} knows the categories {choices(map(str, sorted(model.group_of_category)))}, "
+                f"{store.path} has {choices(map(str, sorted(unknown)))} too; both splits need the same categories."
+            )
+
+
 def _joined(parts: Sequence[Prediction]) -> Prediction:
     rows, heat = (np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "heat"))
     return Prediction(rows, heat, [result for part in parts for result in part.results])
 
 
-def _predict_shard(job: _Job, rows: slice, models: Sequence[GridModel]) -> list[dict[str, Prediction]]:
+def _predict_shard(
+    job: _Job, rows: slice, regions: pd.DataFrame, boxes: NDArray[np.float64], models: Sequence[GridModel]
+) -> list[dict[str, Prediction]]:
+    """Predictions for `rows` of the store, whose region table and expanded boxes come along."""
     store = FeatureStore.reopen(job.store)
-    regions = store.regions.iloc[rows]
     numbers = np.flatnonzero(regions["kind"].isin(job.kinds).to_numpy())
     layers = sorted({layer for model in models for layer in model.spec.layers})
     blocks = {layer: store.read(layer, rows)[numbers] for layer in layers} if len(numbers) else {}
     superpixels = ProposalStore.open(job.proposals) if job.proposals else None
-    chosen, boxes = regions.iloc[numbers], store.expanded_boxes[rows][numbers]
+    chosen = regions.iloc[numbers]
     kinds = chosen["kind"].to_numpy()
     predictions = []
     for model in models:
@@ -102,7 +133,7 @@ def _predict_shard(job: _Job, rows: slice, models: Sequence[GridModel]) -> list[
         for position, row in enumerate(chosen.to_dict("records")):
             image = job.task.annotations.image_by_id[int(row["image"])]
             labels = superpixels[image.id].superpixels if superpixels else None
-            region = Region(row, boxes[position], image.width, image.height, labels)
+            region = Region(row, boxes[numbers[position]], image.width, image.height, labels)
             has_answer = job.task.targets_of(region.category_id)
             results.append(list(job.task.answer(heat[position], region)) if has_answer else [])
         by_kind = {}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from pipeline.features.store import FeatureStore
-from pipeline.grid import exact
+from pipeline.grid import exact, training
 from pipeline.grid.cells import cell_bounds
 from pipeline.grid.exact import AllPixels
 from pipeline.grid.maps import Maps
@@ -43,7 +43,7 @@ def lay_out(store: FeatureStore, folder: Path, task: Targets, grid: int = 2) -> 
     (folder / "maps").mkdir()
     shards = tuple(shard_slices(store))
     maps = Maps(store.path, folder / "targets.zarr", folder / "maps", shards, store.layers, SIZE)
-    first, *others = [maps.draw(shard) for shard in shards]
+    first, *others = [maps.lay_out(shard) for shard in shards]
     moments = {layer: sum((part[layer] for part in others), start=first[layer]) for layer in store.layers}
     standardisation = Standardisation.fit(moments, store.layers)
     return AllPixels(maps, grid, slice(0, len(store)), standardisation, torch.device("cpu"))
@@ -108,7 +108,8 @@ def test_streaming_in_portions_gives_the_same_classifiers(
 def test_targets_that_know_the_same_shards_are_fitted_together(store: FeatureStore, tmp_path: Path) -> None:
     pixels = lay_out(store, tmp_path, NoisyTask(store))
     batches = {tuple(batch.targets): batch.shards for batch in pixels._batches(0)}
-    assert batches == {(0,): [slice(0, 64), slice(64, 90)], (1,): [slice(0, 64)]}
+    first, second = (slice(0, 64), slice(0, 64)), (slice(64, 90), slice(0, 26))
+    assert batches == {(0,): [first, second], (1,): [first]}
 
 
 @pytest.mark.parametrize(("value", "said"), [(POSITIVE, 10.0), (NEGATIVE, -10.0), (IGNORE, -10.0)])
@@ -133,3 +134,25 @@ def test_logits_of_the_layers_add_up_to_those_of_hypercolumns(store: FeatureStor
     assert by_layer.shape == (len(columns), 2, 3)
     np.testing.assert_allclose(by_layer.sum(axis=2), (columns @ weights.T)[order], atol=2e-3)
     assert np.array_equal(labels, expected[order])
+
+
+def test_the_threads_of_a_worker_do_not_change_a_byte(tmp_path: Path) -> None:
+    """Workers of a running scheduler may have any number; blocks large enough that torch would share the work out."""
+    store = make_store(tmp_path / "wide.zarr", 256, shapes={"map": (64, 8, 8), "vector": (600, 1, 1)})
+    pixels = lay_out(store, tmp_path, NoisyTask(store), grid=1)
+    fits = []
+    threads = torch.get_num_threads()
+    try:
+        for number in (1, 3):
+            torch.set_num_threads(number)
+            fits.append(training._fit(pixels, 2, 0, SETTINGS.model_copy(update={"tolerance": 1e-3}), seed=0))
+            assert torch.get_num_threads() == number
+    finally:
+        torch.set_num_threads(threads)
+    assert fits[0].weights.tobytes() == fits[1].weights.tobytes()
+
+
+def test_an_optimum_out_of_reach_is_said(store: FeatureStore, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pixels = lay_out(store, tmp_path, NoisyTask(store))
+    pixels.fit(2, [1], SETTINGS.model_copy(update={"tolerance": 1e-12}), seed=0)
+    assert "train.tolerance of 1e-12 was not reached in cell 1 of K = 2" in caplog.text

@@ -24,7 +24,8 @@ def test_quadratics_of_different_conditioning_end_at_their_solutions() -> None:
         turned = torch.einsum("pij,jp->ip", curvature, at)
         return (at * turned).sum(dim=0) / 2 - (slope.T * at).sum(dim=0), turned - slope.T
 
-    found = minimise(evaluate, torch.zeros((12, 4), dtype=torch.float64), tolerance=1e-9)
+    found, solved = minimise(evaluate, torch.zeros((12, 4), dtype=torch.float64), tolerance=1e-9)
+    assert solved.all()
     np.testing.assert_allclose(found.T, torch.linalg.solve(curvature, slope), rtol=1e-6, atol=1e-8)
 
 
@@ -41,9 +42,10 @@ def test_a_problem_takes_the_same_way_whether_others_are_solved_beside_it() -> N
         return evaluate
 
     start = torch.ones((12, 3), dtype=torch.float64)
-    together = minimise(evaluate_of([0, 1, 2]), start, tolerance=1e-12, iterations=7)
+    together, solved = minimise(evaluate_of([0, 1, 2]), start, tolerance=1e-12, iterations=7)
+    assert not solved.any()  # after so few
     for i in range(3):
-        alone = minimise(evaluate_of([i]), start[:, [i]], tolerance=1e-12, iterations=7)
+        alone, _ = minimise(evaluate_of([i]), start[:, [i]], tolerance=1e-12, iterations=7)
         np.testing.assert_allclose(together[:, i], alone[:, 0], rtol=1e-10)
 
 

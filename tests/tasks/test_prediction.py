@@ -1,7 +1,7 @@
 """A task that is not built in goes all the way from the store to results: training and prediction know no task."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from pipeline.annotations.model import AnnotationSet, Category, Image
 from pipeline.errors import InputError
 from pipeline.features.writer import write_store
 from pipeline.grid.baselines import baseline_files, baseline_specs
-from pipeline.grid.model import GridSpec
+from pipeline.grid.model import GridModel, GridSpec
 from pipeline.grid.training import train_grids
 from pipeline.parameters import Parameters, PredictParameters, TrainParameters
 from pipeline.tasks.prediction import predict
@@ -77,6 +77,19 @@ def test_a_fourth_task_is_its_targets_and_its_answer(tmp_path: Path, monkeypatch
     assert found.heat.shape == (12, 10, 10)
     assert found.heat[6:].any(axis=(1, 2)).all()
     assert not found.heat[:6].any()
+
+
+def test_a_model_of_other_targets_or_categories_is_refused(tmp_path: Path) -> None:
+    """Positions of its heat maps would mean something else."""
+    make_store(tmp_path / "store.zarr")
+    task = BrightnessTask(ANNOTATIONS, tmp_path / "store.zarr")
+    weights = {"fine": np.zeros((1, 1, 1, 2), np.float32)}
+    model = GridModel(GridSpec(("fine",), 1), 10, ("dark",), ("all",), {1: 0, 2: 0}, weights, np.zeros((1, 1, 1)))
+    with pytest.raises(InputError, match=r"trained for dark.*have bright"):
+        predict(task.store, [model], task, PredictParameters(), None)  # type: ignore[arg-type]
+    model = replace(model, targets=("bright",), group_of_category={1: 0})
+    with pytest.raises(InputError, match=r"knows the categories 1.* has 2 too"):
+        predict(task.store, [model], task, PredictParameters(), None)  # type: ignore[arg-type]
 
 
 def test_union_keeps_the_order_and_each_name_once() -> None:
