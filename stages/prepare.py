@@ -10,7 +10,7 @@ from typing import Literal
 import click
 
 from pipeline.annotations import readers
-from pipeline.annotations.model import AnnotationSet
+from pipeline.annotations.model import AnnotationSet, Category
 from pipeline.errors import InputError, choices
 from pipeline.parameters import Parameters
 from pipeline.scratch import publish
@@ -35,16 +35,15 @@ def main(params: Parameters, annotations: Path, images: Path, skip_bad: bool | N
     ):
         for folder in (Path(written, "annotations"), Path(drawn, "images")):
             folder.mkdir()  # with the user's ordinary permissions, which a temporary folder lacks
-        categories: list[tuple[int, str]] = []
+        categories: tuple[Category, ...] = ()
         for split in SPLITS:
             result = readers.read(dataset, split, params.seed, Path(drawn, "images"))
-            found = [(category.id, category.name) for category in result.categories]
             if split == "train":
                 _check_wanted(dataset.categories, result)
                 _check_tasks(params.tasks, result)
-            elif found != categories:
-                raise InputError(_difference(categories, found))
-            categories = found
+            else:
+                _check_same(categories, result.categories)
+            categories = result.categories
             readers.check_photographs(result)
             if dataset.format == "puppets":
                 result = dataclasses.replace(result, image_root=images.as_posix())
@@ -82,14 +81,22 @@ def _check_tasks(tasks: Sequence[str], train: AnnotationSet) -> None:
         )
 
 
-def _difference(train: Sequence[tuple[int, str]], val: Sequence[tuple[int, str]]) -> str:
-    """What to say when the two splits do not have the same categories: a classifier would answer for another one."""
-    first, other = next((a, b) for a, b in zip_longest(train, val) if a != b)
-    names = [f"{c[0]} ({c[1]})" if c else "none" for c in (first, other)]
-    return (
-        f"dataset.train and dataset.val list other categories, where train has {names[0]} val has {names[1]}; both "
-        f"need the same ids and names in the same order."
-    )
+def _check_same(train: Sequence[Category], val: Sequence[Category]) -> None:
+    """Refuse splits whose categories, or keypoints or parts of one, differ: a classifier would answer for another."""
+    for own, other in zip_longest(train, val):
+        names = [f"{c.id} ({c.name})" if c else "none" for c in (own, other)]
+        if names[0] != names[1]:
+            raise InputError(
+                f"dataset.train and dataset.val list other categories, where train has {names[0]} val has {names[1]}; "
+                f"both need the same ids and names in the same order."
+            )
+        for kind in ("keypoints", "parts"):
+            listed = [", ".join(getattr(c, kind)) or "none" for c in (own, other)]
+            if listed[0] != listed[1]:
+                raise InputError(
+                    f"dataset.train and dataset.val list other {kind} of {names[0]}: train has {listed[0]}; val has "
+                    f"{listed[1]}; both need the same names in the same order."
+                )
 
 
 def summary(split: str, annotations: AnnotationSet) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-# A CPU build of torch and the registry's torchvision do not fit; the import only wants these two declared.
+# A CPU build of torch and torchvision's wheel from PyPI do not fit; the import only wants these two declared.
 _LIBRARY = torch.library.Library("torchvision", "FRAGMENT")
 if not hasattr(torch.ops.torchvision, "nms"):
     for _name in ("nms", "qnms"):

@@ -71,6 +71,11 @@ class Backbone(nn.Module):
         self.register_buffer("_scale", 1 / torch.tensor(std).view(3, 1, 1), persistent=False)
         self.eval().requires_grad_(False)
 
+    @property
+    def device(self) -> torch.device:
+        """Where it is now, which `to` changes in place: images must be there too."""
+        return self._mean.device
+
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Maps of the chosen layers.
 

@@ -20,9 +20,9 @@ def spatial(backbone: Backbone) -> Backbone:
     vectors = {name for name, layer in zip(backbone.taps, backbone.layers, strict=True) if layer.stride == 0}
     taps = dict(backbone.taps)
     side = backbone.input_size
+    noise = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)).to(backbone.device)
     for name in vectors:
-        outputs = trace(backbone.network, torch.zeros(1, 3, side, side))
-        source = source_of_mean(backbone.network, taps[name], outputs, side)
+        source = source_of_mean(backbone.network, taps[name], trace(backbone.network, noise), noise)
         if source is None:
             works = ", ".join(repr(layer) for layer in taps if layer not in vectors) or "(none of these)"
             raise InputError(
@@ -40,4 +40,4 @@ def spatial(backbone: Backbone) -> Backbone:
         backbone.std,
         backbone.weights,
         backbone.weights_sha256,
-    )
+    ).to(backbone.device)

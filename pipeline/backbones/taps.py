@@ -91,15 +91,15 @@ def measure(outputs: Outputs, module: str, side: int, prefix: int | None = None)
     return Tap(module, "map", shape[1], _stride(side, shape[2]))
 
 
-def source_of_mean(model: nn.Module, tap: Tap, outputs: Outputs, side: int) -> Tap | None:
+def source_of_mean(model: nn.Module, tap: Tap, outputs: Outputs, noise: Tensor) -> Tap | None:
     """The map whose mean over all its cells is what `tap` gives, as after global average pooling; the last such one.
 
-    Found by comparing the two for an image of noise of `side` pixels, whatever the modules are called. None where the
-    output of `tap` is no such mean.
+    Found by comparing the two for a square image of `noise` (1, 3, side, side), on the device of `model`, whatever the
+    modules are called. None where the output of `tap` is no such mean. `outputs` are those of a pass over such images.
     """
+    side = noise.shape[-1]
     measured = {name: measure(outputs, name, side) for name in outputs.shapes if name not in outputs.repeated}
     maps = {name: m for name, m in measured.items() if m and m.stride and m.channels == tap.channels}
-    noise = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
     means: dict[str, Tensor] = {}
 
     def keep(name: str, output: Any) -> None:

@@ -1,8 +1,8 @@
 """The one place that imports torchvision and timm, so that they work next to a torch they were not compiled for.
 
-With a CPU build of torch, the torchvision of the registry cannot load its compiled operators, and `import
-torchvision` fails with "operator torchvision::nms does not exist". Declaring the two operators that the import
-looks for cures it; models, transforms and feature extraction then work.
+With a CPU build of torch, torchvision's wheel from PyPI cannot load its compiled operators, and `import torchvision`
+fails with "operator torchvision::nms does not exist". Declaring the two operators that the import looks for cures it;
+models, transforms and feature extraction then work.
 """
 
 import importlib.machinery

@@ -56,7 +56,6 @@ def extract(
         Device, and how many regions are warped ahead; the latter does not change a byte.
     out
         Replaced when it exists.
-
     short_side
         None: the network sees every region alone, warped to its input (`regions.mode: warp`). Else it sees every
         photograph once, scaled to this short side, and a block of the same shape is cut out of its maps (`image`).
@@ -101,8 +100,10 @@ def extract(
 
 def _shapes(backbone: Backbone) -> dict[str, tuple[int, int, int]]:
     """(channels, height, width) of every layer's block."""
+    side = backbone.input_size
     with torch.inference_mode():
-        maps = backbone(torch.zeros(1, 3, backbone.input_size, backbone.input_size))
+        # A former extraction may have left the backbone on another device.
+        maps = backbone(torch.zeros(1, 3, side, side, device=backbone.device))
     return {name: (m.shape[1], m.shape[2], m.shape[3]) for name, m in maps.items()}
 
 

@@ -14,8 +14,8 @@ import torch
 
 from pipeline.backbones import Backbone
 
-STREAMS = 4
-"""At most: each holds the tensors of a pass, 16 regions of VGG-16 take 0.5 GB."""
+STREAMS = {"cpu": 16, "cuda": 4}
+"""At most, by kind of device, one of any other: each holds the tensors of a pass, 16 regions of VGG-16 take 0.5 GB."""
 
 AHEAD = 2
 """Items per stream that are under way or wait for being taken."""
@@ -27,10 +27,11 @@ Result = TypeVar("Result")
 class Streams:
     """Threads that each run a backbone; a context manager.
 
-    On the CPU every stream computes with its share of the cores: passes on one core each need not wait, after every
-    layer, for the slower of the cores that share a pass. What is not the network's work (decoding, warping) fills the
-    same threads, not more of them. On CUDA every stream has a queue of its own, so that the copies and the decoding of
-    one hide behind the kernels of another.
+    On the CPU every core has a stream, which computes on it alone: what several cores sum is rounded otherwise, and a
+    pass on one core need not wait, after every layer, for the slower of several. Cores beyond `STREAMS` idle. What is
+    not the network's work (decoding, warping) fills the same threads, not more of them. On CUDA every stream has a
+    queue of its own, so that the copies and the decoding of one hide behind the kernels of another. PyTorch gives MPS
+    one queue for all threads: there is one stream.
 
     Parameters
     ----------
@@ -43,7 +44,8 @@ class Streams:
     def __init__(self, backbone: Backbone, device: torch.device) -> None:
         self._device = device
         self._threads = torch.get_num_threads()
-        self._number = min(STREAMS, self._threads) if device.type == "cpu" else STREAMS
+        most = STREAMS.get(device.type, 1)
+        self._number = min(most, self._threads) if device.type == "cpu" else most
         self._pool = ThreadPoolExecutor(self._number, thread_name_prefix="stream")
         self._idle: SimpleQueue[tuple[Backbone, Callable[[], AbstractContextManager[Any]]]] = SimpleQueue()
         for _ in range(self._number):
@@ -51,8 +53,7 @@ class Streams:
 
     def __enter__(self) -> "Streams":
         if self._device.type == "cpu":
-            # Threads take the number over when they start; results do not depend on it.
-            torch.set_num_threads(self._threads // self._number)
+            torch.set_num_threads(1)  # threads take the number over when they start
         return self
 
     def __exit__(

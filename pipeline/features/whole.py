@@ -23,7 +23,6 @@ from pipeline.features.streams import Streams
 GROUP = 32
 """Photographs after which an interrupted run goes on, at the latest."""
 
-
 AT_ONCE = 16
 """Regions cut out of a photograph's maps at a time, which bounds memory."""
 

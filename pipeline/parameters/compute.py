@@ -6,9 +6,10 @@ from pipeline.parameters.section import Count, Positive, Section
 
 
 class ComputeParameters(Section):
-    """Where the work runs; no stage depends on it. Only the device changes a result, in the precision of float16."""
+    """Where the work runs; no stage depends on it."""
 
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Only the device changes a result (precision of float16 features; float32 rounding of the exact solver)."""
     batch_size: Positive = 32
     """Regions warped ahead at a time; a forward pass always takes 16, so that results do not depend on this."""
     workers: Count = 0

@@ -10,7 +10,7 @@ from zarr.codecs import ZstdCodec
 
 from pipeline.stores import array, open_group
 
-SCHEMA = "hypercolumns-heat-maps-1"
+SCHEMA = "hypercolumns-heat-maps/1"
 
 
 @dataclass(frozen=True)

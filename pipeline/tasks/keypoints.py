@@ -13,6 +13,7 @@ from pipeline.annotations.model import AnnotationSet
 from pipeline.grid.targets import IGNORE, NEGATIVE, POSITIVE
 from pipeline.parameters import KeypointParameters
 from pipeline.regions.interpolation import location_centres
+from pipeline.tasks.locations import pixels_under
 from pipeline.tasks.peaks import Peak, find_peaks
 from pipeline.tasks.task import Region, coco_result, union
 
@@ -48,7 +49,7 @@ class KeypointTask:
             instance = self.annotations.instance_by_id[int(identifier)]
             image = self.annotations.image_by_id[instance.image_id]
             x, y = location_centres(box, size)
-            outside = ~_inside(box, size, image.width, image.height)
+            outside = ~pixels_under(box, size, image.width, image.height).inside
             points = np.array(instance.keypoints, dtype=np.float64).reshape(-1, 3)
             own = self.targets_of(instance.category_id)
             for target, (at_x, at_y, visibility) in zip(own, points, strict=False):
@@ -65,7 +66,7 @@ class KeypointTask:
         than others, it is 0, 0, 0. See `Task`.
         """
         own = self.targets_of(region.category_id)
-        inside = _inside(region.box, heat.shape[1], region.width, region.height)
+        inside = pixels_under(region.box, heat.shape[1], region.width, region.height).inside
         count = 1 if region.is_ground_truth else self.settings.hypotheses
         peaks = [find_peaks(np.where(inside, heat[target], -1), count, self.settings.radius) for target in own]
         detection = float(region.row["score"])
@@ -79,13 +80,6 @@ class KeypointTask:
             }
             results.append(coco_result(region.row, answer))
         return results
-
-
-def _inside(box: NDArray[np.float64], size: int, width: int, height: int) -> NDArray[np.bool_]:
-    """Which locations (size, size) lie in the photograph."""
-    x, y = location_centres(box, size)
-    inside: NDArray[np.bool_] = np.logical_and.outer((y >= 0) & (y < height), (x >= 0) & (x < width))
-    return inside
 
 
 def _in_photograph(peak: Peak | None, box: NDArray[np.float64], detection: float) -> tuple[float, float, float]:

@@ -13,7 +13,7 @@ from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet, Instance
 from pipeline.grid.targets import IGNORE, NEGATIVE, POSITIVE
 from pipeline.parameters import PredictParameters
-from pipeline.regions.interpolation import location_centres
+from pipeline.tasks.locations import pixels_under
 from pipeline.tasks.pasting import paste
 from pipeline.tasks.segmentation import SegmentationTask, segment
 from pipeline.tasks.task import Region, coco_result, union
@@ -66,8 +66,7 @@ class PartTask:
     def _label(self, instance: Instance, box: NDArray[np.float64], maps: NDArray[np.int8]) -> None:
         """Fill in the maps (target, size, size) of one instance's parts; the first map is the figure's."""
         image = self.annotations.image_by_id[instance.image_id]
-        x, y = location_centres(box, maps.shape[1])
-        at = np.ix_(np.floor(y).astype(int).clip(0, image.height - 1), np.floor(x).astype(int).clip(0, image.width - 1))
+        at = pixels_under(box, maps.shape[1], image.width, image.height).at
         shown = {part.name: masks.decode(part.segmentation)[at] for part in instance.parts}
         labelled = np.logical_or.reduce(list(shown.values())) & (maps[0] == POSITIVE)
         nothing = np.zeros_like(labelled)

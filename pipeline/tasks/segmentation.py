@@ -1,6 +1,6 @@
 """Simultaneous detection and segmentation: which pixels of a box belong to the object. Paper, section 4.1."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet, Instance
-from pipeline.grid.targets import IGNORE, POSITIVE
+from pipeline.grid.targets import IGNORE, NEGATIVE, POSITIVE
 from pipeline.parameters import PredictParameters
-from pipeline.regions.interpolation import location_centres
+from pipeline.tasks.locations import pixels_under
 from pipeline.tasks.pasting import mean_by_superpixel, paste
 from pipeline.tasks.task import Region, coco_result
 
@@ -44,18 +44,15 @@ class SegmentationTask:
     def answer(self, heat: NDArray[np.float32], region: Region) -> list[dict[str, Any]]:
         """The mask of the region; see `Task`."""
         mask = segment(heat[0], region.box, region.width, region.height, self.settings.threshold, region.superpixels)
-        return [as_result(region.row, mask)]
+        return [coco_result(region.row, {"segmentation": mask})]
 
     def _labels(self, instance: Instance, box: NDArray[np.float64], size: int) -> NDArray[np.int8]:
         image = self.annotations.image_by_id[instance.image_id]
-        x, y = location_centres(box, size)
-        columns, rows = np.floor(x).astype(int), np.floor(y).astype(int)
-        inside_x, inside_y = (columns >= 0) & (columns < image.width), (rows >= 0) & (rows < image.height)
-        at = np.ix_(rows.clip(0, image.height - 1), columns.clip(0, image.width - 1))
-        labels = np.where(masks.decode(instance.segmentation)[at], POSITIVE, 0).astype(np.int8)
+        pixels = pixels_under(box, size, image.width, image.height)
+        labels = np.where(masks.decode(instance.segmentation)[pixels.at], POSITIVE, NEGATIVE).astype(np.int8)
         if image.void is not None:
-            labels[masks.decode(image.void)[at] & (labels != POSITIVE)] = IGNORE
-        labels[~np.logical_and.outer(inside_y, inside_x)] = IGNORE
+            labels[masks.decode(image.void)[pixels.at] & (labels != POSITIVE)] = IGNORE
+        labels[~pixels.inside] = IGNORE
         return labels
 
 
@@ -82,8 +79,3 @@ def segment(
     mask = np.zeros((height, width), dtype=bool)
     mask[patch.window] = patch.values > threshold
     return masks.encode(mask)
-
-
-def as_result(region: Mapping[Hashable, Any], segmentation: masks.RLE) -> dict[str, Any]:
-    """A COCO result of one row of a store's region table; see `coco_result`."""
-    return coco_result(region, {"segmentation": segmentation})

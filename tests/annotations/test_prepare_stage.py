@@ -1,5 +1,7 @@
 """The stage `prepare`: writes everything or nothing, and says in one paragraph what is wrong."""
 
+import json
+
 import annotation_layouts as layouts
 import pytest
 import yaml
@@ -99,6 +101,32 @@ def test_tasks_that_the_annotations_lack_are_refused_before_the_network_runs(run
     assert "tasks names keypoints, parts" in result.output
     assert "'tasks=[segmentation]'" in result.output
     assert not (tmp_path / "data/annotations/train.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "complaint"),
+    [
+        ("name", f"train has {layouts.PERSON} (person) val has {layouts.PERSON} (walker)"),
+        ("keypoints", f"other keypoints of {layouts.PERSON} (person): train has left, right; val has right, left"),
+        ("parts", f"other parts of {layouts.PERSON} (person): train has left, right; val has right, left"),
+    ],
+)
+def test_splits_whose_targets_differ_are_refused(run, tmp_path, key, complaint):
+    """In another order too: a model answers by the position of the name."""
+    content = layouts.coco_content()
+    categories = [{"id": layouts.PERSON, "name": "person"}, {"id": layouts.CAR, "name": "car"}]
+    layouts.make_coco(tmp_path / "coco", content)
+    values = ("person", "walker") if key == "name" else (["left", "right"], ["right", "left"])
+    for split, value in zip(("train", "val"), values, strict=True):
+        changed = content | {"categories": [categories[0] | {key: value}, categories[1]]}
+        (tmp_path / "coco" / f"{split}.json").write_text(json.dumps(changed))
+    dataset = {"format": "coco", "root": "coco", "train": "train.json", "val": "val.json", "images": "photographs"}
+    result = run(dataset)
+    assert result.exit_code == 1
+    assert complaint in " ".join(result.output.split())
+    assert not (tmp_path / "data/annotations/train.json").exists()
+    (tmp_path / "coco/val.json").write_text((tmp_path / "coco/train.json").read_text())
+    assert run(dataset).exit_code == 0
 
 
 def test_skip_bad_leaves_out_and_counts_what_is_otherwise_an_error(run, tmp_path):

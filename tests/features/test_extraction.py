@@ -111,7 +111,7 @@ def test_batch_size_does_not_change_a_byte(
     assert content(tmp_path / "f.zarr") == content(warped)
 
 
-@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("threads", [1, 3, 8])
 def test_the_number_of_cores_does_not_change_a_byte(
     finished: Path, annotations: AnnotationSet, mode: str, tmp_path: Path, threads: int
 ) -> None:
@@ -149,7 +149,9 @@ def test_a_killed_run_goes_on_and_gives_the_same_bytes(finished: Path, mode: str
 def test_finished_shards_are_not_computed_again(
     warped: Path, annotations: AnnotationSet, backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "STREAMS", 1)  # one after the other, so that it is known which pass is interrupted
+    monkeypatch.setattr(
+        streams, "STREAMS", {"cpu": 1}
+    )  # one after the other, so that it is known which pass is interrupted
 
     def go() -> None:
         extraction.extract(
@@ -235,6 +237,12 @@ def test_damaged_photographs_are_named(mode: str, tmp_path: Path, damage: str, w
     with pytest.raises(InputError, match=words):
         case.run(annotations, tmp_path / "f", tmp_path / "s", mode)
     assert not (tmp_path / "f").exists()
+
+
+def test_a_backbone_may_lie_on_another_device_from_a_former_extraction() -> None:
+    """`meta` stands for any device but the CPU: it refuses images of the CPU too, and tells shapes."""
+    on_the_cpu, moved = case.make_backbone(), case.make_backbone().to("meta")
+    assert extraction._shapes(moved) == extraction._shapes(on_the_cpu)
 
 
 def test_values_that_are_no_numbers_are_refused(annotations: AnnotationSet, tmp_path: Path) -> None:

@@ -27,6 +27,33 @@ def running(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> Streams:
     return Streams(backbone, CPU)
 
 
+@pytest.mark.parametrize("cores", [1, 3, 6])
+def test_every_core_has_a_stream_that_computes_on_it_alone(backbone: Backbone, cores: int) -> None:
+    """Asked of each stream's own thread; what the process computed with before is given back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(cores)
+    try:
+        together = threading.Barrier(cores)
+
+        def share(own: Backbone, _item: int) -> int:
+            together.wait(10)  # so that every stream takes one item
+            own(torch.zeros(1, 3, 64, 64))
+            return torch.get_num_threads()
+
+        with Streams(backbone, CPU) as running:
+            assert list(running.map(share, range(cores))) == [1] * cores
+        assert torch.get_num_threads() == cores
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_one_thread_uses_mps(backbone: Backbone) -> None:
+    """The number of streams alone: nothing is computed on a device that tests need not have."""
+    with Streams(backbone, torch.device("mps")) as running:
+        threads = set(running.map(lambda _own, _item: time.sleep(0.001) or threading.get_ident(), range(20)))
+    assert len(threads) == 1
+
+
 def test_results_come_in_the_order_of_the_items(running: Streams) -> None:
     def slow_at_first(_backbone: Backbone, item: int) -> tuple[int, int]:
         time.sleep(0.02 if item % 4 == 0 else 0)

@@ -7,7 +7,8 @@ import pytest
 from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
 from pipeline.parameters import PredictParameters
-from pipeline.tasks.segmentation import SegmentationTask, as_result, segment
+from pipeline.tasks.segmentation import SegmentationTask, segment
+from pipeline.tasks.task import coco_result
 
 WIDTH, HEIGHT = 80, 60
 SHAPE = np.hypot(*np.mgrid[-25:35, -40:40]) < 17
@@ -67,6 +68,6 @@ def test_projection_onto_superpixels_that_fit_the_object_cuts_it_out_exactly() -
 @pytest.mark.parametrize("kind", ["detection", "ground_truth"])
 def test_results_are_coco_results_and_name_the_instance_of_ground_truth_boxes(kind: str) -> None:
     region = {"image": 1, "category": 2, "instance": 5, "kind": kind, "score": 0.5}
-    result = as_result(region | {"x0": 1.0, "y0": 2.0, "x1": 4.0, "y1": 8.0}, masks.encode(SHAPE))
+    result = coco_result(region | {"x0": 1.0, "y0": 2.0, "x1": 4.0, "y1": 8.0}, {"segmentation": masks.encode(SHAPE)})
     assert result["bbox"] == [1, 2, 3, 6]
     assert ("instance_id" in result) == (kind == "ground_truth")
