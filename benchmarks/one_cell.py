@@ -1,6 +1,9 @@
 """One cell on every pixel: the exact solver beside scikit-learn's LogisticRegression on dense hypercolumns."""
 
 import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,8 +27,14 @@ from pipeline.parameters import TrainParameters
 CELL = 6
 """The second in the second row, through which the edges of the discs of a synthetic task run."""
 
-Fit = tuple[NDArray[np.float64], float]
-"""Weights (channel,) on standardised hypercolumns, and the bias."""
+
+@dataclass(frozen=True)
+class Fit:
+    """Weights (channel,) on standardised hypercolumns, the bias, and the seconds of the fit alone."""
+
+    weights: NDArray[np.float64]
+    bias: float
+    seconds: float = 0.0
 
 
 def figures(store: Path, settings: TrainParameters) -> list[Figure]:
@@ -33,7 +42,7 @@ def figures(store: Path, settings: TrainParameters) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         own = apart(fit_pipeline, store, settings, Path(folder))
     script = apart(fit_script, store, settings)
-    reached = [apart(objective, store, settings, fit.result).result for fit in (own, script)]
+    reached = apart(objectives, store, settings, (own.result, script.result)).result
     return [
         Figure(
             "exact on one cell: faster than a script with LogisticRegression",
@@ -41,6 +50,13 @@ def figures(store: Path, settings: TrainParameters) -> list[Figure]:
             "x",
             f"{own.seconds:.1f} and {script.seconds:.1f} s",
             Goal("at least", 1),
+        ),
+        Figure(
+            "exact on one cell: fit alone, faster than LogisticRegression's",
+            script.result.seconds / own.result.seconds,
+            "x",
+            f"{own.result.seconds:.2f} and {script.result.seconds:.2f} s; maps and hypercolumns lie ready, and could "
+            "serve other cells",
         ),
         Figure(
             "exact on one cell: less memory than the script",
@@ -69,8 +85,9 @@ def fit_pipeline(store: Path, settings: TrainParameters, folder: Path) -> Fit:
     standardisation = Standardisation.fit(total, opened.layers)
     rows = slice(0, len(opened))
     pixels = AllPixels(maps, settings.grid, rows, standardisation, torch.device("cpu"))
+    start = time.perf_counter()
     fit = pixels.fit(1, [CELL], settings, 0)
-    return fit.weights[0, 0], float(fit.bias[0, 0])
+    return Fit(fit.weights[0, 0], float(fit.bias[0, 0]), time.perf_counter() - start)
 
 
 def fit_script(store: Path, settings: TrainParameters) -> Fit:
@@ -78,17 +95,21 @@ def fit_script(store: Path, settings: TrainParameters) -> Fit:
     columns, labels = dense(store, settings)
     # The same objective: the mean log loss and alpha / 2 times the squared weights.
     classifier = LogisticRegression(C=1 / (settings.alpha * len(labels)), tol=settings.tolerance, max_iter=1000)
+    start = time.perf_counter()
     classifier.fit(columns, labels)
-    return classifier.coef_[0].astype(np.float64), float(classifier.intercept_[0])
+    taken = time.perf_counter() - start
+    return Fit(classifier.coef_[0].astype(np.float64), float(classifier.intercept_[0]), taken)
 
 
-def objective(store: Path, settings: TrainParameters, fit: Fit) -> float:
-    """Mean log loss and penalty of a fit on the dense hypercolumns of the cell."""
+def objectives(store: Path, settings: TrainParameters, fits: Sequence[Fit]) -> list[float]:
+    """Mean log loss and penalty of each fit on the dense hypercolumns of the cell."""
     columns, labels = dense(store, settings)
-    weights, bias = fit
-    scores = columns @ weights.astype(np.float32) + np.float32(bias)
-    losses = np.logaddexp(0, np.where(labels == 1, -scores, scores).astype(np.float64))
-    return float(losses.mean() + settings.alpha / 2 * weights @ weights)
+    found = []
+    for fit in fits:
+        scores = columns @ fit.weights.astype(np.float32) + np.float32(fit.bias)
+        losses = np.logaddexp(0, np.where(labels == 1, -scores, scores).astype(np.float64))
+        found.append(float(losses.mean() + settings.alpha / 2 * fit.weights @ fit.weights))
+    return found
 
 
 def dense(store: Path, settings: TrainParameters) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
