@@ -69,7 +69,8 @@ def figures(store: Path, settings: TrainParameters) -> list[Figure]:
             "exact on one cell: objective, over the script's",
             reached[0] / reached[1],
             "x",
-            f"{reached[0]:.5f} and {reached[1]:.5f}",
+            f"{reached[0]:.5f} and {reached[1]:.5f}; both stop where no entry of the gradient exceeds "
+            f"{settings.tolerance:g}, short of the optimum",
         ),
     ]
 
