@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
 from pipeline.annotations.model import AnnotationSet, Category, Image
 from pipeline.annotations.puppets.generator import generate
+from pipeline.backbones import Backbone
 from pipeline.features import writer
 from pipeline.features.schema import BOX, n_shards, shard_rows
 from pipeline.features.selection import validation_regions
-from pipeline.parameters import DatasetParameters, PredictParameters, PuppetsParameters
+from pipeline.parameters import DatasetParameters, PredictParameters, PuppetsParameters, TrainParameters
 from pipeline.regions import boxes
 from pipeline.tasks.segmentation import segment
 from pipeline.tasks.task import Region, coco_result
@@ -40,6 +42,20 @@ def channels(shapes: Mapping[str, Shape]) -> int:
 def dense_bytes(shapes: Mapping[str, Shape], size: int = 50) -> int:
     """Bytes of a region's hypercolumns at all locations in float32, as the method spelled out has them."""
     return 4 * size * size * channels(shapes)
+
+
+def block_shapes(backbone: Backbone) -> dict[str, Shape]:
+    """(channels, y, x) of a region's blocks, as the network gives them for one of its crops."""
+    with torch.inference_mode():
+        maps = backbone(torch.zeros(1, 3, backbone.input_size, backbone.input_size))
+    return {name: (found.shape[1], found.shape[2], found.shape[3]) for name, found in maps.items()}
+
+
+def in_words(settings: TrainParameters) -> str:
+    """What a solver learns from."""
+    if settings.solver == "exact":
+        return f"exact on all {settings.heat_map**2} pixels of a region"
+    return f"sgd on {settings.pixels_per_region} pixels of a region"
 
 
 def scenes(folder: Path, photographs: int) -> AnnotationSet:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from benchmarks.extraction import EXPANSION, default_backbone
 from benchmarks.figures import Figure, Section
-from benchmarks.inputs import regions_of, scenes
+from benchmarks.inputs import in_words, regions_of, scenes
 from benchmarks.measuring import apart
 from benchmarks.peers import plain
 from benchmarks.peers.install import PYTHON
@@ -45,7 +45,7 @@ NO_THINGSVISION = (
 
 def figures(sizes: Sizes) -> Section:
     """Features by a plain script, and pixel classification by convpaint where its environment is installed."""
-    missing = [NO_THINGSVISION]
+    missing, settings = [NO_THINGSVISION], TrainParameters()
     with tempfile.TemporaryDirectory() as folder:
         annotations = scenes(Path(folder) / "scenes", sizes.photographs)
         regions = regions_of(annotations, sizes.peer_regions)
@@ -79,9 +79,9 @@ def figures(sizes: Sizes) -> Section:
         f"with PIL, hooks timm {timm.__version__}'s tf_efficientnet_lite0 in batches of {plain.BATCH} and saves "
         "float32 arrays. napari-convpaint 1.2.0 computes features of whole photographs (VGG-16, its first layer at "
         f"scales 1, 2, 4, random weights) and trains scikit-learn's random forest on {2 * LABELLED} labelled pixels "
-        "per photograph; the pipeline extracts the regions and trains a 5 x 5 grid on 100 pixels of each. The two "
-        "answer different questions (every pixel of a photograph; the object in a box), so that times per photograph "
-        "are a rough guide.",
+        f"per photograph; the pipeline extracts the regions and trains a grid with K = {settings.grid} and "
+        f"the default solver, {in_words(settings)}. The two answer different questions (every pixel of a photograph; "
+        "the object in a box), so that times per photograph are a rough guide.",
         tuple(found),
         tuple(missing),
     )

@@ -10,12 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from distributed import Client
+from PIL import Image
 
-from benchmarks import growth, measuring, scaling, table
+from benchmarks import growth, measuring, one_cell, scaling, table
 from benchmarks.__main__ import SUBJECTS
+from benchmarks.extraction import default_backbone
 from benchmarks.figures import Figure, Goal, Section
+from benchmarks.inputs import SyntheticTask, block_shapes, synthetic_store
+from benchmarks.peers import plain
 from benchmarks.sizes import TINY
-from pipeline.parameters import ComputeParameters
+from pipeline.backbones.vision import timm
+from pipeline.features.store import FeatureStore
+from pipeline.grid.maps import Maps
+from pipeline.grid.targets import write_target_maps
+from pipeline.parameters import ComputeParameters, TrainParameters
 
 
 class _Here:
@@ -84,15 +92,65 @@ def test_a_missed_goal_is_named_with_its_reason(tmp_path: Path) -> None:
 
 
 def test_costs_of_data_sets_are_slopes_times_regions(tmp_path: Path) -> None:
-    def section(name: str, value: float) -> Section:
-        return Section("", "", (Figure(name, value, ""),))
+    def section(*figures: tuple[str, float]) -> Section:
+        return Section("", "", tuple(Figure(name, value, "") for name, value in figures))
 
     sections = {
-        "store": section("EfficientNet-Lite0: stored bytes per region", 0.5),
-        "extraction": section("EfficientNet-Lite0, CPU: regions per second", 100.0),
-        "growth": section("train and predict, per region on one core", 3.6),
+        "store": section(("EfficientNet-Lite0: stored bytes per region", 0.5)),
+        "extraction": section(("EfficientNet-Lite0, CPU: regions per second", 100.0)),
+        "growth": section(
+            ("exact, K = 5: train and predict, per region on one core", 7.2),
+            ("sgd, K = 1: train and predict, per region on one core", 3.6),
+        ),
     }
     scaling.write_page(tmp_path / "scaling.md", sections, 2)
     last = next(line for line in (tmp_path / "scaling.md").read_text().splitlines() if "100 million regions |" in line)
-    assert "| 100,000,000 | 50 TB | 35.5 TB |" in last
-    assert "| 556 | 2.8 | 100 |" in last
+    layers = default_backbone().layers
+    sample = TrainParameters().pixels_per_region * sum(layer.channels for layer in layers) * 2
+    # Sides follow from strides here, from a forward pass there; the finest maps, of 56 x 56, are laid out as 50 x 50.
+    maps = sum(2 * layer.channels * min(224 // layer.stride if layer.stride else 1, 50) ** 2 for layer in layers)
+    copies = f"{scaling.amount(maps * 1e8)} | {scaling.amount(sample * 1e8)}"
+    assert f"| 100,000,000 | 50 TB | {copies} | {1_562_500 * len(layers):,} |" in last
+    assert "| 556 | 2.8 | 200 | 100 |" in last
+
+
+def test_maps_laid_out_take_the_bytes_of_their_files(tmp_path: Path) -> None:
+    shapes = {"finer": (3, 56, 56), "coarse": (5, 7, 7), "vector": (11, 1, 1)}
+    synthetic_store(tmp_path / "store.zarr", 2, shapes)
+    store = FeatureStore.open(tmp_path / "store.zarr")
+    write_target_maps(tmp_path / "targets.zarr", SyntheticTask(), store, 50)
+    maps = Maps(store.path, tmp_path / "targets.zarr", tmp_path, (slice(0, 2),), store.layers, 50)
+    maps.draw(slice(0, 2))
+    values = [np.load(maps.file(slice(0, 2), layer)).nbytes for layer in shapes]
+    assert sum(values) == 2 * scaling.maps_bytes(shapes, 50)
+
+
+def test_the_plain_script_keeps_the_values_of_the_default_layers(tmp_path: Path) -> None:
+    backbone = default_backbone()
+    assert [tap.module for tap in backbone.taps.values()] == list(plain.MODULES)
+    network = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
+    hooked: dict[str, int] = {}
+    for name in plain.MODULES:
+        network.get_submodule(name).register_forward_hook(
+            lambda _module, _input, output, name=name: hooked.__setitem__(name, output.shape[1])
+        )
+    Image.new("RGB", (32, 32)).save(tmp_path / "photograph.png")
+    case = {"photographs": [{"path": str(tmp_path / "photograph.png"), "boxes": [[0, 0, 16, 16]]}]}
+    plain.features(case, network, tmp_path)
+    assert sum(hooked.values()) == sum(layer.channels for layer in backbone.layers)
+    assert np.load(tmp_path / "0.npy").shape == (1, sum(int(np.prod(s)) for s in block_shapes(backbone).values()))
+
+
+def test_the_exact_solver_reaches_the_objective_of_scikit_learn_on_dense_hypercolumns(tmp_path: Path) -> None:
+    synthetic_store(tmp_path / "store.zarr", 12, {"map": (4, 13, 13), "vector": (16, 1, 1)})
+    settings = TrainParameters(solver="exact", tolerance=1e-5)
+    (tmp_path / "maps").mkdir()
+    fits = (
+        one_cell.fit_pipeline(tmp_path / "store.zarr", settings, tmp_path / "maps"),
+        one_cell.fit_script(tmp_path / "store.zarr", settings),
+    )
+    nothing = one_cell.Fit(np.zeros(20), 0.0)
+    own, script, worst = one_cell.objectives(tmp_path / "store.zarr", settings, (*fits, nothing))
+    # Both are optimal but for |gradient|^2 / (2 alpha).
+    assert abs(own - script) < 21 * settings.tolerance**2 / (2 * settings.alpha)
+    assert own < worst - 0.1
