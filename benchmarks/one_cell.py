@@ -81,7 +81,7 @@ def fit_pipeline(store: Path, settings: TrainParameters, folder: Path) -> Fit:
     write_target_maps(folder / "targets.zarr", task, opened, settings.heat_map)
     shards = tuple(shard_slices(opened))
     maps = Maps(store, folder / "targets.zarr", folder, shards, opened.layers, settings.heat_map)
-    moments = [maps.draw(shard) for shard in shards]
+    moments = [maps.lay_out(shard) for shard in shards]
     total = {layer: sum((part[layer] for part in moments[1:]), moments[0][layer]) for layer in opened.layers}
     standardisation = Standardisation.fit(total, opened.layers)
     rows = slice(0, len(opened))

@@ -120,7 +120,7 @@ def test_maps_laid_out_take_the_bytes_of_their_files(tmp_path: Path) -> None:
     store = FeatureStore.open(tmp_path / "store.zarr")
     write_target_maps(tmp_path / "targets.zarr", SyntheticTask(), store, 50)
     maps = Maps(store.path, tmp_path / "targets.zarr", tmp_path, (slice(0, 2),), store.layers, 50)
-    maps.draw(slice(0, 2))
+    maps.lay_out(slice(0, 2))
     values = [np.load(maps.file(slice(0, 2), layer)).nbytes for layer in shapes]
     assert sum(values) == 2 * scaling.maps_bytes(shapes, 50)
 
