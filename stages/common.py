@@ -39,7 +39,7 @@ def command(function: Callable[..., None]) -> click.Command:
         except InputError as error:
             raise click.ClickException(str(error)) from None
         except KeyboardInterrupt:
-            click.echo("Interrupted; propose, extract and train go on where they were when run again.", err=True)
+            click.echo("Interrupted; propose, extract and what trains go on where they were when run again.", err=True)
             raise SystemExit(130) from None
 
     return click.command(context_settings={"show_default": True})(run)
