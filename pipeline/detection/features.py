@@ -1,5 +1,6 @@
 """Features of any box of a photograph from one pass of the network: pooled layers, context and geometry."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +73,8 @@ def describe(maps: Maps, image: Image, boxes: Boxes, settings: DetectionParamete
 
 def _block(layer: NDArray[np.float16], boxes: Boxes, size: tuple[int, int], cells: int) -> NDArray[np.float32]:
     """Means of a layer over the parts of every box, (n, cells * cells * channels), each row of length 1."""
-    pooled = pool(layer, boxes, size, cells, max(1, SAMPLES // cells)).reshape(len(boxes), -1)
+    parts = pool(layer, boxes, size, cells, max(1, SAMPLES // cells))
+    pooled = parts.reshape(len(boxes), math.prod(parts.shape[1:]))  # said, since there may be no box
     length = np.linalg.norm(pooled, axis=1, keepdims=True)
     return pooled / np.maximum(length, np.finfo(np.float32).tiny)
 
