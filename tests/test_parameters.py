@@ -54,6 +54,7 @@ def test_a_recipe_is_valid_and_complete_so_that_dvc_finds_every_key(recipe: Path
         ("trian: {grid: 5}", "unknown key 'trian'; the top level knows ablate, backbone"),
         ("dataset: {format: vco}", "dataset.format is 'vco', which does not fit: Input should be 'puppets', 'voc'"),
         ("dataset: {puppets: {figures: 3}}", "unknown key 'dataset.puppets.figures'; dataset.puppets knows height"),
+        ("tasks: [parts, parts]", "name each once"),
         ("dataset: {parts_of: car}", "dataset.parts_of needs dataset.format coco, not puppets"),
         ("dataset: {val_keypoints: a.json}", "dataset.val_keypoints needs dataset.keypoints"),
         ("dataset: {part_names: {leg: luleg}}", "dataset.part_names.leg is 'luleg'"),

@@ -44,6 +44,8 @@ class Parameters(Section):
         unknown = [name for name in self.tasks if name not in known]
         if unknown or not self.tasks:
             raise ValueError(f"tasks is {list(self.tasks)}; choose at least one of {choices(known)}")
+        if len(set(self.tasks)) < len(self.tasks):
+            raise ValueError(f"tasks is {list(self.tasks)}; name each once")
         return self
 
     @model_validator(mode="after")
