@@ -191,10 +191,11 @@ class AllPixels:
 
     def _portions(self, shards: Sequence[Shard], cell: int, targets: NDArray[np.int64]) -> list[Sequence[Shard]]:
         """Consecutive shards whose windows and scores take at most `AT_ONCE` bytes, at least one each."""
-        one = self.load(shards[:1], cell, targets)
+        pixels = len(self._labels(shards[:1], cell))
+        windows = [self.maps.window(shards[0][0], name, self.grid, cell).values for name in self.standardisation.shift]
         # Scores take five times the room of labels while they are made.
-        numbers = sum(layer.values.nelement() for layer in one.layers) + 5 * one.known.nelement()
-        per_region = 4 * numbers // one.known.shape[1]
+        numbers = sum(min(w.shape[0] * w.shape[1], pixels) * w.shape[3] for w in windows) + 5 * pixels * len(targets)
+        per_region = 4 * numbers
         largest = max(own.stop - own.start for _, own in shards)
         together = max(AT_ONCE // (per_region * largest), 1)
         return [shards[first : first + together] for first in range(0, len(shards), together)]
