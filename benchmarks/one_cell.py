@@ -87,8 +87,8 @@ def fit_pipeline(store: Path, settings: TrainParameters, folder: Path) -> Fit:
     rows = slice(0, len(opened))
     pixels = AllPixels(maps, settings.grid, rows, standardisation, torch.device("cpu"))
     start = time.perf_counter()
-    fit = pixels.fit(1, [CELL], settings, 0)
-    return Fit(fit.weights[0, 0], float(fit.bias[0, 0]), time.perf_counter() - start)
+    fit = pixels.fit(1, CELL, settings, 0)
+    return Fit(fit.weights[0], float(fit.bias[0]), time.perf_counter() - start)
 
 
 def fit_script(store: Path, settings: TrainParameters) -> Fit:

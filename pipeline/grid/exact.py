@@ -41,18 +41,18 @@ class Interpolation:
     """(columns of the cell, x)"""
 
     def apply(self, values: Tensor) -> Tensor:
-        """(y * x, m) values as (pixel, m)."""
+        """(n, y * x, m) values as (n, pixel, m)."""
         return _along_both(self.vertical, self.horizontal, values)
 
     def apply_transposed(self, values: Tensor) -> Tensor:
-        """(pixel, m) values as (y * x, m)."""
+        """(n, pixel, m) values as (n, y * x, m)."""
         return _along_both(self.vertical.T, self.horizontal.T, values)
 
 
 def _along_both(vertical: Tensor, horizontal: Tensor, values: Tensor) -> Tensor:
-    (_, height), (_, width) = vertical.shape, horizontal.shape
-    tall = (vertical @ values.reshape(height, -1)).view(len(vertical), width, -1)
-    return (horizontal @ tall).flatten(0, 1)
+    n, (rows, height), (columns, width) = len(values), vertical.shape, horizontal.shape
+    tall = torch.bmm(vertical.expand(n, rows, height), values.reshape(n, height, -1)).view(n * rows, width, -1)
+    return torch.bmm(horizontal.expand(n * rows, columns, width), tall).view(n, rows * columns, -1)
 
 
 @dataclass(frozen=True)
@@ -65,30 +65,33 @@ class LayerWindow:
     """None where the positions are the pixels."""
 
     def scores(self, weights: Tensor, regions: int) -> Tensor:
-        """(pixel, region * target) of `weights` (channel, target)."""
-        at_maps = (self.values @ weights).view(-1, regions * weights.shape[1])
+        """(target, pixel, region) of `weights` (target, channel)."""
+        at_maps = (weights @ self.values.T).view(len(weights), -1, regions)
         return at_maps if self.interpolation is None else self.interpolation.apply(at_maps)
 
-    def gradient(self, back: Tensor, targets: int) -> Tensor:
-        """(channel, target) from the gradient (pixel, region * target) at the scores."""
+    def gradient(self, back: Tensor) -> Tensor:
+        """(target, channel) from the gradient (target, pixel, region) at the scores."""
         at_maps = back if self.interpolation is None else self.interpolation.apply_transposed(back)
-        return self.values.T @ at_maps.reshape(-1, targets)
+        return at_maps.flatten(1) @ self.values
 
 
 @dataclass(frozen=True)
 class CellData:
-    """What one cell sees of some regions, in memory."""
+    """What one cell sees of some regions, in memory.
+
+    Targets come first: products of a few rows with many are several times as fast as those with a few columns.
+    """
 
     layers: tuple[LayerWindow, ...]
     known: Tensor
-    """(pixel, region, target) 1 where the label counts, else 0."""
+    """(target, pixel, region) 1 where the label counts, else 0."""
     positive: Tensor
-    """(pixel, region, target) 1 where the label is positive, else 0."""
+    """(target, pixel, region) 1 where the label is positive, else 0."""
 
     def layer_scores(self, weights: Sequence[Tensor]) -> Iterator[Tensor]:
-        """Each layer's part in the scores: (pixel, region, target)."""
+        """Each layer's part in the scores: (target, pixel, region)."""
         for layer, own in zip(self.layers, weights, strict=True):
-            yield layer.scores(own, self.known.shape[1]).view(-1, self.known.shape[1], own.shape[1])
+            yield layer.scores(own, self.known.shape[2])
 
     def loss_and_gradient(self, weights: Sequence[Tensor], bias: Tensor) -> tuple[Tensor, Tensor]:
         """Sums over all pixels.
@@ -96,20 +99,19 @@ class CellData:
         Parameters
         ----------
         weights, bias
-            (channel, target) of every layer; (target,).
+            (target, channel) of every layer; (target,).
 
         Returns
         -------
-        Log losses (target,) float64; gradients (channel of all layers + 1, target), that of the bias last.
+        Log losses (target,) float64; gradients (target, channel of all layers + 1), that of the bias last.
         """
-        scores = bias.expand(self.known.shape).clone()
+        scores = bias[:, None, None].expand(self.known.shape).clone()
         for part in self.layer_scores(weights):
             scores += part
-        loss = ((softplus(scores) - self.positive * scores) * self.known).sum(dim=(0, 1), dtype=torch.float64)
-        back = scores.sigmoid_().sub_(self.positive).mul_(self.known)
-        flat = back.flatten(1)
-        gradients = [layer.gradient(flat, self.known.shape[2]) for layer in self.layers]
-        return loss, torch.cat([*gradients, back.sum(dim=(0, 1))[None]])
+        losses = softplus(scores).mul_(self.known).addcmul_(self.positive, scores, value=-1)
+        back = scores.sigmoid_().mul_(self.known).sub_(self.positive)
+        gradients = [layer.gradient(back) for layer in self.layers]
+        return losses.sum(dim=2).double().sum(dim=1), torch.cat([*gradients, back.sum(dim=(1, 2))[:, None]], dim=1)
 
 
 @dataclass(frozen=True)
@@ -132,38 +134,36 @@ class AllPixels:
         """See `Pixels`."""
         return replace(self, standardisation=self.standardisation.only(layer))
 
-    def fit(self, n_targets: int, cells: Sequence[int], settings: TrainParameters, seed: int) -> CellFit:
+    def fit(self, n_targets: int, cell: int, settings: TrainParameters, seed: int) -> CellFit:
         """L-BFGS until no entry of the gradient exceeds `settings.tolerance`.
 
         The objective is that of scikit-learn's `LogisticRegression` with C = 1 / (alpha * pixels). Ours.
         """
         del seed  # nothing is drawn
-        weights = np.zeros((n_targets, len(cells), self.standardisation.channels))
-        bias = np.zeros((n_targets, len(cells)))
-        for position, cell in enumerate(cells):
-            for batch in self._batches(cell):
-                both = (batch.counts > 0).all(axis=1)
-                bias[batch.targets, position] = [constant_bias(bool(positive)) for _, positive in batch.counts]
-                if both.any():
-                    own = batch.targets[both]
-                    found = self._minimise(cell, own, batch.shards, batch.counts[both].sum(axis=1), settings)
-                    weights[own, position], bias[own, position] = found[:, :-1], found[:, -1]
+        weights, bias = np.zeros((n_targets, self.standardisation.channels)), np.zeros(n_targets)
+        for batch in self._batches(cell):
+            both = (batch.counts > 0).all(axis=1)
+            bias[batch.targets] = [constant_bias(bool(positive)) for _, positive in batch.counts]
+            if both.any():
+                own = batch.targets[both]
+                found = self._minimise(cell, own, batch.shards, batch.counts[both].sum(axis=1), settings)
+                weights[own], bias[own] = found[:, :-1], found[:, -1]
         return CellFit(weights, bias)
 
     def layer_logits(self, cell: int, weights: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
         """See `Pixels`."""
         targets = np.arange(len(weights))
-        given = self._by_layer(torch.from_numpy(weights.T).to(self.device))
+        given = self._by_layer(torch.from_numpy(weights).to(self.device))
         logits, labels = [], []
         for shards in self._portions(self.shards, cell, targets):
             scores = torch.stack(list(self.load(shards, cell, targets).layer_scores(given)), dim=3)
-            logits.append(scores.flatten(0, 1).cpu().numpy())
-            labels.append(self._labels(shards, cell).reshape(-1, len(targets)))
+            logits.append(scores.flatten(1, 2).transpose(0, 1).cpu().numpy())
+            labels.append(self._labels(shards, cell).reshape(len(targets), -1).T)
         return np.concatenate(logits), np.concatenate(labels)
 
     def load(self, shards: Sequence[Shard], cell: int, targets: NDArray[np.int64]) -> CellData:
         """The standardised windows of all layers, and the labels of some targets, of the regions in `shards`."""
-        labels = self._labels(shards, cell)[..., targets]
+        labels = self._labels(shards, cell)[targets]
         layers = []
         for name in self.standardisation.shift:
             windows = [self.maps.window(shard, name, self.grid, cell) for shard, _ in shards]
@@ -177,21 +177,21 @@ class AllPixels:
             else:
                 axes = [torch.from_numpy(axis).to(self.device) for axis in (window.vertical, window.horizontal)]
                 interpolation = Interpolation(*axes)
-            if interpolation is not None and len(values) >= len(labels):  # once, not in every evaluation
-                values = interpolation.apply(values.flatten(1)).view(len(labels), *values.shape[1:])
+            if interpolation is not None and len(values) >= labels.shape[1]:  # once, not in every evaluation
+                values = interpolation.apply(values[None].flatten(2)).view(-1, *values.shape[1:])
                 interpolation = None
             layers.append(LayerWindow(values.flatten(0, 1), interpolation))
         known, positive = torch.from_numpy(labels != IGNORE), torch.from_numpy(labels == POSITIVE)
         return CellData(tuple(layers), known.to(self.device).float(), positive.to(self.device).float())
 
     def _labels(self, shards: Sequence[Shard], cell: int) -> NDArray[np.int8]:
-        """(pixel, region, target) of the group's regions."""
-        labels = np.concatenate([self.maps.labels(s, self.grid, cell)[:, :, own] for s, own in shards], axis=2)
-        return labels.reshape(-1, *labels.shape[2:])
+        """(target, pixel, region) of the group's regions."""
+        labels = np.concatenate([self.maps.labels(s, self.grid, cell)[..., own] for s, own in shards], axis=3)
+        return labels.reshape(len(labels), -1, labels.shape[-1])
 
     def _portions(self, shards: Sequence[Shard], cell: int, targets: NDArray[np.int64]) -> list[Sequence[Shard]]:
         """Consecutive shards whose windows and scores take at most `AT_ONCE` bytes, at least one each."""
-        pixels = len(self._labels(shards[:1], cell))
+        pixels = self._labels(shards[:1], cell).shape[1]
         windows = [self.maps.window(shards[0][0], name, self.grid, cell).values for name in self.standardisation.shift]
         # Scores take five times the room of labels while they are made.
         numbers = sum(min(w.shape[0] * w.shape[1], pixels) * w.shape[3] for w in windows) + 5 * pixels * len(targets)
@@ -205,7 +205,7 @@ class AllPixels:
         counts = []
         for shard in self.shards:
             labels = self._labels([shard], cell)
-            counts.append(np.stack([(labels == value).sum(axis=(0, 1)) for value in (NEGATIVE, POSITIVE)], axis=1))
+            counts.append(np.stack([(labels == value).sum(axis=(1, 2)) for value in (NEGATIVE, POSITIVE)], axis=1))
         table = np.array(counts)
         known = table.any(axis=2)
         batches = []
@@ -229,7 +229,7 @@ class AllPixels:
         count = torch.from_numpy(pixels.astype(np.float64)).to(self.device)
 
         def evaluate(at: Tensor) -> tuple[Tensor, Tensor]:
-            weights, bias = self._by_layer(at[:-1]), at[-1].float()
+            weights, bias = self._by_layer(at[:, :-1]), at[:, -1].float()
             loss, gradient = torch.zeros_like(count), torch.zeros_like(at)
             for data in kept or (self.load(some, cell, targets) for some in portions):
                 part, slopes = data.loss_and_gradient(weights, bias)
@@ -237,10 +237,10 @@ class AllPixels:
                 gradient += slopes
                 del data  # before the next takes as much
             penalty = settings.alpha * at
-            penalty[-1] = 0
-            return loss / count + (penalty * at).sum(dim=0) / 2, gradient / count + penalty
+            penalty[:, -1] = 0
+            return loss / count + (penalty * at).sum(dim=1) / 2, gradient / count[:, None] + penalty
 
-        start = torch.zeros((self.standardisation.channels + 1, len(targets)), dtype=torch.float64, device=self.device)
+        start = torch.zeros((len(targets), self.standardisation.channels + 1), dtype=torch.float64, device=self.device)
         found, solved = minimise(evaluate, start, settings.tolerance)
         if not solved.all():
             names = ", ".join(str(target) for target in targets[~solved.cpu().numpy()])
@@ -248,11 +248,11 @@ class AllPixels:
                 f"train.tolerance of {settings.tolerance:g} was not reached in cell {cell} of K = {self.grid} for "
                 f"targets {names}: it is finer than float32, or train.alpha ({settings.alpha:g}) too small."
             )
-        return found.T.cpu().numpy()
+        return found.cpu().numpy()
 
     def _by_layer(self, weights: Tensor) -> list[Tensor]:
-        """(channel of all layers, target) in float32 parts, one per layer."""
-        return [weights[a:b].float() for a, b in pairwise(self.standardisation.edges)]
+        """(target, channel of all layers) in float32 parts, one per layer."""
+        return [weights[:, a:b].float() for a, b in pairwise(self.standardisation.edges)]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
-"""What fitting the classifiers of some cells needs and gives, however it is done."""
+"""What fitting the classifiers of a cell needs and gives, however it is done."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -16,7 +15,7 @@ SURE = 10.0
 
 @dataclass(frozen=True)
 class CellFit:
-    """Weights (target, cell, channel) on standardised hypercolumns, layers side by side, and bias (target, cell)."""
+    """Weights (target, channel), layers side by side, and bias (target,) of one cell's classifiers."""
 
     weights: NDArray[np.float64]
     bias: NDArray[np.float64]
@@ -32,8 +31,11 @@ class Pixels(Protocol):
     def only(self, layer: str) -> Self:
         """The same pixels seen through `layer` alone."""
 
-    def fit(self, n_targets: int, cells: Sequence[int], settings: TrainParameters, seed: int) -> CellFit:
-        """One L2-regularised logistic regression per target and cell: mean log loss + alpha / 2 |weights|^2."""
+    def fit(self, n_targets: int, cell: int, settings: TrainParameters, seed: int) -> CellFit:
+        """One L2-regularised logistic regression per target: mean log loss + alpha / 2 |weights|^2.
+
+        Weights are those on standardised hypercolumns.
+        """
 
     def layer_logits(self, cell: int, weights: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
         """Each layer's part in the logits of a cell's pixels, (pixel, target, layer), and labels (pixel, target).

@@ -1,7 +1,5 @@
 """Late fusion: classifiers trained on one layer each, their calibrated logits added (`fusion: per_block`)."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
@@ -10,22 +8,21 @@ from pipeline.grid.targets import IGNORE
 from pipeline.parameters import TrainParameters
 
 
-def fuse_cells(pixels: Pixels, n_targets: int, cells: Sequence[int], settings: TrainParameters, seed: int) -> CellFit:
+def fuse_layers(pixels: Pixels, n_targets: int, cell: int, settings: TrainParameters, seed: int) -> CellFit:
     """Fit every layer alone, then weigh their logits so that the sum is calibrated.
 
     The weights come from a logistic regression on the layers' logits over the training pixels (stacking); ours. A
     target that is always or never there keeps the bias of the top layer.
     """
     widths = np.diff(pixels.standardisation.edges)
-    alone = [pixels.only(layer).fit(n_targets, cells, settings, seed) for layer in pixels.standardisation.shift]
-    weights, bias = np.concatenate([fit.weights for fit in alone], axis=2), alone[-1].bias.copy()
-    for position, cell in enumerate(cells):
-        by_layer, labels = pixels.layer_logits(cell, weights[:, position])
-        for target in range(n_targets):
-            use = labels[:, target] != IGNORE
-            if len(np.unique(labels[use, target])) < 2:
-                continue
-            stack = LogisticRegression().fit(by_layer[use, target], labels[use, target])
-            weights[target, position] *= np.repeat(stack.coef_[0], widths)
-            bias[target, position] = stack.intercept_[0]
+    alone = [pixels.only(layer).fit(n_targets, cell, settings, seed) for layer in pixels.standardisation.shift]
+    weights, bias = np.concatenate([fit.weights for fit in alone], axis=1), alone[-1].bias.copy()
+    by_layer, labels = pixels.layer_logits(cell, weights)
+    for target in range(n_targets):
+        use = labels[:, target] != IGNORE
+        if len(np.unique(labels[use, target])) < 2:
+            continue
+        stack = LogisticRegression().fit(by_layer[use, target], labels[use, target])
+        weights[target] *= np.repeat(stack.coef_[0], widths)
+        bias[target] = stack.intercept_[0]
     return CellFit(weights, bias)

@@ -24,16 +24,16 @@ HALVINGS = 20
 def minimise(
     evaluate: Callable[[Tensor], tuple[Tensor, Tensor]], start: Tensor, tolerance: float, iterations: int = 1000
 ) -> tuple[Tensor, Tensor]:
-    """Minima of smooth, strictly convex functions, one per column.
+    """Minima of smooth, strictly convex functions, one per row.
 
     Every problem has steps and a memory of its own, as if it were solved alone; only the evaluations are shared.
 
     Parameters
     ----------
     evaluate
-        Values (problem,) and gradients (variable, problem) at the columns of (variable, problem) float64.
+        Values (problem,) and gradients (problem, variable) at the rows of (problem, variable) float64.
     start
-        (variable, problem) float64, on the device of the work.
+        (problem, variable) float64, on the device of the work.
     tolerance
         A problem is solved when no entry of its gradient is larger.
     iterations
@@ -41,7 +41,7 @@ def minimise(
 
     Returns
     -------
-    (variable, problem) float64, and (problem,) whether each is solved.
+    (problem, variable) float64, and (problem,) whether each is solved.
     """
     at = start
     value, gradient = evaluate(at)
@@ -51,25 +51,25 @@ def minimise(
         if not open_.any():
             break
         direction = -_inverse_hessian_times(gradient, steps)
-        slope = (direction * gradient).sum(dim=0)
+        slope = (direction * gradient).sum(dim=1)
         length = open_.to(at.dtype)
         for _ in range(HALVINGS):
-            trial = at + length * direction
+            trial = at + length[:, None] * direction
             new_value, new_gradient = evaluate(trial)
             short = new_value > value + SUFFICIENT * length * slope
             # Next to the minimum values differ by rounding only; then the slope tells.
             near = (new_value - value).abs() <= ROUNDING * value.abs()
-            short &= ~(near & ((direction * new_gradient).sum(dim=0).abs() <= FLATTER * slope.abs()))
+            short &= ~(near & ((direction * new_gradient).sum(dim=1).abs() <= FLATTER * slope.abs()))
             if not short.any():
                 break
             length = torch.where(short, length / 2, length)
         else:
             # What does not decrease any more stays where it is.
             open_ &= ~short
-            trial, new_value = torch.where(short, at, trial), torch.where(short, value, new_value)
-            new_gradient = torch.where(short, gradient, new_gradient)
+            trial, new_value = torch.where(short[:, None], at, trial), torch.where(short, value, new_value)
+            new_gradient = torch.where(short[:, None], gradient, new_gradient)
         moved, turned = trial - at, new_gradient - gradient
-        curvature = (moved * turned).sum(dim=0)
+        curvature = (moved * turned).sum(dim=1)
         inverse = torch.where(curvature > 0, 1 / curvature, 0)
         steps = [*steps[-(MEMORY - 1) :], (moved, turned, inverse)]
         at, value, gradient = trial, new_value, new_gradient
@@ -79,21 +79,21 @@ def minimise(
 
 def _solved(gradient: Tensor, tolerance: float) -> Tensor:
     """(problem,); what is no number is not solved."""
-    return gradient.abs().amax(dim=0) <= tolerance
+    return gradient.abs().amax(dim=1) <= tolerance
 
 
 def _inverse_hessian_times(gradient: Tensor, steps: list[tuple[Tensor, Tensor, Tensor]]) -> Tensor:
-    """The two loops of L-BFGS, for every column. Nocedal and Wright, algorithm 7.4."""
+    """The two loops of L-BFGS, for every row. Nocedal and Wright, algorithm 7.4."""
     result = gradient
     shares = []
     for moved, turned, inverse in reversed(steps):
-        share = inverse * (moved * result).sum(dim=0)
-        result = result - share * turned
+        share = inverse * (moved * result).sum(dim=1)
+        result = result - share[:, None] * turned
         shares.append(share)
     if steps:
         moved, turned, inverse = steps[-1]
-        size = (turned * turned).sum(dim=0)
-        result = result * torch.where(inverse > 0, 1 / (inverse * size), 1)
+        size = (turned * turned).sum(dim=1)
+        result = result * torch.where(inverse > 0, 1 / (inverse * size), 1)[:, None]
     for (moved, turned, inverse), share in zip(steps, reversed(shares), strict=True):
-        result = result + moved * (share - inverse * (turned * result).sum(dim=0))
+        result = result + moved * (share - inverse * (turned * result).sum(dim=1))[:, None]
     return result

@@ -38,7 +38,7 @@ class Maps(Source):
     def lay_out(self, shard: slice) -> dict[str, Moments]:
         """Write the maps of the regions of one shard; gives the moments of every layer's channels.
 
-        A layer's file is (y, x, region, channel) float16, that of the targets (y, x, region, target) int8. Maps
+        A layer's file is (y, x, region, channel) float16, that of the targets (target, y, x, region) int8. Maps
         finer than the heat map are interpolated to it, since nobody looks between its locations.
         """
         store = FeatureStore.reopen(self.store)
@@ -54,7 +54,7 @@ class Maps(Source):
             moments[layer] = Moments.of(maps.astype(np.float32))
             np.save(self.file(shard, layer), maps)
         labels = np.asarray(zarr.open_array(self.targets, mode="r")[shard])
-        np.save(self.file(shard, "targets"), np.ascontiguousarray(labels.transpose(2, 3, 0, 1)))
+        np.save(self.file(shard, "targets"), np.ascontiguousarray(labels.transpose(1, 2, 3, 0)))
         return moments
 
     def window(self, shard: slice, layer: str, grid: int, cell: int) -> Window:
@@ -68,10 +68,10 @@ class Maps(Source):
         return Window(maps[rows, columns], *axes)
 
     def labels(self, shard: slice, grid: int, cell: int) -> NDArray[np.int8]:
-        """Targets of the pixels of one cell: (y, x, region, target)."""
+        """Targets of the pixels of one cell: (target, y, x, region)."""
         bounds, (row, column) = cell_bounds(self.heat_map, grid), divmod(cell, grid)
         labels: NDArray[np.int8] = self._read(shard, "targets")
-        return labels[bounds[row] : bounds[row + 1], bounds[column] : bounds[column + 1]]
+        return labels[:, bounds[row] : bounds[row + 1], bounds[column] : bounds[column + 1]]
 
     def _read(self, shard: slice, name: str) -> NDArray[Any]:
         return np.load(self.file(shard, name), mmap_mode="r", allow_pickle=False)

@@ -1,6 +1,5 @@
 """Stochastic gradient descent on sampled pixels, streamed so that memory stays bounded."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -72,33 +71,31 @@ class SampledPixels:
         """See `Pixels`."""
         return replace(self, standardisation=self.standardisation.only(layer))
 
-    def fit(self, n_targets: int, cells: Sequence[int], settings: TrainParameters, seed: int) -> CellFit:
+    def fit(self, n_targets: int, cell: int, settings: TrainParameters, seed: int) -> CellFit:
         """Averaged stochastic gradient descent; see `Pixels`. Paper, training of the classifiers."""
-        weights = np.zeros((n_targets, len(cells), self.standardisation.channels))
-        bias = np.zeros((n_targets, len(cells)))
+        weights, bias = np.zeros((n_targets, self.standardisation.channels)), np.zeros(n_targets)
+        models = [_classifier(settings, seed) for _ in range(n_targets)]
+        seen = np.zeros((n_targets, 2), dtype=bool)
         portions = self.portions(AT_ONCE)
-        for position, cell in enumerate(cells):
-            models = [_classifier(settings, seed) for _ in range(n_targets)]
-            seen = np.zeros((n_targets, 2), dtype=bool)
-            order = np.random.default_rng([seed, cell])
-            loaded, columns, targets = None, np.empty((0, 0), np.float32), np.empty((0, 0), np.int8)
-            for _ in range(settings.epochs):
-                for number in order.permutation(len(portions)):
-                    if loaded != number:
-                        del columns, targets  # before the next take as much
-                        columns, targets = self.load(portions[number], cell)
-                        loaded = number
-                    for target, model in enumerate(models):
-                        use = targets[:, target] != IGNORE
-                        labels = targets[use, target]
-                        seen[target] |= [np.any(labels == 0), np.any(labels == 1)]
-                        if len(labels):
-                            model.partial_fit(columns if use.all() else columns[use], labels, classes=(0, 1))
-            for target, model in enumerate(models):
-                if seen[target].all():
-                    weights[target, position], bias[target, position] = model.coef_[0], model.intercept_[0]
-                else:
-                    bias[target, position] = constant_bias(bool(seen[target, 1]))
+        order = np.random.default_rng([seed, cell])
+        loaded, columns, targets = None, np.empty((0, 0), np.float32), np.empty((0, 0), np.int8)
+        for _ in range(settings.epochs):
+            for number in order.permutation(len(portions)):
+                if loaded != number:
+                    del columns, targets  # before the next take as much
+                    columns, targets = self.load(portions[number], cell)
+                    loaded = number
+                for target, model in enumerate(models):
+                    use = targets[:, target] != IGNORE
+                    labels = targets[use, target]
+                    seen[target] |= [np.any(labels == 0), np.any(labels == 1)]
+                    if len(labels):
+                        model.partial_fit(columns if use.all() else columns[use], labels, classes=(0, 1))
+        for target, model in enumerate(models):
+            if seen[target].all():
+                weights[target], bias[target] = model.coef_[0], model.intercept_[0]
+            else:
+                bias[target] = constant_bias(bool(seen[target, 1]))
         return CellFit(weights, bias)
 
     def layer_logits(self, cell: int, weights: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:

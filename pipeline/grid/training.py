@@ -21,7 +21,7 @@ from pipeline.annotations.model import Category
 from pipeline.features.store import FeatureStore
 from pipeline.grid.exact import AllPixels
 from pipeline.grid.fit import CellFit, Pixels
-from pipeline.grid.fusion import fuse_cells
+from pipeline.grid.fusion import fuse_layers
 from pipeline.grid.groups import Group, category_groups
 from pipeline.grid.maps import Maps
 from pipeline.grid.model import GridModel, GridSpec
@@ -208,9 +208,9 @@ def _fit(pixels: Pixels, n_targets: int, cell: int, settings: TrainParameters, s
     torch.set_num_threads(1)  # on any cluster: sums over several threads have other last bits
     try:
         if settings.fusion == "joint":
-            found = pixels.fit(n_targets, [cell], settings, seed)
+            found = pixels.fit(n_targets, cell, settings, seed)
         else:
-            found = fuse_cells(pixels, n_targets, [cell], settings, seed)
+            found = fuse_layers(pixels, n_targets, cell, settings, seed)
     finally:
         torch.set_num_threads(threads)
     return CellFit(*pixels.standardisation.fold(found.weights, found.bias))
@@ -249,8 +249,8 @@ def _assemble(job: _Job, number: int, units: Sequence[_Unit]) -> GridModel:
     for unit in units:
         if unit.spec == number:
             fit = _kept(unit.file(job.work))
-            joint[unit.group][:, unit.cell] = fit.weights[:, 0]
-            bias[unit.group][:, unit.cell] = fit.bias[:, 0]
+            joint[unit.group][:, unit.cell] = fit.weights
+            bias[unit.group][:, unit.cell] = fit.bias
     parts = np.split(joint, np.cumsum(channels)[:-1], axis=-1)
     return GridModel(
         spec=spec,

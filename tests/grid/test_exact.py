@@ -71,14 +71,14 @@ def test_it_is_scikit_learns_logistic_regression_on_materialised_pixels(
     task = NoisyTask(store)
     pixels = replace(lay_out(store, tmp_path, task, grid), rows=rows)
     cell = grid * grid - 1
-    fit = pixels.fit(2, [cell], SETTINGS, seed=0)
+    fit = pixels.fit(2, cell, SETTINGS, seed=0)
     columns, labels = spelled_out(pixels, store, task, cell)
     for target in range(2):
         known = labels[:, target] != IGNORE
         strength = 1 / (SETTINGS.alpha * known.sum())
         plain = LogisticRegression(C=strength, tol=1e-10, max_iter=10_000).fit(columns[known], labels[known, target])
-        np.testing.assert_allclose(fit.weights[target, 0], plain.coef_[0], rtol=1e-4, atol=1e-4)
-        np.testing.assert_allclose(fit.bias[target, 0], plain.intercept_[0], rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(fit.weights[target], plain.coef_[0], rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(fit.bias[target], plain.intercept_[0], rtol=1e-4, atol=1e-4)
 
 
 def test_maps_finer_than_the_heat_map_lose_nothing(tmp_path: Path) -> None:
@@ -89,8 +89,8 @@ def test_maps_finer_than_the_heat_map_lose_nothing(tmp_path: Path) -> None:
     columns, _ = spelled_out(pixels, store, task, 1)
     data = pixels.load(pixels.shards, 1, np.array([0]))
     eye = [torch.eye(3), torch.eye(2)]
-    wide = torch.cat(list(replace(data, known=data.known.expand(-1, -1, 1)).layer_scores(eye)), dim=2)
-    found = wide.transpose(0, 1).reshape(-1, 5)  # the region first, as spelled out
+    wide = torch.cat(list(data.layer_scores(eye)))
+    found = wide.permute(2, 1, 0).reshape(-1, 5)  # the region first, as spelled out
     np.testing.assert_allclose(found, columns, atol=2e-3)  # float16 of values up to 8 times the scale
 
 
@@ -98,10 +98,10 @@ def test_streaming_in_portions_gives_the_same_classifiers(
     store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pixels = lay_out(store, tmp_path, NoisyTask(store))
-    whole = pixels.fit(2, [2], SETTINGS, seed=0)
+    whole = pixels.fit(2, 2, SETTINGS, seed=0)
     monkeypatch.setattr(exact, "AT_ONCE", 1)
     assert len(pixels._portions(pixels.shards, 2, np.array([0]))) == 2
-    parts = pixels.fit(2, [2], SETTINGS, seed=0)
+    parts = pixels.fit(2, 2, SETTINGS, seed=0)
     np.testing.assert_allclose(parts.weights, whole.weights, rtol=1e-4, atol=1e-5)
 
 
@@ -119,7 +119,7 @@ def test_a_cell_whose_pixels_are_all_alike_always_says_the_same(
     pixels = lay_out(store, tmp_path, LinearTask(store))
     for file in (tmp_path / "maps").glob("*-targets.npy"):
         np.save(file, np.full_like(np.load(file), value))
-    fit = pixels.fit(1, [1], SETTINGS, seed=0)
+    fit = pixels.fit(1, 1, SETTINGS, seed=0)
     assert fit.bias.item() == said
     assert not fit.weights.any()
 
@@ -154,5 +154,5 @@ def test_the_threads_of_a_worker_do_not_change_a_byte(tmp_path: Path) -> None:
 
 def test_an_optimum_out_of_reach_is_said(store: FeatureStore, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     pixels = lay_out(store, tmp_path, NoisyTask(store))
-    pixels.fit(2, [1], SETTINGS.model_copy(update={"tolerance": 1e-12}), seed=0)
+    pixels.fit(2, 1, SETTINGS.model_copy(update={"tolerance": 1e-12}), seed=0)
     assert "train.tolerance of 1e-12 was not reached in cell 1 of K = 2" in caplog.text

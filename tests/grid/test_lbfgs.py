@@ -21,12 +21,12 @@ def test_quadratics_of_different_conditioning_end_at_their_solutions() -> None:
     curvature, slope = problems(4)
 
     def evaluate(at: Tensor) -> tuple[Tensor, Tensor]:
-        turned = torch.einsum("pij,jp->ip", curvature, at)
-        return (at * turned).sum(dim=0) / 2 - (slope.T * at).sum(dim=0), turned - slope.T
+        turned = torch.einsum("pij,pj->pi", curvature, at)
+        return (at * turned).sum(dim=1) / 2 - (slope * at).sum(dim=1), turned - slope
 
-    found, solved = minimise(evaluate, torch.zeros((12, 4), dtype=torch.float64), tolerance=1e-9)
+    found, solved = minimise(evaluate, torch.zeros((4, 12), dtype=torch.float64), tolerance=1e-9)
     assert solved.all()
-    np.testing.assert_allclose(found.T, torch.linalg.solve(curvature, slope), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(found, torch.linalg.solve(curvature, slope), rtol=1e-6, atol=1e-8)
 
 
 def test_a_problem_takes_the_same_way_whether_others_are_solved_beside_it() -> None:
@@ -35,18 +35,18 @@ def test_a_problem_takes_the_same_way_whether_others_are_solved_beside_it() -> N
 
     def evaluate_of(which: list[int]):  # type: ignore[no-untyped-def]
         def evaluate(at: Tensor) -> tuple[Tensor, Tensor]:
-            turned = torch.einsum("pij,jp->ip", curvature[which], at)
-            value = (at * turned).sum(dim=0) / 2 + (at**4).sum(dim=0) - (slope[which].T * at).sum(dim=0)
-            return value, turned + 4 * at**3 - slope[which].T
+            turned = torch.einsum("pij,pj->pi", curvature[which], at)
+            value = (at * turned).sum(dim=1) / 2 + (at**4).sum(dim=1) - (slope[which] * at).sum(dim=1)
+            return value, turned + 4 * at**3 - slope[which]
 
         return evaluate
 
-    start = torch.ones((12, 3), dtype=torch.float64)
+    start = torch.ones((3, 12), dtype=torch.float64)
     together, solved = minimise(evaluate_of([0, 1, 2]), start, tolerance=1e-12, iterations=7)
     assert not solved.any()  # after so few
     for i in range(3):
-        alone, _ = minimise(evaluate_of([i]), start[:, [i]], tolerance=1e-12, iterations=7)
-        np.testing.assert_allclose(together[:, i], alone[:, 0], rtol=1e-10)
+        alone, _ = minimise(evaluate_of([i]), start[[i]], tolerance=1e-12, iterations=7)
+        np.testing.assert_allclose(together[i], alone[0], rtol=1e-10)
 
 
 def test_as_few_evaluations_as_scipy_needs() -> None:
@@ -61,10 +61,10 @@ def test_as_few_evaluations_as_scipy_needs() -> None:
     def evaluate(at: Tensor) -> tuple[Tensor, Tensor]:
         nonlocal calls
         calls += 1
-        loss, gradient = value(at[:, 0].numpy())
-        return torch.tensor([loss], dtype=torch.float64), torch.from_numpy(gradient)[:, None]
+        loss, gradient = value(at[0].numpy())
+        return torch.tensor([loss], dtype=torch.float64), torch.from_numpy(gradient)[None]
 
     start = np.full(12, 100.0)
-    minimise(evaluate, torch.from_numpy(start)[:, None], tolerance=1e-6)
+    minimise(evaluate, torch.from_numpy(start)[None], tolerance=1e-6)
     theirs = minimize(value, start, jac=True, method="L-BFGS-B", options={"gtol": 1e-6, "ftol": 0, "maxcor": 10})
     assert calls <= 2 * theirs.nfev
