@@ -21,21 +21,35 @@ HALVINGS = 20
 """After so many a step is too small to matter in float32, and the problem stays where it is."""
 
 
+Step = tuple[Tensor, Tensor, Tensor]
+"""Of every problem: how far it moved, how its gradient turned, and the inverse of the curvature along the way."""
+
+
 def minimise(
-    evaluate: Callable[[Tensor], tuple[Tensor, Tensor]], start: Tensor, tolerance: float, iterations: int = 1000
+    evaluate: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+    start: Tensor,
+    tolerance: float,
+    *,
+    flatness: Tensor | None = None,
+    iterations: int = 1000,
 ) -> tuple[Tensor, Tensor]:
     """Minima of smooth, strictly convex functions, one per row.
 
-    Every problem has steps and a memory of its own, as if it were solved alone; only the evaluations are shared.
+    Every problem has steps and a memory of its own, as if it were solved alone; only the evaluations are shared, by
+    the problems that are still open.
 
     Parameters
     ----------
     evaluate
-        Values (problem,) and gradients (problem, variable) at the rows of (problem, variable) float64.
+        Values (open,) and gradients (open, variable) at (open, variable) float64, given that and the indices (open,) of
+        the problems.
     start
         (problem, variable) float64, on the device of the work.
     tolerance
         A problem is solved when no entry of its gradient is larger.
+    flatness
+        (variable,) positive: how little a function curves along each variable, up to a factor; None: all alike. What
+        is known of it saves evaluations and does not move the minimum.
     iterations
         After so many all problems stay where they are.
 
@@ -43,19 +57,26 @@ def minimise(
     -------
     (problem, variable) float64, and (problem,) whether each is solved.
     """
-    at = start
-    value, gradient = evaluate(at)
-    steps: list[tuple[Tensor, Tensor, Tensor]] = []
-    open_ = ~_solved(gradient, tolerance)
+    flat = torch.ones_like(start[0]) if flatness is None else flatness
+    found, solved = start.clone(), torch.zeros(len(start), dtype=torch.bool, device=start.device)
+    problems, at = torch.arange(len(start), device=start.device), start
+    value, gradient = evaluate(at, problems)
+    stuck = torch.zeros_like(solved)
+    steps: list[Step] = []
     for _ in range(iterations):
-        if not open_.any():
+        found[problems], solved[problems] = at, _solved(gradient, tolerance)
+        left = ~(solved[problems] | stuck)
+        if not left.all():
+            problems, at, value, gradient = problems[left], at[left], value[left], gradient[left]
+            steps = [(moved[left], turned[left], inverse[left]) for moved, turned, inverse in steps]
+        if not len(problems):
             break
-        direction = -_inverse_hessian_times(gradient, steps)
+        direction = -_inverse_hessian_times(gradient, steps, flat)
         slope = (direction * gradient).sum(dim=1)
-        length = open_.to(at.dtype)
+        length = torch.ones_like(value)
         for _ in range(HALVINGS):
             trial = at + length[:, None] * direction
-            new_value, new_gradient = evaluate(trial)
+            new_value, new_gradient = evaluate(trial, problems)
             short = new_value > value + SUFFICIENT * length * slope
             # Next to the minimum values differ by rounding only; then the slope tells.
             near = (new_value - value).abs() <= ROUNDING * value.abs()
@@ -63,18 +84,17 @@ def minimise(
             if not short.any():
                 break
             length = torch.where(short, length / 2, length)
-        else:
-            # What does not decrease any more stays where it is.
-            open_ &= ~short
-            trial, new_value = torch.where(short[:, None], at, trial), torch.where(short, value, new_value)
-            new_gradient = torch.where(short[:, None], gradient, new_gradient)
+        # What does not decrease any more stays where it is.
+        stuck = short
+        trial, new_value = torch.where(stuck[:, None], at, trial), torch.where(stuck, value, new_value)
+        new_gradient = torch.where(stuck[:, None], gradient, new_gradient)
         moved, turned = trial - at, new_gradient - gradient
         curvature = (moved * turned).sum(dim=1)
         inverse = torch.where(curvature > 0, 1 / curvature, 0)
         steps = [*steps[-(MEMORY - 1) :], (moved, turned, inverse)]
         at, value, gradient = trial, new_value, new_gradient
-        open_ &= ~_solved(gradient, tolerance)
-    return at, _solved(gradient, tolerance)
+    found[problems], solved[problems] = at, _solved(gradient, tolerance)
+    return found, solved
 
 
 def _solved(gradient: Tensor, tolerance: float) -> Tensor:
@@ -82,7 +102,7 @@ def _solved(gradient: Tensor, tolerance: float) -> Tensor:
     return gradient.abs().amax(dim=1) <= tolerance
 
 
-def _inverse_hessian_times(gradient: Tensor, steps: list[tuple[Tensor, Tensor, Tensor]]) -> Tensor:
+def _inverse_hessian_times(gradient: Tensor, steps: list[Step], flatness: Tensor) -> Tensor:
     """The two loops of L-BFGS, for every row. Nocedal and Wright, algorithm 7.4."""
     result = gradient
     shares = []
@@ -90,9 +110,10 @@ def _inverse_hessian_times(gradient: Tensor, steps: list[tuple[Tensor, Tensor, T
         share = inverse * (moved * result).sum(dim=1)
         result = result - share[:, None] * turned
         shares.append(share)
+    result = result * flatness
     if steps:
         moved, turned, inverse = steps[-1]
-        size = (turned * turned).sum(dim=1)
+        size = (turned * flatness * turned).sum(dim=1)
         result = result * torch.where(inverse > 0, 1 / (inverse * size), 1)[:, None]
     for (moved, turned, inverse), share in zip(steps, reversed(shares), strict=True):
         result = result + moved * (share - inverse * (turned * result).sum(dim=1))[:, None]

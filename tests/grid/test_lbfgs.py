@@ -20,9 +20,9 @@ def problems(count: int) -> tuple[Tensor, Tensor]:
 def test_quadratics_of_different_conditioning_end_at_their_solutions() -> None:
     curvature, slope = problems(4)
 
-    def evaluate(at: Tensor) -> tuple[Tensor, Tensor]:
-        turned = torch.einsum("pij,pj->pi", curvature, at)
-        return (at * turned).sum(dim=1) / 2 - (slope * at).sum(dim=1), turned - slope
+    def evaluate(at: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
+        turned = torch.einsum("pij,pj->pi", curvature[which], at)
+        return (at * turned).sum(dim=1) / 2 - (slope[which] * at).sum(dim=1), turned - slope[which]
 
     found, solved = minimise(evaluate, torch.zeros((4, 12), dtype=torch.float64), tolerance=1e-9)
     assert solved.all()
@@ -33,8 +33,9 @@ def test_a_problem_takes_the_same_way_whether_others_are_solved_beside_it() -> N
     """Of functions that are not quadratic, after a few iterations, so that the way counts and not the end."""
     curvature, slope = problems(3)
 
-    def evaluate_of(which: list[int]):  # type: ignore[no-untyped-def]
-        def evaluate(at: Tensor) -> tuple[Tensor, Tensor]:
+    def evaluate_of(problems: list[int]):  # type: ignore[no-untyped-def]
+        def evaluate(at: Tensor, open_: Tensor) -> tuple[Tensor, Tensor]:
+            which = torch.tensor(problems)[open_]
             turned = torch.einsum("pij,pj->pi", curvature[which], at)
             value = (at * turned).sum(dim=1) / 2 + (at**4).sum(dim=1) - (slope[which] * at).sum(dim=1)
             return value, turned + 4 * at**3 - slope[which]
@@ -49,6 +50,41 @@ def test_a_problem_takes_the_same_way_whether_others_are_solved_beside_it() -> N
         np.testing.assert_allclose(together[i], alone[0], rtol=1e-10)
 
 
+def test_what_is_known_of_the_curvature_saves_evaluations_and_gives_the_same_minimum() -> None:
+    curvature = torch.diag(torch.cat([torch.full((11,), 1.0), torch.tensor([1000.0])])).double()[None]
+    curvature[0, 0, 1] = curvature[0, 1, 0] = 0.5
+    slope = torch.from_numpy(np.random.default_rng(1).normal(size=(1, 12)))
+    calls = []
+
+    def evaluate(at: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
+        calls.append(at)
+        turned = torch.einsum("pij,pj->pi", curvature, at)
+        return (at * turned).sum(dim=1) / 2 - (slope * at).sum(dim=1), turned - slope
+
+    plain, _ = minimise(evaluate, torch.zeros_like(slope), tolerance=1e-9)
+    without = len(calls)
+    flatness = torch.cat([torch.ones(11), torch.tensor([0.001])]).double()
+    informed, _ = minimise(evaluate, torch.zeros_like(slope), tolerance=1e-9, flatness=flatness)
+    assert len(calls) - without < without
+    np.testing.assert_allclose(informed, plain, rtol=1e-6, atol=1e-8)
+
+
+def test_solved_problems_are_not_evaluated_any_more() -> None:
+    curvature, slope = problems(4)
+    asked = []
+
+    def evaluate(at: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
+        asked.append(which.tolist())
+        turned = torch.einsum("pij,pj->pi", curvature[which], at)
+        return (at * turned).sum(dim=1) / 2 - (slope[which] * at).sum(dim=1), turned - slope[which]
+
+    start = torch.linalg.solve(curvature, slope) * torch.tensor([[1.0], [0.0], [1.0], [0.0]], dtype=torch.float64)
+    minimise(evaluate, start, tolerance=1e-6)
+    assert asked[0] == [0, 1, 2, 3]
+    assert asked[1] == [1, 3]
+    assert len(asked[-1]) == 1
+
+
 def test_as_few_evaluations_as_scipy_needs() -> None:
     """Within a factor of two, for a badly scaled start far from the minimum."""
     curvature, slope = problems(3)
@@ -58,7 +94,7 @@ def test_as_few_evaluations_as_scipy_needs() -> None:
         turned = curvature[2].numpy() @ at
         return float(at @ turned / 2 - slope[2].numpy() @ at), turned - slope[2].numpy()
 
-    def evaluate(at: Tensor) -> tuple[Tensor, Tensor]:
+    def evaluate(at: Tensor, _: Tensor) -> tuple[Tensor, Tensor]:
         nonlocal calls
         calls += 1
         loss, gradient = value(at[0].numpy())
