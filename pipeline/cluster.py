@@ -3,8 +3,10 @@
 import logging
 import os
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing import forkserver
 
 import dask
 from distributed import Client, LocalCluster
@@ -21,11 +23,20 @@ WORKER_ENVIRONMENT = {
 }
 
 
+START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
+"""Of workers: forked from a process that has imported what they need, so that two start as fast as one."""
+
+
 @contextmanager
-def connect(compute: ComputeParameters) -> Iterator[Client]:
+def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator[Client]:
     """A Dask client for the span of a `with` block.
 
-    Workers are spawned processes of one thread each.
+    Workers are processes of one thread each.
+
+    Parameters
+    ----------
+    modules
+        What the tasks need and this process may not have imported.
 
     Raises
     ------
@@ -45,8 +56,10 @@ def connect(compute: ComputeParameters) -> Iterator[Client]:
             yield client
         return
     workers = compute.workers or os.cpu_count() or 1
+    if START_METHOD == "forkserver":
+        _serve_forks(modules)
     settings = {
-        "distributed.worker.multiprocessing-method": "spawn",
+        "distributed.worker.multiprocessing-method": START_METHOD,
         "distributed.logging.distributed": logging.ERROR,
         "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
     }
@@ -58,6 +71,19 @@ def connect(compute: ComputeParameters) -> Iterator[Client]:
         # Ctrl-C reaches the whole process group; only the client shall speak of it.
         client.run(_ignore_interrupts)
         yield client
+
+
+def _serve_forks(modules: Sequence[str]) -> None:
+    """Start the process that workers are forked from; one that runs already stays as it is."""
+    command = sys.modules["__main__"].__spec__  # which every worker imports
+    forkserver.set_forkserver_preload(["distributed.nanny", *([command.name] if command else []), *modules])
+    own = dict(os.environ)
+    os.environ.update(WORKER_ENVIRONMENT)  # read when a process starts
+    try:
+        forkserver.ensure_running()
+    finally:
+        os.environ.clear()
+        os.environ.update(own)
 
 
 def _ignore_interrupts() -> None:

@@ -8,11 +8,10 @@ import click
 
 from pipeline.annotations.model import AnnotationSet
 from pipeline.cluster import connect
-from pipeline.devices import choose_device
 from pipeline.evaluation.segmentation import ground_truth_box_metrics
 from pipeline.features.store import FeatureStore
 from pipeline.grid.ablation import ablation_specs
-from pipeline.grid.training import train_grids
+from pipeline.grid.training import SOLVERS, train_grids
 from pipeline.parameters import Parameters
 from pipeline.tasks.prediction import predict
 from pipeline.tasks.segmentation import SegmentationTask
@@ -32,7 +31,7 @@ def main(params: Parameters, features: Path, annotations: Path, proposals: Path,
     train, val = features / "train.zarr", features / "val.zarr"
     task = SegmentationTask(replace(truth["val"], instances=()), params.predict)
     specs = ablation_specs(FeatureStore.open(train).layers, params.ablate.grid, params.ablate.grids)
-    with connect(params.compute) as client:
+    with connect(params.compute, [SOLVERS]) as client:
         models = train_grids(
             train,
             truth["train"].categories,
@@ -41,7 +40,7 @@ def main(params: Parameters, features: Path, annotations: Path, proposals: Path,
             params.train,
             params.seed,
             client,
-            choose_device(params.compute.device),
+            params.compute.device,
         )
         kinds = ("ground_truth",)
         predictions = predict(val, models, task, params.predict, client, kinds=kinds, proposals=proposals)

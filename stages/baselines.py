@@ -9,10 +9,9 @@ import click
 from pipeline.annotations.model import AnnotationSet
 from pipeline.annotations.results import write_results
 from pipeline.cluster import connect
-from pipeline.devices import choose_device
 from pipeline.features.store import FeatureStore
 from pipeline.grid.baselines import baseline_specs
-from pipeline.grid.training import train_grids
+from pipeline.grid.training import SOLVERS, train_grids
 from pipeline.parameters import Parameters
 from pipeline.tasks.prediction import predict
 from pipeline.tasks.registry import TASKS, create_task
@@ -38,7 +37,7 @@ def main(params: Parameters, task: str, features: Path, annotations: Path, propo
         return
     train, val = features / "train.zarr", features / "val.zarr"
     specs = baseline_specs(FeatureStore.open(train).layers, params.ablate.grid)
-    with connect(params.compute) as client:
+    with connect(params.compute, [SOLVERS]) as client:
         models = train_grids(
             train,
             truth["train"].categories,
@@ -47,7 +46,7 @@ def main(params: Parameters, task: str, features: Path, annotations: Path, propo
             params.train,
             params.seed,
             client,
-            choose_device(params.compute.device),
+            params.compute.device,
         )
         definition = create_task(task, replace(truth["val"], instances=()), params)
         predictions = predict(val, models, definition, params.predict, client, proposals=proposals)

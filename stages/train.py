@@ -6,10 +6,9 @@ import click
 
 from pipeline.annotations.model import AnnotationSet
 from pipeline.cluster import connect
-from pipeline.devices import choose_device
 from pipeline.features.store import FeatureStore
 from pipeline.grid.model import GridSpec
-from pipeline.grid.training import train_grids
+from pipeline.grid.training import SOLVERS, train_grids
 from pipeline.parameters import Parameters
 from pipeline.tasks.registry import TASKS, create_task
 from stages.common import stage
@@ -26,7 +25,7 @@ def main(params: Parameters, task: str, features: Path, annotations: Path, out: 
     """Train the grids of one task on all layers of the store."""
     truth = AnnotationSet.load(annotations)
     layers = FeatureStore.open(features).layers
-    with connect(params.compute) as client:
+    with connect(params.compute, [SOLVERS]) as client:
         (model,) = train_grids(
             features,
             truth.categories,
@@ -35,7 +34,7 @@ def main(params: Parameters, task: str, features: Path, annotations: Path, out: 
             params.train,
             params.seed,
             client,
-            choose_device(params.compute.device),
+            params.compute.device,
         )
     model.save(out / f"{task}.zarr")
     click.echo(

@@ -35,6 +35,13 @@ def test_the_console_script_has_every_stage() -> None:
         assert f"  {name} " in listed
 
 
+@pytest.mark.parametrize("name", ["train", "predict", "evaluate", "report"])
+def test_what_a_changed_classifier_reruns_starts_without_torch_and_scikit_learn(name: str) -> None:
+    """They take seconds to import; only workers that train need them."""
+    code = f"import sys, stages.{name}; sys.exit(bool({{'torch', 'sklearn'}} & set(sys.modules)))"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)  # noqa: S603
+
+
 def test_every_dvc_stage_runs_the_program_of_its_name() -> None:
     for name, stage in PIPELINE.items():
         assert stage["cmd"].startswith(f"python -m stages.{name.split(chr(45))[0]}")

@@ -6,11 +6,30 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.grid.maps import Maps
+from pipeline.grid.sampling import Sampling
 from pipeline.grid.standardise import Standardisation
 from pipeline.parameters import TrainParameters
 
 SURE = 10.0
 """Logit of a cell whose pixels are all alike, or that has none: it always or never says yes."""
+
+
+@dataclass(frozen=True)
+class CellProblem:
+    """All that fitting one cell's classifiers takes; goes to a worker."""
+
+    source: Sampling | Maps
+    grid: int
+    cell: int
+    rows: slice
+    """Of the store: the group's."""
+    standardisation: Standardisation
+    n_targets: int
+    settings: TrainParameters
+    seed: int
+    device: str
+    """Of the exact solver: cpu or cuda."""
 
 
 @dataclass(frozen=True)

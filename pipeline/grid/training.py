@@ -6,33 +6,30 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from importlib.metadata import version
 from operator import add
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import sklearn
-import torch
 from distributed import Client, as_completed
 from tqdm import tqdm
 
 from pipeline import scratch
 from pipeline.annotations.model import Category
 from pipeline.features.store import FeatureStore
-from pipeline.grid.exact import AllPixels
-from pipeline.grid.fit import CellFit, Pixels
-from pipeline.grid.fusion import fuse_layers
+from pipeline.grid.fit import CellFit, CellProblem
 from pipeline.grid.groups import Group, category_groups
 from pipeline.grid.maps import Maps
 from pipeline.grid.model import GridModel, GridSpec
 from pipeline.grid.sampling import Sampling
-from pipeline.grid.sgd import SampledPixels
 from pipeline.grid.standardise import Moments, Standardisation
 from pipeline.grid.targets import Targets, shard_slices, write_target_maps
 from pipeline.parameters import TrainParameters
 
 TARGETS = "targets.zarr"
-CPU = torch.device("cpu")
+SOLVERS = "pipeline.grid.solvers"
+"""What workers import to train."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class _Job:
     targets: tuple[str, ...]
     settings: TrainParameters
     seed: int
-    device: torch.device
+    device: str
     work: Path
     """Scratch folder of exactly this training, with its target maps."""
 
@@ -70,7 +67,7 @@ def train_grids(
     settings: TrainParameters,
     seed: int,
     client: Client,
-    device: torch.device = CPU,
+    device: str = "cpu",
 ) -> list[GridModel]:
     """Train one model for each of `specs` on the same store and targets.
 
@@ -81,12 +78,12 @@ def train_grids(
     categories
         All categories the models must answer for.
     device
-        Where the exact solver computes, if it is CUDA and the workers have it; everything else is done on the CPU.
+        `compute.device`, of which the workers take what they have. Only the exact solver computes on CUDA.
 
     Raises
     ------
     InputError
-        When a category has no training region and no grid to borrow.
+        When a category has no training region and no grid to borrow, or the workers lack the device.
 
     Notes
     -----
@@ -96,10 +93,9 @@ def train_grids(
     store = FeatureStore.open(store_path)
     groups = category_groups(store.regions, categories, settings)
     units = _units(specs, groups)
-    if device.type != "cuda":
-        device = CPU  # MPS has no float64
-    work = _start(store, task, specs, groups, settings, seed, device)
-    job = _Job(store, specs, groups, task.targets, settings, seed, device, work)
+    where = client.submit(_solver_device, device, pure=False).result() if settings.solver == "exact" else "cpu"
+    work = _start(store, task, specs, groups, settings, seed, where)
+    job = _Job(store, specs, groups, task.targets, settings, seed, where, work)
     missing = [unit for unit in units if not unit.file(work).exists()]
     done = len(units) - len(missing)
     with tqdm(total=len(units), initial=done, desc="train", unit=" cells", dynamic_ncols=True) as progress:
@@ -122,9 +118,11 @@ def _fit_all(job: _Job, source: Sampling | Maps, units: Sequence[_Unit], client:
         spec, rows = job.specs[unit.spec], job.groups[unit.group].rows
         if isinstance(source, Sampling) and source.grid != spec.grid:
             continue
-        pixels = _pixels(source, spec, rows, Standardisation.fit(moments, spec.layers), job.device)
-        future = client.submit(_fit, pixels, len(job.targets), unit.cell, job.settings, job.seed, pure=False)
-        futures[future] = unit
+        standardisation = Standardisation.fit(moments, spec.layers)
+        problem = CellProblem(
+            source, spec.grid, unit.cell, rows, standardisation, len(job.targets), job.settings, job.seed, job.device
+        )
+        futures[client.submit(_fit, problem, pure=False)] = unit
     for future, fit in as_completed(futures, with_results=True):
         _keep(fit, futures[future].file(job.work))
         future.release()
@@ -138,7 +136,7 @@ def _start(
     groups: Sequence[Group],
     settings: TrainParameters,
     seed: int,
-    device: torch.device,
+    device: str,
 ) -> Path:
     """The scratch folder of exactly this training, with its target maps."""
     scratch.ROOT.mkdir(exist_ok=True)
@@ -153,8 +151,8 @@ def _start(
                 "groups": [[group.name, group.rows.start, group.rows.stop] for group in groups],
                 "settings": settings.model_dump(),
                 "seed": seed,
-                "device": device.type,
-                "versions": [np.__version__, sklearn.__version__, torch.__version__],
+                "device": device,
+                "versions": [version(package) for package in ("numpy", "scikit-learn", "torch")],
             }
         )
         scratch.publish(targets, work / TARGETS)
@@ -194,26 +192,16 @@ def _lay_out(source: Sampling | Maps, client: Client) -> dict[str, Moments]:
     return {layer: reduce(add, (part[layer] for part in parts)) for layer in source.layers}
 
 
-def _pixels(
-    source: Sampling | Maps, spec: GridSpec, rows: slice, standardisation: Standardisation, device: torch.device
-) -> Pixels:
-    if isinstance(source, Maps):
-        return AllPixels(source, spec.grid, rows, standardisation, device)
-    return SampledPixels(source, rows, standardisation)
+def _fit(problem: CellProblem) -> CellFit:
+    from pipeline.grid.solvers import fit_cell  # where it runs: torch and scikit-learn take their time
+
+    return fit_cell(problem)
 
 
-def _fit(pixels: Pixels, n_targets: int, cell: int, settings: TrainParameters, seed: int) -> CellFit:
-    """One unit's classifiers, on raw hypercolumns."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # on any cluster: sums over several threads have other last bits
-    try:
-        if settings.fusion == "joint":
-            found = pixels.fit(n_targets, cell, settings, seed)
-        else:
-            found = fuse_layers(pixels, n_targets, cell, settings, seed)
-    finally:
-        torch.set_num_threads(threads)
-    return CellFit(*pixels.standardisation.fold(found.weights, found.bias))
+def _solver_device(name: str) -> str:
+    from pipeline.grid.solvers import solver_device  # see `_fit`
+
+    return solver_device(name)
 
 
 def _keep(fit: CellFit, path: Path) -> None:

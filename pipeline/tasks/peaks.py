@@ -32,14 +32,15 @@ def find_peaks(heat: NDArray[np.float32], count: int, radius: float) -> list[Pea
     """
     size = len(heat)
     left = np.array(heat, dtype=np.float64)
-    rows, columns = np.mgrid[:size, :size]
+    places = np.arange(size)
     peaks: list[Peak] = []
     while len(peaks) < count and left.max() >= 0:
         row, column = (int(v) for v in np.unravel_index(left.argmax(), left.shape))
         x = (column + 0.5 + _offset(heat[row], column)) / size
         y = (row + 0.5 + _offset(heat[:, column], row)) / size
         peaks.append(Peak(x, y, float(heat[row, column])))
-        left[np.hypot(rows - row, columns - column) <= radius * size] = -1
+        if len(peaks) < count:
+            left[np.hypot(places[:, None] - row, places - column) <= radius * size] = -1
     return peaks
 
 
@@ -51,4 +52,4 @@ def _offset(values: NDArray[np.float32], at: int) -> float:
     bend = before - 2 * middle + after
     if min(before, after) < 0 or bend >= 0:
         return 0.0
-    return float(np.clip((before - after) / (2 * bend), -0.5, 0.5))
+    return min(max((before - after) / (2 * bend), -0.5), 0.5)

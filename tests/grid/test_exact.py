@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from pipeline.features.store import FeatureStore
-from pipeline.grid import exact, training
+from pipeline.grid import exact
 from pipeline.grid.cells import cell_bounds
 from pipeline.grid.exact import AllPixels
+from pipeline.grid.fit import CellProblem
 from pipeline.grid.maps import Maps
+from pipeline.grid.solvers import fit_cell
 from pipeline.grid.standardise import Standardisation
 from pipeline.grid.targets import IGNORE, NEGATIVE, POSITIVE, Targets, shard_slices, write_target_maps
 from pipeline.parameters import TrainParameters
@@ -140,12 +142,14 @@ def test_the_threads_of_a_worker_do_not_change_a_byte(tmp_path: Path) -> None:
     """Workers of a running scheduler may have any number; blocks large enough that torch would share the work out."""
     store = make_store(tmp_path / "wide.zarr", 256, shapes={"map": (64, 8, 8), "vector": (600, 1, 1)})
     pixels = lay_out(store, tmp_path, NoisyTask(store), grid=1)
+    settings = SETTINGS.model_copy(update={"tolerance": 1e-3})
+    problem = CellProblem(pixels.maps, 1, 0, pixels.rows, pixels.standardisation, 2, settings, 0, "cpu")
     fits = []
     threads = torch.get_num_threads()
     try:
         for number in (1, 3):
             torch.set_num_threads(number)
-            fits.append(training._fit(pixels, 2, 0, SETTINGS.model_copy(update={"tolerance": 1e-3}), seed=0))
+            fits.append(fit_cell(problem))
             assert torch.get_num_threads() == number
     finally:
         torch.set_num_threads(threads)
