@@ -98,6 +98,17 @@ class CellData:
             return self
         return replace(self, known=self.known[which], positive=self.positive[which])
 
+    def of(self, regions: Tensor) -> "CellData":
+        """That of some regions, given by their positions."""
+        count = self.known.shape[2]
+        if len(regions) == count:
+            return self
+        layers = []
+        for layer in self.layers:
+            values = layer.values.view(-1, count, layer.values.shape[1])[:, regions].flatten(0, 1)
+            layers.append(replace(layer, values=values))
+        return CellData(tuple(layers), self.known[..., regions], self.positive[..., regions])
+
     def layer_scores(self, weights: Sequence[Tensor]) -> Iterator[Tensor]:
         """Each layer's part in the scores: (target, pixel, region)."""
         for layer, own in zip(self.layers, weights, strict=True):
@@ -151,12 +162,19 @@ class AllPixels:
         """
         del seed  # nothing is drawn
         weights, bias = np.zeros((n_targets, self.standardisation.channels)), np.zeros(n_targets)
+        everything = np.arange(n_targets)
+        # Batches share regions: what fits into memory is read once for all of them.
+        whole = self._load_if_small(self.shards, cell, everything)
         for batch in self._batches(cell):
             both = (batch.counts > 0).all(axis=1)
             bias[batch.targets] = [constant_bias(bool(positive)) for _, positive in batch.counts]
             if both.any():
                 own = batch.targets[both]
-                found = self._minimise(cell, own, batch.shards, batch.counts[both], settings)
+                if whole is None:
+                    kept = self._load_if_small(batch.shards, cell, own)
+                else:
+                    kept = whole.only(torch.from_numpy(own).to(self.device)).of(self._positions(batch.shards))
+                found = self._minimise(cell, own, kept, batch.shards, batch.counts[both], settings)
                 weights[own], bias[own] = found[:, :-1], found[:, -1]
         return CellFit(weights, bias)
 
@@ -199,6 +217,15 @@ class AllPixels:
         labels = np.concatenate([self.maps.labels(s, self.grid, cell)[..., own] for s, own in shards], axis=3)
         return labels.reshape(len(labels), -1, labels.shape[-1])
 
+    def _load_if_small(self, shards: Sequence[Shard], cell: int, targets: NDArray[np.int64]) -> CellData | None:
+        return self.load(shards, cell, targets) if len(self._portions(shards, cell, targets)) == 1 else None
+
+    def _positions(self, shards: Sequence[Shard]) -> Tensor:
+        """Of the regions in `shards` among those of all shards of the group."""
+        lengths = [own.stop - own.start for _, own in self.shards]
+        there = np.repeat([shard in shards for shard in self.shards], lengths)
+        return torch.from_numpy(np.flatnonzero(there)).to(self.device)
+
     def _portions(self, shards: Sequence[Shard], cell: int, targets: NDArray[np.int64]) -> list[Sequence[Shard]]:
         """Consecutive shards whose windows and scores take at most `AT_ONCE` bytes, at least one each."""
         pixels = self._labels(shards[:1], cell).shape[1]
@@ -229,19 +256,22 @@ class AllPixels:
         self,
         cell: int,
         targets: NDArray[np.int64],
+        kept: CellData | None,
         shards: Sequence[Shard],
         counts: NDArray[np.int64],
         settings: TrainParameters,
     ) -> NDArray[np.float64]:
-        """Weights and, last, the bias of `targets`, of which so many pixels are negative and positive: `counts`."""
+        """Weights and, last, the bias of `targets`, of which so many pixels are negative and positive: `counts`.
+
+        Without `kept` the windows in `shards` are read portion by portion in every evaluation.
+        """
         portions = self._portions(shards, cell, targets)
-        kept = [self.load(portions[0], cell, targets)] if len(portions) == 1 else None
         count = torch.from_numpy(counts.sum(axis=1).astype(np.float64)).to(self.device)
 
         def evaluate(at: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
             weights, bias = self._by_layer(at[:, :-1]), at[:, -1].float()
             loss, gradient = torch.zeros_like(at[:, 0]), torch.zeros_like(at)
-            for data in kept or (self.load(some, cell, targets) for some in portions):
+            for data in [kept] if kept else (self.load(some, cell, targets) for some in portions):
                 part, slopes = data.only(which).loss_and_gradient(weights, bias)
                 loss += part
                 gradient += slopes

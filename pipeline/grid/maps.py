@@ -1,6 +1,8 @@
 """Maps laid out for training on every pixel: each region is decoded once, a classifier reads the window it can see."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -74,4 +76,12 @@ class Maps(Source):
         return labels[:, bounds[row] : bounds[row + 1], bounds[column] : bounds[column + 1]]
 
     def _read(self, shard: slice, name: str) -> NDArray[Any]:
-        return np.load(self.file(shard, name), mmap_mode="r", allow_pickle=False)
+        path = self.file(shard, name)
+        return _opened(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=128)
+def _opened(path: Path, written: int) -> NDArray[Any]:
+    """A file as it was `written` (ns): the cells of a fit read it again and again, and parsing its head adds up."""
+    del written
+    return np.load(path, mmap_mode="r", allow_pickle=False)
