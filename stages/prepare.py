@@ -15,6 +15,7 @@ from pipeline.errors import InputError, choices
 from pipeline.parameters import Parameters
 from pipeline.scratch import publish
 from stages.common import stage
+from stages.network import check_network
 
 SPLITS: tuple[Literal["train", "val"], ...] = ("train", "val")
 
@@ -25,6 +26,7 @@ SPLITS: tuple[Literal["train", "val"], ...] = ("train", "val")
 @click.option("--skip-bad/--no-skip-bad", default=None, help="Instead of dataset.skip_bad, of the parameters.")
 def main(params: Parameters, annotations: Path, images: Path, skip_bad: bool | None) -> None:
     """Prepare the annotations of both splits (and the pictures of the embedded data set)."""
+    check_network(params)
     dataset = params.dataset if skip_bad is None else params.dataset.model_copy(update={"skip_bad": skip_bad})
     for folder in (annotations, images):
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -65,10 +65,17 @@ class Parameters(Section):
         if self.detection.source == "own":
             used["detection"] = self.detection.layers
         for section, layers in used.items():
-            unknown = [layer for layer in layers if layer not in LAYERS.get(name, layers)]
+            known = LAYERS.get(name, layers)
+            unknown = [layer for layer in layers if layer not in known]
             if unknown:
                 raise ValueError(
-                    f"{section}.layers: {name} has no layer {unknown[0]!r}; choose among {', '.join(LAYERS[name])}"
+                    f"{section}.layers: {name} has no layer {unknown[0]!r}; choose among {', '.join(known)}"
+                )
+            ordered = [layer for layer in known if layer in layers]
+            if list(layers) != ordered:
+                raise ValueError(
+                    f"{section}.layers is [{', '.join(layers)}]; name each once, from fine to coarse: "
+                    f"[{', '.join(ordered)}]"
                 )
         return self
 

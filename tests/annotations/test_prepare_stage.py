@@ -1,6 +1,7 @@
 """The stage `prepare`: writes everything or nothing, and says in one paragraph what is wrong."""
 
 import json
+import sys
 
 import annotation_layouts as layouts
 import pytest
@@ -16,8 +17,9 @@ def run(tmp_path, monkeypatch):
     """Runs the stage with a data set section in an empty working folder."""
     monkeypatch.chdir(tmp_path)
 
-    def prepare(dataset, *options, tasks=("segmentation",)):
-        (tmp_path / "params.yaml").write_text(yaml.safe_dump({"tasks": list(tasks), "dataset": dataset}))
+    def prepare(dataset, *options, tasks=("segmentation",), **sections):
+        content = {"tasks": list(tasks), "dataset": dataset} | sections
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
         return CliRunner().invoke(main, list(options))
 
     return prepare
@@ -142,3 +144,32 @@ def test_skip_bad_leaves_out_and_counts_what_is_otherwise_an_error(run, tmp_path
     )
     assert run(dataset | {"skip_bad": True}).exit_code == 0
     assert run(dataset | {"skip_bad": True}, "--no-skip-bad").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("backbone", "complaint"),
+    [
+        ({"name": "torchvision:resnet5"}, "torchvision has no model 'resnet5'"),
+        ({"name": "torchvision:squeezenet1_1", "layers": ["features.99"]}, "has no layer 'features.99'"),
+        ({"name": "torchvision:squeezenet1_1", "layers": ["features.6", "features.3"]}, "[features.3, features.6]"),
+        (
+            {"name": "torchvision:squeezenet1_1", "layers": ["features.3"]},
+            "detection.layers: torchvision:squeezenet1_1",
+        ),
+        ({"name": "alexnet", "weights": "packaged", "layers": ["pool2"]}, "no installed package ships weights"),
+    ],
+)
+def test_a_network_that_cannot_be_had_is_refused_before_anything_is_read(run, tmp_path, backbone, complaint):
+    """Else `detect` would say so, minutes later."""
+    detection = {"layers": ["pool5"]} if backbone["name"] == "alexnet" else {}
+    sections = {"backbone": {"weights": "random"} | backbone, "detection": detection}
+    result = run({"puppets": {"train_images": 1, "val_images": 1, "width": 96, "height": 96}}, **sections)
+    assert result.exit_code == 1
+    assert complaint in result.output
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_default_network_is_not_made_to_be_checked(run, monkeypatch):
+    """It comes with the project; torch alone takes seconds to import."""
+    monkeypatch.setitem(sys.modules, "pipeline.backbones", None)
+    assert run({"puppets": {"train_images": 1, "val_images": 1, "width": 96, "height": 96}}).exit_code == 0
