@@ -37,15 +37,15 @@ def main(params: Parameters, annotations: Path, images: Path, skip_bad: bool | N
     ):
         for folder in (Path(written, "annotations"), Path(drawn, "images")):
             folder.mkdir()  # with the user's ordinary permissions, which a temporary folder lacks
-        categories: tuple[Category, ...] = ()
+        sets: dict[str, AnnotationSet] = {}
         for split in SPLITS:
-            result = readers.read(dataset, split, params.seed, Path(drawn, "images"))
+            result = sets[split] = readers.read(dataset, split, params.seed, Path(drawn, "images"))
             if split == "train":
                 _check_wanted(dataset.categories, result)
                 _check_tasks(params.tasks, result)
             else:
-                _check_same(categories, result.categories)
-            categories = result.categories
+                _check_same(sets["train"].categories, result.categories)
+                _check_apart(sets["train"], result, dataset.format)
             readers.check_photographs(result)
             if dataset.format == "puppets":
                 result = dataclasses.replace(result, image_root=images.as_posix())
@@ -99,6 +99,27 @@ def _check_same(train: Sequence[Category], val: Sequence[Category]) -> None:
                     f"dataset.train and dataset.val list other {kind} of {names[0]}: train has {listed[0]}; val has "
                     f"{listed[1]}; both need the same names in the same order."
                 )
+
+
+_APART = {
+    "voc": "name other image sets in dataset.train and dataset.val",
+    "sbd": "name other image sets in dataset.train and dataset.val",
+    "coco": "name other annotation files in dataset.train and dataset.val, or the images of each in dataset.train_list "
+    "and dataset.val_list",
+    "pascal_part": "list the images of each in dataset.train_list and dataset.val_list",
+}
+"""How the photographs of the splits are chosen, by format."""
+
+
+def _check_apart(train: AnnotationSet, val: AnnotationSet, form: str) -> None:
+    """Refuse splits with common photographs: figures on what was trained on say nothing about other photographs."""
+    known = {train.image_path(image).resolve() for image in train.images}
+    shared = [image.file_name for image in val.images if val.image_path(image).resolve() in known]
+    if shared:
+        raise InputError(
+            f"{len(shared)} of the {len(val.images)} photographs of val are photographs of train too, the first of "
+            f"them {shared[0]}, so that every figure would be measured on what was trained on; {_APART[form]}."
+        )
 
 
 def summary(split: str, annotations: AnnotationSet) -> str:
