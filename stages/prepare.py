@@ -59,8 +59,15 @@ def main(params: Parameters, annotations: Path, images: Path, skip_bad: bool | N
 
 
 def _check_wanted(wanted: Sequence[str], train: AnnotationSet) -> None:
-    """Refuse at once what extraction would refuse after an hour: a category that is asked for and cannot train."""
+    """Refuse at once what extraction would refuse after an hour: nothing to train on, or not of a wanted category."""
     there = {i.category_id for i in train.instances if not i.ignore}
+    if not there:
+        left_out = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in train.counts.items() if count)
+        raise InputError(
+            f"{train.description}: none of the {len(train.instances)} instances of train can train, since they must be "
+            f"neither crowd nor difficult (dataset.minimum_area makes small ones difficult)"
+            + (f"; left out were {left_out}." if left_out else ".")
+        )
     missing = [c.name for c in train.categories if c.name in wanted and c.id not in there]
     present = choices(c.name for c in train.categories if c.id in there)
     if missing:

@@ -105,6 +105,7 @@ class CocoFile:
             raise InputError(f"{path} is no COCO annotation file: {error}.") from None
         if not content.images:
             raise InputError(f"The annotation file {path} lists no images.")
+        _check_names(path, content.categories)
         unique(path, "category id", (c.id for c in content.categories))
         unique(path, "category name", (c.name for c in content.categories))
         for category in content.categories:
@@ -169,6 +170,16 @@ def unique(path: Path, meaning: str, values: Iterable[Hashable]) -> None:
         if value in seen:
             raise InputError(f"{path} has the {meaning} {value!r} twice.")
         seen.add(value)
+
+
+def _check_names(path: Path, categories: list[_Category]) -> None:
+    """Refuse empty names, which would be columns without a heading and targets that no parameter can choose."""
+    for category in categories:
+        if not category.name.strip():
+            raise InputError(f"{path}: a category (id {category.id}) has no name.")
+        for what, names in (("keypoint", category.keypoints), ("part", category.parts)):
+            if not all(name.strip() for name in names):
+                raise InputError(f"{path}: a {what} of {category.name} has no name; its {what}s are {names}.")
 
 
 def _item(model: type[_Item], raw: Any, where: str, path: Path) -> _Item:

@@ -215,3 +215,19 @@ def test_photographs_that_are_in_train_and_in_val_are_refused(run, tmp_path, dat
     assert "photographs of val are photographs of train too, the first of them" in result.output
     assert remedy in result.output
     assert not (tmp_path / "data/annotations").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"minimum_area": 10_000}, "none of the 2 instances of train can train"),
+        ({"categories": ["dog"]}, "none of the 0 instances of train can train"),
+        ({"categories": ["dog"]}, "left out were 2 other categories"),
+    ],
+)
+def test_a_train_split_that_nothing_can_be_learned_from_is_refused(run, tmp_path, change, complaint):
+    layouts.make_voc(tmp_path / "voc", *APART)
+    result = run({"format": "voc", "root": "voc"} | change)
+    assert result.exit_code == 1
+    assert complaint in result.output
+    assert not (tmp_path / "data/annotations").exists()
