@@ -15,7 +15,7 @@ from pipeline.annotations.bad_items import BadItems
 from pipeline.annotations.files import other_size
 from pipeline.annotations.masks import RLE
 from pipeline.annotations.model import Category, Part
-from pipeline.errors import InputError, choices
+from pipeline.errors import InputError, choices, plain
 
 _FAR = 10
 """Polygons may reach this many image sizes beyond the image; pycocotools needs memory for every pixel of an edge."""
@@ -198,7 +198,7 @@ def _explain(error: ValidationError) -> str:
         # One of two forms is allowed, and pydantic would complain about the first alone.
         where = where[: where.index("segmentation") + 1]
         return f"{'.'.join(where)} is neither a list of polygons (lists of numbers) nor a code with size and counts"
-    return f"{'.'.join(where) or 'the file'}: {problem['msg']}"
+    return f"{'.'.join(where) or 'the file'}: {plain(problem)}"
 
 
 def _check(

@@ -102,7 +102,7 @@ def test_an_error_leaves_what_was_there(run, tmp_path):
         ({"format": "coco", "root": "nowhere"}, "nowhere"),
         ({"format": "pascal"}, "'puppets', 'voc', 'sbd', 'coco' or 'pascal_part'"),
         ({"categories": ["dog"]}, "car, horse, person"),
-        ({"puppets": {"width": 10}}, "greater than or equal to 96"),
+        ({"puppets": {"width": 10}}, "it must be at least 96"),
     ],
 )
 def test_bad_parameters_end_with_one_paragraph(run, tmp_path, dataset, complaint):
