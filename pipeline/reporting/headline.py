@@ -15,10 +15,13 @@ OVERLAP_DIGITS, POINT_DIGITS = 3, 1
 
 
 class Measured(Enum):
-    """What a figure is measured on, which decides its scale; the value is its decimals."""
+    """What a figure is measured on, which decides its scale."""
 
-    DETECTIONS = POINT_DIGITS
-    GROUND_TRUTH_BOXES = OVERLAP_DIGITS
+    DETECTIONS = "detections"
+    GROUND_TRUTH_BOXES = "ground-truth boxes"
+
+
+_DIGITS = {Measured.DETECTIONS: POINT_DIGITS, Measured.GROUND_TRUTH_BOXES: OVERLAP_DIGITS}
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Column:
 
     def text(self, values: Mapping[str, Any]) -> str:
         """The figure as the page shows it; a dash where it is missing."""
-        return number(values.get(self.key), self.measured.value)
+        return number(values.get(self.key), _DIGITS[self.measured])
 
 
 @dataclass(frozen=True)
