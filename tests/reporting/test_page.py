@@ -310,3 +310,11 @@ def test_every_link_of_the_navigation_shows_at_any_width():
     style = re.search("<style>(.*?)</style>", Path("reports/index.html").read_text(encoding="utf-8"), re.DOTALL)[1]
     assert re.search(r"nav ul \{[^}]*flex-wrap: wrap", style)
     assert not re.search(r"nav \{[^}]*overflow", style)
+
+
+def test_the_ablation_starts_from_the_decimals_of_the_metrics():
+    """.45246 of all blocks is .4525 in the metrics, which the page shows as .453 in both places."""
+    write("metrics/ablation.json", [{"blocks": ["fine", "top"], "grid": 5, "mean_iou": 0.45246, "iou_70": 0.2}])
+    text = "".join(run_report().text)
+    assert "0.453" in text
+    assert "0.452" not in text
