@@ -12,7 +12,6 @@ from pipeline.annotations.model import AnnotationSet
 from pipeline.annotations.results import Result, write_results
 from pipeline.detection import results, run
 from pipeline.devices import choose_device
-from pipeline.errors import InputError
 from pipeline.evaluation.detections import box_overlaps, match_categories, mean_average_precision, overlaps_of
 from pipeline.parameters import Parameters
 from pipeline.proposals.store import ProposalStore
@@ -54,10 +53,8 @@ def _detections(params: Parameters, sets: dict[str, AnnotationSet], proposals: P
 
 def _backbone(params: Parameters) -> backbones.Backbone:
     """The pipeline's network with the layers that describe regions."""
-    try:
-        return backbones.create(params.backbone.model_copy(update={"layers": params.detection.layers}), params.seed)
-    except InputError as error:
-        raise InputError(str(error).replace("backbone.layers", "detection.layers")) from None
+    settings = params.backbone.model_copy(update={"layers": params.detection.layers})
+    return backbones.create(settings, params.seed, "detection.layers")
 
 
 def _boxes(store: ProposalStore, image_id: int) -> NDArray[np.float32]:

@@ -45,20 +45,13 @@ def main(
         for name, path in baseline_files(predictions / f"{task}_baselines", ".json").items()
     }
     for name, rows in judged.plots.items():
-        _write(plots / task / f"{name}.json", [_rounded(row) for row in rows])
-    _write(metrics / f"{task}.json", _rounded(with_baselines(judged.metrics, baselines)))
-    _write(metrics / f"{task}_summary.json", _rounded(judged.summary))
+        _write(plots / task / f"{name}.json", rows)
+    _write(metrics / f"{task}.json", with_baselines(judged.metrics, baselines))
+    _write(metrics / f"{task}_summary.json", judged.summary)
     click.echo(judged.table)
     for name, baseline in baselines.items():
-        shown = ", ".join(f"{key} {value}" for key, value in _rounded(baseline.summary).items())
+        shown = ", ".join(f"{key} {value}" for key, value in baseline.summary.items())
         click.echo(f"baseline {name}: {shown}")
-
-
-def _rounded(content: Any) -> Any:
-    """Four decimals: more would only make files differ for nothing."""
-    if isinstance(content, dict):
-        return {key: _rounded(value) for key, value in content.items()}
-    return round(content, 4) if isinstance(content, float) else content
 
 
 def _write(path: Path, content: Any) -> None:

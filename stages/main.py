@@ -7,7 +7,7 @@ import click
 
 import stages
 
-_HELPERS = {"common", "main"}
+_HELPERS = {"common", "main", "network"}
 
 
 class _Commands(click.Group):

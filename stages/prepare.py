@@ -15,6 +15,7 @@ from pipeline.errors import InputError, choices
 from pipeline.parameters import Parameters
 from pipeline.scratch import publish
 from stages.common import stage
+from stages.network import check_network
 
 SPLITS: tuple[Literal["train", "val"], ...] = ("train", "val")
 
@@ -25,6 +26,7 @@ SPLITS: tuple[Literal["train", "val"], ...] = ("train", "val")
 @click.option("--skip-bad/--no-skip-bad", default=None, help="Instead of dataset.skip_bad, of the parameters.")
 def main(params: Parameters, annotations: Path, images: Path, skip_bad: bool | None) -> None:
     """Prepare the annotations of both splits (and the pictures of the embedded data set)."""
+    check_network(params)
     dataset = params.dataset if skip_bad is None else params.dataset.model_copy(update={"skip_bad": skip_bad})
     for folder in (annotations, images):
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -35,15 +37,15 @@ def main(params: Parameters, annotations: Path, images: Path, skip_bad: bool | N
     ):
         for folder in (Path(written, "annotations"), Path(drawn, "images")):
             folder.mkdir()  # with the user's ordinary permissions, which a temporary folder lacks
-        categories: tuple[Category, ...] = ()
+        sets: dict[str, AnnotationSet] = {}
         for split in SPLITS:
-            result = readers.read(dataset, split, params.seed, Path(drawn, "images"))
+            result = sets[split] = readers.read(dataset, split, params.seed, Path(drawn, "images"))
             if split == "train":
                 _check_wanted(dataset.categories, result)
                 _check_tasks(params.tasks, result)
             else:
-                _check_same(categories, result.categories)
-            categories = result.categories
+                _check_same(sets["train"].categories, result.categories)
+                _check_apart(sets["train"], result, dataset.format)
             readers.check_photographs(result)
             if dataset.format == "puppets":
                 result = dataclasses.replace(result, image_root=images.as_posix())
@@ -57,8 +59,15 @@ def main(params: Parameters, annotations: Path, images: Path, skip_bad: bool | N
 
 
 def _check_wanted(wanted: Sequence[str], train: AnnotationSet) -> None:
-    """Refuse at once what extraction would refuse after an hour: a category that is asked for and cannot train."""
+    """Refuse at once what extraction would refuse after an hour: nothing to train on, or not of a wanted category."""
     there = {i.category_id for i in train.instances if not i.ignore}
+    if not there:
+        left_out = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in train.counts.items() if count)
+        raise InputError(
+            f"{train.description}: none of the {len(train.instances)} instances of train can train, since they must be "
+            f"neither crowd nor difficult (dataset.minimum_area makes small ones difficult)"
+            + (f"; left out were {left_out}." if left_out else ".")
+        )
     missing = [c.name for c in train.categories if c.name in wanted and c.id not in there]
     present = choices(c.name for c in train.categories if c.id in there)
     if missing:
@@ -97,6 +106,27 @@ def _check_same(train: Sequence[Category], val: Sequence[Category]) -> None:
                     f"dataset.train and dataset.val list other {kind} of {names[0]}: train has {listed[0]}; val has "
                     f"{listed[1]}; both need the same names in the same order."
                 )
+
+
+_APART = {
+    "voc": "name other image sets in dataset.train and dataset.val",
+    "sbd": "name other image sets in dataset.train and dataset.val",
+    "coco": "name other annotation files in dataset.train and dataset.val, or the images of each in dataset.train_list "
+    "and dataset.val_list",
+    "pascal_part": "list the images of each in dataset.train_list and dataset.val_list",
+}
+"""How the photographs of the splits are chosen, by format."""
+
+
+def _check_apart(train: AnnotationSet, val: AnnotationSet, form: str) -> None:
+    """Refuse splits with common photographs: figures on what was trained on say nothing about other photographs."""
+    known = {train.image_path(image).resolve() for image in train.images}
+    shared = [image.file_name for image in val.images if val.image_path(image).resolve() in known]
+    if shared:
+        raise InputError(
+            f"{len(shared)} of the {len(val.images)} photographs of val are photographs of train too, the first of "
+            f"them {shared[0]}, so that every figure would be measured on what was trained on; {_APART[form]}."
+        )
 
 
 def summary(split: str, annotations: AnnotationSet) -> str:

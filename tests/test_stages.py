@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from stages.main import main
 
 ROOT = Path(__file__).parents[1]
-STAGES = sorted(p.stem for p in (ROOT / "stages").glob("*.py") if p.stem not in ("__init__", "common", "main"))
+HELPERS = ("__init__", "common", "main", "network")
+STAGES = sorted(p.stem for p in (ROOT / "stages").glob("*.py") if p.stem not in HELPERS)
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pipeline.annotations.bad_items import BadItems
 from pipeline.annotations.coco_file import CocoFile, FileImage, unique
-from pipeline.annotations.files import inside, named, read_stems, require_folder
+from pipeline.annotations.files import inside, named, named_folder, read_stems, require_folder
 from pipeline.annotations.model import AnnotationSet, Image, Instance
 from pipeline.annotations.selection import from_mask, keep_categories
 from pipeline.errors import InputError
@@ -29,7 +29,7 @@ def read(settings: DatasetParameters, split: Literal["train", "val"]) -> Annotat
     root = require_folder(Path(settings.root), "dataset.root")
     key = "images" if split == "train" or settings.val_images is None else "val_images"
     folder = settings.images if key == "images" else str(settings.val_images)
-    photographs = require_folder(inside(root, folder, f"dataset.{key}"), f"photographs, dataset.{key}")
+    photographs = named_folder(root, folder, f"dataset.{key}")
     name, listed = (settings.train, settings.train_list) if split == "train" else (settings.val, settings.val_list)
     bad = BadItems(settings.skip_bad)
     source = CocoFile.open(named(root, name, f"dataset.{split}"), bad)

@@ -15,7 +15,7 @@ from pipeline.annotations.bad_items import BadItems
 from pipeline.annotations.files import other_size
 from pipeline.annotations.masks import RLE
 from pipeline.annotations.model import Category, Part
-from pipeline.errors import InputError, choices
+from pipeline.errors import InputError, choices, plain
 
 _FAR = 10
 """Polygons may reach this many image sizes beyond the image; pycocotools needs memory for every pixel of an edge."""
@@ -105,6 +105,7 @@ class CocoFile:
             raise InputError(f"{path} is no COCO annotation file: {error}.") from None
         if not content.images:
             raise InputError(f"The annotation file {path} lists no images.")
+        _check_names(path, content.categories)
         unique(path, "category id", (c.id for c in content.categories))
         unique(path, "category name", (c.name for c in content.categories))
         for category in content.categories:
@@ -171,6 +172,16 @@ def unique(path: Path, meaning: str, values: Iterable[Hashable]) -> None:
         seen.add(value)
 
 
+def _check_names(path: Path, categories: list[_Category]) -> None:
+    """Refuse empty names, which would be columns without a heading and targets that no parameter can choose."""
+    for category in categories:
+        if not category.name.strip():
+            raise InputError(f"{path}: a category (id {category.id}) has no name.")
+        for what, names in (("keypoint", category.keypoints), ("part", category.parts)):
+            if not all(name.strip() for name in names):
+                raise InputError(f"{path}: a {what} of {category.name} has no name; its {what}s are {names}.")
+
+
 def _item(model: type[_Item], raw: Any, where: str, path: Path) -> _Item:
     try:
         return model.model_validate(raw)
@@ -187,7 +198,7 @@ def _explain(error: ValidationError) -> str:
         # One of two forms is allowed, and pydantic would complain about the first alone.
         where = where[: where.index("segmentation") + 1]
         return f"{'.'.join(where)} is neither a list of polygons (lists of numbers) nor a code with size and counts"
-    return f"{'.'.join(where) or 'the file'}: {problem['msg']}"
+    return f"{'.'.join(where) or 'the file'}: {plain(problem)}"
 
 
 def _check(

@@ -46,8 +46,16 @@ def named(root: Path, name: str, key: str) -> Path:
     return path
 
 
+def named_folder(root: Path, name: str, key: str) -> Path:
+    """The folder `root / name`, which the parameter `key` names; `InputError` as `named`, or when it is a file."""
+    path = named(root, name, key)
+    if not path.is_dir():
+        raise InputError(f"{key} names {name!r}, but {path} is no folder.")
+    return path
+
+
 def require_folder(path: Path, meaning: str) -> Path:
-    """`path` itself, or an `InputError` that says which folder of the data set is missing."""
+    """`path` itself, or an `InputError` that says which folder of the layout below `dataset.root` is missing."""
     if not path.is_dir():
         raise InputError(f"The folder {path} ({meaning}) does not exist; set dataset.root to the data set's folder.")
     return path

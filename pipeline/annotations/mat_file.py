@@ -9,12 +9,23 @@ from typing import Any
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
+from pipeline.annotations.mat_elements import MATRIX, check_matrix
 from pipeline.errors import InputError
 
 _HEADER, _COMPRESSED = 128, 15
 """Bytes before the first element, and the type of a compressed one. MathWorks, MAT-File Format, level 5."""
 
-_BROKEN = (OSError, ValueError, TypeError, KeyError, IndexError, NotImplementedError, MatReadError, zlib.error)
+_BROKEN = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    OverflowError,
+    NotImplementedError,
+    MatReadError,
+    zlib.error,
+)
 
 
 def read_struct(path: Path, variable: str, meaning: str) -> dict[str, Any]:
@@ -39,7 +50,7 @@ def read_struct(path: Path, variable: str, meaning: str) -> dict[str, Any]:
 
 
 def _decompressed(content: bytes) -> bytes:
-    """The same file without compression; `zlib.error` for a damaged element.
+    """The same file without compression; `zlib.error` or `ValueError` for a damaged element.
 
     SciPy parses an element before it compares its checksum, and may crash the process over a damaged one.
     """
@@ -48,6 +59,8 @@ def _decompressed(content: bytes) -> bytes:
     while at + 8 <= len(content):
         kind, length = struct.unpack_from(f"{order}II", content, at)
         end = at + 8 + length
+        if kind == MATRIX:
+            check_matrix(memoryview(content)[at + 8 : end], order)
         elements.append(zlib.decompress(content[at + 8 : end]) if kind == _COMPRESSED else content[at:end])
         at = end
     return b"".join(elements)

@@ -1,15 +1,34 @@
 """Other names for parts and keypoints: the tables `dataset.part_names` and `dataset.keypoint_names`."""
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet, Category, Instance, Part
-from pipeline.errors import InputError, choices
+from pipeline.errors import InputError
 
 LEFT_OUT = "none"
 """The name in a table of parts under which stand those to leave out."""
+
+LISTED = 24
+"""Names in a message; PASCAL-Part has more than a hundred."""
+
+
+def unknown_parts(annotations: AnnotationSet, table: Mapping[str, Sequence[str]]) -> list[str]:
+    """What `table` (see `merge_parts`) names and no category has, in words: one sentence per entry that does so."""
+    known = _parts(annotations)
+    unknown = {
+        new: [pattern for pattern in patterns if not any(fnmatchcase(part, pattern) for part in known)]
+        for new, patterns in table.items()
+    }
+    return [
+        f"dataset.part_names.{new} names {', '.join(map(repr, names))}, which no part of this data set fits; "
+        f"{_listed(known, names[0])}."
+        for new, names in unknown.items()
+        if names
+    ]
 
 
 def merge_parts(annotations: AnnotationSet, table: Mapping[str, Sequence[str]]) -> AnnotationSet:
@@ -25,14 +44,16 @@ def merge_parts(annotations: AnnotationSet, table: Mapping[str, Sequence[str]]) 
     Raises
     ------
     InputError
-        When a part stands under two names, or none of the names in the data set is a part of any category.
+        When a part stands under two names.
+
+    See Also
+    --------
+    unknown_parts : names in the table that fit no part, which change nothing here.
     """
     if not table:
         return annotations
-    known = dict.fromkeys(part for category in annotations.categories for part in category.parts)
+    known = _parts(annotations)
     new = {part: _new_name(part, table) for part in known}
-    if not any(_fits(part, patterns) for part in known for patterns in table.values()):
-        raise InputError(f"dataset.part_names names no part that this data set has; they are {choices(known)}.")
     order = [*table, *known]
 
     def renamed(category: Category) -> Category:
@@ -43,6 +64,20 @@ def merge_parts(annotations: AnnotationSet, table: Mapping[str, Sequence[str]]) 
     parts_of = {category.id: category.parts for category in categories}
     instances = tuple(replace(i, parts=_merged(i, new, parts_of[i.category_id])) for i in annotations.instances)
     return replace(annotations, categories=categories, instances=instances)
+
+
+def _parts(annotations: AnnotationSet) -> list[str]:
+    """The names of all parts, in the order of the categories."""
+    return list(dict.fromkeys(part for category in annotations.categories for part in category.parts))
+
+
+def _listed(known: Iterable[str], near: str) -> str:
+    """The valid names in a message, those that look like `near` first."""
+    names = sorted(known)
+    close = difflib.get_close_matches(near, names, n=5, cutoff=0.4)
+    shown = (close + [name for name in names if name not in close])[:LISTED]
+    more = f", ... ({len(names)} in all)" if len(names) > LISTED else ""
+    return f"it has {', '.join(shown)}{more}" if names else "it has none"
 
 
 def _fits(part: str, patterns: Iterable[str]) -> bool:
@@ -75,12 +110,12 @@ def choose_keypoints(annotations: AnnotationSet, table: Mapping[str, str]) -> An
     if not table:
         return annotations
     known = {keypoint for category in annotations.categories for keypoint in category.keypoints}
-    unknown = [name for name in table.values() if name not in known]
-    if unknown:
-        raise InputError(
-            f"dataset.keypoint_names names the keypoint {unknown[0]!r}, which this data set does not have; "
-            f"choose from {choices(known)}."
-        )
+    for new, old in table.items():
+        if old not in known:
+            raise InputError(
+                f"dataset.keypoint_names.{new} names the keypoint {old!r}, which this data set does not have; "
+                f"{_listed(known, old)}."
+            )
     chosen = {
         category.id: [(new, category.keypoints.index(old)) for new, old in table.items() if old in category.keypoints]
         for category in annotations.categories

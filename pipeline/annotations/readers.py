@@ -1,5 +1,6 @@
 """The data set of the parameters, whatever its format: annotations read, photographs checked."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -19,9 +20,11 @@ from pipeline.annotations.bad_items import BadItems
 from pipeline.annotations.files import each, named
 from pipeline.annotations.images import read_photograph
 from pipeline.annotations.model import AnnotationSet, Image
-from pipeline.annotations.naming import choose_keypoints, merge_parts
+from pipeline.annotations.naming import choose_keypoints, merge_parts, unknown_parts
 from pipeline.errors import InputError
 from pipeline.parameters import DatasetParameters
+
+_log = logging.getLogger(__name__)
 
 READERS = {"voc": voc.read, "sbd": sbd.read, "coco": coco.read, "pascal_part": pascal_part.read}
 
@@ -46,7 +49,16 @@ def read(settings: DatasetParameters, split: Literal["train", "val"], seed: int,
         raise InputError(f"{found.description}: no image is left; the annotations of all of them are malformed.")
     if settings.keypoints is not None:
         found = _with_keypoints(found, settings, split)
+    _check_part_names(found, settings)
     return choose_keypoints(merge_parts(found, settings.part_names), settings.keypoint_names)
+
+
+def _check_part_names(annotations: AnnotationSet, settings: DatasetParameters) -> None:
+    """Refuse names that no part fits; where `settings.categories` leaves some out, the names may be of their parts."""
+    for problem in unknown_parts(annotations, settings.part_names):
+        if not settings.categories:
+            raise InputError(problem)
+        _log.warning("%s Those of the categories that dataset.categories leaves out are not among them.", problem)
 
 
 def _with_keypoints(

@@ -1,7 +1,7 @@
 """Result files (COCO results): reading and checking what detectors and predictors wrote."""
 
 import json
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
@@ -62,7 +62,7 @@ def read_results(path: Path, annotations: AnnotationSet, kind: Kind, remedy: str
         content = json.loads(path.read_text())
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; {remedy}.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON: {error}.") from None
     if not isinstance(content, list):
         raise InputError(f"{path} must hold a list of COCO results, not {type(content).__name__}.")
@@ -163,7 +163,8 @@ def _parts_problem(parts: Any, category: Category, image: Image) -> str | None:
 
 
 def _is_finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # By comparison, since `math.isfinite` fails on integers of hundreds of digits.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _is_integer(value: Any) -> bool:

@@ -1,6 +1,7 @@
 """Making a backbone from its parameters; channels and strides of its layers are measured in one pass."""
 
 import difflib
+import math
 from collections import Counter
 from collections.abc import Mapping
 
@@ -16,7 +17,7 @@ from pipeline.parameters import BackboneParameters
 LISTED = 60  # names in a message; large networks have hundreds of modules
 
 
-def create(settings: BackboneParameters, seed: int = 0) -> Backbone:
+def create(settings: BackboneParameters, seed: int = 0, key: str = "backbone.layers") -> Backbone:
     """A frozen backbone with the layers of `settings`.
 
     Parameters
@@ -25,22 +26,25 @@ def create(settings: BackboneParameters, seed: int = 0) -> Backbone:
         Name, weights, layers and input size.
     seed
         Of random weights; without meaning for others.
+    key
+        The parameter that the layers come from, for messages.
 
     Raises
     ------
     InputError
-        For an unknown backbone, model or layer (listing the valid ones), weights that are missing or do not fit, or an
-        input size that the network does not take.
+        For an unknown model or layer (listing the valid ones), layers that do not go from fine to coarse (with the
+        right order), weights that are missing or do not fit, or an input size that the network does not take.
     """
     repeated = [name for name, n in Counter(settings.layers).items() if n > 1]
     if repeated:
-        raise InputError(f"backbone.layers names {repeated[0]!r} more than once; name each wanted layer once.")
+        raise InputError(f"{key} names {repeated[0]!r} more than once; name each wanted layer once.")
     recipe = find(settings.name)
     network = with_weights(settings, recipe, seed).eval()
     digest = state_sha256(network)
     recipe.fold(network)
     outputs = _trace(settings, network)
-    taps = _taps(settings, outputs, recipe.modules, recipe.prefix(network))
+    taps = _taps(settings, outputs, recipe.modules, recipe.prefix(network), key)
+    _check_order(taps, outputs, key)
     return Backbone(
         settings.name, network, taps, settings.input_size, recipe.mean, recipe.std, settings.weights, digest
     )
@@ -58,30 +62,40 @@ def _trace(settings: BackboneParameters, network: nn.Module) -> Outputs:
 
 
 def _taps(
-    settings: BackboneParameters, outputs: Outputs, modules: Mapping[str, str] | None, prefix: int | None
+    settings: BackboneParameters, outputs: Outputs, modules: Mapping[str, str] | None, prefix: int | None, key: str
 ) -> dict[str, Tap]:
     taps = {}
     for layer in settings.layers:
         module = layer if modules is None else modules.get(layer, "")
         if module not in outputs.shapes:
-            raise InputError(
-                f"backbone.layers: {settings.name} has no layer {layer!r}; {_valid(layer, outputs, modules)}."
-            )
+            raise InputError(f"{key}: {settings.name} has no layer {layer!r}; {_valid(layer, outputs, modules)}.")
         if module in outputs.repeated:
             raise InputError(
-                f"backbone.layers: {settings.name} uses the module {layer!r} more than once in a pass, so its name "
+                f"{key}: {settings.name} uses the module {layer!r} more than once in a pass, so its name "
                 f"does not say which output is meant; name the module around it."
             )
         tap = measure(outputs, module, settings.input_size, prefix)
         if tap is None:
             size, shape = settings.input_size, outputs.shapes[module][1:]
             raise InputError(
-                f"backbone.layers: the output of {layer!r} of {settings.name} has the shape {shape} for {size} x "
+                f"{key}: the output of {layer!r} of {settings.name} has the shape {shape} for {size} x "
                 f"{size} pixels, which cannot be told to be a map, tokens of a square grid or a vector; choose another "
                 f"layer or input size."
             )
         taps[layer] = tap
     return taps
+
+
+def _check_order(taps: Mapping[str, Tap], outputs: Outputs, key: str) -> None:
+    """Refuse layers that do not go from fine to coarse; of equal stride, the one that the network computes first leads.
+
+    The last layer is the top of the ablations and baselines, so an order that is not meant would name another.
+    """
+    computed = list(outputs.shapes)
+    # A vector, of stride 0, is the coarsest.
+    ordered = sorted(taps, key=lambda layer: (taps[layer].stride or math.inf, computed.index(taps[layer].module)))
+    if list(taps) != ordered:
+        raise InputError(f"{key} is [{', '.join(taps)}]; name layers from fine to coarse: [{', '.join(ordered)}].")
 
 
 def _valid(layer: str, outputs: Outputs, modules: Mapping[str, str] | None) -> str:

@@ -57,24 +57,17 @@ class Recipe:
 
 
 def find(name: str) -> Recipe:
-    """The recipe of a backbone: a name of the registry, torchvision:MODEL or timm:MODEL.
+    """The recipe of a backbone by its name as `BackboneParameters` has checked it.
 
     Raises
     ------
     InputError
-        Listing the registry for an unknown name, close matches for an unknown model.
+        Listing close matches for a model that its library does not have.
     """
     if name in REGISTRY:
         return REGISTRY[name]()
-    library, colon, model = name.partition(":")
-    if colon and library == "torchvision":
-        return _torchvision(model)
-    if colon and library == "timm":
-        return _timm(model)
-    raise InputError(
-        f"backbone.name is {name!r}; choose {choices(REGISTRY)}, or any model of two libraries as torchvision:MODEL "
-        f"(torchvision:resnet50) or timm:MODEL (timm:vit_small_patch16_224) with its module names as layers."
-    )
+    library, _, model = name.partition(":")
+    return {"torchvision": _torchvision, "timm": _timm}[library](model)
 
 
 def _efficientnet_lite0() -> Recipe:

@@ -1,5 +1,6 @@
 """Precision, recall and the area under the monotone precision envelope, from scored and judged detections."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +52,17 @@ def precision_recall(scores: ArrayLike, hit: ArrayLike, positives: int, neutral:
     order = np.argsort(-score[counted], kind="stable")
     found = np.cumsum(np.asarray(hit, dtype=bool)[counted][order])
     return Curve(recall=found / positives, precision=found / np.arange(1, len(found) + 1))
+
+
+def points(share: float | None) -> float | None:
+    """A share of 0..1 in points of 0..100; None stays None."""
+    return None if share is None else 100 * share
+
+
+def known_mean(values: Iterable[float | None]) -> float | None:
+    """The mean of the values that are not None; None when there are none."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def average_precision(

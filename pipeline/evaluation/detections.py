@@ -11,7 +11,7 @@ from pycocotools import mask as coco_mask
 from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet, Image, Instance
 from pipeline.annotations.results import Results
-from pipeline.evaluation.average_precision import Curve, average_precision, precision_recall
+from pipeline.evaluation.average_precision import Curve, average_precision, known_mean, precision_recall
 from pipeline.evaluation.matching import Matching, match
 from pipeline.regions import boxes
 
@@ -149,9 +149,7 @@ def match_categories(
 
 def mean_average_precision(matches: Mapping[int, CategoryMatches], threshold: int) -> float | None:
     """Mean over the categories that have instances, in 0..1; None when none has."""
-    values = [m.average_precision(threshold) for m in matches.values()]
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
+    return known_mean(m.average_precision(threshold) for m in matches.values())
 
 
 class _Verdicts:

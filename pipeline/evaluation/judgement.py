@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+DECIMALS = 4
+"""Of every figure that is kept: more would only make files differ for nothing."""
+
 
 @dataclass(frozen=True)
 class Judgement:
-    """The verdict on one task."""
+    """The verdict on one task; its figures are `rounded`, once, before anything is said or drawn of them."""
 
     metrics: Mapping[str, Any]
     """Content of `metrics/<task>.json`."""
@@ -16,6 +19,15 @@ class Judgement:
     plots: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """Rows by the name of the plot."""
     table: str = ""
+
+
+def rounded(content: Any) -> Any:
+    """Dictionaries and lists with their numbers to `DECIMALS`; what shows fewer starts from these, wherever it is."""
+    if isinstance(content, Mapping):
+        return {key: rounded(value) for key, value in content.items()}
+    if isinstance(content, Sequence) and not isinstance(content, str):
+        return [rounded(value) for value in content]
+    return round(content, DECIMALS) if isinstance(content, float) else content
 
 
 def table(rows: Mapping[str, Sequence[str]], titles: Sequence[str], note: str) -> str:

@@ -10,7 +10,7 @@ from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet, Category, Instance
 from pipeline.annotations.results import Results
 from pipeline.errors import InputError
-from pipeline.evaluation.average_precision import average_precision
+from pipeline.evaluation.average_precision import average_precision, known_mean, points
 from pipeline.evaluation.detections import group_by_image
 from pipeline.evaluation.matching import match
 from pipeline.evaluation.oks import oks_average_precision
@@ -61,11 +61,11 @@ def tolerance(instance: Instance, category: Category, settings: EvaluateParamete
     Torso height is the distance between the middles of the labelled shoulders and of the labelled hips; where either
     has none, `torso_share` of the longer side of the box. The fallback is ours.
     """
-    points = _truth(instance, category)
+    truth = _truth(instance, category)
     middles = []
     for joint in ("shoulder", "hip"):
         rows = [k for k, name in enumerate(category.keypoints) if joint in name.lower()]
-        labelled = points[rows][points[rows, 2] > 0]
+        labelled = truth[rows][truth[rows, 2] > 0]
         middles.append(labelled[:, :2].mean(axis=0) if len(labelled) else None)
     shoulders, hips = middles
     torso = 0.0 if shoulders is None or hips is None else float(np.hypot(*(shoulders - hips)))
@@ -83,8 +83,8 @@ def _apk(
     on an instance that has others labelled, but not this one, is false.
     """
     n_keypoints = len(category.keypoints)
-    points = np.array([r["keypoints"] for r in results], dtype=np.float64).reshape(len(results), n_keypoints, 3)
-    hit, neutral = np.zeros(points.shape[:2], bool), np.zeros(points.shape[:2], bool)
+    found = np.array([r["keypoints"] for r in results], dtype=np.float64).reshape(len(results), n_keypoints, 3)
+    hit, neutral = np.zeros(found.shape[:2], bool), np.zeros(found.shape[:2], bool)
     for image_id, rows in group_by_image(results).items():
         instances = [i for i in annotations.instances_by_image[image_id] if i.category_id == category.id]
         if not instances:
@@ -95,14 +95,14 @@ def _apk(
         reach = np.array([tolerance(i, category, settings) for i in instances])
         for k in range(n_keypoints):
             known = silent | (truth[:, k, 2] > 0)
-            found = points[rows, k, None, :2]
-            place = np.where(silent[:, None], found.clip(box[:, :2], box[:, 2:]), truth[:, k, :2])
-            closeness = reach / (reach + np.hypot(*(found - place).transpose(2, 0, 1)))
-            given = points[rows, k, 2] > 0
+            said = found[rows, k, None, :2]
+            place = np.where(silent[:, None], said.clip(box[:, :2], box[:, 2:]), truth[:, k, :2])
+            closeness = reach / (reach + np.hypot(*(said - place).transpose(2, 0, 1)))
+            given = found[rows, k, 2] > 0
             chosen = np.array(rows)[given]
             judged = match(
                 closeness[np.ix_(given, known)],
-                points[chosen, k, 2],
+                found[chosen, k, 2],
                 _WITHIN,
                 silent[known],
                 np.zeros(int(known.sum()), dtype=bool),
@@ -113,9 +113,9 @@ def _apk(
     labelled = [sum(bool(own[k, 2] > 0) for own in counted) for k in range(n_keypoints)]
     values = []
     for k in range(n_keypoints):
-        given = points[:, k, 2] > 0
-        area = average_precision(points[given, k, 2], hit[given, k], labelled[k], neutral[given, k])
-        values.append(None if area is None else 100 * area)
+        given = found[:, k, 2] > 0
+        area = average_precision(found[given, k, 2], hit[given, k], labelled[k], neutral[given, k])
+        values.append(points(area))
     return values, labelled
 
 
@@ -173,8 +173,4 @@ def _truth(instance: Instance, category: Category) -> NDArray[np.float64]:
 
 def _means(rows: dict[str, dict[str, Any]]) -> dict[str, float | None]:
     """Over the keypoints that are labelled anywhere."""
-    means = {}
-    for name in ("apk", "pck"):
-        known = [row[name] for row in rows.values() if row[name] is not None]
-        means[f"mean_{name}"] = float(np.mean(known)) if known else None
-    return means
+    return {f"mean_{name}": known_mean(row[name] for row in rows.values()) for name in ("apk", "pck")}

@@ -11,6 +11,7 @@ from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
 from pipeline.annotations.results import Results
 from pipeline.errors import InputError
+from pipeline.evaluation.average_precision import known_mean, points
 from pipeline.evaluation.detections import CategoryMatches, match_categories, mean_average_precision, overlaps_of
 from pipeline.parameters import EvaluateParameters
 
@@ -61,18 +62,18 @@ def evaluate_parts(
         ious = {name: float(hits[k] / union[k]) if truth[k] else None for k, name in enumerate(category.parts, start=1)}
         own = matches[category.id]
         per_category[category.name] = {
-            "ap_r_part_50": _points(own.average_precision(HALF)),
-            "ap_r_part_70": _points(own.average_precision(STRICT)),
-            "mean_part_iou": _mean(list(ious.values())),
+            "ap_r_part_50": points(own.average_precision(HALF)),
+            "ap_r_part_70": points(own.average_precision(STRICT)),
+            "mean_part_iou": known_mean(ious.values()),
             "pixel_accuracy": own_right / own_total if own_total else None,
             "part_iou": ious,
             "positives": own.positives,
             "detections": len(own.scores),
         }
     metrics = {
-        "ap_r_part_50": _points(mean_average_precision(matches, HALF)),
-        "ap_r_part_70": _points(mean_average_precision(matches, STRICT)),
-        "mean_part_iou": _mean([iou for m in per_category.values() for iou in m["part_iou"].values()]),
+        "ap_r_part_50": points(mean_average_precision(matches, HALF)),
+        "ap_r_part_70": points(mean_average_precision(matches, STRICT)),
+        "mean_part_iou": known_mean(iou for m in per_category.values() for iou in m["part_iou"].values()),
         "pixel_accuracy": right / total if total else None,
         "per_category": per_category,
     }
@@ -162,12 +163,3 @@ def _labels(image: Image, names: Sequence[str], parts: Sequence[tuple[str, masks
 
 def _named(result: Mapping[str, Any]) -> list[tuple[str, masks.RLE]]:
     return [(part["name"], part["segmentation"]) for part in result["parts"]]
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
-
-
-def _points(share: float | None) -> float | None:
-    return None if share is None else 100 * share

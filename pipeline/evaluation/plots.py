@@ -30,7 +30,7 @@ def precision_recall_rows(
         return []
     columns = {MEAN: np.mean(list(columns.values()), axis=0)} | columns
     return [
-        {"recall": float(r)} | {name: round(float(values[row]), 4) for name, values in columns.items()}
+        {"recall": float(r)} | {name: float(values[row]) for name, values in columns.items()}
         for row, r in enumerate(recall)
     ]
 
@@ -38,7 +38,7 @@ def precision_recall_rows(
 def category_rows(per_category: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """One row per category that has instances, for a bar chart, by falling AP^r at .5."""
     rows = [
-        {"category": name, "ap_r_50": round(m["ap_r_50"], 2), "ap_r_70": round(m["ap_r_70"], 2)}
+        {"category": name, "ap_r_50": m["ap_r_50"], "ap_r_70": m["ap_r_70"]}
         for name, m in per_category.items()
         if m["positives"]
     ]

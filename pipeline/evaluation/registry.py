@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.annotations.model import AnnotationSet
 from pipeline.annotations.results import Kind, Results
 from pipeline.evaluation import parts
-from pipeline.evaluation.judgement import Judgement, number, table
+from pipeline.evaluation.judgement import Judgement, number, rounded, table
 from pipeline.evaluation.keypoints import evaluate_keypoints
 from pipeline.evaluation.parts import evaluate_parts
 from pipeline.evaluation.plots import category_rows, precision_recall_rows
@@ -42,12 +42,12 @@ def _segmentation(truth: AnnotationSet, answers: Answers, parameters: Parameters
         parameters.evaluate,
         parameters.regions.expansion,
     )
-    metrics = evaluation.metrics
+    metrics = rounded(evaluation.metrics)
     summary = {name: metrics[name] for name in ("ap_r_50", "ap_r_70", "ap_r_vol", "box_ap_50")}
     summary |= {name: metrics["ground_truth_boxes"][name] for name in ("mean_iou", "iou_50", "iou_70")}
     plots = {
-        "pr_50": precision_recall_rows(truth, evaluation.matches, HALF),
-        "pr_70": precision_recall_rows(truth, evaluation.matches, STRICT),
+        "pr_50": rounded(precision_recall_rows(truth, evaluation.matches, HALF)),
+        "pr_70": rounded(precision_recall_rows(truth, evaluation.matches, STRICT)),
         "categories": category_rows(metrics["per_category"]),
     }
     titles = ["AP^r .5", "AP^r .7", "AP^r vol", "box AP .5", "mask IoU", "> .5", "> .7", "instances", "detections"]
@@ -66,12 +66,12 @@ def _segmentation(truth: AnnotationSet, answers: Answers, parameters: Parameters
 def _mask_cells(m: Mapping[str, Any]) -> list[str]:
     boxes = m["ground_truth_boxes"]
     points = [number(m[name], 1) for name in ("ap_r_50", "ap_r_70", "ap_r_vol", "box_ap_50")]
-    shares = [number(boxes["mean_iou"], 3), number(boxes["iou_50"], 2), number(boxes["iou_70"], 2)]
+    shares = [number(boxes[name], 3) for name in ("mean_iou", "iou_50", "iou_70")]
     return [*points, *shares, str(m["positives"]), str(m["detections"])]
 
 
 def _keypoints(truth: AnnotationSet, answers: Answers, parameters: Parameters) -> Judgement:
-    metrics = evaluate_keypoints(truth, answers.detections, answers.ground_truth_boxes, parameters.evaluate)
+    metrics = rounded(evaluate_keypoints(truth, answers.detections, answers.ground_truth_boxes, parameters.evaluate))
     rows = [*metrics["per_category"].items(), ("all", metrics)]
     return Judgement(
         metrics,
@@ -95,14 +95,15 @@ def _keypoints(truth: AnnotationSet, answers: Answers, parameters: Parameters) -
 
 
 def _parts(truth: AnnotationSet, answers: Answers, parameters: Parameters) -> Judgement:
-    metrics, matches = evaluate_parts(truth, answers.detections, answers.ground_truth_boxes, parameters.evaluate)
+    found, matches = evaluate_parts(truth, answers.detections, answers.ground_truth_boxes, parameters.evaluate)
+    metrics = rounded(found)
     names = ("ap_r_part_50", "mean_part_iou", "pixel_accuracy")
     rows = [*metrics["per_category"].items(), ("all", metrics)]
     return Judgement(
         metrics,
         {name: metrics[name] for name in names},
         {
-            "pr_50": precision_recall_rows(truth, matches, parts.HALF),
+            "pr_50": rounded(precision_recall_rows(truth, matches, parts.HALF)),
             "parts": [
                 {"part": f"{category}/{name}", "iou": iou}
                 for category, row in metrics["per_category"].items()

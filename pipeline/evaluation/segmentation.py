@@ -11,6 +11,7 @@ from pipeline.annotations.model import AnnotationSet, Instance
 from pipeline.annotations.results import Results
 from pipeline.errors import InputError
 from pipeline.evaluation import diagnosis
+from pipeline.evaluation.average_precision import known_mean, points
 from pipeline.evaluation.detections import (
     THRESHOLDS,
     CategoryMatches,
@@ -80,27 +81,27 @@ def evaluate_segmentation(
         own = matches[category.id]
         chosen = np.array([i.category_id == category.id for i in instances], dtype=bool)
         per_category[category.name] = {
-            "ap_r_50": _points(own.average_precision(HALF)),
-            "ap_r_70": _points(own.average_precision(STRICT)),
-            "ap_r_vol": _points(_volume({category.id: own})),
-            "box_ap_50": _points(box_matches[category.id].average_precision(HALF)),
+            "ap_r_50": points(own.average_precision(HALF)),
+            "ap_r_70": points(own.average_precision(STRICT)),
+            "ap_r_vol": points(_volume({category.id: own})),
+            "box_ap_50": points(box_matches[category.id].average_precision(HALF)),
             "detections": len(own.scores),
             "positives": own.positives,
             "ground_truth_boxes": summarise_ious(ious[chosen]),
         }
     metrics = {
-        "ap_r_50": _points(mean_average_precision(matches, HALF)),
-        "ap_r_70": _points(mean_average_precision(matches, STRICT)),
-        "ap_r_vol": _points(_volume(matches)),
-        "box_ap_50": _points(mean_average_precision(box_matches, HALF)),
-        "box_ap_70": _points(mean_average_precision(box_matches, STRICT)),
+        "ap_r_50": points(mean_average_precision(matches, HALF)),
+        "ap_r_70": points(mean_average_precision(matches, STRICT)),
+        "ap_r_vol": points(_volume(matches)),
+        "box_ap_50": points(mean_average_precision(box_matches, HALF)),
+        "box_ap_70": points(mean_average_precision(box_matches, STRICT)),
         "detections": len(detections),
         "positives": sum(m.positives for m in matches.values()),
         "ground_truth_boxes": summarise_ious(ious),
         "diagnosis": {
             "masks": diagnosis.diagnose(detections, on_masks, matches, HALF, THRESHOLDS[HALF]),
             "boxes": diagnosis.diagnose(boxes, on_boxes, box_matches, HALF, THRESHOLDS[HALF]),
-            "ap_r_50_perfect_masks": _points(mean_average_precision(perfect_matches, HALF)),
+            "ap_r_50_perfect_masks": points(mean_average_precision(perfect_matches, HALF)),
             "box_recall_50": diagnosis.recall(annotations, on_boxes, THRESHOLDS[HALF]),
             "box_recall_70": diagnosis.recall(annotations, on_boxes, THRESHOLDS[STRICT]),
         },
@@ -172,9 +173,4 @@ def summarise_ious(ious: ArrayLike) -> dict[str, float | int | None]:
 
 def _volume(matches: dict[int, CategoryMatches]) -> float | None:
     """AP^r_vol in 0..1: the mean over all thresholds of the mean AP."""
-    values = [mean_average_precision(matches, position) for position in range(len(THRESHOLDS))]
-    return None if values[0] is None else float(np.mean([value for value in values if value is not None]))
-
-
-def _points(share: float | None) -> float | None:
-    return None if share is None else 100 * share
+    return known_mean(mean_average_precision(matches, position) for position in range(len(THRESHOLDS)))

@@ -2,19 +2,23 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from pipeline.errors import choices
 from pipeline.parameters.section import NO_FILE, Section
 
-_CONVOLUTIONS = tuple(f"conv{i}" for i in range(1, 6))
+_ALEXNET = ("conv1", "pool1", "conv2", "pool2", "conv3", "conv4", "conv5", "pool5", "fc6", "fc7")
 LAYERS = {
     "efficientnet_lite0": (*(f"stage{i}" for i in range(7)), "pooled"),
-    "alexnet_caffe": (*_CONVOLUTIONS, "pool1", "pool2", "pool5", "fc6", "fc7"),
-    "alexnet": (*_CONVOLUTIONS, "pool1", "pool2", "pool5", "fc6", "fc7"),
+    "alexnet_caffe": _ALEXNET,
+    "alexnet": _ALEXNET,
     "vgg16": (*(f"pool{i}" for i in range(1, 6)), "fc6", "fc7"),
 }
-"""Layers of the networks with names of their own, told here without the seconds that building one takes; those of any
-other network are known when it is built."""
+"""Layers of the networks with names of their own, from fine to coarse, told here without the seconds that building one
+takes; those of any other network are known when it is built."""
+
+LIBRARIES = ("torchvision", "timm")
+"""Whose models have names of the form LIBRARY:MODEL."""
 
 
 class BackboneParameters(Section):
@@ -36,6 +40,18 @@ class BackboneParameters(Section):
     )
     """From fine to coarse; the last one is the top layer of the ablations."""
     input_size: Annotated[int, Field(ge=32)] = 224
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_known(cls, name: str) -> str:
+        library, _, model = name.partition(":")
+        if name not in LAYERS and not (library in LIBRARIES and model):
+            raise ValueError(
+                f"backbone.name is {name!r}; choose {choices(LAYERS)}, or any model of two libraries as "
+                f"torchvision:MODEL (torchvision:resnet50) or timm:MODEL (timm:vit_small_patch16_224) with its module "
+                f"names as layers"
+            )
+        return name
 
     @model_validator(mode="after")
     def _file_is_named(self) -> "BackboneParameters":

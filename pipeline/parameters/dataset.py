@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.parameters.section import Count, Positive, Section
+from pipeline.parameters.section import Count, Name, Positive, Section
 
 
 class PuppetsParameters(Section):
@@ -32,19 +32,19 @@ class DatasetParameters(Section):
     train_list: str | None = None
     """coco, pascal_part: text file below `root` with the stems of the images to use, one a line; None uses all."""
     val_list: str | None = None
-    categories: tuple[str, ...] = ()
+    categories: tuple[Name, ...] = ()
     """Keep only these categories; empty keeps all."""
     minimum_area: Count = 0
     """Instances of fewer pixels are marked difficult: they neither train nor count."""
-    parts_of: str | None = None
+    parts_of: Name | None = None
     """coco: the file's categories are parts of one object of this category per image; None: they are objects."""
-    part_names: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    part_names: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
     """Parts merged: new name: [names in the data set, or patterns like "[lr]ear"]; those under "none" are left out."""
     keypoints: str | None = None
     """Below `root`: COCO file with keypoints, or folder of VOC person keypoints (xml), for instances without any."""
     val_keypoints: str | None = None
     """Those of the val photographs, where they are others; None: `keypoints`."""
-    keypoint_names: dict[str, str] = Field(default_factory=dict)
+    keypoint_names: dict[Name, Name] = Field(default_factory=dict)
     """Keypoints chosen: new name: name in the data set; empty keeps all."""
     skip_bad: bool = False
     """Leave out and count malformed objects and parts instead of ending with an error."""

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError, model_validator
 
-from pipeline.errors import InputError, choices
+from pipeline.errors import InputError, choices, plain
 from pipeline.parameters.backbone import LAYERS, BackboneParameters
 from pipeline.parameters.boxes import DetectionParameters, ProposalParameters, RegionParameters
 from pipeline.parameters.classifiers import AblateParameters, PredictParameters, TrainParameters
@@ -65,10 +65,17 @@ class Parameters(Section):
         if self.detection.source == "own":
             used["detection"] = self.detection.layers
         for section, layers in used.items():
-            unknown = [layer for layer in layers if layer not in LAYERS.get(name, layers)]
+            known = LAYERS.get(name, layers)
+            unknown = [layer for layer in layers if layer not in known]
             if unknown:
                 raise ValueError(
-                    f"{section}.layers: {name} has no layer {unknown[0]!r}; choose among {', '.join(LAYERS[name])}"
+                    f"{section}.layers: {name} has no layer {unknown[0]!r}; choose among {', '.join(known)}"
+                )
+            ordered = [layer for layer in known if layer in layers]
+            if list(layers) != ordered:
+                raise ValueError(
+                    f"{section}.layers is [{', '.join(layers)}]; name each once, from fine to coarse: "
+                    f"[{', '.join(ordered)}]"
                 )
         return self
 
@@ -110,10 +117,12 @@ def _explain(error: ValidationError, model: type[BaseModel]) -> str:
         section = _section(model, problem["loc"][:-1])
         where = ".".join(str(part) for part in problem["loc"][:-1]) or "the top level"
         return f"unknown key {key!r}; {where} knows {choices(section.model_fields)}."
-    message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "value_error":
-        return f"{message}."
-    return f"{key} is {problem['input']!r}, which does not fit: {message}."
+        return f"{problem['msg'].removeprefix('Value error, ')}."
+    if problem["loc"][-1] == "[key]":
+        table = ".".join(str(part) for part in problem["loc"][:-2])
+        return f"{table}: the name {problem['input']!r} does not fit: {plain(problem)}."
+    return f"{key} is {problem['input']!r}, which does not fit: {plain(problem)}."
 
 
 def _section(model: type[BaseModel], location: tuple[Any, ...]) -> type[BaseModel]:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
+Name = Annotated[str, Field(pattern=r"\w")]
 
 NO_FILE = "data/source/README.md"
 """Stands where no file is named: DVC can only depend on files that exist."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from numpy.typing import ArrayLike
 
 
@@ -74,7 +74,7 @@ def histogram(values: ArrayLike, marks: Sequence[float], bins: int = 20) -> Mark
                 frame.y(count / top),
                 frame.x(right) - frame.x(left) - 2,
                 frame.y(0) - frame.y(count / top),
-                f"{count} instances of IoU {left:.2f} to {right:.2f}",
+                f"IoU {left:.2f} to {right:.2f}: {count}",
             )
         )
     parts += [
@@ -129,5 +129,5 @@ def _polyline(frame: Frame, line: Line) -> Markup:
     kept = [i for i in range(len(y)) if i in (0, len(y) - 1) or not y[i - 1] == y[i] == y[i + 1]]
     points = " ".join(f"{frame.x(line.x[i]):.1f},{frame.y(y[i]):.1f}" for i in kept)
     return Markup('<polyline class="line {}" points="{}"><title>{}</title></polyline>').format(
-        line.style, points, escape(line.label)
+        line.style, points, line.label
     )

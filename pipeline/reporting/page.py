@@ -1,6 +1,6 @@
 """Assembling the page: reads what the stages wrote, leaves a note where something is missing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,12 @@ from pipeline.evaluation.diagnosis import KINDS
 from pipeline.evaluation.plots import MEAN
 from pipeline.evaluation.segmentation import ground_truth_box_ious
 from pipeline.parameters import Parameters
-from pipeline.reporting import figures, gallery, sources, tables
+from pipeline.reporting import figures, gallery, headline, sources, tables
+from pipeline.reporting.headline import NOTHING, OVERLAP_DIGITS, POINT_DIGITS, number
 from pipeline.reporting.scenes import make_scenes
 from pipeline.reporting.sources import Sources
-from pipeline.reporting.task_sections import task_sections
+from pipeline.reporting.task_sections import TaskSection, task_sections
 from pipeline.tasks.heat_maps import read_heat_maps
-
-NOTHING = "\N{EN DASH}"
-
 
 _DETECTIONS = {
     "own": "own detections",
@@ -41,6 +39,9 @@ def build_page(inputs: Sources, parameters: Parameters) -> str:
     """
     train, val = (sources.read_annotations(inputs.annotations(split)) for split in ("train", "val"))
     ablation = sources.read_ablation(inputs.metric("ablation"))
+    masks = _segmentation(val, inputs, parameters) if "segmentation" in parameters.tasks else {"metrics": None}
+    tasks = task_sections(val, inputs, parameters)
+    detections = _DETECTIONS[parameters.detection.source]
     return (
         _environment()
         .get_template("report.html.jinja")
@@ -50,16 +51,25 @@ def build_page(inputs: Sources, parameters: Parameters) -> str:
             train=train,
             val=val,
             dataset=tables.dataset_rows(train, val),
-            detections=_DETECTIONS[parameters.detection.source],
+            detections=detections,
+            headline=_headline(masks["metrics"], tasks, detections),
             proposals=sources.read_metrics(inputs.metric("proposals"), sources.PROPOSALS),
-            **(_segmentation(val, inputs, parameters) if "segmentation" in parameters.tasks else {"metrics": None}),
+            **masks,
             ablation=tables.ablation_table(ablation, parameters.train.grid) if ablation else None,
-            tasks=task_sections(val, inputs, parameters),
+            tasks=tasks,
             parameters=parameters,
             # The compute section changes no result, so that the page must not change with it.
             parameter_sections=tables.parameter_sections(parameters.model_dump(mode="json", exclude={"compute"})),
         )
     )
+
+
+def _headline(metrics: Mapping[str, Any] | None, tasks: Sequence[TaskSection], detections: str) -> list[headline.Group]:
+    """The figures at the top, of the tasks that have been evaluated."""
+    shown = [(task.name, task.columns, task.values) for task in tasks if task.values]
+    if metrics is not None:
+        shown = [("segmentation", headline.SEGMENTATION, metrics | metrics["ground_truth_boxes"]), *shown]
+    return headline.groups(shown, detections)
 
 
 def _segmentation(val: AnnotationSet | None, inputs: Sources, parameters: Parameters) -> dict[str, Any]:
@@ -101,19 +111,15 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "points": lambda value: _number(value, 1),
-        "overlap": lambda value: _number(value, tables.DIGITS),
-        "gain": lambda value, other: f"{value - other:+.{tables.DIGITS}f}".replace("-", "\N{MINUS SIGN}"),
+        "points": lambda value: number(value, POINT_DIGITS),
+        "overlap": lambda value: number(value, OVERLAP_DIGITS),
+        "gain": lambda value, other: f"{value - other:+.{OVERLAP_DIGITS}f}".replace("-", "\N{MINUS SIGN}"),
         "percent": lambda value: NOTHING if value is None else f"{100 * value:.1f} %",
         "rgb": lambda colour: "rgb({} {} {})".format(*colour),
         "thousands": lambda value: f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"),
         "words": lambda key: key.replace("_", " "),
     }
     return environment
-
-
-def _number(value: float | None, digits: int) -> str:
-    return NOTHING if value is None else f"{value:.{digits}f}"
 
 
 def _categories(metrics: Mapping[str, Any] | None) -> list[tuple[str, Mapping[str, Any]]]:

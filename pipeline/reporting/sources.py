@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.annotations.model import AnnotationSet
 from pipeline.errors import InputError, choices
+from pipeline.evaluation.judgement import rounded
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,11 @@ def read_metrics(path: Path, keys: Sequence[str]) -> dict[str, Any] | None:
 
 
 def read_ablation(path: Path) -> list[dict[str, Any]] | None:
-    """The configurations tried: `blocks`, `grid`, `mean_iou`, `iou_70` and more; None when none could be measured."""
-    entries = read_rows(path) or []
+    """The configurations tried: `blocks`, `grid`, `mean_iou`, `iou_70` and more; None when none could be measured.
+
+    Figures are rounded as those of the metrics are, or the same one would differ in its last digit on the page.
+    """
+    entries = rounded(read_rows(path) or [])
     for entry in entries:
         _with_keys(path, entry, _ABLATION)
     return [entry for entry in entries if entry["mean_iou"] is not None] or None

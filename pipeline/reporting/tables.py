@@ -8,9 +8,7 @@ import numpy as np
 
 from pipeline.annotations.model import AnnotationSet
 from pipeline.parameters.text import as_text
-
-DIGITS = 3
-"""Decimals of an overlap."""
+from pipeline.reporting.headline import OVERLAP_DIGITS
 
 
 @dataclass(frozen=True)
@@ -98,10 +96,10 @@ def ablation_table(entries: Sequence[Mapping[str, Any]], grid: int) -> Ablation:
     """Entries (`blocks`, `grid`, `mean_iou`, `iou_70`) as a table; sentences speak of K = `grid`.
 
     Blocks go from fine to coarse, so that the last of the longest list is the top layer. Where another grid size was
-    tried with more sets of blocks than `grid`, it takes its place. Overlaps are rounded to `DIGITS` here, so that what
+    tried with more sets of blocks than `grid`, it takes its place. Overlaps are rounded as they are shown, so that what
     is framed and what sentences say follows from the figures shown.
     """
-    entries = [{**entry, "mean_iou": round(entry["mean_iou"], DIGITS)} for entry in entries]
+    entries = [{**entry, "mean_iou": round(entry["mean_iou"], OVERLAP_DIGITS)} for entry in entries]
     layers = max((entry["blocks"] for entry in entries), key=len)
     table: dict[str, dict[int, Mapping[str, Any]]] = {}
     for entry in entries:

@@ -1,6 +1,6 @@
 """The sections of the page on keypoints and parts: a table with the baselines, and pictures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.annotations.model import AnnotationSet
 from pipeline.annotations.results import Kind, read_results
 from pipeline.parameters import Parameters
+from pipeline.reporting.headline import Column, Measured
 from pipeline.reporting.pairs import KEYPOINTS, PARTS, Look, Pair, make_pairs
 from pipeline.reporting.sources import Sources, read_metrics
 
@@ -23,19 +24,15 @@ class TaskSection:
     title: str
     intro: str
     caption: str
-    """With a place for what `{detections}` are."""
+    """With places for what `{detections}` are and for the `{tolerance}` of keypoints."""
     metrics: Path
-    columns: tuple[str, ...]
+    columns: tuple[Column, ...]
+    values: Mapping[str, Any]
+    """The metrics, all categories together; empty while they are missing, as the following are."""
     categories: list[Row]
-    """None while the metrics are missing; so with the following."""
     totals: list[Row]
     """The model of the task, then its baselines."""
     pairs: list[Pair]
-
-    @property
-    def headline(self) -> list[tuple[str, str]]:
-        """Title and figure of the model of the task, all categories together."""
-        return list(zip(self.columns, self.totals[0][1], strict=True))
 
 
 @dataclass(frozen=True)
@@ -43,8 +40,7 @@ class _Layout:
     title: str
     intro: str
     caption: str
-    columns: Mapping[str, tuple[str, int]]
-    """Key of the metrics -> title of the column and digits."""
+    columns: tuple[Column, ...]
     kind: Kind
     look: Look
 
@@ -54,9 +50,12 @@ _LAYOUTS = {
         "Keypoints",
         "One heat map per keypoint; its peak is the answer.",
         "APK of {detections} in points of 0 to 100, PCK in ground-truth boxes from 0 to 1: a keypoint is right "
-        "within a share of the torso height. Below, left the true keypoints, right those predicted in the same "
+        "within {tolerance} torso heights. Below, left the true keypoints, right those predicted in the same "
         "ground-truth box; the number is the share that is right.",
-        {"mean_apk": ("APK", 1), "mean_pck": ("PCK", 3)},
+        (
+            Column("mean_apk", "APK", Measured.DETECTIONS),
+            Column("mean_pck", "PCK", Measured.GROUND_TRUTH_BOXES),
+        ),
         "ground_truth_keypoints",
         KEYPOINTS,
     ),
@@ -66,11 +65,11 @@ _LAYOUTS = {
         "AP of {detections} in points of 0 to 100, where a pixel counts only with the right part label; part IoU and "
         "pixel accuracy in ground-truth boxes from 0 to 1. Below, left the true parts, right those predicted in the "
         "same ground-truth box; the number is the overlap of the labels.",
-        {
-            "ap_r_part_50": ("AP of parts .5", 1),
-            "mean_part_iou": ("mean part IoU", 3),
-            "pixel_accuracy": ("pixel accuracy", 3),
-        },
+        (
+            Column("ap_r_part_50", "AP of parts .5", Measured.DETECTIONS),
+            Column("mean_part_iou", "mean part IoU", Measured.GROUND_TRUTH_BOXES),
+            Column("pixel_accuracy", "pixel accuracy", Measured.GROUND_TRUTH_BOXES),
+        ),
         "ground_truth_parts",
         PARTS,
     ),
@@ -88,7 +87,7 @@ def task_sections(val: AnnotationSet | None, inputs: Sources, parameters: Parame
         if val is not None and answers.exists():
             results = read_results(answers, val, layout.kind, "`dvc repro predict` writes it")
             pairs = make_pairs(val, results, layout.look, parameters)
-        content = read_metrics(metrics, (*layout.columns, "per_category"))
+        content = read_metrics(metrics, (*(column.key for column in layout.columns), "per_category"))
         sections.append(
             TaskSection(
                 name,
@@ -96,7 +95,8 @@ def task_sections(val: AnnotationSet | None, inputs: Sources, parameters: Parame
                 layout.intro,
                 layout.caption,
                 metrics,
-                tuple(title for title, _ in layout.columns.values()),
+                layout.columns,
+                content or {},
                 [(key, _cells(row, layout.columns)) for key, row in content["per_category"].items()] if content else [],
                 _totals(content, layout.columns, parameters) if content else [],
                 pairs,
@@ -105,7 +105,7 @@ def task_sections(val: AnnotationSet | None, inputs: Sources, parameters: Parame
     return sections
 
 
-def _totals(content: Mapping[str, Any], columns: Mapping[str, tuple[str, int]], parameters: Parameters) -> list[Row]:
+def _totals(content: Mapping[str, Any], columns: Sequence[Column], parameters: Parameters) -> list[Row]:
     """All categories together; the baselines have a K of their own (`grid.baselines`)."""
     grid, top = parameters.train.grid, parameters.backbone.layers[-1]
     named = [
@@ -116,8 +116,5 @@ def _totals(content: Mapping[str, Any], columns: Mapping[str, tuple[str, int]], 
     return [(name, _cells(row, columns)) for name, row in named if row is not None]
 
 
-def _cells(values: Mapping[str, Any], columns: Mapping[str, tuple[str, int]]) -> list[str]:
-    return [
-        "\N{EN DASH}" if values.get(key) is None else f"{values[key]:.{digits}f}"
-        for key, (_, digits) in columns.items()
-    ]
+def _cells(values: Mapping[str, Any], columns: Sequence[Column]) -> list[str]:
+    return [column.text(values) for column in columns]

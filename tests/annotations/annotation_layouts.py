@@ -67,7 +67,7 @@ def write_xml(path: Path, *objects: str) -> None:
     path.write_text(f"<annotation>{''.join(objects)}</annotation>")
 
 
-def make_voc(root: Path) -> Path:
+def make_voc(root: Path, train: tuple[str, ...] = STEMS, val: tuple[str, ...] = STEMS) -> Path:
     for stem in STEMS:
         write_photograph(root / "JPEGImages" / f"{stem}.jpg")
         write_labels(root / "SegmentationObject" / f"{stem}.png", numbers(stem))
@@ -76,8 +76,8 @@ def make_voc(root: Path) -> Path:
         root / "Annotations" / "first.xml", xml_object("person", (5, 6, 12, 15)), xml_object("car", (11, 11, 30, 25))
     )
     write_xml(root / "Annotations" / "second.xml", xml_object("car", (5, 6, 12, 15)))
-    for split in ("train", "val"):
-        write_list(root / "ImageSets" / "Segmentation" / f"{split}.txt")
+    for split, stems in (("train", train), ("val", val)):
+        write_list(root / "ImageSets" / "Segmentation" / f"{split}.txt", stems)
     return root
 
 

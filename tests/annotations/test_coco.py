@@ -198,3 +198,24 @@ def test_our_check_of_codes_agrees_with_pycocotools(tmp_path):
             (tmp_path / str(share) / "coco" / "train.json").write_text(json.dumps(content))
             with pytest.raises(InputError, match="does not fill"):
                 coco.read(settings_of(tmp_path / str(share) / "coco"), "train")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "split"),
+    [("images", "nowhere", "train"), ("val_images", "nowhere", "val"), ("images", "train.json", "val")],
+)
+def test_a_folder_of_photographs_that_is_none_is_told_by_its_own_key(tmp_path, key, value, split):
+    """Not by dataset.root, which is right."""
+    settings = settings_of(layouts.make_coco(tmp_path / "coco")).model_copy(update={key: value})
+    with pytest.raises(InputError, match=f"dataset.{key} names '{value}', but") as caught:
+        coco.read(settings, split)
+    assert "dataset.root" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("key", "what"), [("name", "a category"), ("keypoints", "a keypoint"), ("parts", "a part")])
+@pytest.mark.parametrize("empty", ["", " "])
+def test_names_without_a_character_are_refused(tmp_path, key, what, empty):
+    content = layouts.coco_content()
+    content["categories"][1][key] = empty if key == "name" else ["left", empty]
+    with pytest.raises(InputError, match=rf"train\.json: {what} .*has no name"):
+        read(tmp_path, content)

@@ -97,8 +97,8 @@ GOOD = {"name": "head", "segmentation": [SQUARE]}
     [
         ({"name": "wing", "segmentation": [SQUARE]}, "unknown part 'wing'; choose from head, leg"),
         (GOOD, "'head', which the annotation has twice"),
-        ({"segmentation": [SQUARE]}, "name: Field required"),
-        ({"name": "leg"}, "segmentation: Field required"),
+        ({"segmentation": [SQUARE]}, "name: it is missing"),
+        ({"name": "leg"}, "segmentation: it is missing"),
         ({"name": "leg", "segmentation": [[1.0, float("nan"), 3, 4, 5, 6]]}, "neither a list of polygons"),
         ({"name": "leg", "segmentation": {"size": [3, 3], "counts": [9]}}, "3 x 3 pixels"),
         (7, "annotation 100, part 1"),
@@ -144,7 +144,7 @@ def test_a_bad_image_goes_with_its_annotations(tmp_path):
     content = layouts.coco_content()
     del content["images"][0]["width"]
     root = layouts.make_coco(tmp_path / "coco", content)
-    with pytest.raises(InputError, match=r"images\.0\.width: Field required \(id 11\)"):
+    with pytest.raises(InputError, match=r"images\.0\.width: it is missing \(id 11\)"):
         coco.read(settings_of(root), "train")
     found = coco.read(settings_of(root, skip_bad=True), "train")
     assert ([i.id for i in found.images], [i.id for i in found.instances]) == ([12], [102])

@@ -1,8 +1,12 @@
 """MATLAB files: what SciPy reads is read, what is damaged is refused before SciPy crashes the process over it."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy.io import savemat
+from scipy.sparse import csc_matrix
 
 from pipeline.annotations.mat_file import read_struct
 from pipeline.errors import InputError
@@ -27,6 +31,57 @@ def test_every_damaged_byte_of_a_compressed_variable_is_noticed(tmp_path):
         path.write_bytes(good[:at] + bytes([good[at] ^ 0x55]) + good[at + 1 :])
         with pytest.raises(InputError, match=r"a\.mat is no annotation"):
             read_struct(path, "a", "annotation")
+
+
+def test_no_damaged_byte_of_an_uncompressed_variable_ends_the_process(tmp_path):
+    """Without a checksum not every change is noticed, but none may do more than raise our error."""
+    outlines = np.empty((1, 2), dtype=object)
+    outlines[0, 0], outlines[0, 1] = csc_matrix(np.eye(3)), np.zeros((0, 0))
+    small = {"numbers": np.eye(3, dtype=np.uint8), "inner": {"name": "head"}, "outlines": outlines}
+    savemat(tmp_path / "a.mat", {"a": small})
+    program = f"""
+from pathlib import Path
+from pipeline.annotations.mat_file import read_struct
+from pipeline.errors import InputError
+path = Path({str(tmp_path / "a.mat")!r})
+good, refused = path.read_bytes(), 0
+for at in range(128, len(good)):
+    for value in (0, 1, 14, 255, good[at] ^ 0x55):
+        path.write_bytes(good[:at] + bytes([value]) + good[at + 1 :])
+        try:
+            read_struct(path, "a", "annotation")
+        except InputError:
+            refused += 1
+print("refused", refused)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)  # noqa: S603
+    assert done.returncode == 0, done.stderr[-1000:]
+    assert int(done.stdout.split()[1]) > 1000
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.eye(3, dtype=bool),
+        np.arange(6, dtype=np.int16).reshape(1, 2, 3),
+        np.array([1 + 2j, 3]),
+        np.float32(0.5),
+        "",
+        "text",
+        np.array(["one", "three"], dtype=object),
+        np.zeros((0, 3)),
+        csc_matrix(np.eye(4) * 1j),
+        np.zeros((1, 0), dtype=[("class", object), ("parts", object)]),
+        {"deep": {"deeper": {"number": -1}}},
+    ],
+    ids=repr,
+)
+def test_what_is_sound_is_read_the_same_with_and_without_compression(tmp_path, value):
+    for compressed in (True, False):
+        savemat(tmp_path / f"{compressed}.mat", {"a": {"value": value, "other": 1}}, do_compression=compressed)
+    one, two = (read_struct(tmp_path / f"{compressed}.mat", "a", "annotation") for compressed in (True, False))
+    assert repr(one) == repr(two)
+    assert set(one) == {"value", "other"}
 
 
 @pytest.mark.parametrize("content", [{"b": 1}, {"a": 3.0}, {"a": "text"}])

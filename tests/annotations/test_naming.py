@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.annotations import masks, pascal_part, readers
 from pipeline.annotations.model import AnnotationSet, Category, Image, Instance, Part
-from pipeline.annotations.naming import choose_keypoints, merge_parts
+from pipeline.annotations.naming import choose_keypoints, merge_parts, unknown_parts
 from pipeline.annotations.pascal_part_names import PARTS
 from pipeline.annotations.selection import keep_categories
 from pipeline.errors import InputError
@@ -71,16 +71,44 @@ def test_left_and_right_never_mix_with_other_names():
     )
 
 
-@pytest.mark.parametrize(
-    ("table", "complaint"),
-    [
-        ({"leg": ["luleg"], "limb": ["l*leg"]}, "'luleg' under 'leg' and 'limb'"),
-        ({"wing": ["lwing"]}, "names no part .* head, luleg, ruleg, wheel_1"),
-    ],
-)
-def test_a_table_of_parts_that_does_not_fit_is_refused(table, complaint):
-    with pytest.raises(InputError, match=complaint):
-        merge_parts(annotated(), table)
+def test_a_part_under_two_names_is_refused():
+    with pytest.raises(InputError, match="'luleg' under 'leg' and 'limb'"):
+        merge_parts(annotated(), {"leg": ["luleg"], "limb": ["l*leg"]})
+
+
+def test_unknown_parts_are_named_with_their_entries_even_beside_known_ones():
+    """One sentence per entry, with the names that there are, those most alike first; what fits is not mentioned."""
+    table = {"wing": ["lwing", "rwing"], "leg": ["luleg", "lluleg"], "none": ["wheel_*"]}
+    fits = "which no part of this data set fits; it has"
+    assert unknown_parts(annotated(), table) == [
+        f"dataset.part_names.wing names 'lwing', 'rwing', {fits} ruleg, luleg, head, wheel_1.",
+        f"dataset.part_names.leg names 'lluleg', {fits} luleg, ruleg, head, wheel_1.",
+    ]
+
+
+def test_a_long_list_of_names_is_cut_behind_those_most_alike():
+    bus = Category(1, "bus", parts=(*(f"piece_{i}" for i in range(99)), "wheel_1"))
+    many = AnnotationSet((), (bus,), (), ".")
+    (sentence,) = unknown_parts(many, {"wheel": ["wheel1"]})
+    assert "it has wheel_1, piece_" in sentence
+    assert "... (100 in all)" in sentence
+    assert len(sentence) < 500
+
+
+@pytest.mark.parametrize(("categories", "refused"), [([], True), (["person"], False)])
+def test_names_that_fit_no_part_are_refused_unless_they_may_be_of_a_category_left_out(
+    tmp_path, caplog, categories, refused
+):
+    layouts.make_pascal_part(tmp_path)
+    table = {"wheels": ["wheel_1"], "leg": ["?uleg", "oops"]}
+    settings = DatasetParameters(format="pascal_part", root=str(tmp_path), categories=categories, part_names=table)
+    if refused:
+        with pytest.raises(InputError, match=r"dataset\.part_names\.leg names 'oops'"):
+            readers.read(settings, "train", 0, tmp_path)
+    else:
+        readers.read(settings, "train", 0, tmp_path)
+        assert "dataset.part_names.wheels names 'wheel_1'" in caplog.text
+        assert "dataset.part_names.leg names 'oops'" in caplog.text
 
 
 def test_chosen_keypoints_keep_their_values_and_bones():
@@ -93,7 +121,7 @@ def test_chosen_keypoints_keep_their_values_and_bones():
 
 
 def test_an_unknown_keypoint_is_refused():
-    with pytest.raises(InputError, match=r"'L_Ear'.*choose from L_Eye, Nose, R_Eye"):
+    with pytest.raises(InputError, match=r"keypoint_names\.left_ear names the keypoint 'L_Ear'.*it has L_Eye, "):
         choose_keypoints(annotated(), {"left_ear": "L_Ear"})
 
 

@@ -10,6 +10,7 @@ from scenes_for_evaluation import annotation_set, detection, instance, perfect, 
 
 from pipeline.annotations import masks
 from pipeline.annotations.model import Category, Part
+from pipeline.evaluation import segmentation
 from stages.evaluate import main
 
 PLOTS = yaml.safe_load((Path(__file__).parents[2] / "dvc.yaml").read_text())["plots"]
@@ -50,6 +51,16 @@ def test_the_stage_writes_the_metrics_and_plots_that_others_rely_on(project):
     assert {Path(file).stem for file, _ in drawn_columns("segmentation")} == {"pr_50", "pr_70", "categories"}
     check_that_what_is_drawn_is_there(project, "segmentation")
     assert f"{metrics['ap_r_50']:.1f}" in result.output.splitlines()[-2]
+
+
+def test_the_table_says_what_the_file_says_to_the_last_digit(project, monkeypatch):
+    """.45246 is .4525 in the file, from which the page makes .453 and the terminal would have made .452 of its own."""
+    monkeypatch.setattr(segmentation, "mask_ious", lambda _, results: np.full(len(results), 0.45246))
+    result = CliRunner().invoke(main, catch_exceptions=False)
+    metrics = json.loads((project / "metrics/segmentation.json").read_text())
+    assert metrics["ground_truth_boxes"]["mean_iou"] == 0.4525
+    assert f" {0.4525:.3f} " in result.output.splitlines()[-2]
+    assert f"{0.4525:.3f}" != f"{0.45246:.3f}"
 
 
 def check_that_what_is_drawn_is_there(project, task):

@@ -41,6 +41,7 @@ def test_no_results_are_results(tmp_path):
         ({"score": float("nan")}, "score is nan, not a finite number"),
         ({"score": float("inf")}, "score is inf"),
         ({"score": None}, "score is None"),
+        ({"score": 10**400}, "score is 10+, not a finite number"),
         ({"score": True}, "score is True"),
         ({"segmentation": masks.encode(np.ones((60, 40), dtype=bool))}, r"size \[60, 40\], its image is \[40, 60\]"),
         ({"segmentation": {"size": [40, 60], "counts": "abc"}}, "do not add up to 40 x 60"),

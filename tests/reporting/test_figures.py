@@ -43,4 +43,4 @@ def test_bars_of_the_histogram_are_as_high_as_their_counts():
     heights = np.array([float(bar.get("height")) for bar in bars])
     expected = np.histogram(values, bins=20, range=(0, 1))[0]
     np.testing.assert_allclose(heights / heights.max(), expected / 2, atol=1e-3)
-    assert bars[0].find("title").text == "2 instances of IoU 0.00 to 0.05"
+    assert bars[0].find("title").text == "IoU 0.00 to 0.05: 2"

@@ -141,7 +141,7 @@ def test_with_all_stages_run_nothing_is_missing_and_the_numbers_are_there():
     for shown in (
         f"{metrics['ground_truth_boxes']['mean_iou']:.3f}",
         f"{metrics['ap_r_50']:.1f}",
-        f"{100 * metrics['ground_truth_boxes']['iou_70']:.1f} %",
+        f"{metrics['ground_truth_boxes']['iou_70']:.3f}",
         "90.0 %",
         "0.550",
         "<b>horse</b>",
@@ -302,3 +302,19 @@ def test_a_file_that_is_something_else_is_one_paragraph_and_exit_code_1(name, co
     assert result.exit_code == 1
     assert complaint in result.output.replace("\n", " ")
     assert not Path("reports/index.html").exists()
+
+
+def test_every_link_of_the_navigation_shows_at_any_width():
+    """They wrap; a row that scrolls without a bar hides those beyond the edge of a phone."""
+    run_report()
+    style = re.search("<style>(.*?)</style>", Path("reports/index.html").read_text(encoding="utf-8"), re.DOTALL)[1]
+    assert re.search(r"nav ul \{[^}]*flex-wrap: wrap", style)
+    assert not re.search(r"nav \{[^}]*overflow", style)
+
+
+def test_the_ablation_starts_from_the_decimals_of_the_metrics():
+    """.45246 of all blocks is .4525 in the metrics, which the page shows as .453 in both places."""
+    write("metrics/ablation.json", [{"blocks": ["fine", "top"], "grid": 5, "mean_iou": 0.45246, "iou_70": 0.2}])
+    text = "".join(run_report().text)
+    assert "0.453" in text
+    assert "0.452" not in text

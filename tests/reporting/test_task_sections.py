@@ -110,7 +110,10 @@ def test_rows_of_all_categories_say_with_which_blocks_and_k(truth, tmp_path):
         ("all: only pooled, K = 4", ["4.0", "\N{EN DASH}"]),
         ("all: every block, K = 1", ["30.0", "0.500"]),
     ]
-    assert keypoints.headline == [("APK", "30.0"), ("PCK", "0.500")]
+    assert [(column.title, column.text(keypoints.values)) for column in keypoints.columns] == [
+        ("APK", "30.0"),
+        ("PCK", "0.500"),
+    ]
     assert (parts.categories, parts.totals, parts.pairs) == ([], [], [])
 
 
