@@ -89,18 +89,20 @@ def part_overlaps(image: Image, results: Results, instances: Sequence[Instance])
     """
     names = sorted({p["name"] for r in results for p in r["parts"]} | {p.name for i in instances for p in i.parts})
     void = masks.decode(image.void) if image.void is not None else np.zeros((image.height, image.width), dtype=bool)
-    found = [np.where(void, 0, _labels(image, names, _named(result))) for result in results]
+    found = [_labels(image, names, _named(result)) for result in results]
+    for labels in found:
+        labels[void] = 0
     overlaps = np.zeros((len(results), len(instances)))
     for column, instance in enumerate(instances):
         own = masks.decode(instance.segmentation)
         truth = _truth(image, names, instance)
+        is_part, unlabelled = truth > 0, own & (truth == 0)
         for row, labels in enumerate(found):
             if results[row]["category_id"] != instance.category_id:
                 continue
             if instance.parts:
-                said = np.where(own & (truth == 0), 0, labels)
-                common = np.count_nonzero((said == truth) & (truth > 0))
-                union = np.count_nonzero((said > 0) | (truth > 0))
+                common = np.count_nonzero((labels == truth) & is_part)
+                union = np.count_nonzero((labels > 0) & ~unlabelled | is_part)
             else:
                 common = np.count_nonzero((labels > 0) & own)
                 union = np.count_nonzero(labels) if instance.crowd else np.count_nonzero((labels > 0) | own)
@@ -147,15 +149,16 @@ def _silence_without_parts(annotations: AnnotationSet) -> AnnotationSet:
     return replace(annotations, instances=instances)
 
 
-def _truth(image: Image, names: Sequence[str], instance: Instance) -> NDArray[np.int64]:
+def _truth(image: Image, names: Sequence[str], instance: Instance) -> NDArray[np.uint16]:
     """Labels of an instance's parts, inside its mask: what an annotation paints beyond it is no part of the object."""
     labels = _labels(image, names, [(part.name, part.segmentation) for part in instance.parts])
-    return np.where(masks.decode(instance.segmentation), labels, 0)
+    labels[~masks.decode(instance.segmentation)] = 0
+    return labels
 
 
-def _labels(image: Image, names: Sequence[str], parts: Sequence[tuple[str, masks.RLE]]) -> NDArray[np.int64]:
+def _labels(image: Image, names: Sequence[str], parts: Sequence[tuple[str, masks.RLE]]) -> NDArray[np.uint16]:
     """(height, width) 1 + position in `names` of the part at each pixel, the later of two that overlap; 0 for none."""
-    labels = np.zeros((image.height, image.width), dtype=np.int64)
+    labels = np.zeros((image.height, image.width), dtype=np.uint16, order="F")  # as masks are
     for name, segmentation in parts:
         labels[masks.decode(segmentation)] = 1 + names.index(name)
     return labels
