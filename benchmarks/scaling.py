@@ -12,6 +12,9 @@ from benchmarks.inputs import SMALL, Shape, block_shapes, channels
 from pipeline.features.schema import COLUMNS, SHARD
 from pipeline.parameters import DetectionParameters, RegionParameters
 
+SUBJECTS = ("store", "extraction", "growth")
+"""Whose figures the costs follow from."""
+
 GPU_SPEEDUP = 100
 """Assumed, not measured: regions per second of one data-centre GPU over those of the CPU cores measured here."""
 PER_INSTANCE = 1 + RegionParameters().proposals_per_instance
