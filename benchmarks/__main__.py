@@ -1,14 +1,16 @@
 """Run all benchmarks and write their figures: `python -m benchmarks`, or `make bench`."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
 import click
 
-from benchmarks import extraction, growth, machine, peers, scaling, scoring, store, table, training
+from benchmarks import extraction, growth, machine, pages, scoring, store, training
 from benchmarks.figures import Section
+from benchmarks.peers import comparison
+from benchmarks.results import Results
 from benchmarks.sizes import Sizes
 
 SUBJECTS: Mapping[str, Callable[[Sizes], Section]] = {
@@ -18,7 +20,7 @@ SUBJECTS: Mapping[str, Callable[[Sizes], Section]] = {
     "training": training.figures,
     "scoring": scoring.figures,
     "growth": growth.figures,
-    "peers": peers.figures,
+    "peers": comparison.figures,
 }
 
 
@@ -34,20 +36,33 @@ def _with_sizes(command: click.Command) -> click.Command:
 
 @_with_sizes
 @click.command()
+@click.option(
+    "--only",
+    type=click.Choice(list(SUBJECTS)),
+    multiple=True,
+    help="Measure this subject alone, on the same machine as the others, whose figures stay; may be given repeatedly.",
+)
 @click.option("--results", type=click.Path(path_type=Path), default="benchmarks/results.json", show_default=True)
 @click.option("--docs", type=click.Path(path_type=Path), default="docs", show_default=True, help="Folder of the pages.")
-def main(results: Path, docs: Path, **sizes: int) -> None:
+def main(only: Sequence[str], results: Path, docs: Path, **sizes: int) -> None:
     """Measure every subject, write the figures as JSON and the pages benchmarks.md and scaling.md."""
     chosen = Sizes(**sizes)
-    sections = {}
+    kept = Results.read(results) if only and results.exists() else None
+    if kept and kept.sizes != chosen:
+        raise click.UsageError(
+            f"{results} was measured with other sizes, {kept.sizes}. Give the same ones, measure everything anew, or "
+            "name another file with --results and another folder with --docs."
+        )
+    sections = dict(kept.sections) if kept else {}
     for name, figures in SUBJECTS.items():
-        click.echo(f"== {name}", err=True)
-        sections[name] = figures(chosen)
-    table.write_json(results, list(sections.values()), chosen)
-    table.write_page(docs / "benchmarks.md", list(sections.values()), chosen)
-    scaling.write_page(docs / "scaling.md", sections, os.cpu_count() or 1)
+        if not only or name in only:
+            click.echo(f"== {name}", err=True)
+            sections[name] = figures(chosen)
+    measured = Results(chosen, os.cpu_count() or 1, {name: sections[name] for name in SUBJECTS if name in sections})
+    measured.write(results)
+    pages.write(measured, docs)
     missed = [figure for section in sections.values() for figure in section.figures if figure.missed]
-    click.echo(f"{results}, {docs / 'benchmarks.md'}, {docs / 'scaling.md'}; goals missed: {len(missed)}")
+    click.echo(f"{results}, pages below {docs}; goals missed: {len(missed)}")
 
 
 if __name__ == "__main__":

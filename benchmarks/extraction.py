@@ -52,8 +52,8 @@ def figures(sizes: Sizes) -> Section:
         annotations = scenes(Path(folder) / "scenes", sizes.photographs)
         regions = regions_of(annotations, sizes.extraction_regions)
         case = _Case(default_backbone(), annotations, regions, "cpu", Path(folder))
-        found += _of_network(case, "EfficientNet-Lite0", sizes.repeats, None)
-        found += _on_one_thread(case, sizes.repeats, found[1].value)
+        found += _of_network(case, "EfficientNet-Lite0", sizes.repeats, CPU_GOAL)
+        found.append(_on_one_thread(case, sizes.repeats))
         if torch.cuda.is_available():
             for name, settings in ON_CUDA.items():
                 case = _Case(create(settings), annotations, regions, "cuda", Path(folder))
@@ -81,7 +81,7 @@ class _Case:
     folder: Path
 
 
-def _of_network(case: _Case, name: str, repeats: int, goal: Goal | None) -> list[Figure]:
+def _of_network(case: _Case, name: str, repeats: int, goal: Goal) -> list[Figure]:
     crops = _noise(case)
     case.backbone.to(case.device)
     ways: dict[str, Callable[[], object]] = {
@@ -117,29 +117,16 @@ def _of_network(case: _Case, name: str, repeats: int, goal: Goal | None) -> list
     ]
 
 
-def _on_one_thread(case: _Case, repeats: int, reached: float) -> list[Figure]:
-    """The same ratio with one thread for the network: what hides when there are cores that it does not use.
-
-    The goal is for `reached` (regions per second with all threads) over this bare forward pass: one of several threads
-    waits for cores that others use, so that its speed is no limit on a busy machine.
-    """
+def _on_one_thread(case: _Case, repeats: int) -> Figure:
+    """The same ratio with one thread for the network: what hides when there are cores that it does not use."""
     times = apart(_alone, case.folder, case.annotations, case.regions, repeats).result
     own, forward = (len(case.regions) / float(np.median(times[way])) for way in ("extraction", "forward"))
-    return [
-        Figure(
-            "EfficientNet-Lite0, CPU: extraction, of the bare forward pass, one thread for the network",
-            ratio(times["forward"], times["extraction"]),
-            "x",
-            f"{own:.1f} of {forward:.1f} regions/s",
-        ),
-        Figure(
-            "EfficientNet-Lite0, CPU: extraction with all threads, of the bare forward pass with one",
-            reached / forward,
-            "x",
-            f"{reached:.1f} of {forward:.1f} regions/s; bare forward passes with several threads wait for busy cores",
-            CPU_GOAL,
-        ),
-    ]
+    return Figure(
+        "EfficientNet-Lite0, CPU: extraction, of the bare forward pass, one thread for the network",
+        ratio(times["forward"], times["extraction"]),
+        "x",
+        f"{own:.1f} of {forward:.1f} regions/s",
+    )
 
 
 def _alone(

@@ -12,6 +12,9 @@ from benchmarks.inputs import SMALL, Shape, block_shapes, channels
 from pipeline.features.schema import COLUMNS, SHARD
 from pipeline.parameters import DetectionParameters, RegionParameters
 
+SUBJECTS = ("store", "extraction", "growth")
+"""Whose figures the costs follow from."""
+
 GPU_SPEEDUP = 100
 """Assumed, not measured: regions per second of one data-centre GPU over those of the CPU cores measured here."""
 PER_INSTANCE = 1 + RegionParameters().proposals_per_instance
@@ -22,8 +25,8 @@ PER_PHOTOGRAPH = DetectionParameters().max_per_image
 
 HEADER = (
     "| data set | regions | store | maps while training (exact) | samples while training (sgd) | files | extraction, "
-    "CPU core hours | extraction, GPU hours | train and predict (exact), CPU core hours | train and predict (sgd), CPU "
-    "core hours |"
+    "CPU core hours | extraction, GPU hours (assumed) | train and predict (exact), CPU core hours | "
+    "train and predict (sgd), CPU core hours |"
 )
 
 
@@ -78,7 +81,8 @@ def write_page(path: Path, sections: Mapping[str, Section], cores: int) -> None:
     pixels = defaults.pixels_per_region
     table_bytes = most * sum(dtype.itemsize for dtype in COLUMNS.values())
     measured = (
-        "Written by `make bench` from what it measured on this machine ([benchmarks.md](benchmarks.md)): "
+        "Written by `make bench`, or by `python -m benchmarks.pages` from its `benchmarks/results.json`, from what was "
+        "measured on this machine ([benchmarks.md](benchmarks.md)): "
         f"{store / 1e6:.3f} MB of store and {rate:.1f} regions per second on {cores} cores for EfficientNet-Lite0, "
         f"per region and core {exact * 1e3:.2f} ms to train and predict with `train.solver: exact`, the default, and "
         f"{sgd * 1e3:.2f} ms with `sgd`. Where time is linear in regions and memory bounded, costs are products; the "

@@ -1,33 +1,18 @@
-"""The measured figures as JSON and as a page of tables."""
+"""The measured figures as a page of tables."""
 
-import json
 import textwrap
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.figures import Figure, Section
 from benchmarks.sizes import Sizes
 
 HEAD = (
-    "Written by `make bench`; `benchmarks/results.json` has the same numbers. Every figure is a ratio or has beside it "
-    "what limits it, measured in the same run, in rounds that take turns; medians of {repeats}. "
-    "`python -m benchmarks --help` lists the sizes, so that it runs large too. What the figures mean for large data "
-    "sets: [scaling.md](scaling.md)."
+    "Written by `make bench`; `benchmarks/results.json` has the same numbers, and `python -m benchmarks.pages` writes "
+    "the pages from it. Every figure is a ratio or has beside it what limits it, measured in the same run, in rounds "
+    "that take turns; medians of {repeats}. `python -m benchmarks --help` lists the sizes, so that it runs large too, "
+    "and how to measure one subject alone. What the figures mean for large data sets: [scaling.md](scaling.md)."
 )
-
-
-def write_json(path: Path, sections: Sequence[Section], sizes: Sizes) -> None:
-    """Everything, for programs."""
-    content = {
-        "sizes": asdict(sizes),
-        "sections": [
-            {**asdict(section), "figures": [{**asdict(f), "missed": f.missed} for f in section.figures]}
-            for section in sections
-        ],
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def write_page(path: Path, sections: Sequence[Section], sizes: Sizes) -> None:

@@ -1,5 +1,1 @@
-"""What a user could run instead, on the same photographs."""
-
-from benchmarks.peers.comparison import figures
-
-__all__ = ["figures"]
+"""What a user could run instead, on the same photographs: programs of the peers' environment, and `comparison`."""

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from PIL import Image
 from benchmarks.extraction import EXPANSION, default_backbone
 from benchmarks.figures import Figure, Section
 from benchmarks.inputs import in_words, regions_of, scenes
-from benchmarks.measuring import apart
+from benchmarks.measuring import ONE_THREAD, apart
 from benchmarks.peers import plain
-from benchmarks.peers.install import PYTHON
+from benchmarks.peers.environment import PYTHON, ROOT
 from benchmarks.sizes import Sizes
 from pipeline.annotations import masks
 from pipeline.annotations.model import AnnotationSet
@@ -37,54 +38,59 @@ from pipeline.tasks.segmentation import SegmentationTask
 LABELLED = 500
 """Pixels of each class that are labelled in a photograph for convpaint, as scribbles are."""
 
-NO_THINGSVISION = (
-    "thingsvision 2.7.3 wants numpy below 2, tensorflow below 2.16 and torchvision 0.15.2, of which none exists for "
-    "the torch and the Python that the project is tested with; the plain script does what it would do."
-)
+PROGRAMS = {"thingsvision": "thingsvision", "napari-convpaint": "convpaint"}
+"""Modules of this package that run in the peers' environment, by the peer that they measure."""
 
 
 def figures(sizes: Sizes) -> Section:
-    """Features by a plain script, and pixel classification by convpaint where its environment is installed."""
-    missing, settings = [NO_THINGSVISION], TrainParameters()
+    """Features by a plain script, and by peers where their environment is installed; what is missing says why."""
     with tempfile.TemporaryDirectory() as folder:
         annotations = scenes(Path(folder) / "scenes", sizes.photographs)
         regions = regions_of(annotations, sizes.peer_regions)
         case = _describe(annotations, regions, Path(folder))
         script = apart(_plain, case, folder)
         own = apart(_pipeline, annotations, regions, folder).result
-        plain_seconds, plain_bytes = script.result
         count, photographs = len(regions), len(case["photographs"])
-        found = [
-            Figure(
-                "extraction, faster than a plain script",
-                plain_seconds / own["extract"],
-                "x",
-                f"{count / own['extract']:.1f} and {count / plain_seconds:.1f} regions/s, one thread, the same "
-                "network and layers",
-            ),
-            Figure(
-                "stored bytes, less than the script's .npy files",
-                plain_bytes / own["bytes"],
-                "x",
-                f"{own['bytes'] / count / 1e6:.2f} and {plain_bytes / count / 1e6:.2f} MB per region",
-            ),
-        ]
-        try:
-            found += _beside_convpaint(case, own, photographs, Path(folder))
-        except _UnavailableError as reason:
-            missing.append(f"napari-convpaint: {reason}")
+        plain_seconds, plain_bytes = script.result
+        found = _beside(f"a plain script (timm {timm.__version__})", plain_seconds, plain_bytes, own, count)
+        missing = []
+        for name, beside in (("thingsvision", _beside_thingsvision), ("napari-convpaint", _beside_convpaint)):
+            try:
+                found += beside(_run(name, case, Path(folder)), own, regions)
+            except _UnavailableError as reason:
+                missing.append(f"{name}: {reason}")
+    settings = TrainParameters()
     return Section(
         "Peers",
         f"{count} regions of {photographs} drawn scenes of 320 x 240 pixels, one thread each. The plain script crops "
-        f"with PIL, hooks timm {timm.__version__}'s tf_efficientnet_lite0 in batches of {plain.BATCH} and saves "
-        "float32 arrays. napari-convpaint 1.2.0 computes features of whole photographs (VGG-16, its first layer at "
-        f"scales 1, 2, 4, random weights) and trains scikit-learn's random forest on {2 * LABELLED} labelled pixels "
-        f"per photograph; the pipeline extracts the regions and trains a grid with K = {settings.grid} and "
-        f"the default solver, {in_words(settings)}. The two answer different questions (every pixel of a photograph; "
-        "the object in a box), so that times per photograph are a rough guide.",
+        f"with PIL, hooks timm's tf_efficientnet_lite0 in batches of {plain.BATCH} and saves float32 arrays; "
+        "thingsvision has the same network, layers, crops and batches, and writes its own files (float32). "
+        "napari-convpaint computes features of whole photographs with the settings that it comes with, except that "
+        f"the network has random weights, and trains its random forest on {2 * LABELLED} labelled pixels per "
+        f"photograph; the pipeline extracts the regions and trains a grid with K = {settings.grid} and the default "
+        f"solver, {in_words(settings)}. The two answer different questions (every pixel of a photograph; the object in "
+        "a box), so that times per photograph are a rough guide.",
         tuple(found),
         tuple(missing),
     )
+
+
+def _beside(name: str, seconds: float, size: int, own: Mapping[str, float], count: int) -> list[Figure]:
+    """Extraction of the same regions with the same network and layers."""
+    return [
+        Figure(
+            f"extraction, faster than {name}",
+            seconds / own["extract"],
+            "x",
+            f"{count / own['extract']:.1f} and {count / seconds:.1f} regions/s, one thread, same network and layers",
+        ),
+        Figure(
+            f"stored bytes, less than the .npy files of {name}",
+            size / own["bytes"],
+            "x",
+            f"{own['bytes'] / count / 1e6:.2f} and {size / count / 1e6:.2f} MB per region",
+        ),
+    ]
 
 
 class _UnavailableError(Exception):
@@ -149,44 +155,57 @@ def _pipeline(annotations: AnnotationSet, regions: pd.DataFrame, folder: str) ->
     }
 
 
-def _beside_convpaint(case: dict[str, Any], own: dict[str, float], photographs: int, folder: Path) -> list[Figure]:
+def _run(name: str, case: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """What the program of a peer found, in the peers' environment."""
     if not PYTHON.exists():
         raise _UnavailableError(
-            "its environment is not installed; `python -m benchmarks.peers.install` makes it (about 2 GB)."
+            "the environment of the peers is not installed; `python -m benchmarks.peers.install` makes it (about 2.5 "
+            "GB), and `python -m benchmarks --only peers` then adds these rows."
         )
-    (folder / "case.json").write_text(json.dumps(case))
-    program = Path(__file__).with_name("convpaint.py")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "QT_QPA_PLATFORM": "offscreen"}
+    given, found = folder / "case.json", folder / f"{name}.json"
+    given.write_text(json.dumps(case))
+    environment = {**os.environ, **ONE_THREAD, "QT_QPA_PLATFORM": "offscreen"}
+    program = f"benchmarks.peers.{PROGRAMS[name]}"
     run = subprocess.run(  # noqa: S603 - the peers' own interpreter
-        [PYTHON, program, folder / "case.json", folder / "found.json"], env=environment, capture_output=True, text=True
+        [PYTHON, "-m", program, given, found], cwd=ROOT, env=environment, capture_output=True, text=True
     )
     if run.returncode:
         raise _UnavailableError(f"it failed: {run.stderr.strip().splitlines()[-1]}.")
-    found = json.loads((folder / "found.json").read_text())
-    features, trained = own["extract"] / photographs, own["train"] / photographs
+    return dict(json.loads(found.read_text()))
+
+
+def _beside_thingsvision(found: Mapping[str, Any], own: Mapping[str, float], regions: pd.DataFrame) -> list[Figure]:
+    name = f"thingsvision {found['version']} (timm {found['timm']})"
+    return _beside(name, found["seconds"], found["bytes"], own, len(regions))
+
+
+def _beside_convpaint(found: Mapping[str, Any], own: Mapping[str, float], regions: pd.DataFrame) -> list[Figure]:
+    photographs = regions["image"].nunique()
+    features, trained, predicted = (own[step] / photographs for step in ("extract", "train", "predict"))
+    name = f"napari-convpaint {found['version']}"
     return [
         Figure(
-            "features of a photograph, faster than convpaint",
+            f"features of a photograph, faster than {name}",
             found["features"] / features,
             "x",
-            f"{features:.2f} and {found['features']:.2f} s per photograph",
+            f"{features:.2f} and {found['features']:.2f} s per photograph; {found['settings']}",
         ),
         Figure(
-            "bytes of a photograph's features, less than convpaint's in memory",
+            f"bytes of a photograph's features, less than {name}'s in memory",
             found["bytes"] / (own["bytes"] / photographs),
             "x",
             f"{own['bytes'] / photographs / 1e6:.1f} and {found['bytes'] / 1e6:.1f} MB per photograph",
         ),
         Figure(
-            "training anew on all photographs, faster than convpaint",
+            f"training anew on all photographs, faster than {name}",
             found["train"] / trained,
             "x",
             f"{trained:.3f} s (from the store) and {found['train']:.3f} s (features included) per photograph",
         ),
         Figure(
-            "answer for a photograph, faster than convpaint",
-            found["segment"] / (own["predict"] / photographs),
+            f"answer for a photograph, faster than {name}",
+            found["segment"] / predicted,
             "x",
-            f"{own['predict'] / photographs:.3f} s (from the store) and {found['segment']:.3f} s per photograph",
+            f"{predicted:.3f} s (from the store) and {found['segment']:.3f} s per photograph",
         ),
     ]

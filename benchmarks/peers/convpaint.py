@@ -1,4 +1,5 @@
-"""Pixel classification as napari-convpaint does it; a program for the peers' environment: `convpaint.py CASE OUT`.
+"""Pixel classification as napari-convpaint does it; a program for the peers' environment:
+`-m benchmarks.peers.convpaint CASE OUT`.
 
 Trains on every photograph's labels and segments it, with the settings that convpaint comes with (VGG-16, its first
 layer at three scales) and the random forest; weights are random, since convpaint downloads its own.
@@ -15,15 +16,15 @@ import numpy as np
 import torch
 from PIL import Image
 
-# A CPU build of torch and torchvision's wheel from PyPI do not fit; the import only wants these two declared.
-_LIBRARY = torch.library.Library("torchvision", "FRAGMENT")
-if not hasattr(torch.ops.torchvision, "nms"):
-    for _name in ("nms", "qnms"):
-        _LIBRARY.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+from benchmarks.peers import shims
+
+SHOWN = ("fe_name", "fe_layers", "fe_scalings", "fe_order", "image_downsample", "clf_iterations", "clf_depth")
+"""Settings that say what is computed."""
 
 
 def measure(case: dict[str, Any]) -> dict[str, Any]:
     """Seconds per photograph to compute features, to train the forest too, and to segment; bytes of features."""
+    shims.declare_operators()
     import torchvision
     from napari_convpaint.convpaint_model import ConvpaintModel
     from napari_convpaint.feature_extractors.nnlayers import Hookmodel
@@ -45,13 +46,14 @@ def measure(case: dict[str, Any]) -> dict[str, Any]:
     for picture in pictures:
         model.segment(picture)
     segmented = time.perf_counter() - start
+    settings = vars(model._param)
     return {
         "features": features / len(pictures),
         "train": trained / len(pictures),
         "segment": segmented / len(pictures),
         "bytes": sum(shapes) / len(pictures),
-        "settings": str({k: v for k, v in vars(model._param).items() if v is not None}),
         "version": version("napari-convpaint"),
+        "settings": ", ".join(f"{name} {settings[name]}" for name in SHOWN if settings.get(name) is not None),
     }
 
 

@@ -1,18 +1,20 @@
-"""Make the environment of the peers, about 2 GB, in `benchmarks/peers/.venv`: `python -m benchmarks.peers.install`."""
+"""Make the peers' environment, about 2.5 GB, in `benchmarks/peers/.venv`: `python -m benchmarks.peers.install`."""
 
 import subprocess
 import sys
-from pathlib import Path
 
-FOLDER = Path(__file__).parent
-ENVIRONMENT = FOLDER / ".venv"
-PYTHON = ENVIRONMENT / "bin" / "python"
+from benchmarks.peers.environment import ENVIRONMENT, FOLDER, PYTHON
+
+THINGSVISION = "thingsvision==2.7.3"
+"""Without what it asks for: it pins torchvision 0.15.2, numpy < 2 and TensorFlow, and its torch part runs without."""
 
 
 def install() -> None:
     """Install `requirements.txt` into a fresh environment; an error of pip ends the program."""
+    pip = [str(PYTHON), "-m", "pip", "install", "--quiet"]
     subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)  # noqa: S603
-    subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", "-r", FOLDER / "requirements.txt"], check=True)  # noqa: S603
+    subprocess.run([*pip, "-r", str(FOLDER / "requirements.txt")], check=True)  # noqa: S603
+    subprocess.run([*pip, "--no-deps", THINGSVISION], check=True)  # noqa: S603
 
 
 if __name__ == "__main__":

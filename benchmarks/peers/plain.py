@@ -1,6 +1,6 @@
 """The plain script that a user would write: crops by PIL, hooks on a timm network, one float32 array per photograph.
 
-Runs in the project's environment or the peers': `plain.features(case.json)`.
+Runs in the project's environment; the programs of the peers' one share its settings.
 """
 
 import time

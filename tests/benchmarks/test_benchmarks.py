@@ -5,20 +5,24 @@ import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from distributed import Client
 from PIL import Image
 
-from benchmarks import growth, measuring, one_cell, scaling, table
+from benchmarks import __main__ as command
+from benchmarks import accuracy, growth, measuring, one_cell, pages, scaling, table
 from benchmarks.__main__ import SUBJECTS
 from benchmarks.extraction import default_backbone
 from benchmarks.figures import Figure, Goal, Section
 from benchmarks.inputs import SyntheticTask, block_shapes, synthetic_store
-from benchmarks.peers import plain
-from benchmarks.sizes import TINY
+from benchmarks.peers import comparison, plain
+from benchmarks.results import Results
+from benchmarks.sizes import TINY, Sizes
 from pipeline.backbones.vision import timm
 from pipeline.features.store import FeatureStore
 from pipeline.grid.maps import Maps
@@ -81,14 +85,74 @@ def test_a_missed_goal_is_named_with_its_reason(tmp_path: Path) -> None:
     kept = Figure("kept", 2.0, "x", goal=Goal("at least", 1.5), reason="never shown")
     missed = Figure("missed", 2.0, "x", "1 of 2 MB/s", Goal("at most", 1.5), "the disk is slow")
     table.write_page(tmp_path / "page.md", [Section("Subject", "Settings.", (kept, missed), ("No GPU.",))], TINY)
-    table.write_json(tmp_path / "results.json", [Section("Subject", "Settings.", (kept, missed))], TINY)
+    Results(TINY, 2, {"subject": Section("Subject", "Settings.", (kept, missed))}).write(tmp_path / "results.json")
     page = (tmp_path / "page.md").read_text()
     assert "Goals met: 1 of 2." in page
     assert "- missed: 2 x, goal at most 1.5; the disk is slow." in page
     assert "never shown" not in page
     assert "- Not measured: No GPU." in page
     read = json.loads((tmp_path / "results.json").read_text())
-    assert [figure["missed"] for figure in read["sections"][0]["figures"]] == [False, True]
+    assert [figure["missed"] for figure in read["sections"]["subject"]["figures"]] == [False, True]
+
+
+def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
+    figures = (Figure("a", 2.0, "x", "1 of 2 MB/s", Goal("at most", 1.5), "the disk is slow"), Figure("b", 1.0, "ms"))
+    results = Results(TINY, 2, {"subject": Section("Subject", "Settings.", figures, ("No GPU.",))})
+    results.write(tmp_path / "results.json")
+    assert Results.read(tmp_path / "results.json") == results
+
+
+def test_the_pages_say_what_the_results_say(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    pages.write(Results.read(root / "benchmarks" / "results.json"), tmp_path)
+    for page in ("benchmarks.md", "scaling.md"):
+        assert (tmp_path / page).read_text() == (root / "docs" / page).read_text(), "run `python -m benchmarks.pages`"
+
+
+def test_a_subject_measured_alone_leaves_the_others_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def section(value: float) -> Section:
+        return Section("", "", (Figure("figure", value, "x"),))
+
+    monkeypatch.setattr(command, "SUBJECTS", {"machine": lambda _: section(3.0), "peers": lambda _: section(4.0)})
+    path = tmp_path / "results.json"
+    Results(Sizes(), 2, {"machine": section(1.0), "peers": section(2.0)}).write(path)
+    options = ["--only", "peers", "--results", str(path), "--docs", str(tmp_path)]
+    assert CliRunner().invoke(command.main, options).exit_code == 0
+    assert {name: s.value("figure") for name, s in Results.read(path).sections.items()} == {
+        "machine": 1.0,
+        "peers": 4.0,
+    }
+    refused = CliRunner().invoke(command.main, [*options, "--repeats", "7"])
+    assert refused.exit_code
+    assert "other sizes" in refused.output
+
+
+def test_what_is_missing_of_the_peers_names_the_command_that_brings_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "PYTHON", tmp_path / "none")
+    monkeypatch.setattr(measuring, "ProcessPoolExecutor", _Here)
+    monkeypatch.chdir(tmp_path)
+    missing = comparison.figures(TINY).missing
+    assert [sentence.split(":")[0] for sentence in missing] == list(comparison.PROGRAMS)
+    assert all("python -m benchmarks.peers.install" in sentence for sentence in missing)
+
+
+def test_accuracy_is_kept_per_solver_and_the_last_counts(tmp_path: Path) -> None:
+    path = tmp_path / "accuracy.json"
+    path.write_text("[]")
+    one = accuracy.Measured("photographs", "exact", "", 0.1, 0.1, 0.1, 1.0, 1.0)
+    other = replace(one, solver="sgd")
+    for measured in (one, other, replace(one, mean_iou=0.2)):
+        accuracy.keep(measured, path)
+    assert accuracy.read(path) == (replace(one, mean_iou=0.2), other)
+    section = accuracy.section(path)
+    assert [figure.value for figure in section.figures] == [0.2, 0.1]
+    assert not section.missing
+    path.write_text("[]")
+    assert len(accuracy.section(path).missing) == len(accuracy.SOLVERS)
 
 
 def test_costs_of_data_sets_are_slopes_times_regions(tmp_path: Path) -> None:

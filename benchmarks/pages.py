@@ -1,0 +1,27 @@
+"""Write docs/benchmarks.md and docs/scaling.md from what was measured: `python -m benchmarks.pages`."""
+
+from pathlib import Path
+
+import click
+
+from benchmarks import accuracy, scaling, table
+from benchmarks.results import Results
+
+
+def write(results: Results, docs: Path) -> None:
+    """The pages below `docs`; what large data sets cost only when all that it follows from was measured."""
+    table.write_page(docs / "benchmarks.md", [*results.sections.values(), accuracy.section()], results.sizes)
+    if set(scaling.SUBJECTS) <= set(results.sections):
+        scaling.write_page(docs / "scaling.md", results.sections, results.cores)
+
+
+@click.command()
+@click.option("--results", type=click.Path(path_type=Path), default="benchmarks/results.json", show_default=True)
+@click.option("--docs", type=click.Path(path_type=Path), default="docs", show_default=True, help="Folder of the pages.")
+def main(results: Path, docs: Path) -> None:
+    """Write the pages again, without measuring."""
+    write(Results.read(results), docs)
+
+
+if __name__ == "__main__":
+    main()

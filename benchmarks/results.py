@@ -1,0 +1,45 @@
+"""Figures kept as JSON: for programs, for measuring one subject anew, and for writing the pages again."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from benchmarks.figures import Figure, Goal, Section
+from benchmarks.sizes import Sizes
+
+
+@dataclass(frozen=True)
+class Results:
+    """What was measured, by subject, and with which sizes; `cores` are those of the machine."""
+
+    sizes: Sizes
+    cores: int
+    sections: Mapping[str, Section]
+
+    def write(self, path: Path) -> None:
+        """As JSON; every figure also says whether it misses its goal."""
+        content = asdict(self)
+        for name, section in self.sections.items():
+            for figure, entry in zip(section.figures, content["sections"][name]["figures"], strict=True):
+                entry["missed"] = figure.missed
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, indent=1) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """What `write` wrote."""
+        content = json.loads(path.read_text())
+        sections = {name: _section(entry) for name, entry in content["sections"].items()}
+        return cls(Sizes(**content["sizes"]), content["cores"], sections)
+
+
+def _section(entry: Mapping[str, Any]) -> Section:
+    figures = tuple(_figure(figure) for figure in entry["figures"])
+    return Section(entry["title"], entry["settings"], figures, tuple(entry["missing"]))
+
+
+def _figure(entry: Mapping[str, Any]) -> Figure:
+    goal = Goal(**entry["goal"]) if entry["goal"] else None
+    return Figure(entry["name"], entry["value"], entry["unit"], entry["beside"], goal, entry["reason"])
