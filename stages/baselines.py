@@ -33,7 +33,9 @@ def main(params: Parameters, task: str, features: Path, annotations: Path, propo
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     if not params.of_task(task).baselines:
-        click.echo(f"{task}: {task}.baselines is false, nothing is compared")
+        nothing = f"{task}: {task}.baselines is false, nothing is compared"
+        (folder / "README").write_text(nothing + "\n")  # DVC warns of empty outputs
+        click.echo(nothing)
         return
     train, val = features / "train.zarr", features / "val.zarr"
     specs = baseline_specs(FeatureStore.open(train).layers, params.ablate.grid)

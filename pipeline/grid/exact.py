@@ -194,12 +194,18 @@ class AllPixels:
         labels = self._labels(shards, cell)[targets]
         layers = []
         for name in self.standardisation.shift:
-            windows = [self.maps.window(shard, name, self.grid, cell) for shard, _ in shards]
-            parts = [window.values[:, :, own] for window, (_, own) in zip(windows, shards, strict=True)]
-            values = torch.from_numpy(np.concatenate(parts, axis=2)).to(self.device).float().flatten(0, 1)
-            values -= torch.from_numpy(self.standardisation.shift[name]).to(self.device)
-            values *= torch.from_numpy(self.standardisation.scale[name]).to(self.device)
-            window = windows[0]
+            shift = torch.from_numpy(self.standardisation.shift[name]).to(self.device)
+            scale = torch.from_numpy(self.standardisation.scale[name]).to(self.device)
+            window = self.maps.window(shards[0][0], name, self.grid, cell)
+            height, width, _, channels = window.values.shape
+            # One tensor from the start, filled a shard at a time: copies of all would double the memory.
+            values, last = torch.empty((height, width, labels.shape[2], channels), device=self.device), 0
+            for shard, own in shards:
+                half = torch.from_numpy(np.array(self.maps.window(shard, name, self.grid, cell).values[:, :, own]))
+                part = values[:, :, last : last + half.shape[2]]
+                part.copy_(half).sub_(shift).mul_(scale)
+                last += half.shape[2]
+            values = values.flatten(0, 1)
             if window.is_identity:
                 interpolation = None
             else:
