@@ -75,8 +75,10 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
 
 def _serve_forks(modules: Sequence[str]) -> None:
     """Start the process that workers are forked from; one that runs already stays as it is."""
-    command = sys.modules["__main__"].__spec__  # which every worker imports
-    forkserver.set_forkserver_preload(["distributed.nanny", *([command.name] if command else []), *modules])
+    command = getattr(sys.modules["__main__"].__spec__, "name", "__main__")
+    # Which every worker imports, save a package that was run: that may do its work when it is imported.
+    commands = [] if command.rpartition(".")[2] == "__main__" else [command]
+    forkserver.set_forkserver_preload(["distributed.nanny", *commands, *modules])
     own = dict(os.environ)
     os.environ.update(WORKER_ENVIRONMENT)  # read when a process starts
     try:

@@ -6,6 +6,7 @@ level 5.
 
 import math
 import struct
+from collections.abc import Container
 from dataclasses import dataclass
 
 INT8, INT32, UINT32, MATRIX = 1, 5, 6, 14
@@ -27,7 +28,7 @@ class _Reader:
     order: str
     at: int = 0
 
-    def element(self, what: str, kinds: object) -> tuple[int, memoryview]:
+    def element(self, what: str, kinds: Container[int]) -> tuple[int, memoryview]:
         """Type and content of the next element; `ValueError` when its type is not among `kinds`."""
         word, length = self._numbers("II", self.at)
         start = self.at + 8
@@ -36,7 +37,7 @@ class _Reader:
             self.at += 8
         else:
             self.at = start + length + -length % 8
-        if word not in kinds or start + length > len(self.data):  # type: ignore[operator]
+        if word not in kinds or start + length > len(self.data):
             raise ValueError(f"{what} is damaged")
         return word, self.data[start : start + length]
 

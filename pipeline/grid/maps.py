@@ -85,3 +85,8 @@ def _opened(path: Path, written: int) -> NDArray[Any]:
     """A file as it was `written` (ns): the cells of a fit read it again and again, and parsing its head adds up."""
     del written
     return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def close_files() -> None:
+    """Let go of what was read: deleting a file that a worker has mapped frees no room, and fails on network disks."""
+    _opened.cache_clear()

@@ -1,5 +1,6 @@
 """Fitting at map resolution must be plain logistic regression on every pixel's hypercolumn."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -154,6 +155,17 @@ def test_the_threads_of_a_worker_do_not_change_a_byte(tmp_path: Path) -> None:
     finally:
         torch.set_num_threads(threads)
     assert fits[0].weights.tobytes() == fits[1].weights.tobytes()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="lists what the process has mapped")
+def test_a_fit_keeps_no_file_open(store: FeatureStore, tmp_path: Path) -> None:
+    """Or the maps, as large as the store, would take their room on the disk for as long as a worker lives."""
+    pixels = lay_out(store, tmp_path, NoisyTask(store))
+    kept = pixels.maps.window(pixels.maps.shards[0], store.layers[0], 2, 0)
+    assert str(tmp_path) in Path("/proc/self/maps").read_text()
+    del kept
+    fit_cell(CellProblem(pixels.maps, 2, 0, pixels.rows, pixels.standardisation, 2, SETTINGS, 0, "cpu"))
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text()
 
 
 def test_an_optimum_out_of_reach_is_said(store: FeatureStore, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -85,6 +85,23 @@ def test_solved_problems_are_not_evaluated_any_more() -> None:
     assert len(asked[-1]) == 1
 
 
+def test_a_problem_that_no_step_improves_is_left_unsolved_and_holds_up_no_other() -> None:
+    """Its gradient points uphill, so that every step is too long; those before and after it are solved all the same."""
+    lie = torch.tensor([[1.0], [-1.0], [1.0]], dtype=torch.float64)
+    asked = []
+
+    def evaluate(at: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
+        asked.append(which.tolist())
+        return (at**2).sum(dim=1) / 2, at * lie[which]
+
+    start = torch.arange(1.0, 7.0).double().view(3, 2)
+    found, solved = minimise(evaluate, start, tolerance=1e-9)
+    assert solved.tolist() == [True, False, True]
+    np.testing.assert_array_equal(found[1], start[1])
+    np.testing.assert_allclose(found[[0, 2]], 0, atol=1e-9)
+    assert len(asked) < 50  # not all iterations
+
+
 def test_as_few_evaluations_as_scipy_needs() -> None:
     """Within a factor of two, for a badly scaled start far from the minimum."""
     curvature, slope = problems(3)
