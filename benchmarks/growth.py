@@ -39,8 +39,8 @@ FULL = {"exact": 16, "sgd": 4}
 """The store that exceeds what a worker keeps by default, by solver: 2.5 and 4.6 times in the default sizes."""
 
 REASONS = {
-    "exact": "profiled: copies of the windows while they are read and converted, which the allocator keeps for later",
-    "sgd": "profiled: portions are cut at whole pixels and may exceed what a worker should keep",
+    "exact": "profiled: what is freed between portions stays with the allocator, map files count while they are read",
+    "sgd": "profiled: the model selects the pixels that count, a copy of the portion",
 }
 """Why memory grows past what a worker keeps, by solver; shown where the goal is missed."""
 

@@ -4,12 +4,14 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import forkserver
 
 import dask
-from distributed import Client, LocalCluster
+from distributed import CancelledError, Client, LocalCluster
+from distributed.comm import CommClosedError
 
 from pipeline.errors import InputError
 from pipeline.parameters import ComputeParameters
@@ -36,12 +38,13 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
     Parameters
     ----------
     modules
-        What the tasks need and this process may not have imported.
+        What the tasks need and this process may not have imported. They are imported once for all workers of this
+        process, with the environment of its first call.
 
     Raises
     ------
     InputError
-        When `compute.scheduler` does not answer.
+        When `compute.scheduler` does not answer, or goes away in the meantime.
     """
     if compute.scheduler is not None:
         try:
@@ -53,7 +56,13 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
                 client.wait_for_workers(1, timeout=30)
             except TimeoutError:
                 raise InputError(f"compute.scheduler: the scheduler at {compute.scheduler} has no workers.") from None
-            yield client
+            try:
+                yield client
+            except (CancelledError, CommClosedError) as error:
+                raise InputError(
+                    f"compute.scheduler: the scheduler at {compute.scheduler} went away ({error}). What is finished is "
+                    "kept; run the same again when it is there, or set compute.scheduler to null."
+                ) from None
         return
     workers = compute.workers or os.cpu_count() or 1
     if START_METHOD == "forkserver":
@@ -75,17 +84,22 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
 
 def _serve_forks(modules: Sequence[str]) -> None:
     """Start the process that workers are forked from; one that runs already stays as it is."""
-    command = getattr(sys.modules["__main__"].__spec__, "name", "__main__")
-    # Which every worker imports, save a package that was run: that may do its work when it is imported.
-    commands = [] if command.rpartition(".")[2] == "__main__" else [command]
-    forkserver.set_forkserver_preload(["distributed.nanny", *commands, *modules])
-    own = dict(os.environ)
+    forkserver.set_forkserver_preload(["distributed.nanny", *modules])
+    own = {name: os.environ.get(name) for name in WORKER_ENVIRONMENT}
     os.environ.update(WORKER_ENVIRONMENT)  # read when a process starts
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    # It inherits that Ctrl-C, which reaches the whole process group, is not for it, from its first moment on.
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main_thread else None
     try:
         forkserver.ensure_running()
     finally:
-        os.environ.clear()
-        os.environ.update(own)
+        if in_main_thread:
+            signal.signal(signal.SIGINT, handler)
+        for name, value in own.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _ignore_interrupts() -> None:

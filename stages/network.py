@@ -18,7 +18,7 @@ def check_network(params: Parameters) -> None:
         What `backbones.create` refuses: models, layers, their order, weights and input sizes.
     """
     backbone, default = params.backbone, BackboneParameters()
-    if (backbone.name, backbone.weights) == (default.name, default.weights):
+    if backbone.model_copy(update={"layers": default.layers, "file": default.file}) == default:
         return
     from pipeline.backbones import create  # torch and its libraries take seconds to import
 

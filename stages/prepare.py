@@ -115,7 +115,7 @@ _APART = {
     "and dataset.val_list",
     "pascal_part": "list the images of each in dataset.train_list and dataset.val_list",
 }
-"""How the photographs of the splits are chosen, by format."""
+"""How the photographs of the splits are chosen, by format; puppets are drawn for each."""
 
 
 def _check_apart(train: AnnotationSet, val: AnnotationSet, form: str) -> None:

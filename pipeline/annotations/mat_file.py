@@ -16,6 +16,7 @@ _HEADER, _COMPRESSED = 128, 15
 """Bytes before the first element, and the type of a compressed one. MathWorks, MAT-File Format, level 5."""
 
 _BROKEN = (
+    RecursionError,
     OSError,
     ValueError,
     TypeError,

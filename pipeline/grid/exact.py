@@ -164,14 +164,14 @@ class AllPixels:
         weights, bias = np.zeros((n_targets, self.standardisation.channels)), np.zeros(n_targets)
         everything = np.arange(n_targets)
         # Batches share regions: what fits into memory is read once for all of them.
-        whole = self._load_if_small(self.shards, cell, everything)
+        whole = self._load_if_small(self.shards, cell, everything, AT_ONCE // 2)  # a batch may take as much again
         for batch in self._batches(cell):
             both = (batch.counts > 0).all(axis=1)
             bias[batch.targets] = [constant_bias(bool(positive)) for _, positive in batch.counts]
             if both.any():
                 own = batch.targets[both]
                 if whole is None:
-                    kept = self._load_if_small(batch.shards, cell, own)
+                    kept = self._load_if_small(batch.shards, cell, own, AT_ONCE)
                 else:
                     kept = whole.only(torch.from_numpy(own).to(self.device)).of(self._positions(batch.shards))
                 found = self._minimise(cell, own, kept, batch.shards, batch.counts[both], settings)
@@ -183,7 +183,7 @@ class AllPixels:
         targets = np.arange(len(weights))
         given = self._by_layer(torch.from_numpy(weights).to(self.device))
         logits, labels = [], []
-        for shards in self._portions(self.shards, cell, targets):
+        for shards in self._portions(self.shards, cell, targets, AT_ONCE):
             scores = torch.stack(list(self.load(shards, cell, targets).layer_scores(given)), dim=3)
             logits.append(scores.flatten(1, 2).transpose(0, 1).cpu().numpy())
             labels.append(self._labels(shards, cell).reshape(len(targets), -1).T)
@@ -223,8 +223,11 @@ class AllPixels:
         labels = np.concatenate([self.maps.labels(s, self.grid, cell)[..., own] for s, own in shards], axis=3)
         return labels.reshape(len(labels), -1, labels.shape[-1])
 
-    def _load_if_small(self, shards: Sequence[Shard], cell: int, targets: NDArray[np.int64]) -> CellData | None:
-        return self.load(shards, cell, targets) if len(self._portions(shards, cell, targets)) == 1 else None
+    def _load_if_small(
+        self, shards: Sequence[Shard], cell: int, targets: NDArray[np.int64], limit: int
+    ) -> CellData | None:
+        fits = len(self._portions(shards, cell, targets, limit)) == 1
+        return self.load(shards, cell, targets) if fits else None
 
     def _positions(self, shards: Sequence[Shard]) -> Tensor:
         """Of the regions in `shards` among those of all shards of the group."""
@@ -232,15 +235,17 @@ class AllPixels:
         there = np.repeat([shard in shards for shard in self.shards], lengths)
         return torch.from_numpy(np.flatnonzero(there)).to(self.device)
 
-    def _portions(self, shards: Sequence[Shard], cell: int, targets: NDArray[np.int64]) -> list[Sequence[Shard]]:
-        """Consecutive shards whose windows and scores take at most `AT_ONCE` bytes, at least one each."""
+    def _portions(
+        self, shards: Sequence[Shard], cell: int, targets: NDArray[np.int64], limit: int
+    ) -> list[Sequence[Shard]]:
+        """Consecutive shards whose windows and scores take at most `limit` bytes, at least one each."""
         pixels = self._labels(shards[:1], cell).shape[1]
         windows = [self.maps.window(shards[0][0], name, self.grid, cell).values for name in self.standardisation.shift]
         # Scores take five times the room of labels while they are made.
         numbers = sum(min(w.shape[0] * w.shape[1], pixels) * w.shape[3] for w in windows) + 5 * pixels * len(targets)
         per_region = 4 * numbers
         largest = max(own.stop - own.start for _, own in shards)
-        together = max(AT_ONCE // (per_region * largest), 1)
+        together = max(limit // (per_region * largest), 1)
         return [shards[first : first + together] for first in range(0, len(shards), together)]
 
     def _batches(self, cell: int) -> list["_Batch"]:
@@ -271,13 +276,13 @@ class AllPixels:
 
         Without `kept` the windows in `shards` are read portion by portion in every evaluation.
         """
-        portions = self._portions(shards, cell, targets)
+        portions = self._portions(shards, cell, targets, AT_ONCE)
         count = torch.from_numpy(counts.sum(axis=1).astype(np.float64)).to(self.device)
 
         def evaluate(at: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
             weights, bias = self._by_layer(at[:, :-1]), at[:, -1].float()
             loss, gradient = torch.zeros_like(at[:, 0]), torch.zeros_like(at)
-            for data in [kept] if kept else (self.load(some, cell, targets) for some in portions):
+            for data in [kept] if kept is not None else (self.load(some, cell, targets) for some in portions):
                 part, slopes = data.only(which).loss_and_gradient(weights, bias)
                 loss += part
                 gradient += slopes

@@ -81,6 +81,7 @@ def minimise(
             # Next to the minimum values differ by rounding only; then the slope tells.
             near = (new_value - value).abs() <= ROUNDING * value.abs()
             short &= ~(near & ((direction * new_gradient).sum(dim=1).abs() <= FLATTER * slope.abs()))
+            short |= ~new_value.isfinite()
             if not short.any():
                 break
             length = torch.where(short, length / 2, length)

@@ -40,8 +40,8 @@ def heat_maps(
     -----
     Equal to classifying upsampled hypercolumns with all K x K classifiers and blending their answers (paper, section
     2). Weights are applied at each map's own resolution, for a row of cells at a time and only to the lines of the map
-    that these cells can see; the scores of layers of one resolution are added up, then upsampled only where a cell's
-    share is not zero, so that every location is answered by the four classifiers that matter there.
+    that these cells can see; the scores of neighbouring layers of one resolution are added up, then upsampled only
+    where a cell's share is not zero, so that every location is answered by the four classifiers that matter there.
     """
     size = model.heat_map
     regions = len(blocks[model.spec.layers[0]])

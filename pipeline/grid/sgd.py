@@ -43,10 +43,10 @@ class SampledPixels:
         """
         own = self.sampling.shards_of(self.rows)
         pixels = self.sampling.pixels_per_cell
-        pixel = (self.rows.stop - self.rows.start) * self.standardisation.channels * 4  # of every region
-        together = max(limit // pixel, 1)
-        cuts = [int(edge) for edge in np.linspace(0, pixels, -(-pixels // together) + 1)]
-        deals = min(-(-pixel // limit), len(own))
+        size = (self.rows.stop - self.rows.start) * self.standardisation.channels * 4  # of one pixel of every region
+        together = max(limit // size, 1)
+        cuts = [*range(0, pixels, together), pixels]
+        deals = min(-(-size // limit), len(own))
         return [Portion(tuple(own[deal::deals]), slice(a, b)) for deal in range(deals) for a, b in pairwise(cuts)]
 
     def load(self, portion: Portion, cell: int) -> tuple[NDArray[np.float32], NDArray[np.int8]]:

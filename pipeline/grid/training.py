@@ -123,8 +123,8 @@ def _fit_all(job: _Job, source: Sampling | Maps, units: Sequence[_Unit], client:
             source, spec.grid, unit.cell, rows, standardisation, len(job.targets), job.settings, job.seed, job.device
         )
         futures[client.submit(_fit, problem, pure=False)] = unit
-    for future, fit in as_completed(futures, with_results=True):
-        _keep(fit, futures[future].file(job.work))
+    for future in as_completed(futures):
+        _keep(future.result(), futures[future].file(job.work))
         future.release()
         progress.update()
 

@@ -103,7 +103,7 @@ def test_streaming_in_portions_gives_the_same_classifiers(
     pixels = lay_out(store, tmp_path, NoisyTask(store))
     whole = pixels.fit(2, 2, SETTINGS, seed=0)
     monkeypatch.setattr(exact, "AT_ONCE", 1)
-    assert len(pixels._portions(pixels.shards, 2, np.array([0]))) == 2
+    assert len(pixels._portions(pixels.shards, 2, np.array([0]), exact.AT_ONCE)) == 2
     parts = pixels.fit(2, 2, SETTINGS, seed=0)
     np.testing.assert_allclose(parts.weights, whole.weights, rtol=1e-4, atol=1e-5)
 
