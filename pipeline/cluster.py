@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing import forkserver
 
 import dask
@@ -19,6 +19,8 @@ from pipeline.parameters import ComputeParameters
 WORKER_ENVIRONMENT = {
     # One thread each: numeric libraries must not compete for cores.
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    # Read when Dask is imported, before it is configured.
+    "DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "error",
     # Keep freed memory: Dask's default gives it back at once, and faulting it in again took 40 % of the time.
     "MALLOC_TRIM_THRESHOLD_": str(2**28),
     "MALLOC_MMAP_THRESHOLD_": str(2**28),
@@ -58,28 +60,46 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
                 raise InputError(f"compute.scheduler: the scheduler at {compute.scheduler} has no workers.") from None
             try:
                 yield client
-            except (CancelledError, CommClosedError) as error:
+            except (CancelledError, CommClosedError):
                 raise InputError(
-                    f"compute.scheduler: the scheduler at {compute.scheduler} went away ({error}). What is finished is "
-                    "kept; run the same again when it is there, or set compute.scheduler to null."
+                    f"compute.scheduler: the scheduler at {compute.scheduler} went away. What is finished is kept; run "
+                    "the same again when it is there, or set compute.scheduler to null."
                 ) from None
         return
     workers = compute.workers or os.cpu_count() or 1
-    if START_METHOD == "forkserver":
-        _serve_forks(modules)
     settings = {
         "distributed.worker.multiprocessing-method": START_METHOD,
         "distributed.logging.distributed": logging.ERROR,
         "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
     }
-    with (
-        dask.config.set(settings),
-        LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster,
-        Client(cluster) as client,
-    ):
-        # Ctrl-C reaches the whole process group; only the client shall speak of it.
-        client.run(_ignore_interrupts)
+    with ExitStack() as stack:
+        with _interrupts_held():
+            if START_METHOD == "forkserver":
+                _serve_forks(modules)
+            stack.enter_context(dask.config.set(settings))
+            cluster = stack.enter_context(
+                LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0")
+            )
+            client = stack.enter_context(Client(cluster))
+            # Ctrl-C reaches the whole process group; only the client shall speak of it.
+            client.run(_ignore_interrupts)
         yield client
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C is heard at the end of the block: half a cluster cannot be closed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if heard:
+        raise KeyboardInterrupt
 
 
 def _serve_forks(modules: Sequence[str]) -> None:
@@ -88,7 +108,7 @@ def _serve_forks(modules: Sequence[str]) -> None:
     own = {name: os.environ.get(name) for name in WORKER_ENVIRONMENT}
     os.environ.update(WORKER_ENVIRONMENT)  # read when a process starts
     in_main_thread = threading.current_thread() is threading.main_thread()
-    # It inherits that Ctrl-C, which reaches the whole process group, is not for it, from its first moment on.
+    # It inherits from its first moment on that Ctrl-C, which reaches the whole process group, is not for it.
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main_thread else None
     try:
         forkserver.ensure_running()
