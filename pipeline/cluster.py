@@ -89,7 +89,8 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
     """Ctrl-C is heard at the end of the block: half a cluster cannot be closed."""
-    if threading.current_thread() is not threading.main_thread():
+    # Not ours to hear in other threads, and in the background of a shell.
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         yield
         return
     heard: list[int] = []
