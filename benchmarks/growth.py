@@ -154,7 +154,7 @@ def _one_process(store: Path, folder: str, settings: TrainParameters, kept: int)
 
 def _workers(store: Path, folder: str, workers: int) -> float:
     """Seconds of training and prediction with workers in processes of their own."""
-    with connect(ComputeParameters(workers=workers), [SOLVERS, PREDICTION]) as client:
+    with connect(ComputeParameters(workers=workers)) as client:
         client.run(_warm)
         return _train_and_predict(store, folder, client, SPREAD)
 

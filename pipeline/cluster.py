@@ -26,7 +26,6 @@ WORKER_ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(2**28),
 }
 
-
 START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 """Of workers: forked from a process that has imported what they need, so that two start as fast as one."""
 
@@ -106,8 +105,7 @@ def _interrupts_held() -> Iterator[None]:
 def _serve_forks(modules: Sequence[str]) -> None:
     """Start the process that workers are forked from; one that runs already stays as it is."""
     forkserver.set_forkserver_preload(["distributed.nanny", *modules])
-    own = {name: os.environ.get(name) for name in WORKER_ENVIRONMENT}
-    os.environ.update(WORKER_ENVIRONMENT)  # read when a process starts
+    os.environ.update(WORKER_ENVIRONMENT)  # read when a process starts; Dask sets them here too, and leaves them
     in_main_thread = threading.current_thread() is threading.main_thread()
     # It inherits from its first moment on that Ctrl-C, which reaches the whole process group, is not for it.
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main_thread else None
@@ -116,11 +114,6 @@ def _serve_forks(modules: Sequence[str]) -> None:
     finally:
         if in_main_thread:
             signal.signal(signal.SIGINT, handler)
-        for name, value in own.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _ignore_interrupts() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
@@ -45,7 +45,7 @@ class _Here:
 
 
 @contextmanager
-def _threads(compute: ComputeParameters, _modules: Sequence[str] = ()) -> Iterator[Client]:
+def _threads(compute: ComputeParameters) -> Iterator[Client]:
     """Workers in this process."""
     with Client(processes=False, n_workers=compute.workers, threads_per_worker=1, dashboard_address=None) as client:
         yield client
