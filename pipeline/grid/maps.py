@@ -1,9 +1,6 @@
 """Maps laid out for training on every pixel: each region is decoded once, a classifier reads the window it can see."""
 
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import zarr
@@ -11,21 +8,27 @@ from numpy.typing import NDArray
 
 from pipeline.features.store import FeatureStore
 from pipeline.grid.cells import cell_bounds
-from pipeline.grid.source import Source
+from pipeline.grid.shard_file import ShardFile
+from pipeline.grid.source import TARGETS, Source
 from pipeline.grid.standardise import Moments
 from pipeline.regions.interpolation import interpolation_matrix, support
 
 
 @dataclass(frozen=True)
-class Window:
-    """The part of a layer's maps that the pixels of one cell are interpolated from."""
+class View:
+    """The window of a map that the pixels of one cell are interpolated from, and how."""
 
-    values: NDArray[np.float16]
-    """(y, x, region, channel)"""
+    rows: slice
+    columns: slice
     vertical: NDArray[np.float32]
-    """Interpolation (rows of the cell, y), rows sum to one."""
+    """Interpolation (rows of the cell, rows of the window), rows sum to one."""
     horizontal: NDArray[np.float32]
-    """Interpolation (columns of the cell, x), rows sum to one."""
+    """Interpolation (columns of the cell, columns of the window), rows sum to one."""
+
+    @property
+    def positions(self) -> int:
+        """Of the window."""
+        return self.vertical.shape[1] * self.horizontal.shape[1]
 
     @property
     def is_identity(self) -> bool:
@@ -40,11 +43,11 @@ class Maps(Source):
     def lay_out(self, shard: slice) -> dict[str, Moments]:
         """Write the maps of the regions of one shard; gives the moments of every layer's channels.
 
-        A layer's file is (y, x, region, channel) float16, that of the targets (target, y, x, region) int8. Maps
-        finer than the heat map are interpolated to it, since nobody looks between its locations.
+        A layer's array is (y, x, region, channel) float16, that of the labels (y, x, target, region) int8. Maps finer
+        than the heat map are interpolated to it, since nobody looks between its locations.
         """
         store = FeatureStore.reopen(self.store)
-        moments = {}
+        arrays, moments = {}, {}
         for layer in self.layers:
             block = store.read(layer, shard)
             height, width = (min(side, self.heat_map) for side in block.shape[2:])
@@ -52,41 +55,31 @@ class Maps(Source):
                 vertical = interpolation_matrix(block.shape[2], height).astype(np.float32)
                 horizontal = interpolation_matrix(block.shape[3], width).astype(np.float32)
                 block = (vertical @ block.astype(np.float32) @ horizontal.T).astype(np.float16)
-            maps = np.ascontiguousarray(block.transpose(2, 3, 0, 1))
-            moments[layer] = Moments.of(maps.astype(np.float32))
-            np.save(self.file(shard, layer), maps)
+            arrays[layer] = np.ascontiguousarray(block.transpose(2, 3, 0, 1))
+            moments[layer] = Moments.of(arrays[layer].astype(np.float32))
         labels = np.asarray(zarr.open_array(self.targets, mode="r")[shard])
-        np.save(self.file(shard, "targets"), np.ascontiguousarray(labels.transpose(1, 2, 3, 0)))
+        ShardFile.write(self.file(shard), {**arrays, TARGETS: labels.transpose(2, 3, 1, 0)})
         return moments
 
-    def window(self, shard: slice, layer: str, grid: int, cell: int) -> Window:
-        """What the pixels of one cell of a grid see of a layer."""
-        maps = self._read(shard, layer)
-        bounds, (row, column) = cell_bounds(self.heat_map, grid), divmod(cell, grid)
-        vertical = interpolation_matrix(maps.shape[0], self.heat_map)[bounds[row] : bounds[row + 1]]
-        horizontal = interpolation_matrix(maps.shape[1], self.heat_map)[bounds[column] : bounds[column + 1]]
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """(y, x) of the maps of every layer."""
+        with self.open(self.shards[0]) as file:
+            return {layer: (height, width) for layer in self.layers for height, width, *_ in [file.shape(layer)]}
+
+    def view(self, height: int, width: int, grid: int, cell: int) -> View:
+        """What the pixels of one cell of a grid see of maps of `height` x `width`."""
+        tall, wide = self.pixels(grid, cell)
+        vertical = interpolation_matrix(height, self.heat_map)[tall]
+        horizontal = interpolation_matrix(width, self.heat_map)[wide]
         rows, columns = support(vertical), support(horizontal)
-        axes = (vertical[:, rows].astype(np.float32), horizontal[:, columns].astype(np.float32))
-        return Window(maps[rows, columns], *axes)
+        return View(rows, columns, vertical[:, rows].astype(np.float32), horizontal[:, columns].astype(np.float32))
 
-    def labels(self, shard: slice, grid: int, cell: int) -> NDArray[np.int8]:
-        """Targets of the pixels of one cell: (target, y, x, region)."""
-        bounds, (row, column) = cell_bounds(self.heat_map, grid), divmod(cell, grid)
-        labels: NDArray[np.int8] = self._read(shard, "targets")
-        return labels[:, bounds[row] : bounds[row + 1], bounds[column] : bounds[column + 1]]
+    def labels(self, file: ShardFile, grid: int, cell: int) -> NDArray[np.int8]:
+        """Labels of the pixels of one cell, of the regions in the file of a shard: (target, pixel, region)."""
+        labels = file.read(TARGETS, *self.pixels(grid, cell))
+        return labels.reshape(-1, *labels.shape[2:]).transpose(1, 0, 2)
 
-    def _read(self, shard: slice, name: str) -> NDArray[Any]:
-        path = self.file(shard, name)
-        return _opened(path, path.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=128)
-def _opened(path: Path, written: int) -> NDArray[Any]:
-    """A file as it was `written` (ns): the cells of a fit read it again and again, and parsing its head adds up."""
-    del written
-    return np.load(path, mmap_mode="r", allow_pickle=False)
-
-
-def close_files() -> None:
-    """Let go of what was read: deleting a file that a worker has mapped frees no room, and fails on network disks."""
-    _opened.cache_clear()
+    def pixels(self, grid: int, cell: int) -> tuple[slice, slice]:
+        """Rows and columns of the heat map that are one cell."""
+        bounds, (row, column) = cell_bounds(self.heat_map, grid).tolist(), divmod(cell, grid)
+        return slice(bounds[row], bounds[row + 1]), slice(bounds[column], bounds[column + 1])

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from sklearn.linear_model import SGDClassifier
 
 from pipeline.grid.fit import CellFit, constant_bias
-from pipeline.grid.sampling import Sampling
+from pipeline.grid.sampling import Sampling, read_samples
+from pipeline.grid.shard_file import ShardFile
+from pipeline.grid.source import TARGETS
 from pipeline.grid.standardise import Standardisation
 from pipeline.grid.targets import IGNORE
 from pipeline.parameters import TrainParameters
@@ -51,21 +53,28 @@ class SampledPixels:
 
     def load(self, portion: Portion, cell: int) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
         """Standardised hypercolumns (n, channel) and targets (n, target) of one cell."""
-        targets = [self.sampling.read(shard, "targets", cell)[own, portion.pixels] for shard, own in portion.shards]
+        drawn = portion.pixels.stop - portion.pixels.start
+        regions = sum(own.stop - own.start for _, own in portion.shards)
         # One array from the start, since two of them would double the memory.
-        columns = np.empty((sum(known[..., 0].size for known in targets), self.standardisation.channels), np.float32)
-        last = 0
-        for (shard, own), known in zip(portion.shards, targets, strict=True):
-            whole = columns[last : last + known[..., 0].size].reshape(*known.shape[:2], -1)
-            last += known[..., 0].size
-            first = 0
-            for layer, shift in self.standardisation.shift.items():
-                part = whole[..., first : first + len(shift)]
-                values = self.sampling.read(shard, layer, cell)[own]
-                np.subtract(values if values.shape[1] == 1 else values[:, portion.pixels], shift, out=part)
-                part *= self.standardisation.scale[layer]
-                first += len(shift)
-        return columns, np.concatenate([known.reshape(-1, known.shape[2]) for known in targets])
+        columns = np.empty((drawn * regions, self.standardisation.channels), np.float32)
+        targets, last = [], 0
+        for shard, own in portion.shards:
+            first, last = last, last + drawn * (own.stop - own.start)
+            with self.sampling.open(shard) as file:
+                part = columns[first:last].reshape(drawn, own.stop - own.start, -1)
+                self._fill(part, file, own, cell, portion.pixels)
+                known = read_samples(file, TARGETS, cell, portion.pixels)[:, own]
+                targets.append(known.reshape(-1, known.shape[2]))
+        return columns, np.concatenate(targets)
+
+    def _fill(self, columns: NDArray[np.float32], file: ShardFile, own: slice, cell: int, pixels: slice) -> None:
+        """Write the standardised hypercolumns of regions `own` into `columns` (pixel, region, channel)."""
+        for (first, last), (layer, shift) in zip(
+            pairwise(self.standardisation.edges), self.standardisation.shift.items(), strict=True
+        ):
+            part = columns[..., first:last]
+            np.subtract(read_samples(file, layer, cell, pixels)[:, own], shift, out=part)
+            part *= self.standardisation.scale[layer]
 
     def only(self, layer: str) -> "SampledPixels":
         """See `Pixels`."""

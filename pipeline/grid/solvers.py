@@ -5,7 +5,7 @@ import torch
 from pipeline.devices import choose_device
 from pipeline.grid.exact import AllPixels
 from pipeline.grid.fit import CellFit, CellProblem, Pixels
-from pipeline.grid.maps import Maps, close_files
+from pipeline.grid.maps import Maps
 
 
 def fit_cell(problem: CellProblem) -> CellFit:
@@ -22,7 +22,6 @@ def fit_cell(problem: CellProblem) -> CellFit:
             found = fuse_layers(pixels, problem.n_targets, problem.cell, problem.settings, problem.seed)
     finally:
         torch.set_num_threads(threads)
-        close_files()
     return CellFit(*pixels.standardisation.fold(found.weights, found.bias))
 
 

@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.grid.shard_file import ShardFile
+
+TARGETS = "targets"
+"""Beside the layers, the array of a shard's file that holds the labels."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -12,7 +17,7 @@ class Source:
     targets: Path
     """Target maps, as `write_target_maps` wrote them."""
     folder: Path
-    """Where what is read from the store is written, a file per shard and layer."""
+    """Where what is read from the store is written, a file per shard."""
     shards: tuple[slice, ...]
     """Of the store, as `shard_slices` cuts it."""
     layers: tuple[str, ...]
@@ -27,6 +32,10 @@ class Source:
             if shard.start < rows.stop and shard.stop > rows.start
         ]
 
-    def file(self, shard: slice, name: str) -> Path:
-        """Of a layer, or of "targets", for one shard."""
-        return self.folder / f"{shard.start}-{name}.npy"
+    def file(self, shard: slice) -> Path:
+        """Where the layers and labels of one shard are laid out."""
+        return self.folder / f"{shard.start}.safetensors"
+
+    def open(self, shard: slice) -> ShardFile:
+        """What was laid out for one shard."""
+        return ShardFile(self.file(shard))

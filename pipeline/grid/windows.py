@@ -1,6 +1,5 @@
 """What a cell sees of some regions in memory, and the loss and gradient of its classifiers at map resolution."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -33,11 +32,11 @@ def _along_both(vertical: Tensor, horizontal: Tensor, values: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class LayerWindow:
-    """What one cell sees of a layer in some regions."""
+class Window:
+    """What one cell sees in some regions of layers that have the same positions there."""
 
     values: Tensor
-    """(position * region, channel) standardised."""
+    """(position * region, channel) standardised, layers side by side."""
     interpolation: Interpolation | None
     """None where the positions are the pixels."""
 
@@ -59,7 +58,7 @@ class CellData:
     Targets come first: products of a few rows with many are several times as fast as those with a few columns.
     """
 
-    layers: tuple[LayerWindow, ...]
+    windows: tuple[Window, ...]
     known: Tensor
     """(target, pixel, region) 1 where the label counts, else 0."""
     positive: Tensor
@@ -71,38 +70,28 @@ class CellData:
             return self
         return replace(self, known=self.known[which], positive=self.positive[which])
 
-    def of(self, regions: Tensor) -> "CellData":
-        """That of some regions, given by their positions."""
-        count = self.known.shape[2]
-        if len(regions) == count:
-            return self
-        layers = []
-        for layer in self.layers:
-            values = layer.values.view(-1, count, layer.values.shape[1])[:, regions].flatten(0, 1)
-            layers.append(replace(layer, values=values))
-        return CellData(tuple(layers), self.known[..., regions], self.positive[..., regions])
+    def scores(self, weights: Tensor) -> Tensor:
+        """(target, pixel, region) of `weights` (target, channel), without a bias."""
+        parts = weights.split([window.values.shape[1] for window in self.windows], dim=1)
+        whole = torch.zeros_like(self.known)
+        for window, part in zip(self.windows, parts, strict=True):
+            whole += window.scores(part, self.known.shape[2])
+        return whole
 
-    def layer_scores(self, weights: Sequence[Tensor]) -> Iterator[Tensor]:
-        """Each layer's part in the scores: (target, pixel, region)."""
-        for layer, own in zip(self.layers, weights, strict=True):
-            yield layer.scores(own, self.known.shape[2])
-
-    def loss_and_gradient(self, weights: Sequence[Tensor], bias: Tensor) -> tuple[Tensor, Tensor]:
+    def loss_and_gradient(self, weights: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
         """Sums over all pixels.
 
         Parameters
         ----------
         weights, bias
-            (target, channel) of every layer; (target,).
+            (target, channel), layers side by side; (target,).
 
         Returns
         -------
-        Log losses (target,) float64; gradients (target, channel of all layers + 1), that of the bias last.
+        Log losses (target,) float64; gradients (target, channel + 1), that of the bias last.
         """
-        scores = bias[:, None, None].expand(self.known.shape).clone()
-        for part in self.layer_scores(weights):
-            scores += part
+        scores = self.scores(weights).add_(bias[:, None, None])
         losses = softplus(scores).mul_(self.known).addcmul_(self.positive, scores, value=-1)
         back = scores.sigmoid_().mul_(self.known).sub_(self.positive)
-        gradients = [layer.gradient(back) for layer in self.layers]
+        gradients = [window.gradient(back) for window in self.windows]
         return losses.sum(dim=2).double().sum(dim=1), torch.cat([*gradients, back.sum(dim=(1, 2))[:, None]], dim=1)

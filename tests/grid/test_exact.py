@@ -1,6 +1,5 @@
 """Fitting at map resolution must be plain logistic regression on every pixel's hypercolumn."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from pipeline.grid.cells import cell_bounds
 from pipeline.grid.exact import AllPixels
 from pipeline.grid.fit import CellProblem
 from pipeline.grid.maps import Maps
+from pipeline.grid.reading import CellReader
 from pipeline.grid.solvers import fit_cell
 from pipeline.grid.standardise import Standardisation
 from pipeline.grid.targets import IGNORE, NEGATIVE, POSITIVE, Targets, shard_slices, write_target_maps
@@ -90,10 +90,9 @@ def test_maps_finer_than_the_heat_map_lose_nothing(tmp_path: Path) -> None:
     task = LinearTask(store)
     pixels = lay_out(store, tmp_path, task)
     columns, _ = spelled_out(pixels, store, task, 1)
-    data = pixels.load(pixels.shards, 1, np.array([0]))
-    eye = [torch.eye(3), torch.eye(2)]
-    wide = torch.cat(list(data.layer_scores(eye)))
-    found = wide.permute(2, 1, 0).reshape(-1, 5)  # the region first, as spelled out
+    reader = CellReader(pixels.maps, 2, 1, pixels.standardisation, torch.device("cpu"))
+    data = reader.load(pixels.shards, np.array([0] * 5))
+    found = data.scores(torch.eye(5)).permute(2, 1, 0).reshape(-1, 5)  # the region first, as spelled out
     np.testing.assert_allclose(found, columns, atol=2e-3)  # float16 of values up to 8 times the scale
 
 
@@ -103,25 +102,27 @@ def test_streaming_in_portions_gives_the_same_classifiers(
     pixels = lay_out(store, tmp_path, NoisyTask(store))
     whole = pixels.fit(2, 2, SETTINGS, seed=0)
     monkeypatch.setattr(exact, "AT_ONCE", 1)
-    assert len(pixels._portions(pixels.shards, 2, np.array([0]), exact.AT_ONCE)) == 2
+    reader = CellReader(pixels.maps, 2, 2, pixels.standardisation, torch.device("cpu"))
+    assert len(reader.portions(pixels.shards, 1, exact.AT_ONCE)) == 2
     parts = pixels.fit(2, 2, SETTINGS, seed=0)
     np.testing.assert_allclose(parts.weights, whole.weights, rtol=1e-4, atol=1e-5)
 
 
 def test_targets_that_know_the_same_shards_are_fitted_together(store: FeatureStore, tmp_path: Path) -> None:
     pixels = lay_out(store, tmp_path, NoisyTask(store))
-    batches = {tuple(batch.targets): batch.shards for batch in pixels._batches(0)}
+    found = exact._batches(CellReader(pixels.maps, 2, 0, pixels.standardisation, torch.device("cpu")), pixels.shards)
+    batches = {tuple(batch.targets): batch.shards for batch in found}
     first, second = (slice(0, 64), slice(0, 64)), (slice(64, 90), slice(0, 26))
     assert batches == {(0,): [first, second], (1,): [first]}
 
 
 @pytest.mark.parametrize(("value", "said"), [(POSITIVE, 10.0), (NEGATIVE, -10.0), (IGNORE, -10.0)])
 def test_a_cell_whose_pixels_are_all_alike_always_says_the_same(
-    store: FeatureStore, tmp_path: Path, value: int, said: float
+    store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: int, said: float
 ) -> None:
+    everywhere = np.full((len(store), 1, SIZE, SIZE), value, np.int8)
+    monkeypatch.setattr(LinearTask, "target_maps", lambda _self, regions, *_: everywhere[: len(regions)])
     pixels = lay_out(store, tmp_path, LinearTask(store))
-    for file in (tmp_path / "maps").glob("*-targets.npy"):
-        np.save(file, np.full_like(np.load(file), value))
     fit = pixels.fit(1, 1, SETTINGS, seed=0)
     assert fit.bias.item() == said
     assert not fit.weights.any()
@@ -133,7 +134,8 @@ def test_logits_of_the_layers_add_up_to_those_of_hypercolumns(store: FeatureStor
     weights = np.random.default_rng(0).normal(size=(2, 12))
     by_layer, labels = pixels.layer_logits(3, weights)
     columns, expected = spelled_out(pixels, store, task, 3)
-    order = np.arange(len(columns)).reshape(90, -1).T.ravel()  # the pixel first
+    numbers = np.arange(len(columns)).reshape(90, -1)
+    order = np.concatenate([numbers[own].T.ravel() for own in pixels.maps.shards])  # in each shard the pixel first
     assert by_layer.shape == (len(columns), 2, 3)
     np.testing.assert_allclose(by_layer.sum(axis=2), (columns @ weights.T)[order], atol=2e-3)
     assert np.array_equal(labels, expected[order])
@@ -155,17 +157,6 @@ def test_the_threads_of_a_worker_do_not_change_a_byte(tmp_path: Path) -> None:
     finally:
         torch.set_num_threads(threads)
     assert fits[0].weights.tobytes() == fits[1].weights.tobytes()
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="lists what the process has mapped")
-def test_a_fit_keeps_no_file_open(store: FeatureStore, tmp_path: Path) -> None:
-    """Or the maps, as large as the store, would take their room on the disk for as long as a worker lives."""
-    pixels = lay_out(store, tmp_path, NoisyTask(store))
-    kept = pixels.maps.window(pixels.maps.shards[0], store.layers[0], 2, 0)
-    assert str(tmp_path) in Path("/proc/self/maps").read_text()
-    del kept
-    fit_cell(CellProblem(pixels.maps, 2, 0, pixels.rows, pixels.standardisation, 2, SETTINGS, 0, "cpu"))
-    assert str(tmp_path) not in Path("/proc/self/maps").read_text()
 
 
 def test_an_optimum_out_of_reach_is_said(store: FeatureStore, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
