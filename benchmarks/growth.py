@@ -120,7 +120,7 @@ def _slopes(solver: str, costs: Mapping[int, Cost], regions: int) -> list[Figure
     """Time and memory over the factors of `regions`, of one solver."""
     most = max(FACTORS)
     per_region = {f: cost.result / (f * regions) * 1e3 for f, cost in costs.items()}
-    peaks = {f: cost.peak / 1e6 for f, cost in costs.items()}
+    peaks = {f: max(cost.peak, 1) / 1e6 for f, cost in costs.items()}  # small ones may go unseen
     return [
         Figure(
             f"{solver}: time per region, {most} x the regions over 1 x",
