@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from multiprocessing import forkserver
 
 # Names, for the modules are not for the process that names them: torch and scikit-learn take seconds to import.
 PROPOSALS = "pipeline.proposals.image_set"
@@ -46,6 +45,8 @@ def serve_forks(modules: Sequence[str]) -> None:
     """
     if START_METHOD != "forkserver":
         return
+    from multiprocessing import forkserver  # takes longer to import than all of the above
+
     forkserver.set_forkserver_preload(["distributed.nanny", *modules])
     os.environ.update(WORKER_ENVIRONMENT)  # read when a process starts; Dask sets them here too, and leaves them
     in_main_thread = threading.current_thread() is threading.main_thread()
