@@ -19,9 +19,10 @@ from pipeline.cluster import connect
 from pipeline.features.store import FeatureStore
 from pipeline.grid import exact, sgd
 from pipeline.grid.model import GridSpec
-from pipeline.grid.training import SOLVERS, train_grids
+from pipeline.grid.training import train_grids
 from pipeline.parameters import ComputeParameters, PredictParameters, TrainParameters
-from pipeline.tasks.prediction import PREDICTION, predict
+from pipeline.tasks.prediction import predict
+from pipeline.workers import PREDICTION, SOLVERS
 
 FACTORS = (1, 4, 16)
 

@@ -1,13 +1,12 @@
 """Dask workers: a local cluster of processes, or a scheduler that is running already."""
 
+import gc
 import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from multiprocessing import forkserver
 
 import dask
 from distributed import CancelledError, Client, LocalCluster
@@ -15,19 +14,7 @@ from distributed.comm import CommClosedError
 
 from pipeline.errors import InputError
 from pipeline.parameters import ComputeParameters
-
-WORKER_ENVIRONMENT = {
-    # One thread each: numeric libraries must not compete for cores.
-    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
-    # Read when Dask is imported, before it is configured.
-    "DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "error",
-    # Keep freed memory: Dask's default gives it back at once, and faulting it in again took 40 % of the time.
-    "MALLOC_TRIM_THRESHOLD_": str(2**28),
-    "MALLOC_MMAP_THRESHOLD_": str(2**28),
-}
-
-START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
-"""Of workers: forked from a process that has imported what they need, so that two start as fast as one."""
+from pipeline.workers import START_METHOD, WORKER_ENVIRONMENT, serve_forks
 
 
 @contextmanager
@@ -73,15 +60,13 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
     }
     with ExitStack() as stack:
         with _interrupts_held():
-            if START_METHOD == "forkserver":
-                _serve_forks(modules)
+            serve_forks(modules)
             stack.enter_context(dask.config.set(settings))
             cluster = stack.enter_context(
                 LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0")
             )
             client = stack.enter_context(Client(cluster))
-            # Ctrl-C reaches the whole process group; only the client shall speak of it.
-            client.run(_ignore_interrupts)
+            client.run(_settle)
         yield client
 
 
@@ -102,19 +87,8 @@ def _interrupts_held() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _serve_forks(modules: Sequence[str]) -> None:
-    """Start the process that workers are forked from; one that runs already stays as it is."""
-    forkserver.set_forkserver_preload(["distributed.nanny", *modules])
-    os.environ.update(WORKER_ENVIRONMENT)  # read when a process starts; Dask sets them here too, and leaves them
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    # It inherits from its first moment on that Ctrl-C, which reaches the whole process group, is not for it.
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main_thread else None
-    try:
-        forkserver.ensure_running()
-    finally:
-        if in_main_thread:
-            signal.signal(signal.SIGINT, handler)
-
-
-def _ignore_interrupts() -> None:
+def _settle() -> None:
+    # Ctrl-C reaches the whole process group; only the client shall speak of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A look through all imports for garbage copies the memory that forked workers share: .4 s each while predicting.
+    gc.freeze()

@@ -11,11 +11,12 @@ from pipeline.cluster import connect
 from pipeline.evaluation.segmentation import ground_truth_box_metrics
 from pipeline.features.store import FeatureStore
 from pipeline.grid.ablation import ablation_specs
-from pipeline.grid.training import SOLVERS, train_grids
+from pipeline.grid.training import train_grids
 from pipeline.parameters import Parameters
-from pipeline.tasks.prediction import PREDICTION, predict
+from pipeline.tasks.prediction import predict
 from pipeline.tasks.segmentation import SegmentationTask
 from stages.common import stage
+from stages.workers import IMPORTS
 
 
 @stage
@@ -31,7 +32,7 @@ def main(params: Parameters, features: Path, annotations: Path, proposals: Path,
     train, val = features / "train.zarr", features / "val.zarr"
     task = SegmentationTask(replace(truth["val"], instances=()), params.predict)
     specs = ablation_specs(FeatureStore.open(train).layers, params.ablate.grid, params.ablate.grids)
-    with connect(params.compute, [SOLVERS, PREDICTION]) as client:
+    with connect(params.compute, IMPORTS["ablate"]) as client:
         models = train_grids(
             train,
             truth["train"].categories,

@@ -11,11 +11,12 @@ from pipeline.annotations.results import write_results
 from pipeline.cluster import connect
 from pipeline.features.store import FeatureStore
 from pipeline.grid.baselines import baseline_specs
-from pipeline.grid.training import SOLVERS, train_grids
+from pipeline.grid.training import train_grids
 from pipeline.parameters import Parameters
-from pipeline.tasks.prediction import PREDICTION, predict
+from pipeline.tasks.prediction import predict
 from pipeline.tasks.registry import TASKS, create_task
 from stages.common import stage
+from stages.workers import IMPORTS
 
 
 @stage
@@ -39,7 +40,7 @@ def main(params: Parameters, task: str, features: Path, annotations: Path, propo
         return
     train, val = features / "train.zarr", features / "val.zarr"
     specs = baseline_specs(FeatureStore.open(train).layers, params.ablate.grid)
-    with connect(params.compute, [SOLVERS, PREDICTION]) as client:
+    with connect(params.compute, IMPORTS["baselines"]) as client:
         models = train_grids(
             train,
             truth["train"].categories,

@@ -12,9 +12,10 @@ from pipeline.features.store import FeatureStore
 from pipeline.grid.model import GridModel
 from pipeline.parameters import Parameters
 from pipeline.tasks.heat_maps import write_heat_maps
-from pipeline.tasks.prediction import PREDICTION, predict
+from pipeline.tasks.prediction import predict
 from pipeline.tasks.registry import TASKS, create_task
 from stages.common import stage
+from stages.workers import IMPORTS
 
 
 @stage
@@ -33,7 +34,7 @@ def main(
     model = GridModel.open(models / f"{task}.zarr")
     store = FeatureStore.open(features)
     definition = create_task(task, replace(AnnotationSet.load(annotations), instances=()), params)
-    with connect(params.compute, [PREDICTION]) as client:
+    with connect(params.compute, IMPORTS["predict"]) as client:
         (found,) = predict(
             features, [model], definition, params.predict, client, proposals=proposals, keep_heat=("ground_truth",)
         )

@@ -16,6 +16,7 @@ from pipeline.parameters import Parameters
 from pipeline.proposals.image_set import learn, work_items, write
 from pipeline.proposals.store import SCHEMA, ProposalStore
 from stages.common import stage
+from stages.workers import IMPORTS
 
 SPLITS = "train", "val"
 
@@ -28,7 +29,7 @@ def main(params: Parameters, annotations: Path, proposals: Path, metrics: Path) 
     """Propose regions for both splits; the ranking is learned from the train split."""
     sets = {split: AnnotationSet.load(annotations / f"{split}.json") for split in SPLITS}
     work = scratch.folder(_key(params, annotations, sets))
-    with connect(params.compute) as client:
+    with connect(params.compute, IMPORTS["propose"]) as client:
         ranker = learn(client, sets["train"], params.proposals, params.seed, work)
         written = {split: write(client, sets[split], ranker, params.proposals, split, work) for split in SPLITS}
     minimum = params.evaluate.proposals_minimum_area

@@ -8,10 +8,11 @@ from pipeline.annotations.model import AnnotationSet
 from pipeline.cluster import connect
 from pipeline.features.store import FeatureStore
 from pipeline.grid.model import GridSpec
-from pipeline.grid.training import SOLVERS, train_grids
+from pipeline.grid.training import train_grids
 from pipeline.parameters import Parameters
 from pipeline.tasks.registry import TASKS, create_task
 from stages.common import stage
+from stages.workers import IMPORTS
 
 
 @stage
@@ -25,7 +26,7 @@ def main(params: Parameters, task: str, features: Path, annotations: Path, out: 
     """Train the grids of one task on all layers of the store."""
     truth = AnnotationSet.load(annotations)
     layers = FeatureStore.open(features).layers
-    with connect(params.compute, [SOLVERS]) as client:
+    with connect(params.compute, IMPORTS["train"]) as client:
         (model,) = train_grids(
             features,
             truth.categories,

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cluster import START_METHOD, WORKER_ENVIRONMENT, _interrupts_held
+from pipeline.cluster import _interrupts_held
+from pipeline.workers import START_METHOD, WORKER_ENVIRONMENT
 
 ROOT = Path(__file__).parents[1]
 

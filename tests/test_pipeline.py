@@ -38,7 +38,7 @@ def run(folder: Path, workers: int, names: Sequence[str] = ()) -> None:
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     environment = os.environ | {"PYTHONPATH": str(ROOT)} | threads
     for command in COMMANDS:
-        if names and command[2].removeprefix("stages.") not in names:
+        if names and command[3] not in names:
             continue
         done = subprocess.run(  # noqa: S603 - the commands of dvc.yaml
             [sys.executable, *command[1:]], cwd=folder, env=environment, capture_output=True, text=True, check=False

@@ -1,5 +1,7 @@
 """Every stage runs as `python -m stages.NAME` and as a subcommand, and says what is wrong in one paragraph."""
 
+import gc
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,12 +10,21 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from stages.main import main
+from stages.__main__ import main
+from stages.workers import IMPORTS
 
 ROOT = Path(__file__).parents[1]
-HELPERS = ("__init__", "common", "main", "network")
+HELPERS = ("__init__", "__main__", "common", "network", "workers")
 STAGES = sorted(p.stem for p in (ROOT / "stages").glob("*.py") if p.stem not in HELPERS)
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+
+
+@pytest.fixture(autouse=True)
+def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """What workers would import, per command that asked for them; none are started in this process."""
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr("stages.__main__.serve_forks", asked.append)
+    return asked
 
 
 def run(name: str, *arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -43,10 +54,38 @@ def test_what_a_changed_classifier_reruns_starts_without_torch_and_scikit_learn(
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)  # noqa: S603
 
 
+def test_workers_are_asked_for_before_the_imports_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.delitem(sys.modules, "stages.train", raising=False)
+    monkeypatch.setattr("stages.__main__.serve_forks", lambda m: asked.append((m, "stages.train" in sys.modules)))
+    CliRunner().invoke(main, ["train", "--params", "missing.yaml"])
+    assert asked == [(IMPORTS["train"], False)]
+    assert gc.isenabled()
+
+
+def test_help_asks_for_no_workers(started: list[tuple[str, ...]]) -> None:
+    done = CliRunner().invoke(main, ["train", "--help"])
+    assert done.output.startswith("Usage:")
+    assert not started
+
+
+def test_asking_for_workers_takes_no_imports_itself() -> None:
+    """Else they would wait for them."""
+    code = "import sys, stages.workers; sys.exit(bool({'click', 'numpy', 'dask', 'pydantic'} & set(sys.modules)))"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)  # noqa: S603
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_command_connects_with_the_imports_of_its_own_name(name: str) -> None:
+    asked = re.findall(r"\bconnect\((.*)\)", (ROOT / "stages" / f"{name}.py").read_text())
+    assert asked == ([f'params.compute, IMPORTS["{name}"]'] if name in IMPORTS else [])
+
+
 def test_every_dvc_stage_runs_the_program_of_its_name() -> None:
     for name, stage in PIPELINE.items():
-        assert stage["cmd"].startswith(f"python -m stages.{name.split(chr(45))[0]}")
-        assert name.split("-")[0] in STAGES
+        program = name.split("-")[0]
+        assert stage["cmd"].split()[:4] == ["python", "-m", "stages", program]
+        assert program in STAGES
 
 
 @pytest.mark.parametrize("name", sorted({name.split("-")[0] for name in PIPELINE}))

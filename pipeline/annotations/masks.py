@@ -23,7 +23,7 @@ def encode(mask: NDArray[np.bool_]) -> RLE:
 
 def decode(code: RLE) -> NDArray[np.bool_]:
     """The (height, width) mask of an RLE."""
-    return coco_mask.decode(code).astype(bool)
+    return coco_mask.decode(code).view(bool)
 
 
 def from_polygons(polygons: Sequence[Sequence[float]], height: int, width: int) -> RLE:

@@ -28,8 +28,6 @@ from pipeline.grid.targets import Targets, shard_slices, write_target_maps
 from pipeline.parameters import TrainParameters
 
 TARGETS = "targets.zarr"
-SOLVERS = "pipeline.grid.solvers"
-"""What workers import to train."""
 
 
 @dataclass(frozen=True)

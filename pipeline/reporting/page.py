@@ -15,6 +15,7 @@ from pipeline.evaluation.segmentation import ground_truth_box_ious
 from pipeline.parameters import Parameters
 from pipeline.reporting import figures, gallery, headline, sources, tables
 from pipeline.reporting.headline import NOTHING, OVERLAP_DIGITS, POINT_DIGITS, number
+from pipeline.reporting.pictures import draw_all
 from pipeline.reporting.scenes import make_scenes
 from pipeline.reporting.sources import Sources
 from pipeline.reporting.task_sections import TaskSection, task_sections
@@ -166,8 +167,9 @@ def _shown_instances(
     codes = {result["instance_id"]: result["segmentation"] for result in predictions}
     heat = read_heat_maps(heat_maps) if heat_maps.exists() else {}
     chosen = gallery.choose(ious.tolist(), [i.category_id for i in instances], parameters.report.gallery)
-    cards = [
-        gallery.make_card(
+
+    def card(position: int) -> gallery.Card:
+        return gallery.make_card(
             val,
             instances[position],
             codes[instances[position].id],
@@ -176,6 +178,6 @@ def _shown_instances(
             parameters.regions.expansion,
             parameters.predict.threshold,
         )
-        for position in chosen
-    ]
-    return {"histogram": figures.histogram(ious, marks=(0.5, 0.7)) if len(ious) else None, "cards": cards}
+
+    histogram = figures.histogram(ious, marks=(0.5, 0.7)) if len(ious) else None
+    return {"histogram": histogram, "cards": draw_all(card, chosen)}

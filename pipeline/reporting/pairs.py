@@ -16,7 +16,7 @@ from pipeline.evaluation.parts import part_overlaps
 from pipeline.parameters import Parameters
 from pipeline.regions import boxes
 from pipeline.reporting.gallery import choose
-from pipeline.reporting.pictures import BLACK, Window, data_uri, palette
+from pipeline.reporting.pictures import BLACK, Window, data_uri, draw_all, palette
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,9 @@ def make_pairs(annotations: AnnotationSet, results: Results, look: Look, paramet
         if value is not None:
             judged.append((instance, result, value))
     chosen = choose([value for *_, value in judged], [i.category_id for i, *_ in judged], parameters.report.gallery)
-    pairs = []
-    for instance, result, value in (judged[position] for position in chosen):
+
+    def draw(position: int) -> Pair:
+        instance, result, value = judged[position]
         image, category = annotations.image_by_id[instance.image_id], annotations.category_by_id[instance.category_id]
         photo = read_photograph(annotations.image_path(image), image)
         window = Window.around(boxes.expand(instance.box, parameters.regions.expansion), image.width, image.height)
@@ -65,8 +66,9 @@ def make_pairs(annotations: AnnotationSet, results: Results, look: Look, paramet
             tile = window.photo(photo)
             look.draw(tile, window, category, answer)
             pictures.append(data_uri(tile))
-        pairs.append(Pair(category.name, instance.id, image.file_name, value, *pictures))
-    return pairs
+        return Pair(category.name, instance.id, image.file_name, value, *pictures)
+
+    return draw_all(draw, chosen)
 
 
 def _keypoint_quality(

@@ -11,7 +11,7 @@ from pipeline.annotations import masks
 from pipeline.annotations.images import read_photograph
 from pipeline.annotations.model import AnnotationSet, Image
 from pipeline.annotations.results import Results
-from pipeline.reporting.pictures import Colour, data_uri, palette
+from pipeline.reporting.pictures import Colour, data_uri, draw_all, palette
 
 SIDE = 480
 """Longer side of a drawing in its own units; larger photographs are scaled down to as many pixels."""
@@ -70,7 +70,7 @@ def make_scenes(annotations: AnnotationSet, results: Results, count: int) -> Sce
     count = min(count, n)
     chosen = [annotations.images[(2 * k + 1) * n // (2 * count)] for k in range(count)]
     shown = [result for result in results if limit is not None and result["score"] >= limit]
-    return Scenes([_scene(annotations, image, shown) for image in chosen], limit)
+    return Scenes(draw_all(lambda image: _scene(annotations, image, shown), chosen), limit)
 
 
 def _scene(annotations: AnnotationSet, image: Image, results: Results) -> Scene:

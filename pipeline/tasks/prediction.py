@@ -20,9 +20,6 @@ from pipeline.parameters import PredictParameters
 from pipeline.proposals.store import ProposalStore
 from pipeline.tasks.task import Region, Task
 
-PREDICTION = __name__
-"""What workers import to predict."""
-
 
 @dataclass(frozen=True)
 class Prediction:
