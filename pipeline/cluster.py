@@ -1,6 +1,5 @@
 """Dask workers: a local cluster of processes, or a scheduler that is running already."""
 
-import gc
 import logging
 import os
 import signal
@@ -66,7 +65,8 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
                 LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0")
             )
             client = stack.enter_context(Client(cluster))
-            client.run(_settle)
+            # Ctrl-C reaches the whole process group; only the client shall speak of it.
+            client.run(_ignore_interrupts)
         yield client
 
 
@@ -87,8 +87,5 @@ def _interrupts_held() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _settle() -> None:
-    # Ctrl-C reaches the whole process group; only the client shall speak of it.
+def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A look through all imports for garbage copies the memory that forked workers share: .4 s each while predicting.
-    gc.freeze()

@@ -29,6 +29,9 @@ WORKER_ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(2**28),
 }
 
+PRELOADED = "HYPERCOLUMNS_PRELOADED"
+"""Environment variable with the names of the modules that `pipeline.preload` imports."""
+
 START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 """Of workers: forked from a process that has imported what they need, so that two start as fast as one."""
 
@@ -47,7 +50,8 @@ def serve_forks(modules: Sequence[str]) -> None:
         return
     from multiprocessing import forkserver  # takes longer to import than all of the above
 
-    forkserver.set_forkserver_preload(["distributed.nanny", *modules])
+    forkserver.set_forkserver_preload(["pipeline.preload"])
+    os.environ[PRELOADED] = " ".join(["distributed.nanny", *modules])
     os.environ.update(WORKER_ENVIRONMENT)  # read when a process starts; Dask sets them here too, and leaves them
     in_main_thread = threading.current_thread() is threading.main_thread()
     # It inherits from its first moment on that Ctrl-C, which reaches the whole process group, is not for it.

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ORDER = [
-    *("errors", "parameters", "scratch", "stores", "workers", "cluster", "devices"),
+    *("errors", "parameters", "scratch", "stores", "workers", "preload", "cluster", "devices"),
     *("regions", "annotations", "proposals", "backbones", "features", "grid", "detection", "tasks"),
     *("evaluation", "reporting"),
 ]

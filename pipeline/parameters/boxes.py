@@ -36,8 +36,8 @@ class DetectionParameters(Section):
     source: Literal["own", "file", "ground_truth"] = "own"
     file: str = NO_FILE
     """COCO results (JSON) with boxes of val, for `source: file`. Always a file, so that DVC can watch it."""
-    max_per_image: Positive = 20
-    """Detections kept per image, best first; of those in a file too."""
+    max_per_image: Positive = 10
+    """Detections kept per image, best first; of those in a file too. Crowded photographs want more, say 20."""
     layers: Annotated[tuple[str, ...], Field(min_length=1)] = ("stage4", "stage6")
     """Layers of the backbone, from fine to coarse, whose maps describe a region. Ours, measured."""
     short_side: Annotated[int, Field(ge=32)] = 480
@@ -90,7 +90,7 @@ class RegionParameters(Section):
     """mode image: photographs are scaled to this before the network sees them whole. Ours, measured."""
     overlap: Annotated[float, Field(gt=0, le=1)] = 0.7
     """Candidates with at least this box IoU with an instance train, matched to the best. Paper, training."""
-    proposals_per_instance: Count = 2
+    proposals_per_instance: Count = 1
     """Best overlapping candidates per training instance; its own box always trains."""
     jittered_per_instance: Count = 0
     """Copies of each training instance's box with moved sides."""
