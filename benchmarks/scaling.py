@@ -10,16 +10,17 @@ from benchmarks.extraction import default_backbone
 from benchmarks.figures import Section
 from benchmarks.inputs import SMALL, Shape, block_shapes, channels
 from pipeline.features.schema import COLUMNS, SHARD
-from pipeline.parameters import DetectionParameters, RegionParameters
+from pipeline.parameters import Parameters
 
 SUBJECTS = ("store", "extraction", "growth")
 """Whose figures the costs follow from."""
 
 GPU_SPEEDUP = 100
 """Assumed, not measured: regions per second of one data-centre GPU over those of the CPU cores measured here."""
-PER_INSTANCE = 1 + RegionParameters().proposals_per_instance
+RECIPE = Parameters.load(Path(__file__).parents[1] / "recipes" / "voc2012_sbd_onet.yaml")
+PER_INSTANCE = 1 + RECIPE.regions.proposals_per_instance
 """Training regions of an instance: its box and the candidates that overlap it most."""
-PER_PHOTOGRAPH = DetectionParameters().max_per_image
+PER_PHOTOGRAPH = RECIPE.detection.max_per_image
 """Detections of a photograph that are predicted on."""
 
 
@@ -89,8 +90,8 @@ def write_page(path: Path, sections: Mapping[str, Section], cores: int) -> None:
         "section Growth says how far that holds."
     )
     assumed = (
-        f"Assumptions: {PER_INSTANCE} training regions per instance (its box and {PER_INSTANCE - 1} candidates; "
-        f"`regions.*`), 2.4 instances per photograph of VOC and 860,000 in COCO's training set, {PER_PHOTOGRAPH} "
+        f"Assumptions: {PER_INSTANCE} training regions per instance (its box and {PER_INSTANCE - 1} candidates, "
+        f"as in the recipes), 2.4 instances per photograph of VOC and 860,000 in COCO's training set, {PER_PHOTOGRAPH} "
         "detections and the instances of every val photograph. GPU hours are not measured: they assume that one GPU "
         f"does {GPU_SPEEDUP} times the regions per second of the {cores} cores here. Training and prediction were "
         f"measured on a synthetic store of {channels(SMALL)} channels, exact with K = {defaults.grid} on all "
