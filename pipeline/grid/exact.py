@@ -5,8 +5,9 @@ can see, and the gradient goes back the same way. All targets of a cell share on
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from pipeline.grid.maps import Maps
 from pipeline.grid.reading import CellReader, Shard
 from pipeline.grid.standardise import Standardisation
 from pipeline.grid.targets import NEGATIVE, POSITIVE
+from pipeline.grid.windows import CellData
 from pipeline.parameters import TrainParameters
 
 AT_ONCE = 2**28
@@ -59,12 +61,20 @@ class AllPixels:
         del seed  # nothing is drawn
         weights, bias = np.zeros((n_targets, self.standardisation.channels)), np.zeros(n_targets)
         reader = self._reader(cell)
-        for batch in _batches(reader, self.shards):
-            bias[batch.targets] = [constant_bias(bool(positive)) for _, positive in batch.counts]
-            unsure = batch.only(np.flatnonzero((batch.counts > 0).all(axis=1)))
-            if len(unsure.targets):
-                found = self._minimise(reader, unsure, settings)
-                weights[unsure.targets], bias[unsure.targets] = found[:, :-1], found[:, -1]
+        table = np.stack([_counts(reader.labels(shard)) for shard in self.shards])
+        counts: NDArray[np.int64] = table.sum(axis=0)
+        bias[:] = [constant_bias(bool(positive)) for _, positive in counts]
+        unsure = np.flatnonzero((counts > 0).all(axis=1))
+        if len(unsure):
+            parts = self._parts(reader, unsure, table[:, unsure].sum(axis=2) > 0)
+            found, solved = self._minimise(parts, counts[unsure], settings)
+            weights[unsure], bias[unsure] = found[:, :-1], found[:, -1]
+            if not solved.all():
+                names = ", ".join(str(target) for target in unsure[~solved])
+                logger.warning(
+                    f"train.tolerance of {settings.tolerance:g} was not reached in cell {cell} of K = {self.grid} for "
+                    f"targets {names}: it is finer than float32, or train.alpha ({settings.alpha:g}) too small."
+                )
         return CellFit(weights, bias)
 
     def layer_logits(self, cell: int, weights: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
@@ -81,71 +91,80 @@ class AllPixels:
             labels.append(reader.labels(shard).reshape(len(weights), -1).T)
         return np.concatenate(logits), np.concatenate(labels)
 
-    def _minimise(self, reader: CellReader, batch: "_Batch", settings: TrainParameters) -> NDArray[np.float64]:
-        """Weights and, last, the bias of targets that have both kinds of labels."""
-        portions = reader.portions(batch.shards, len(batch.targets), AT_ONCE)
-        kept = reader.load(portions[0], batch.targets) if len(portions) == 1 else None
-        pixels = torch.from_numpy(batch.counts.sum(axis=1).astype(np.float64)).to(self.device)
+    def _parts(self, reader: CellReader, targets: NDArray[np.int64], known: NDArray[np.bool_]) -> "list[_Part]":
+        """All shards, neighbours that know the same `targets` together: `known` (shard, target).
+
+        They stay in memory when `AT_ONCE` allows.
+        """
+        parts = []
+        for _, same in groupby(range(len(self.shards)), key=lambda shard: known[shard].tolist()):
+            first, *rest = same
+            own = np.flatnonzero(known[first])
+            if len(own):
+                some = self.shards[first : first + 1 + len(rest)]
+                of_part = reader.portions(some, len(own), AT_ONCE)
+                parts += [
+                    _Part(reader, shards, targets[own], torch.from_numpy(own).to(self.device)) for shards in of_part
+                ]
+        if sum(reader.bytes(part.shards, len(part.targets)) for part in parts) <= AT_ONCE:
+            return [replace(part, kept=part.load()) for part in parts]
+        return parts
+
+    def _minimise(
+        self, parts: "list[_Part]", counts: NDArray[np.int64], settings: TrainParameters
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Weights and, last, the bias of targets that have both kinds of labels, and whether the tolerance is met."""
+        pixels = torch.from_numpy(counts.sum(axis=1).astype(np.float64)).to(self.device)
 
         def evaluate(at: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
-            weights, bias = at[:, :-1].float(), at[:, -1].float()
             loss, gradient = torch.zeros_like(at[:, 0]), torch.zeros_like(at)
-            for shards in portions:
-                data = reader.load(shards, batch.targets) if kept is None else kept
-                part, slopes = data.only(which).loss_and_gradient(weights, bias)
-                loss += part
-                gradient += slopes
-                del data  # before the next takes as much
+            weights, bias = at[:, :-1].float(), at[:, -1].float()
+            for part in parts:
+                here, there = part.positions(which)
+                if not len(here):
+                    continue
+                some, slopes = part.load().only(there).loss_and_gradient(weights[here], bias[here])
+                loss[here] += some
+                gradient[here] += slopes
             penalty = settings.alpha * at
             penalty[:, -1] = 0
             count = pixels[which]
             return loss / count + (penalty * at).sum(dim=1) / 2, gradient / count[:, None] + penalty
 
         channels = self.standardisation.channels
-        start = torch.zeros((len(batch.targets), channels + 1), dtype=torch.float64, device=self.device)
+        start = torch.zeros((len(counts), channels + 1), dtype=torch.float64, device=self.device)
         # Before it sees any feature, a classifier says how often its target is there.
-        start[:, -1] = torch.from_numpy(np.log(batch.counts[:, 1] / batch.counts[:, 0]))
+        start[:, -1] = torch.from_numpy(np.log(counts[:, 1] / counts[:, 0]))
         flatness = torch.ones_like(start[0])
         flatness[-1] = BIAS_FLATNESS
         found, solved = minimise(evaluate, start, settings.tolerance, flatness=flatness)
-        if not solved.all():
-            names = ", ".join(str(target) for target in batch.targets[~solved.cpu().numpy()])
-            logger.warning(
-                f"train.tolerance of {settings.tolerance:g} was not reached in cell {reader.cell} of K = {self.grid} "
-                f"for targets {names}: it is finer than float32, or train.alpha ({settings.alpha:g}) too small."
-            )
-        return found.cpu().numpy()
+        return found.cpu().numpy(), solved.cpu().numpy()
 
     def _reader(self, cell: int) -> CellReader:
         return CellReader(self.maps, self.grid, cell, self.standardisation, self.device)
 
 
 @dataclass(frozen=True)
-class _Batch:
-    """Targets that are fitted together."""
+class _Part:
+    """Shards that are read together, and the targets that any of their labels tell of."""
 
+    reader: CellReader
+    shards: Sequence[Shard]
     targets: NDArray[np.int64]
-    shards: list[Shard]
-    """Where any of their labels counts."""
-    counts: NDArray[np.int64]
-    """(target, 2) pixels that are negative and positive."""
+    problems: Tensor
+    """(target,) ascending: the place of each among the problems that are solved."""
+    kept: CellData | None = None
 
-    def only(self, which: NDArray[np.int64]) -> "_Batch":
-        """That of some of the targets, given by their indices."""
-        return replace(self, targets=self.targets[which], counts=self.counts[which])
+    def load(self) -> CellData:
+        """What is seen there; read again in every evaluation unless it is kept."""
+        return self.reader.load(self.shards, self.targets) if self.kept is None else self.kept
+
+    def positions(self, which: Tensor) -> tuple[Tensor, Tensor]:
+        """Where in the problems `which`, ascending, the targets of this part are, and where among these they are."""
+        here = torch.isin(which, self.problems).nonzero()[:, 0]
+        return here, torch.searchsorted(self.problems, which[here])
 
 
-def _batches(reader: CellReader, shards: list[Shard]) -> list[_Batch]:
-    """All targets, together where the same shards know them, since only those need be read for them."""
-    counts = []
-    for shard in shards:
-        labels = reader.labels(shard)
-        counts.append(np.stack([(labels == value).sum(axis=(1, 2)) for value in (NEGATIVE, POSITIVE)], axis=1))
-    table = np.array(counts)
-    known = table.any(axis=2)
-    batches = []
-    for knows in np.unique(known, axis=1).T:
-        targets = np.flatnonzero((known == knows[:, None]).all(axis=0))
-        own = [shard for shard, there in zip(shards, knows, strict=True) if there]
-        batches.append(_Batch(targets, own, table[:, targets].sum(axis=0)))
-    return batches
+def _counts(labels: NDArray[np.int8]) -> NDArray[np.int64]:
+    """(target, 2) negative and positive pixels of labels (target, pixel, region)."""
+    return np.stack([(labels == value).sum(axis=(1, 2)) for value in (NEGATIVE, POSITIVE)], axis=1)

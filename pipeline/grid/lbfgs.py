@@ -74,17 +74,16 @@ def minimise(
         direction = -_inverse_hessian_times(gradient, steps, flat)
         slope = (direction * gradient).sum(dim=1)
         length = torch.ones_like(value)
-        for _ in range(HALVINGS):
-            trial = at + length[:, None] * direction
-            new_value, new_gradient = evaluate(trial, problems)
-            short = new_value > value + SUFFICIENT * length * slope
-            # Next to the minimum values differ by rounding only; then the slope tells.
-            near = (new_value - value).abs() <= ROUNDING * value.abs()
-            short &= ~(near & ((direction * new_gradient).sum(dim=1).abs() <= FLATTER * slope.abs()))
-            short |= ~new_value.isfinite()
-            if not short.any():
+        trial = at + direction
+        new_value, new_gradient = evaluate(trial, problems)
+        halvings = 0
+        while (short := _falls_short(value, slope, length, new_value, (direction * new_gradient).sum(dim=1))).any():
+            if halvings == HALVINGS:
                 break
+            halvings += 1
             length = torch.where(short, length / 2, length)
+            trial[short] = at[short] + length[short, None] * direction[short]
+            new_value[short], new_gradient[short] = evaluate(trial[short], problems[short])
         # What does not decrease any more stays where it is.
         stuck = short
         trial, new_value = torch.where(stuck[:, None], at, trial), torch.where(stuck, value, new_value)
@@ -96,6 +95,15 @@ def minimise(
         at, value, gradient = trial, new_value, new_gradient
     found[problems], solved[problems] = at, _solved(gradient, tolerance)
     return found, solved
+
+
+def _falls_short(value: Tensor, slope: Tensor, length: Tensor, new_value: Tensor, new_slope: Tensor) -> Tensor:
+    """(problem,) whether a step of `length` along a direction with these slopes, before and after, does not suffice."""
+    short = new_value > value + SUFFICIENT * length * slope
+    # Next to the minimum values differ by rounding only; then the slope tells.
+    near = (new_value - value).abs() <= ROUNDING * value.abs()
+    short &= ~(near & (new_slope.abs() <= FLATTER * slope.abs()))
+    return short | ~new_value.isfinite()
 
 
 def _solved(gradient: Tensor, tolerance: float) -> Tensor:

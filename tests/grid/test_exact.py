@@ -108,12 +108,14 @@ def test_streaming_in_portions_gives_the_same_classifiers(
     np.testing.assert_allclose(parts.weights, whole.weights, rtol=1e-4, atol=1e-5)
 
 
-def test_targets_that_know_the_same_shards_are_fitted_together(store: FeatureStore, tmp_path: Path) -> None:
+def test_a_shard_is_read_for_the_targets_that_it_knows(store: FeatureStore, tmp_path: Path) -> None:
     pixels = lay_out(store, tmp_path, NoisyTask(store))
-    found = exact._batches(CellReader(pixels.maps, 2, 0, pixels.standardisation, torch.device("cpu")), pixels.shards)
-    batches = {tuple(batch.targets): batch.shards for batch in found}
-    first, second = (slice(0, 64), slice(0, 64)), (slice(64, 90), slice(0, 26))
-    assert batches == {(0,): [first, second], (1,): [first]}
+    reader = CellReader(pixels.maps, 2, 0, pixels.standardisation, torch.device("cpu"))
+    parts = pixels._parts(reader, np.array([0, 1]), np.array([[True, True], [True, False]]))
+    assert [(tuple(part.targets), list(part.shards)) for part in parts] == [
+        ((0, 1), [(slice(0, 64), slice(0, 64))]),
+        ((0,), [(slice(64, 90), slice(0, 26))]),
+    ]
 
 
 @pytest.mark.parametrize(("value", "said"), [(POSITIVE, 10.0), (NEGATIVE, -10.0), (IGNORE, -10.0)])
