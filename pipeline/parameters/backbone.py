@@ -29,15 +29,7 @@ class BackboneParameters(Section):
     """packaged: of an installed package. library: downloaded by torchvision or timm. random: seeded."""
     file: str = NO_FILE
     """Weights (safetensors, or a state dict of torch) for `weights: file`. Always a file, so that DVC can watch it."""
-    layers: Annotated[tuple[str, ...], Field(min_length=1)] = (
-        "stage1",
-        "stage2",
-        "stage3",
-        "stage4",
-        "stage5",
-        "stage6",
-        "pooled",
-    )
+    layers: Annotated[tuple[str, ...], Field(min_length=1)] = ("stage2", "stage3", "stage4", "stage5", "pooled")
     """From fine to coarse; the last one is the top layer of the ablations."""
     input_size: Annotated[int, Field(ge=32)] = 224
 
