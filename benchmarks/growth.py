@@ -3,8 +3,9 @@
 import importlib
 import os
 import tempfile
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -13,12 +14,12 @@ from distributed import Client
 
 from benchmarks.figures import Figure, Goal, Section
 from benchmarks.inputs import SMALL, SyntheticTask, channels, in_words, synthetic_store
-from benchmarks.measuring import Cost, apart
+from benchmarks.measuring import apart, seconds
 from benchmarks.sizes import Sizes
 from pipeline.cluster import connect
 from pipeline.features.store import FeatureStore
 from pipeline.grid import exact, sgd
-from pipeline.grid.model import GridSpec
+from pipeline.grid.model import GridModel, GridSpec
 from pipeline.grid.training import train_grids
 from pipeline.parameters import ComputeParameters, PredictParameters, TrainParameters
 from pipeline.tasks.prediction import predict
@@ -41,17 +42,13 @@ FULL = {"exact": 16, "sgd": 4}
 """The store that exceeds what a worker keeps by default, by solver: 2.5 and 4.6 times in the default sizes."""
 
 REASONS = {
-    "exact": "profiled: what is freed between portions stays with the allocator, map files count while they are read",
+    "exact": "training alone keeps what is freed between portions, prediction gives all answers to the client",
     "sgd": "profiled: the model selects the pixels that count, a copy of the portion",
 }
 """Why memory grows past what a worker keeps, by solver; shown where the goal is missed."""
 
-SLOWER = {
-    "exact": "what other processes did in the meantime counts in, since the three sizes run one after the other",
-    "sgd": "profiled at 2560 regions: 41 % of the fit opens the files of the samples, every shard's again for every "
-    "portion of every epoch, and the smaller a portion's share of a region the more of them there are",
-}
-"""Why a region of a larger store takes longer, by solver; shown where the goal is missed."""
+SLOWER = "what other processes did in the meantime counts in, since the three sizes run one after the other"
+"""Why a region of a larger store may take longer; shown where the goal is missed."""
 
 SPREAD = TrainParameters()
 """For two workers: the default solver and K, whose cells they share."""
@@ -64,17 +61,16 @@ def figures(sizes: Sizes) -> Section:
         for factor, path in stores.items():
             synthetic_store(path, factor * sizes.growth_regions, SMALL)
         costs = {
-            settings.solver: {f: apart(_one_process, path, folder, settings, LOWERED) for f, path in stores.items()}
+            settings.solver: {f: _cost(path, Path(folder), settings, LOWERED) for f, path in stores.items()}
             for settings in GROWING
         }
         full = {
-            settings.solver: apart(
-                _one_process, stores[FULL[settings.solver]], folder, settings, KEPT[settings.solver]
-            ).peak
+            settings.solver: _cost(stores[FULL[settings.solver]], Path(folder), settings, KEPT[settings.solver])
             for settings in GROWING
         }
         workers = [
-            [apart(_workers, stores[4], folder, n).result for n in (1, 2)] for _ in range(max(1, sizes.repeats // 2))
+            [apart(_workers, stores[max(FACTORS)], Path(folder), n).result for n in (1, 2)]
+            for _ in range(max(1, sizes.repeats // 2))
         ]
     alone = float(np.median([one for one, _ in workers]))
     found = (
@@ -82,11 +78,11 @@ def figures(sizes: Sizes) -> Section:
         *(
             Figure(
                 f"{solver}: peak memory by default, {FULL[solver]} x the regions",
-                peak / 1e6,
+                cost.peak / 1e6,
                 "MB",
                 f"a worker keeps up to {KEPT[solver] / 1e6:.0f} MB of a cell; more regions do not change it",
             )
-            for solver, peak in full.items()
+            for solver, cost in full.items()
         ),
         Figure(
             f"{SPREAD.solver}: two Dask workers over one",
@@ -99,7 +95,7 @@ def figures(sizes: Sizes) -> Section:
         ),
         Figure(
             f"{SPREAD.solver}, K = {SPREAD.grid}: train and predict, per region on one core",
-            alone / (4 * sizes.growth_regions) * 1e3,
+            alone / (max(FACTORS) * sizes.growth_regions) * 1e3,
             "ms",
             "one worker",
         ),
@@ -108,20 +104,33 @@ def figures(sizes: Sizes) -> Section:
         "Growth",
         f"Synthetic stores of {', '.join(str(f * sizes.growth_regions) for f in FACTORS)} regions, {channels(SMALL)} "
         f"channels in three layers; training and prediction of masks for all regions. Time and memory: K = "
-        f"{GROWING[0].grid}, {' and '.join(in_words(settings) for settings in GROWING)}, one Dask worker inside one "
-        f"process of one thread, which keeps {LOWERED / 1e6:.0f} MB of a cell, so that the smallest store exceeds that "
-        "already: below it, memory grows with the cell. Workers: the default solver "
-        f"({in_words(SPREAD)}), K = {SPREAD.grid}, the second store, processes of one thread each, started before the "
-        "clock.",
+        f"{GROWING[0].grid}, {' and '.join(in_words(settings) for settings in GROWING)}; training and prediction each "
+        "in a process of its own, as the stages are, of which the larger peak counts, with one Dask worker inside it, of "
+        f"one thread, which keeps {LOWERED / 1e6:.0f} MB of a cell, so that the smallest store exceeds that already: "
+        "below it, memory grows with the cell. Prediction grows by its answers, which all go to the client. Workers: "
+        f"the default solver ({in_words(SPREAD)}), K = {SPREAD.grid}, the largest store, processes of one thread "
+        "each, started before the clock.",
         found,
     )
 
 
-def _slopes(solver: str, costs: Mapping[int, Cost], regions: int) -> list[Figure]:
+@dataclass(frozen=True)
+class _Cost:
+    """Seconds of training and prediction, and the peaks of memory of both in bytes."""
+
+    seconds: float
+    training: int
+    prediction: int
+
+    @property
+    def peak(self) -> int:
+        return max(self.training, self.prediction, 1)  # small ones may go unseen
+
+
+def _slopes(solver: str, costs: Mapping[int, _Cost], regions: int) -> list[Figure]:
     """Time and memory over the factors of `regions`, of one solver."""
     most = max(FACTORS)
-    per_region = {f: cost.result / (f * regions) * 1e3 for f, cost in costs.items()}
-    peaks = {f: max(cost.peak, 1) / 1e6 for f, cost in costs.items()}  # small ones may go unseen
+    per_region = {f: cost.seconds / (f * regions) * 1e3 for f, cost in costs.items()}
     return [
         Figure(
             f"{solver}: time per region, {most} x the regions over 1 x",
@@ -129,13 +138,15 @@ def _slopes(solver: str, costs: Mapping[int, Cost], regions: int) -> list[Figure
             "x",
             ", ".join(f"{f} x: {value:.2f} ms" for f, value in per_region.items()),
             Goal("at most", 1.15),
-            SLOWER[solver],
+            SLOWER,
         ),
         Figure(
             f"{solver}: peak memory, {most} x the regions over 1 x",
-            peaks[most] / peaks[1],
+            costs[most].peak / costs[1].peak,
             "x",
-            f"{', '.join(f'{f} x: {value:.0f} MB' for f, value in peaks.items())}; of a cell {LOWERED / 1e6:.0f} MB",
+            f"{', '.join(f'{f} x: {cost.peak / 1e6:.0f} MB' for f, cost in costs.items())}; of a cell "
+            f"{LOWERED / 1e6:.0f} MB; prediction alone {costs[1].prediction / 1e6:.0f} and "
+            f"{costs[most].prediction / 1e6:.0f} MB",
             Goal("at most", 1.25),
             REASONS[solver],
         ),
@@ -143,21 +154,34 @@ def _slopes(solver: str, costs: Mapping[int, Cost], regions: int) -> list[Figure
     ]
 
 
-def _one_process(store: Path, folder: str, settings: TrainParameters, kept: int) -> float:
-    """Seconds of training and prediction with a worker in this process that keeps so many bytes of a cell."""
+def _cost(store: Path, folder: Path, settings: TrainParameters, kept: int) -> _Cost:
+    """Training and prediction with a worker that keeps so many bytes of a cell."""
+    trained = apart(_alone, _train, store, folder, settings, kept)
+    predicted = apart(_alone, _predict, store, folder, settings, kept)
+    return _Cost(trained.result + predicted.result, trained.peak, predicted.peak)
+
+
+def _alone(
+    step: Callable[[Path, Path, Client, TrainParameters], None],
+    store: Path,
+    folder: Path,
+    settings: TrainParameters,
+    kept: int,
+) -> float:
+    """Seconds of a step with a worker in this process that keeps so many bytes of a cell."""
     with (
         mock.patch.multiple(exact, AT_ONCE=kept),
         mock.patch.multiple(sgd, AT_ONCE=kept),
         Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client,
     ):
-        return _train_and_predict(store, folder, client, settings)
+        return seconds(partial(step, store, folder, client, settings))
 
 
-def _workers(store: Path, folder: str, workers: int) -> float:
+def _workers(store: Path, folder: Path, workers: int) -> float:
     """Seconds of training and prediction with workers in processes of their own."""
     with connect(ComputeParameters(workers=workers)) as client:
         client.run(_warm)
-        return _train_and_predict(store, folder, client, SPREAD)
+        return sum(seconds(partial(step, store, folder, client, SPREAD)) for step in (_train, _predict))
 
 
 def _warm() -> None:
@@ -166,11 +190,12 @@ def _warm() -> None:
         importlib.import_module(module)
 
 
-def _train_and_predict(store: Path, folder: str, client: Client, settings: TrainParameters) -> float:
+def _train(store: Path, folder: Path, client: Client, settings: TrainParameters) -> None:
     os.chdir(folder)  # of its scratch files
-    task = SyntheticTask()
-    start = time.perf_counter()
-    spec = GridSpec(FeatureStore.open(store).layers, settings.grid)
+    task, spec = SyntheticTask(), GridSpec(FeatureStore.open(store).layers, settings.grid)
     (model,) = train_grids(store, task.annotations.categories, task, [spec], settings, 0, client)
-    predict(store, [model], task, PredictParameters(), client)
-    return time.perf_counter() - start
+    model.save(folder / "model.zarr")
+
+
+def _predict(store: Path, folder: Path, client: Client, _settings: TrainParameters) -> None:
+    predict(store, [GridModel.open(folder / "model.zarr")], SyntheticTask(), PredictParameters(), client)

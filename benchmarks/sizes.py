@@ -13,7 +13,7 @@ class Sizes:
     """Drawn scenes that regions are cut from."""
     store_regions: int = 128
     """Regions of each network's store."""
-    extraction_regions: int = 192
+    extraction_regions: int = 384
     """Regions extracted."""
     scoring_regions: int = 16
     """Regions scored."""
