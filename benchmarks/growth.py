@@ -105,8 +105,8 @@ def figures(sizes: Sizes) -> Section:
         f"Synthetic stores of {', '.join(str(f * sizes.growth_regions) for f in FACTORS)} regions, {channels(SMALL)} "
         f"channels in three layers; training and prediction of masks for all regions. Time and memory: K = "
         f"{GROWING[0].grid}, {' and '.join(in_words(settings) for settings in GROWING)}; training and prediction each "
-        "in a process of its own, as the stages are, of which the larger peak counts, with one Dask worker inside it, of "
-        f"one thread, which keeps {LOWERED / 1e6:.0f} MB of a cell, so that the smallest store exceeds that already: "
+        "in a process of its own, as the stages are, of which the larger peak counts, with a Dask worker of one thread "
+        f"inside it, which keeps {LOWERED / 1e6:.0f} MB of a cell, so that the smallest store exceeds that already: "
         "below it, memory grows with the cell. Prediction grows by its answers, which all go to the client. Workers: "
         f"the default solver ({in_words(SPREAD)}), K = {SPREAD.grid}, the largest store, processes of one thread "
         "each, started before the clock.",
@@ -124,7 +124,7 @@ class _Cost:
 
     @property
     def peak(self) -> int:
-        return max(self.training, self.prediction, 1)  # small ones may go unseen
+        return max(self.training, self.prediction, 2**20)  # less may go unseen
 
 
 def _slopes(solver: str, costs: Mapping[int, _Cost], regions: int) -> list[Figure]:
@@ -194,8 +194,12 @@ def _train(store: Path, folder: Path, client: Client, settings: TrainParameters)
     os.chdir(folder)  # of its scratch files
     task, spec = SyntheticTask(), GridSpec(FeatureStore.open(store).layers, settings.grid)
     (model,) = train_grids(store, task.annotations.categories, task, [spec], settings, 0, client)
-    model.save(folder / "model.zarr")
+    model.save(_model(store, folder, settings))
 
 
-def _predict(store: Path, folder: Path, client: Client, _settings: TrainParameters) -> None:
-    predict(store, [GridModel.open(folder / "model.zarr")], SyntheticTask(), PredictParameters(), client)
+def _predict(store: Path, folder: Path, client: Client, settings: TrainParameters) -> None:
+    predict(store, [GridModel.open(_model(store, folder, settings))], SyntheticTask(), PredictParameters(), client)
+
+
+def _model(store: Path, folder: Path, settings: TrainParameters) -> Path:
+    return folder / f"{store.stem}-{settings.solver}-{settings.grid}.zarr"

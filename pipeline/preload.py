@@ -3,6 +3,7 @@
 Nothing else imports this module.
 """
 
+import contextlib
 import gc
 import importlib
 import os
@@ -13,6 +14,7 @@ from pipeline.workers import PRELOADED
 # that they share.
 gc.disable()
 for name in os.environ[PRELOADED].split():
-    importlib.import_module(name)
+    with contextlib.suppress(ImportError):  # the task that needs it says so
+        importlib.import_module(name)
 gc.freeze()
 gc.enable()

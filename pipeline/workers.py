@@ -51,13 +51,20 @@ def serve_forks(modules: Sequence[str]) -> None:
     from multiprocessing import forkserver  # takes longer to import than all of the above
 
     forkserver.set_forkserver_preload(["pipeline.preload"])
-    os.environ[PRELOADED] = " ".join(["distributed.nanny", *modules])
-    os.environ.update(WORKER_ENVIRONMENT)  # read when a process starts; Dask sets them here too, and leaves them
+    # Read when a process starts, and not meant for this one, whose libraries may use all cores.
+    environment = {**WORKER_ENVIRONMENT, PRELOADED: " ".join(["distributed.nanny", *modules])}
+    before = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
     in_main_thread = threading.current_thread() is threading.main_thread()
     # It inherits from its first moment on that Ctrl-C, which reaches the whole process group, is not for it.
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main_thread else None
     try:
         forkserver.ensure_running()
     finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
         if in_main_thread:
             signal.signal(signal.SIGINT, handler)

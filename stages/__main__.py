@@ -22,8 +22,10 @@ class _Commands(click.Group):
     def resolve_command(
         self, context: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        # What workers are forked from imports beside this process rather than after it: a second less.
-        if args[0] in IMPORTS and not set(args) & set(context.help_option_names):
+        # What workers are forked from imports beside this process rather than after it: a second less. In vain where
+        # `compute.scheduler` has them or the input is wrong, which shows only later.
+        asks = context.resilient_parsing or set(args) & set(context.help_option_names)  # completion, help
+        if args[0] in IMPORTS and not asks:
             serve_forks(IMPORTS[args[0]])
         return super().resolve_command(context, args)
 
@@ -32,9 +34,11 @@ class _Commands(click.Group):
             return None
         # What imports make stays to the end: looking through it for garbage, now and at the exit, takes half a second.
         gc.disable()
-        command: click.Command = importlib.import_module(f"stages.{name}").main
-        gc.freeze()
-        gc.enable()
+        try:
+            command: click.Command = importlib.import_module(f"stages.{name}").main
+        finally:
+            gc.freeze()
+            gc.enable()
         return command
 
 

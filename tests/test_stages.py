@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from stages.__main__ import main
@@ -66,6 +67,12 @@ def test_workers_are_asked_for_before_the_imports_of_the_command(monkeypatch: py
 def test_help_asks_for_no_workers(started: list[tuple[str, ...]]) -> None:
     done = CliRunner().invoke(main, ["train", "--help"])
     assert done.output.startswith("Usage:")
+    assert not started
+
+
+def test_completing_a_command_line_asks_for_no_workers(started: list[tuple[str, ...]]) -> None:
+    completed = ShellComplete(main, {}, "hypercolumns", "_HYPERCOLUMNS_COMPLETE").get_completions(["train"], "--ta")
+    assert [item.value for item in completed] == ["--task"]
     assert not started
 
 

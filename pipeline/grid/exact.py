@@ -79,15 +79,17 @@ class AllPixels:
 
     def layer_logits(self, cell: int, weights: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
         """See `Pixels`."""
-        reader, edges = self._reader(cell), self.standardisation.edges
-        shift, scale = self.standardisation.shift, self.standardisation.scale
-        alone = [replace(reader, standardisation=Standardisation({n: shift[n]}, {n: scale[n]})) for n in shift]
-        given = [torch.from_numpy(weights[:, a:b]).to(self.device).float() for a, b in pairwise(edges)]
-        everything = np.arange(len(weights))
+        reader, everything = self._reader(cell), np.arange(len(weights))
+        given = []
+        for first, last in pairwise(self.standardisation.edges):
+            alone = torch.zeros(weights.shape, device=self.device)
+            alone[:, first:last] = torch.from_numpy(weights[:, first:last])
+            given.append(alone)
         logits, labels = [], []
         for shard in self.shards:
-            parts = [own.load([shard], everything).scores(w) for own, w in zip(alone, given, strict=True)]
-            logits.append(torch.stack(parts, dim=3).flatten(1, 2).transpose(0, 1).cpu().numpy())
+            data = reader.load([shard], everything)
+            parts = torch.stack([data.scores(alone) for alone in given], dim=3)
+            logits.append(parts.flatten(1, 2).transpose(0, 1).cpu().numpy())
             labels.append(reader.labels(shard).reshape(len(weights), -1).T)
         return np.concatenate(logits), np.concatenate(labels)
 
@@ -106,7 +108,7 @@ class AllPixels:
                 parts += [
                     _Part(reader, shards, targets[own], torch.from_numpy(own).to(self.device)) for shards in of_part
                 ]
-        if sum(reader.bytes(part.shards, len(part.targets)) for part in parts) <= AT_ONCE:
+        if sum(reader.size(part.shards, len(part.targets)) for part in parts) <= AT_ONCE:
             return [replace(part, kept=part.load()) for part in parts]
         return parts
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pipeline.features.store import FeatureStore
 from pipeline.grid.cells import cell_bounds
 from pipeline.grid.shard_file import ShardFile
-from pipeline.grid.source import TARGETS, Source
+from pipeline.grid.source import LABELS, Source
 from pipeline.grid.standardise import Moments
 from pipeline.regions.interpolation import interpolation_matrix, support
 
@@ -58,7 +58,7 @@ class Maps(Source):
             arrays[layer] = np.ascontiguousarray(block.transpose(2, 3, 0, 1))
             moments[layer] = Moments.of(arrays[layer].astype(np.float32))
         labels = np.asarray(zarr.open_array(self.targets, mode="r")[shard])
-        ShardFile.write(self.file(shard), {**arrays, TARGETS: labels.transpose(2, 3, 1, 0)})
+        ShardFile.write(self.file(shard), {**arrays, LABELS: labels.transpose(2, 3, 1, 0)})
         return moments
 
     def sizes(self) -> dict[str, tuple[int, int]]:
@@ -76,7 +76,7 @@ class Maps(Source):
 
     def labels(self, file: ShardFile, grid: int, cell: int) -> NDArray[np.int8]:
         """Labels of the pixels of one cell, of the regions in the file of a shard: (target, pixel, region)."""
-        labels = file.read(TARGETS, *self.pixels(grid, cell))
+        labels = file.read(LABELS, *self.pixels(grid, cell))
         return labels.reshape(-1, *labels.shape[2:]).transpose(1, 0, 2)
 
     def pixels(self, grid: int, cell: int) -> tuple[slice, slice]:

@@ -62,14 +62,14 @@ class CellReader:
         with self.maps.open(shard[0]) as file:
             return self.maps.labels(file, self.grid, self.cell)[..., shard[1]]
 
-    def bytes(self, shards: Sequence[Shard], n_targets: int) -> int:
-        """What `load` takes, with the scores of so many targets while they are made: five times the labels."""
+    def size(self, shards: Sequence[Shard], n_targets: int) -> int:
+        """Bytes that `load` takes, with the scores of so many targets while they are made: five times the labels."""
         numbers = sum(block.positions * block.channels for block in self._blocks) + 5 * self._pixels * n_targets
         return 4 * numbers * sum(own.stop - own.start for _, own in shards)
 
     def portions(self, shards: Sequence[Shard], n_targets: int, limit: int) -> list[Sequence[Shard]]:
         """Consecutive shards that take at most `limit` bytes, or one that takes more."""
-        largest = max(self.bytes([shard], n_targets) for shard in shards)
+        largest = max(self.size([shard], n_targets) for shard in shards)
         together = max(limit // largest, 1)
         return [shards[first : first + together] for first in range(0, len(shards), together)]
 

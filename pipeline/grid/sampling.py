@@ -11,7 +11,7 @@ from scipy import sparse
 from pipeline.features.store import FeatureStore
 from pipeline.grid.cells import draw_locations
 from pipeline.grid.shard_file import ShardFile
-from pipeline.grid.source import TARGETS, Source
+from pipeline.grid.source import LABELS, Source
 from pipeline.grid.standardise import Moments
 from pipeline.regions.interpolation import operator
 
@@ -51,7 +51,7 @@ class Sampling(Source):
             arrays[layer] = samples.astype(np.float16)
         maps = np.asarray(zarr.open_array(self.targets, mode="r")[shard])
         flat = maps.reshape(regions, maps.shape[1], -1).transpose(0, 2, 1)
-        ShardFile.write(self.file(shard), {**arrays, TARGETS: flat[np.arange(regions), by_cell]})
+        ShardFile.write(self.file(shard), {**arrays, LABELS: flat[np.arange(regions), by_cell]})
         return moments
 
 

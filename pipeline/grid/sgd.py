@@ -10,7 +10,7 @@ from sklearn.linear_model import SGDClassifier
 from pipeline.grid.fit import CellFit, constant_bias
 from pipeline.grid.sampling import Sampling, read_samples
 from pipeline.grid.shard_file import ShardFile
-from pipeline.grid.source import TARGETS
+from pipeline.grid.source import LABELS
 from pipeline.grid.standardise import Standardisation
 from pipeline.grid.targets import IGNORE
 from pipeline.parameters import TrainParameters
@@ -63,7 +63,7 @@ class SampledPixels:
             with self.sampling.open(shard) as file:
                 part = columns[first:last].reshape(drawn, own.stop - own.start, -1)
                 self._fill(part, file, own, cell, portion.pixels)
-                known = read_samples(file, TARGETS, cell, portion.pixels)[:, own]
+                known = read_samples(file, LABELS, cell, portion.pixels)[:, own]
                 targets.append(known.reshape(-1, known.shape[2]))
         return columns, np.concatenate(targets)
 

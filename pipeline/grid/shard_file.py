@@ -8,7 +8,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-_DTYPES: dict[str, np.dtype[Any]] = {"F16": np.dtype(np.float16), "I8": np.dtype(np.int8)}
+_NAMES: dict[np.dtype[Any], str] = {np.dtype(np.float16): "F16", np.dtype(np.int8): "I8"}
+_DTYPES = {name: dtype for dtype, name in _NAMES.items()}
 
 
 class ShardFile:
@@ -19,7 +20,7 @@ class ShardFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._stream = path.open("rb", buffering=0)
+        self._stream = path.open("rb")
         length = int.from_bytes(self._stream.read(8), "little")
         self._entries = json.loads(self._stream.read(length))
         self._first = 8 + length
@@ -39,8 +40,7 @@ class ShardFile:
         entries, end = {}, 0
         for name, array in arrays.items():
             first, end = end, end + array.nbytes
-            (dtype,) = (dtype for dtype, stored in _DTYPES.items() if stored == array.dtype)
-            entries[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": (first, end)}
+            entries[name] = {"dtype": _NAMES[array.dtype], "shape": array.shape, "data_offsets": (first, end)}
         head = json.dumps(entries).encode()
         head += b" " * (-len(head) % 8)
         with path.open("wb") as stream:

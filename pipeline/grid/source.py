@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.grid.shard_file import ShardFile
 
-TARGETS = "targets"
+LABELS = "labels of pixels"
 """Beside the layers, the array of a shard's file that holds the labels."""
 
 

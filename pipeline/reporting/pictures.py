@@ -2,6 +2,7 @@
 
 import base64
 import colorsys
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -77,5 +78,5 @@ def data_uri(picture: NDArray[np.uint8]) -> str:
 
 def draw_all(draw: Callable[[Item], Drawn], items: Iterable[Item]) -> list[Drawn]:
     """What `draw` makes of every item, in their order, on all cores: OpenCV leaves Python to the others meanwhile."""
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(draw, items))

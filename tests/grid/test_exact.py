@@ -96,6 +96,21 @@ def test_maps_finer_than_the_heat_map_lose_nothing(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, columns, atol=2e-3)  # float16 of values up to 8 times the scale
 
 
+@pytest.mark.parametrize("grid", [1, 2, 10, 20])
+def test_layers_that_are_read_side_by_side_are_those_of_hypercolumns(tmp_path: Path, grid: int) -> None:
+    """Of the same size, finer and coarser than the pixels of a cell, in rows that begin and end within a shard."""
+    shapes = {"a": (3, 18, 18), "b": (2, 18, 18), "c": (2, 19, 19), "g": (4, 4, 4), "h": (2, 4, 4), "v": (2, 1, 1)}
+    store = make_store(tmp_path / "many.zarr", 70, shapes=shapes)
+    task = LinearTask(store)
+    pixels = replace(lay_out(store, tmp_path, task, grid), rows=slice(5, 68))
+    for cell in (0, grid * grid - 1):
+        columns, _ = spelled_out(pixels, store, task, cell)
+        reader = CellReader(pixels.maps, grid, cell, pixels.standardisation, torch.device("cpu"))
+        data = reader.load(pixels.shards, np.array([0] * 15))
+        found = data.scores(torch.eye(15)).permute(2, 1, 0).reshape(-1, 15)  # the region first, as spelled out
+        np.testing.assert_allclose(found, columns, atol=2e-3)
+
+
 def test_streaming_in_portions_gives_the_same_classifiers(
     store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -121,3 +121,18 @@ def test_as_few_evaluations_as_scipy_needs() -> None:
     minimise(evaluate, torch.from_numpy(start)[None], tolerance=1e-6)
     theirs = minimize(value, start, jac=True, method="L-BFGS-B", options={"gtol": 1e-6, "ftol": 0, "maxcor": 10})
     assert calls <= 2 * theirs.nfev
+
+
+def test_only_a_problem_whose_step_falls_short_is_evaluated_again() -> None:
+    """The first step, along the gradient, is right for a curvature of one and 100 times too long for one of 100."""
+    curvature = torch.tensor([1.0, 100.0], dtype=torch.float64)[:, None]
+    asked = []
+
+    def evaluate(at: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
+        asked.append(which.tolist())
+        return (curvature[which] * at**2).sum(dim=1) / 2, curvature[which] * at
+
+    found, solved = minimise(evaluate, torch.ones((2, 3), dtype=torch.float64), tolerance=1e-9)
+    assert asked[:4] == [[0, 1], [0, 1], [1], [1]]
+    assert solved.all()
+    np.testing.assert_allclose(found, 0, atol=1e-9)

@@ -1,5 +1,7 @@
 """Training streams pixels over workers; neither the streaming nor the workers may change a classifier."""
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,15 @@ from pipeline.errors import InputError
 from pipeline.features.store import FeatureStore
 from pipeline.grid import sgd, training
 from pipeline.grid.cells import draw_locations
-from pipeline.grid.fit import CellFit
+from pipeline.grid.fit import CellFit, CellProblem
 from pipeline.grid.groups import category_groups
+from pipeline.grid.maps import Maps
 from pipeline.grid.model import GridModel, GridSpec
 from pipeline.grid.sampling import Sampling, read_samples
 from pipeline.grid.scoring import heat_maps
 from pipeline.grid.sgd import SampledPixels
-from pipeline.grid.source import TARGETS
+from pipeline.grid.solvers import fit_cell
+from pipeline.grid.source import LABELS
 from pipeline.grid.standardise import Moments, Standardisation
 from pipeline.grid.targets import shard_slices, write_target_maps
 from pipeline.grid.training import train_grids
@@ -155,7 +159,7 @@ def test_sampled_hypercolumns_and_targets_are_those_of_the_whole_heat_map(store:
                 expected = columns[np.arange(len(rows))[:, None], y, x]
                 found = np.broadcast_to(read(sampling, shard, layer, cell), expected.swapaxes(0, 1).shape)
                 np.testing.assert_allclose(found, expected.swapaxes(0, 1), rtol=1e-3, atol=1e-3)
-                labels = read(sampling, shard, TARGETS, cell)[..., 0]
+                labels = read(sampling, shard, LABELS, cell)[..., 0]
                 assert np.array_equal(labels, truth[rows[:, None], y, x].T)
 
 
@@ -325,3 +329,20 @@ def test_what_is_no_model_is_refused(content: str | None, store: FeatureStore) -
         path.symlink_to(store.path)
     with pytest.raises(InputError, match=r"model\.zarr"):
         GridModel.open(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="lists what the process has open")
+@both_solvers
+def test_a_fit_keeps_no_file_open(store: FeatureStore, tmp_path: Path, solver: str) -> None:
+    """Or what was laid out, as large as the store, would take its room on the disk for as long as a worker lives."""
+    sampling, moments = sample(store, tmp_path)
+    source: Maps | Sampling = sampling
+    if solver == "exact":
+        source = Maps(store.path, sampling.targets, tmp_path, sampling.shards, store.layers, 20)
+        for shard in source.shards:
+            source.lay_out(shard)
+    standardisation = Standardisation.fit(moments, store.layers)
+    settings = SETTINGS.model_copy(update={"solver": solver})
+    fit_cell(CellProblem(source, 2, 0, slice(0, 90), standardisation, 1, settings, 0, "cpu"))
+    opened = [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
+    assert not [path for path in opened if path.startswith(str(tmp_path))]
