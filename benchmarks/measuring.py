@@ -1,19 +1,19 @@
 """Time and memory on noisy machines: paired rounds, medians, and a process of its own for every peak of memory."""
 
 import multiprocessing
-import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.workers import environment
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -56,7 +56,7 @@ def ratio(of: NDArray[np.float64], to: NDArray[np.float64]) -> float:
 
 def apart(function: Callable[..., object], *args: object) -> Cost:
     """Call a function of a module in a fresh process whose numeric libraries use one thread, as Dask workers do."""
-    with _environment(ONE_THREAD):
+    with environment(ONE_THREAD):
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context) as pool:
             return pool.submit(_measured, function, args).result()
@@ -85,17 +85,3 @@ def _peak() -> int:
         return int(line.split()[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

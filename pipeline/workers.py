@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 # Names, for the modules are not for the process that names them: torch and scikit-learn take seconds to import.
 PROPOSALS = "pipeline.proposals.image_set"
@@ -51,20 +52,28 @@ def serve_forks(modules: Sequence[str]) -> None:
     from multiprocessing import forkserver  # takes longer to import than all of the above
 
     forkserver.set_forkserver_preload(["pipeline.preload"])
-    # Read when a process starts, and not meant for this one, whose libraries may use all cores.
-    environment = {**WORKER_ENVIRONMENT, PRELOADED: " ".join(["distributed.nanny", *modules])}
-    before = {name: os.environ.get(name) for name in environment}
-    os.environ.update(environment)
     in_main_thread = threading.current_thread() is threading.main_thread()
     # It inherits from its first moment on that Ctrl-C, which reaches the whole process group, is not for it.
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main_thread else None
     try:
-        forkserver.ensure_running()
+        # Read when a process starts, and not meant for this one, whose libraries may use all cores.
+        with environment({**WORKER_ENVIRONMENT, PRELOADED: " ".join(["distributed.nanny", *modules])}):
+            forkserver.ensure_running()
+    finally:
+        if in_main_thread:
+            signal.signal(signal.SIGINT, handler)
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables for the span of a `with` block, for processes that start in it."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
     finally:
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-        if in_main_thread:
-            signal.signal(signal.SIGINT, handler)
