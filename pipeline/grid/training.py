@@ -3,7 +3,8 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from importlib.metadata import version
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from distributed import Client, as_completed
+from distributed import Client, Future, as_completed
 from tqdm import tqdm
 
 from pipeline import scratch
@@ -121,10 +122,11 @@ def _fit_all(job: _Job, source: Sampling | Maps, units: Sequence[_Unit], client:
             source, spec.grid, unit.cell, rows, standardisation, len(job.targets), job.settings, job.seed, job.device
         )
         futures[client.submit(_fit, problem, pure=False)] = unit
-    for future in as_completed(futures):
-        _keep(future.result(), futures[future].file(job.work))
-        future.release()
-        progress.update()
+    with _cancelled_at_errors(client, list(futures)):
+        for future in as_completed(futures):
+            _keep(future.result(), futures[future].file(job.work))
+            future.release()
+            progress.update()
 
 
 def _start(
@@ -185,15 +187,44 @@ def _sources(job: _Job, units: Sequence[_Unit]) -> list[Sampling] | list[Maps]:
 def _lay_out(source: Sampling | Maps, client: Client) -> dict[str, Moments]:
     """Write what is read from all shards; their moments are added up in their order."""
     source.folder.mkdir(exist_ok=True)
-    futures = [client.submit(source.lay_out, shard, pure=False) for shard in source.shards]
-    parts = [f.result() for f in tqdm(futures, desc=f"read for {source.folder.name}", unit=" shards", leave=False)]
+    futures = [client.submit(_lay_out_shard, source, shard, pure=False) for shard in source.shards]
+    with _cancelled_at_errors(client, futures):
+        parts = [f.result() for f in tqdm(futures, desc=f"read for {source.folder.name}", unit=" shards", leave=False)]
     return {layer: reduce(add, (part[layer] for part in parts)) for layer in source.layers}
+
+
+@contextmanager
+def _cancelled_at_errors(client: Client, futures: list[Future]) -> Iterator[None]:
+    """An interrupt, or an error in one of them, lets no other begin, for what they read is removed then."""
+    try:
+        yield
+    except BaseException:
+        client.cancel(futures)
+        raise
+
+
+def _lay_out_shard(source: Sampling | Maps, shard: slice) -> dict[str, Moments]:
+    with _unless_gone(source):
+        return source.lay_out(shard)
+    return {}
 
 
 def _fit(problem: CellProblem) -> CellFit:
     from pipeline.grid.solvers import fit_cell  # where it runs: torch and scikit-learn take their time
 
-    return fit_cell(problem)
+    with _unless_gone(problem.source):
+        return fit_cell(problem)
+    return CellFit(np.empty((0, 0)), np.empty(0))
+
+
+@contextmanager
+def _unless_gone(source: Sampling | Maps) -> Iterator[None]:
+    """On a worker: no word of errors once the folder is removed, for then the client was interrupted and left."""
+    try:
+        yield
+    except OSError:
+        if source.folder.exists():
+            raise
 
 
 def _solver_device(name: str) -> str:

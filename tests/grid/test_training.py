@@ -1,6 +1,7 @@
 """Training streams pixels over workers; neither the streaming nor the workers may change a classifier."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -346,3 +347,15 @@ def test_a_fit_keeps_no_file_open(store: FeatureStore, tmp_path: Path, solver: s
     fit_cell(CellProblem(source, 2, 0, slice(0, 90), standardisation, 1, settings, 0, "cpu"))
     opened = [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
     assert not [path for path in opened if path.startswith(str(tmp_path))]
+
+
+def test_a_worker_keeps_silent_only_when_what_it_reads_was_removed(store: FeatureStore, tmp_path: Path) -> None:
+    sampling, moments = sample(store, tmp_path)
+    standardisation = Standardisation.fit(moments, store.layers)
+    problem = CellProblem(sampling, 2, 0, slice(0, 90), standardisation, 1, SETTINGS, 0, "cpu")
+    sampling.file(sampling.shards[0]).unlink()
+    with pytest.raises(FileNotFoundError):
+        training._fit(problem)
+    shutil.rmtree(sampling.folder)
+    assert not training._fit(problem).weights.size
+    assert not training._lay_out_shard(sampling, sampling.shards[0])
