@@ -49,8 +49,8 @@ REASONS = {
 """Why memory grows past what a worker keeps, by solver; shown where the goal is missed."""
 
 SLOWER = (
-    "what other processes did in the meantime counts in, since the three sizes run one after the other: three runs gave "
-    "0.91, 1.08 and 1.21 for sgd"
+    "what other processes did in the meantime counts in, since the three sizes run one after the other: three runs "
+    "gave 0.91, 1.08 and 1.21 for sgd"
 )
 """Why a region of a larger store may take longer; shown where the goal is missed."""
 
@@ -94,8 +94,8 @@ def figures(sizes: Sizes) -> Section:
             "x",
             ", ".join(f"{one:.1f} and {two:.1f} s" for one, two in workers),
             Goal("at least", 1.7),
-            "profiled: a fit is held up by memory, which the cores share: two processes that fit cells at the same time "
-            "take 1.1 to 1.4 times as long for each as one alone; client and scheduler need the cores too",
+            "profiled: a fit is held up by memory, which the cores share: two processes that fit cells at the same "
+            "time take 1.1 to 1.4 times as long for each as one alone; client and scheduler need the cores too",
         ),
         Figure(
             f"{SPREAD.solver}, K = {SPREAD.grid}: train and predict, per region on one core",
