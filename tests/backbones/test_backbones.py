@@ -50,7 +50,7 @@ def test_layers_of_the_default_are_what_the_forward_pass_gives(default: Backbone
     for layer in default.layers:
         side = 224 // layer.stride if layer.stride else 1
         assert maps[layer.name].shape == (2, layer.channels, side, side)
-    assert [layer.channels for layer in default.layers] == [24, 40, 80, 112, 192, 320, 1280]
+    assert [layer.channels for layer in default.layers] == [40, 80, 112, 192, 1280]
 
 
 def test_the_layers_that_parameters_are_checked_against_are_those_of_the_networks() -> None:
@@ -101,7 +101,7 @@ def test_maps_equal_those_of_the_bare_network(default: Backbone) -> None:
         x = network.bn1(network.conv_stem((images - 0.5) / 0.5))
         for i, block in enumerate(network.blocks):
             x = block(x)
-            if i in (1, 2, 4, 6):
+            if 2 <= i <= 5:
                 torch.testing.assert_close(maps[f"stage{i}"], x, rtol=1e-3, atol=1e-4 * float(x.abs().max()))
         x = network.global_pool(network.bn2(network.conv_head(x)))
         torch.testing.assert_close(maps["pooled"].flatten(1), x, rtol=1e-3, atol=1e-3)
