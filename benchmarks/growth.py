@@ -19,7 +19,8 @@ from benchmarks.sizes import Sizes
 from pipeline.cluster import connect
 from pipeline.features.store import FeatureStore
 from pipeline.grid import exact, sgd
-from pipeline.grid.model import GridModel, GridSpec
+from pipeline.grid.model import GridModel
+from pipeline.grid.spec import GridSpec
 from pipeline.grid.training import train_grids
 from pipeline.parameters import ComputeParameters, PredictParameters, TrainParameters
 from pipeline.tasks.prediction import predict

@@ -14,8 +14,9 @@ from benchmarks.inputs import T_NET, activations, channels, dense_bytes
 from benchmarks.measuring import apart, interleaved, ratio
 from benchmarks.sizes import Sizes
 from pipeline.grid.cells import blending_weights
-from pipeline.grid.model import GridModel, GridSpec
+from pipeline.grid.model import GridModel
 from pipeline.grid.scoring import heat_maps
+from pipeline.grid.spec import GridSpec
 
 GRID, SIZE = 10, 50
 

@@ -20,8 +20,9 @@ from benchmarks.measuring import Cost, apart
 from benchmarks.sizes import Sizes
 from pipeline.features.store import FeatureStore
 from pipeline.grid.cells import draw_locations
-from pipeline.grid.model import GridModel, GridSpec
+from pipeline.grid.model import GridModel
 from pipeline.grid.scoring import heat_maps
+from pipeline.grid.spec import GridSpec
 from pipeline.grid.targets import shard_slices
 from pipeline.grid.training import train_grids
 from pipeline.parameters import TrainParameters

@@ -7,7 +7,7 @@ import click
 from pipeline.annotations.model import AnnotationSet
 from pipeline.cluster import connect
 from pipeline.features.store import FeatureStore
-from pipeline.grid.model import GridSpec
+from pipeline.grid.spec import GridSpec
 from pipeline.grid.training import train_grids
 from pipeline.parameters import Parameters
 from pipeline.tasks.registry import TASKS, create_task

@@ -14,8 +14,8 @@ from pipeline.tasks.registry import TASKS
 ROOT = Path(__file__).parents[1]
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # What they hold changes no result, or is a dependency by its values (the parameters).
-NEUTRAL = {f"pipeline/{n}.py" for n in ("__init__", "cluster", "devices", "errors", "preload", "scratch", "stores")}
-NEUTRAL |= {"pipeline/workers.py"}
+NEUTRAL = {f"pipeline/{n}.py" for n in ("__init__", "devices", "errors", "scratch", "stores")}
+NEUTRAL |= {f"pipeline/{n}.py" for n in ("cluster", "preload", "workers")}
 NEUTRAL |= {f"stages/{n}.py" for n in ("__init__", "__main__", "common", "network", "workers")}
 NEUTRAL |= {str(file.relative_to(ROOT)) for file in (ROOT / "pipeline/parameters").glob("*.py")}
 

@@ -28,7 +28,7 @@ from pipeline.backbones.vision import timm
 from pipeline.features.extraction import extract
 from pipeline.features.schema import BOX
 from pipeline.features.store import FeatureStore
-from pipeline.grid.model import GridSpec
+from pipeline.grid.spec import GridSpec
 from pipeline.grid.training import train_grids
 from pipeline.parameters import ComputeParameters, PredictParameters, TrainParameters
 from pipeline.regions import boxes

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.grid.model import GridSpec
+from pipeline.grid.spec import GridSpec
 
 
 def ablation_specs(layers: Sequence[str], grid: int, grids: Sequence[int]) -> dict[str, GridSpec]:

@@ -2,19 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pipeline.grid.model import GridSpec
+from pipeline.grid.spec import GridSpec
 
 NAMES = ("top_layer", "k1")
 """The top layer alone, and one classifier for all locations."""
 
 
-def baseline_specs(layers: Sequence[str], grid: int) -> "dict[str, GridSpec]":
+def baseline_specs(layers: Sequence[str], grid: int) -> dict[str, GridSpec]:
     """The baselines of `grid` x `grid` classifiers on `layers`, which go from fine to coarse, by name."""
-    from pipeline.grid.model import GridSpec  # with Zarr, which who only wants `baseline_files` does without
-
     return dict(zip(NAMES, (GridSpec(tuple(layers[-1:]), grid), GridSpec(tuple(layers), 1)), strict=True))
 
 

@@ -17,7 +17,8 @@ from torch import Tensor
 from pipeline.grid.fit import CellFit, constant_bias
 from pipeline.grid.lbfgs import minimise
 from pipeline.grid.maps import Maps
-from pipeline.grid.reading import CellReader, Shard
+from pipeline.grid.reading import CellReader
+from pipeline.grid.source import ShardRows
 from pipeline.grid.standardise import Standardisation
 from pipeline.grid.targets import NEGATIVE, POSITIVE
 from pipeline.grid.windows import CellData
@@ -45,7 +46,7 @@ class AllPixels:
     device: torch.device
 
     @property
-    def shards(self) -> list[Shard]:
+    def shards(self) -> list[ShardRows]:
         """Those of the store that hold regions of the group."""
         return self.maps.shards_of(self.rows)
 
@@ -151,7 +152,7 @@ class _Part:
     """Shards that are read together, and the targets that any of their labels tell of."""
 
     reader: CellReader
-    shards: Sequence[Shard]
+    shards: Sequence[ShardRows]
     targets: NDArray[np.int64]
     problems: Tensor
     """(target,) ascending: the place of each among the problems that are solved."""

@@ -9,17 +9,10 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from pipeline.grid.spec import GridSpec
 from pipeline.stores import open_group
 
 SCHEMA = "hypercolumns-grid/1"
-
-
-@dataclass(frozen=True)
-class GridSpec:
-    """Which layers a grid of classifiers reads, and into how many cells per side it cuts the box."""
-
-    layers: tuple[str, ...]
-    grid: int
 
 
 @dataclass(frozen=True)

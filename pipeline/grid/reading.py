@@ -13,17 +13,17 @@ from torch import Tensor
 
 from pipeline.grid.maps import Maps, View
 from pipeline.grid.shard_file import ShardFile
+from pipeline.grid.source import ShardRows
 from pipeline.grid.standardise import Standardisation
 from pipeline.grid.targets import IGNORE, POSITIVE
 from pipeline.grid.windows import CellData, Interpolation, Window
-
-Shard = tuple[slice, slice]
-"""A shard of the store, and the rows of it that are wanted."""
 
 
 @dataclass(frozen=True)
 class _Layer:
     name: str
+    size: tuple[int, int]
+    """(y, x) of its maps."""
     view: View
     interpolation: Interpolation | None
     """None where the positions of the view are the pixels."""
@@ -57,23 +57,23 @@ class CellReader:
     standardisation: Standardisation
     device: torch.device
 
-    def labels(self, shard: Shard) -> NDArray[np.int8]:
+    def labels(self, shard: ShardRows) -> NDArray[np.int8]:
         """(target, pixel, region)"""
         with self.maps.open(shard[0]) as file:
             return self.maps.labels(file, self.grid, self.cell)[..., shard[1]]
 
-    def size(self, shards: Sequence[Shard], n_targets: int) -> int:
+    def size(self, shards: Sequence[ShardRows], n_targets: int) -> int:
         """Bytes that `load` takes, with the scores of so many targets while they are made: five times the labels."""
         numbers = sum(block.positions * block.channels for block in self._blocks) + 5 * self._pixels * n_targets
         return 4 * numbers * sum(own.stop - own.start for _, own in shards)
 
-    def portions(self, shards: Sequence[Shard], n_targets: int, limit: int) -> list[Sequence[Shard]]:
+    def portions(self, shards: Sequence[ShardRows], n_targets: int, limit: int) -> list[Sequence[ShardRows]]:
         """Consecutive shards that take at most `limit` bytes, or one that takes more."""
         largest = max(self.size([shard], n_targets) for shard in shards)
         together = max(limit // largest, 1)
         return [shards[first : first + together] for first in range(0, len(shards), together)]
 
-    def load(self, shards: Sequence[Shard], targets: NDArray[np.int64]) -> CellData:
+    def load(self, shards: Sequence[ShardRows], targets: NDArray[np.int64]) -> CellData:
         """What the cell sees of the regions in `shards`, with the labels of some targets."""
         ends = np.cumsum([own.stop - own.start for _, own in shards]).tolist()
         # Whole from the start and filled a shard at a time, since copies would double the memory.
@@ -97,26 +97,28 @@ class CellReader:
 
     @cached_property
     def _blocks(self) -> list[_Block]:
-        sizes = self.maps.sizes()
-
-        def seen_as(name: str) -> tuple[int, int] | None:
-            view = self.maps.view(*sizes[name], self.grid, self.cell)
-            return None if view.positions >= self._pixels else sizes[name]
+        def side_by_side(layer: _Layer) -> tuple[int, int] | None:
+            return None if layer.view.positions >= self._pixels else layer.size
 
         blocks = []
-        for size, names in groupby(self.standardisation.shift, seen_as):
-            layers = tuple(self._layer(name, sizes[name]) for name in names)
+        for size, neighbours in groupby(map(self._layer, self.standardisation.shift), side_by_side):
+            layers = tuple(neighbours)
             if size is None:
                 blocks.append(_Block(layers, self._pixels, None))
             else:
                 blocks.append(_Block(layers, layers[0].view.positions, layers[0].interpolation))
         return blocks
 
-    def _layer(self, name: str, size: tuple[int, int]) -> _Layer:
+    @cached_property
+    def _sizes(self) -> dict[str, tuple[int, int]]:
+        return self.maps.sizes()
+
+    def _layer(self, name: str) -> _Layer:
+        size = self._sizes[name]
         view = self.maps.view(*size, self.grid, self.cell)
         axes = Interpolation(self._tensor(view.vertical), self._tensor(view.horizontal))
         shift, scale = self.standardisation.shift[name], self.standardisation.scale[name]
-        return _Layer(name, view, None if view.is_identity else axes, self._tensor(shift), self._tensor(scale))
+        return _Layer(name, size, view, None if view.is_identity else axes, self._tensor(shift), self._tensor(scale))
 
     def _tensor(self, values: NDArray[Any]) -> Tensor:
         return torch.from_numpy(values).to(self.device)

@@ -10,7 +10,7 @@ from sklearn.linear_model import SGDClassifier
 from pipeline.grid.fit import CellFit, constant_bias
 from pipeline.grid.sampling import Sampling, read_samples
 from pipeline.grid.shard_file import ShardFile
-from pipeline.grid.source import LABELS
+from pipeline.grid.source import LABELS, ShardRows
 from pipeline.grid.standardise import Standardisation
 from pipeline.grid.targets import IGNORE
 from pipeline.parameters import TrainParameters
@@ -23,8 +23,8 @@ AT_ONCE = 2**27
 class Portion:
     """Pixels that are in memory together: `pixels` of every region and cell of `shards`."""
 
-    shards: tuple[tuple[slice, slice], ...]
-    """Each with the rows of it that belong to the group."""
+    shards: tuple[ShardRows, ...]
+    """With the rows that belong to the group."""
     pixels: slice
 
 

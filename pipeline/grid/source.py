@@ -8,6 +8,9 @@ from pipeline.grid.shard_file import ShardFile
 LABELS = "labels of pixels"
 """Beside the layers, the array of a shard's file that holds the labels."""
 
+ShardRows = tuple[slice, slice]
+"""A shard of the store, and the rows of it that are wanted."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -24,7 +27,7 @@ class Source:
     heat_map: int
     """Locations per side of a heat map."""
 
-    def shards_of(self, rows: slice) -> list[tuple[slice, slice]]:
+    def shards_of(self, rows: slice) -> list[ShardRows]:
         """The shards that hold any of `rows` of the store, each with where these lie in it."""
         return [
             (shard, slice(max(rows.start - shard.start, 0), min(rows.stop, shard.stop) - shard.start))

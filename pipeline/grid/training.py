@@ -22,8 +22,9 @@ from pipeline.features.store import FeatureStore
 from pipeline.grid.fit import CellFit, CellProblem
 from pipeline.grid.groups import Group, category_groups
 from pipeline.grid.maps import Maps
-from pipeline.grid.model import GridModel, GridSpec
+from pipeline.grid.model import GridModel
 from pipeline.grid.sampling import Sampling
+from pipeline.grid.spec import GridSpec
 from pipeline.grid.standardise import Moments, Standardisation
 from pipeline.grid.targets import Targets, shard_slices, write_target_maps
 from pipeline.parameters import TrainParameters

@@ -7,8 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.features.store import FeatureStore
-from pipeline.grid.model import GridModel, GridSpec
+from pipeline.grid.model import GridModel
 from pipeline.grid.scoring import heat_maps
+from pipeline.grid.spec import GridSpec
 from tests.grid.conftest import SHAPES, make_store
 
 SIZE = 20

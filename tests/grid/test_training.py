@@ -22,12 +22,13 @@ from pipeline.grid.cells import draw_locations
 from pipeline.grid.fit import CellFit, CellProblem
 from pipeline.grid.groups import category_groups
 from pipeline.grid.maps import Maps
-from pipeline.grid.model import GridModel, GridSpec
+from pipeline.grid.model import GridModel
 from pipeline.grid.sampling import Sampling, read_samples
 from pipeline.grid.scoring import heat_maps
 from pipeline.grid.sgd import SampledPixels
 from pipeline.grid.solvers import fit_cell
 from pipeline.grid.source import LABELS
+from pipeline.grid.spec import GridSpec
 from pipeline.grid.standardise import Moments, Standardisation
 from pipeline.grid.targets import shard_slices, write_target_maps
 from pipeline.grid.training import train_grids

@@ -15,7 +15,8 @@ from pipeline.annotations.model import AnnotationSet, Category, Image
 from pipeline.errors import InputError
 from pipeline.features.writer import write_store
 from pipeline.grid.baselines import baseline_files, baseline_specs
-from pipeline.grid.model import GridModel, GridSpec
+from pipeline.grid.model import GridModel
+from pipeline.grid.spec import GridSpec
 from pipeline.grid.training import train_grids
 from pipeline.parameters import Parameters, PredictParameters, TrainParameters
 from pipeline.tasks.prediction import predict
