@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from benchmarks.figures import Figure, Section
-from pipeline.parameters import Parameters
+from hypercolumns.parameters import Parameters
 
 KEPT = Path(__file__).with_name("accuracy.json")
 

@@ -15,15 +15,16 @@ from benchmarks.figures import Figure, Goal, Section
 from benchmarks.inputs import regions_of, scenes, synthetic_regions
 from benchmarks.measuring import apart, interleaved, ratio
 from benchmarks.sizes import Sizes
-from pipeline.annotations.model import AnnotationSet
-from pipeline.backbones import Backbone, create
-from pipeline.features import writer
-from pipeline.features.extraction import PASS, extract
-from pipeline.features.photographs import Photographs
-from pipeline.features.schema import BOX, n_shards, shard_rows
-from pipeline.features.warp import warp
-from pipeline.parameters import BackboneParameters, ComputeParameters
-from pipeline.regions import boxes
+from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.backbones import Backbone, create_backbone
+from hypercolumns.features import writer
+from hypercolumns.features.extraction import PASS, extract
+from hypercolumns.features.half import LARGEST
+from hypercolumns.features.photographs import Photographs
+from hypercolumns.features.schema import BOX, n_shards, shard_rows
+from hypercolumns.features.warp import warp
+from hypercolumns.parameters import BackboneParameters, ComputeParameters
+from hypercolumns.regions import boxes
 
 EXPANSION = 1.2
 
@@ -41,7 +42,7 @@ ON_CUDA = {
 
 def default_backbone() -> Backbone:
     """EfficientNet-Lite0 with the weights of its package and the default layers."""
-    return create(BackboneParameters())
+    return create_backbone(BackboneParameters())
 
 
 def figures(sizes: Sizes) -> Section:
@@ -56,7 +57,7 @@ def figures(sizes: Sizes) -> Section:
         found.append(_on_one_thread(case, sizes.repeats))
         if torch.cuda.is_available():
             for name, settings in ON_CUDA.items():
-                case = _Case(create(settings), annotations, regions, "cuda", Path(folder))
+                case = _Case(create_backbone(settings), annotations, regions, "cuda", Path(folder))
                 found += _of_network(case, name, sizes.repeats, CUDA_GOAL)
         else:
             missing.append(f"No GPU: {', '.join(ON_CUDA)} on CUDA are not measured (goal {CUDA_GOAL.bound} each).")
@@ -147,7 +148,15 @@ def _extract(case: _Case) -> None:
     out = case.folder / "extracted.zarr"
     shutil.rmtree(out, ignore_errors=True)
     compute = ComputeParameters(device="cpu" if case.device == "cpu" else "cuda")
-    extract(case.regions, case.annotations, case.backbone, EXPANSION, compute, out, case.folder / "scratch")
+    extract(
+        case.regions,
+        case.annotations,
+        case.backbone,
+        out,
+        scratch=case.folder / "scratch",
+        expansion=EXPANSION,
+        compute=compute,
+    )
 
 
 def _forward(case: _Case, crops: torch.Tensor) -> None:
@@ -183,7 +192,7 @@ def _write(case: _Case, crops: torch.Tensor) -> None:
         rows = shard_rows(shard, count)
         passes = -(-(rows.stop - rows.start) // PASS)
         halves = {
-            name: torch.cat([m.clamp(-writer.LARGEST, writer.LARGEST).half().contiguous() for _ in range(passes)])
+            name: torch.cat([m.clamp(-LARGEST, LARGEST).half().contiguous() for _ in range(passes)])
             for name, m in maps.items()
         }
         writer.write_shard(path, shard, {name: m[: rows.stop - rows.start].numpy() for name, m in halves.items()})

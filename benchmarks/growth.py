@@ -16,22 +16,23 @@ from benchmarks.figures import Figure, Goal, Section
 from benchmarks.inputs import SMALL, SyntheticTask, channels, in_words, synthetic_store
 from benchmarks.measuring import apart, seconds
 from benchmarks.sizes import Sizes
-from pipeline.cluster import connect
-from pipeline.features.store import FeatureStore
-from pipeline.grid import exact, sgd
-from pipeline.grid.model import GridModel
-from pipeline.grid.spec import GridSpec
-from pipeline.grid.training import train_grids
-from pipeline.parameters import ComputeParameters, PredictParameters, TrainParameters
-from pipeline.tasks.prediction import predict
-from pipeline.workers import PREDICTION, SOLVERS
+from hypercolumns.cluster.connection import connect
+from hypercolumns.cluster.workers import PREDICTING, TRAINING
+from hypercolumns.features.store import FeatureStore
+from hypercolumns.grid.exact import solver as exact
+from hypercolumns.grid.model import GridModel
+from hypercolumns.grid.sgd import solver as sgd
+from hypercolumns.grid.spec import GridSpec
+from hypercolumns.grid.training import train_grids
+from hypercolumns.parameters import ComputeParameters, PredictParameters, TrainParameters
+from hypercolumns.tasks.prediction import predict
 
 FACTORS = (1, 4, 16)
 
 GROWING = (TrainParameters(solver="exact", grid=1), TrainParameters(solver="sgd", grid=1))
 """One cell, so that it exceeds what a worker keeps in memory, as in large data sets."""
 
-KEPT = {"exact": exact.AT_ONCE, "sgd": sgd.AT_ONCE}
+KEPT = {"exact": exact.MAX_BYTES, "sgd": sgd.MAX_BYTES}
 """Bytes of a cell that a worker keeps, by solver."""
 
 LOWERED = 2**25
@@ -175,8 +176,8 @@ def _alone(
 ) -> float:
     """Seconds of a step with a worker in this process that keeps so many bytes of a cell."""
     with (
-        mock.patch.multiple(exact, AT_ONCE=kept),
-        mock.patch.multiple(sgd, AT_ONCE=kept),
+        mock.patch.multiple(exact, MAX_BYTES=kept),
+        mock.patch.multiple(sgd, MAX_BYTES=kept),
         Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client,
     ):
         return seconds(partial(step, store, folder, client, settings))
@@ -191,14 +192,14 @@ def _workers(store: Path, folder: Path, workers: int) -> float:
 
 def _warm() -> None:
     """Imports that a worker would otherwise do on the clock."""
-    for module in (SOLVERS, PREDICTION):
+    for module in (*TRAINING, *PREDICTING):
         importlib.import_module(module)
 
 
 def _train(store: Path, folder: Path, client: Client, settings: TrainParameters) -> None:
     os.chdir(folder)  # of its scratch files
     task, spec = SyntheticTask(), GridSpec(FeatureStore.open(store).layers, settings.grid)
-    (model,) = train_grids(store, task.annotations.categories, task, [spec], settings, 0, client)
+    (model,) = train_grids(store, task, [spec], settings, client, scratch=folder)
     model.save(_model(store, folder, settings))
 
 

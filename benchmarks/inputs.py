@@ -10,16 +10,16 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from pipeline.annotations.model import AnnotationSet, Category, Image
-from pipeline.annotations.puppets.generator import generate
-from pipeline.backbones import Backbone
-from pipeline.features import writer
-from pipeline.features.schema import BOX, n_shards, shard_rows
-from pipeline.features.selection import validation_regions
-from pipeline.parameters import DatasetParameters, PredictParameters, PuppetsParameters, TrainParameters
-from pipeline.regions import boxes
-from pipeline.tasks.segmentation import segment
-from pipeline.tasks.task import Region, coco_result
+from hypercolumns.annotations.model import AnnotationSet, Category, Image
+from hypercolumns.backbones import Backbone
+from hypercolumns.features import writer
+from hypercolumns.features.schema import BOX, n_shards, shard_rows
+from hypercolumns.features.selection import validation_regions
+from hypercolumns.parameters import DatasetParameters, PredictParameters, PuppetsParameters, TrainParameters
+from hypercolumns.puppets.generator import generate
+from hypercolumns.regions import boxes
+from hypercolumns.tasks.segmentation import segment
+from hypercolumns.tasks.task import Region, coco_result
 
 Shape = tuple[int, int, int]
 
@@ -103,14 +103,15 @@ class SyntheticTask:
 
     name = "synthetic"
     targets = ("figure",)
+    categories = (Category(1, "disc"),)
 
     @property
     def annotations(self) -> AnnotationSet:
         """One photograph, which nobody reads."""
-        return AnnotationSet((Image(1, "none", SIDE, SIDE),), (Category(1, "disc"),), (), ".")
+        return AnnotationSet((Image(1, "none", SIDE, SIDE),), self.categories, (), ".")
 
     def target_maps(self, regions: pd.DataFrame, boxes: NDArray[np.float64], size: int) -> NDArray[np.int8]:
-        """See `pipeline.grid.targets.Targets`."""
+        """See `hypercolumns.grid.targets.Targets`."""
         del boxes
         axis = (np.arange(size) + 0.5) / size - 0.5
         distance = np.hypot(axis[:, None], axis)
@@ -118,11 +119,11 @@ class SyntheticTask:
         return (distance < radius[:, None, None]).astype(np.int8)[:, None]
 
     def targets_of(self, category_id: int) -> tuple[int, ...]:
-        """See `pipeline.tasks.task.Task`."""
+        """See `hypercolumns.tasks.task.Task`."""
         del category_id
         return (0,)
 
     def answer(self, heat: NDArray[np.float32], region: Region) -> list[Mapping[str, Any]]:
-        """See `pipeline.tasks.task.Task`."""
+        """See `hypercolumns.tasks.task.Task`."""
         mask = segment(heat[0], region.box, region.width, region.height, PredictParameters().threshold)
         return [coco_result(region.row, {"segmentation": mask})]

@@ -16,13 +16,13 @@ from torch.nn.functional import interpolate
 from benchmarks.figures import Figure, Goal
 from benchmarks.inputs import SyntheticTask
 from benchmarks.measuring import apart
-from pipeline.features.store import FeatureStore
-from pipeline.grid.cells import cell_bounds
-from pipeline.grid.exact import AllPixels
-from pipeline.grid.maps import Maps
-from pipeline.grid.standardise import Standardisation
-from pipeline.grid.targets import shard_slices, write_target_maps
-from pipeline.parameters import TrainParameters
+from hypercolumns.features.store import FeatureStore
+from hypercolumns.grid.cells import cell_bounds
+from hypercolumns.grid.exact.maps import MapFiles
+from hypercolumns.grid.exact.solver import ExactSolver
+from hypercolumns.grid.standardise import Standardisation
+from hypercolumns.grid.targets import write_target_maps
+from hypercolumns.parameters import TrainParameters
 
 CELL = 6
 """The second in the second row, through which the edges of the discs of a synthetic task run."""
@@ -79,15 +79,14 @@ def fit_pipeline(store: Path, settings: TrainParameters, folder: Path) -> Fit:
     """Lay out the maps and fit the cell, as a worker of the stage does."""
     opened, task = FeatureStore.open(store), SyntheticTask()
     write_target_maps(folder / "targets.zarr", task, opened, settings.heat_map)
-    shards = tuple(shard_slices(opened))
-    maps = Maps(store, folder / "targets.zarr", folder, shards, opened.layers, settings.heat_map)
-    moments = [maps.lay_out(shard) for shard in shards]
+    files = MapFiles(store, folder / "targets.zarr", folder, opened.shards, opened.layers, settings.heat_map)
+    moments = [files.lay_out(shard) for shard in range(len(opened.shards))]
     total = {layer: sum((part[layer] for part in moments[1:]), moments[0][layer]) for layer in opened.layers}
     standardisation = Standardisation.fit(total, opened.layers)
     rows = slice(0, len(opened))
-    pixels = AllPixels(maps, settings.grid, rows, standardisation, torch.device("cpu"))
+    solver = ExactSolver(files, settings.grid, rows, standardisation, torch.device("cpu"))
     start = time.perf_counter()
-    fit = pixels.fit(1, CELL, settings, 0)
+    fit = solver.fit(1, CELL, settings, 0)
     return Fit(fit.weights[0], float(fit.bias[0]), time.perf_counter() - start)
 
 

@@ -9,8 +9,8 @@ from benchmarks import growth, table
 from benchmarks.extraction import default_backbone
 from benchmarks.figures import Section
 from benchmarks.inputs import SMALL, Shape, block_shapes, channels
-from pipeline.features.schema import COLUMNS, SHARD
-from pipeline.parameters import Parameters
+from hypercolumns.features.schema import COLUMNS, SHARD
+from hypercolumns.parameters import Parameters
 
 SUBJECTS = ("store", "extraction", "growth")
 """Whose figures the costs follow from."""

@@ -13,10 +13,10 @@ from benchmarks.figures import Figure, Goal, Section
 from benchmarks.inputs import T_NET, activations, channels, dense_bytes
 from benchmarks.measuring import apart, interleaved, ratio
 from benchmarks.sizes import Sizes
-from pipeline.grid.cells import blending_weights
-from pipeline.grid.model import GridModel
-from pipeline.grid.scoring import heat_maps
-from pipeline.grid.spec import GridSpec
+from hypercolumns.grid.cells import blending_weights
+from hypercolumns.grid.model import GridModel
+from hypercolumns.grid.scoring import heat_maps
+from hypercolumns.grid.spec import GridSpec
 
 GRID, SIZE = 10, 50
 

@@ -17,11 +17,11 @@ from benchmarks.figures import Figure, Goal, Section
 from benchmarks.inputs import O_NET, T_NET, Shape, activations, dense_bytes, regions_of, scenes, synthetic_regions
 from benchmarks.measuring import apart, interleaved, ratio
 from benchmarks.sizes import Sizes
-from pipeline.features import writer
-from pipeline.features.extraction import extract
-from pipeline.features.schema import CHUNK, SHARD, n_shards, shard_rows
-from pipeline.features.store import FeatureStore
-from pipeline.parameters import ComputeParameters
+from hypercolumns.features import writer
+from hypercolumns.features.extraction import extract
+from hypercolumns.features.schema import CHUNK, SHARD, n_shards, shard_rows
+from hypercolumns.features.store import FeatureStore
+from hypercolumns.parameters import ComputeParameters
 
 Blocks = Mapping[str, NDArray[np.float16]]
 
@@ -136,7 +136,8 @@ def _real_blocks(folder: Path, sizes: Sizes) -> Blocks:
     annotations = scenes(folder / "scenes", sizes.photographs)
     regions = regions_of(annotations, sizes.store_regions)
     out = folder / "extracted.zarr"
-    extract(regions, annotations, default_backbone(), 1.2, ComputeParameters(device="cpu"), out, folder / "scratch")
+    scratch, compute = folder / "scratch", ComputeParameters(device="cpu")
+    extract(regions, annotations, default_backbone(), out, scratch=scratch, compute=compute)
     store = FeatureStore.open(out)
     return {layer: store.read(layer, slice(0, len(store))) for layer in store.layers}
 

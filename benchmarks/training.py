@@ -18,14 +18,13 @@ from benchmarks.figures import Figure, Goal, Section
 from benchmarks.inputs import T_NET, SyntheticTask, channels, dense_bytes, synthetic_store
 from benchmarks.measuring import Cost, apart
 from benchmarks.sizes import Sizes
-from pipeline.features.store import FeatureStore
-from pipeline.grid.cells import draw_locations
-from pipeline.grid.model import GridModel
-from pipeline.grid.scoring import heat_maps
-from pipeline.grid.spec import GridSpec
-from pipeline.grid.targets import shard_slices
-from pipeline.grid.training import train_grids
-from pipeline.parameters import TrainParameters
+from hypercolumns.features.store import FeatureStore
+from hypercolumns.grid.model import GridModel
+from hypercolumns.grid.scoring import heat_maps
+from hypercolumns.grid.sgd.samples import draw_locations
+from hypercolumns.grid.spec import GridSpec
+from hypercolumns.grid.training import train_grids
+from hypercolumns.parameters import TrainParameters
 
 SOLVERS: Mapping[str, TrainParameters] = {
     "SGD on sampled pixels": TrainParameters(solver="sgd"),
@@ -126,7 +125,7 @@ def fit_pipeline(store: Path, settings: TrainParameters, folder: str) -> float:
     task = SyntheticTask()
     with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
         spec = GridSpec(FeatureStore.open(store).layers, settings.grid)
-        (model,) = train_grids(store, task.annotations.categories, task, [spec], settings, 0, client)
+        (model,) = train_grids(store, task, [spec], settings, client, scratch=store.parent)
     return share_right(store, model)
 
 
@@ -137,7 +136,7 @@ def fit_script(store: Path, settings: TrainParameters) -> float:
     size, cells = settings.heat_map, settings.grid**2
     columns: list[NDArray[np.float32]] = []
     labels: list[NDArray[np.int8]] = []
-    for rows in shard_slices(opened):
+    for rows in opened.shards:
         rng = np.random.default_rng([0, settings.grid, rows.start])
         drawn = draw_locations(rng, rows.stop - rows.start, size, settings.grid, per_cell)
         maps = task.target_maps(opened.regions[rows], opened.expanded_boxes[rows], size)

@@ -1,48 +1,47 @@
-"""What every stage command shares: the parameter file, and errors as one paragraph with exit code 1."""
+"""What every stage shares: the parameter file, the workspace, and the command that makes a missing input."""
 
-import functools
-import logging
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
-from pipeline.errors import InputError
-from pipeline.parameters import Parameters
+from hypercolumns.cli.command import command
+from hypercolumns.errors import InputError
+from hypercolumns.parameters import Parameters
+from hypercolumns.workspace import Workspace
 
-params_option = click.option(
-    "--params",
-    "params",
-    default="params.yaml",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    callback=lambda _context, _option, path: _load(path),
-    help="Parameter file.",
-)
+_TARGETS = {"extract": "extract-train extract-val"}
+"""Stages in `dvc.yaml` of a step, where their name differs from the step's."""
 
 
 def stage(function: Callable[..., None]) -> click.Command:
-    """A command that gets the checked `Parameters` as its argument `params`; see `command`."""
-    return command(params_option(function))
+    """A command whose function gets the checked `parameters` and the `workspace`."""
+    with_workspace = click.option(
+        "--root",
+        "workspace",
+        default=".",
+        type=click.Path(path_type=Path),
+        callback=lambda _context, _option, root: Workspace.at(root),
+        help="Folder with data, metrics, plots and reports.",
+    )
+    with_parameters = click.option(
+        "--params",
+        "parameters",
+        default="params.yaml",
+        type=click.Path(path_type=Path),
+        callback=lambda _context, _option, path: _load(path),
+        help="Parameter file.",
+    )
+    return command(with_parameters(with_workspace(function)), _remedy)
 
 
-def command(function: Callable[..., None]) -> click.Command:
-    """A Click command that prints an `InputError` as one paragraph and exits with code 1."""
+def task_option(function: Callable[..., None]) -> Callable[..., None]:
+    """The option `--task`, checked by the step that gets it."""
+    return click.option("--task", default="segmentation", help="Name of a task.")(function)
 
-    @functools.wraps(function)
-    def run(*args: Any, **options: Any) -> None:
-        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-        try:
-            function(*args, **options)
-        except InputError as error:
-            raise click.ClickException(str(error)) from None
-        except KeyboardInterrupt:
-            click.echo("Interrupted; propose, extract and what trains go on where they were when run again.", err=True)
-            raise SystemExit(130) from None
 
-    return click.command(context_settings={"show_default": True})(run)
+def _remedy(step: str) -> str:
+    return f"`dvc repro {_TARGETS.get(step, step)}` writes it."
 
 
 def _load(path: Path) -> Parameters:

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
+from pydantic import ValidationError
 
-from pipeline.errors import InputError
-from pipeline.parameters import Parameters
-from pipeline.parameters.text import as_yaml
+from hypercolumns.cli.main import main
+from hypercolumns.errors import InputError
+from hypercolumns.parameters import Parameters
+from hypercolumns.parameters.text import as_yaml, leading_comment
 
 ROOT = Path(__file__).parents[1]
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
@@ -40,9 +43,35 @@ def test_printed_parameters_read_back_as_they_were(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda p: p.stem)
-def test_a_recipe_is_valid_and_complete_so_that_dvc_finds_every_key(recipe: Path) -> None:
-    Parameters.load(recipe)
-    assert keys(yaml.safe_load(recipe.read_text())) == keys(Parameters().model_dump(mode="json"))
+def test_a_recipe_makes_a_complete_parameter_file_below_its_own_head(recipe: Path, tmp_path: Path) -> None:
+    """DVC needs every key; the head says what to download."""
+    printed = CliRunner().invoke(main, ["params", "--recipe", str(recipe)], catch_exceptions=False).stdout
+    assert printed.startswith(leading_comment(recipe.read_text()))
+    assert keys(yaml.safe_load(printed)) == keys(Parameters().model_dump(mode="json"))
+    (tmp_path / "params.yaml").write_text(printed)
+    assert Parameters.load(tmp_path / "params.yaml") == Parameters.load(recipe)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda p: p.stem)
+def test_a_recipe_holds_differences_only(recipe: Path) -> None:
+    defaults = Parameters().model_dump(mode="json")
+
+    def repeated(content: dict, default: dict, prefix: str = "") -> set[str]:
+        found = set()
+        for name, value in content.items():
+            if isinstance(value, dict) and f"{prefix}.{name}" not in TABLES:
+                found |= repeated(value, default[name], f"{prefix}.{name}")
+            elif value == default[name]:
+                found.add(f"{prefix}.{name}")
+        return found
+
+    assert not repeated(yaml.safe_load(recipe.read_text()), defaults)
+    assert f"hypercolumns params --recipe recipes/{recipe.name} > params.yaml" in recipe.read_text()
+
+
+def test_a_task_that_is_not_registered_has_no_section() -> None:
+    with pytest.raises(ValidationError, match="unknown key 'colours'"):
+        Parameters.model_validate({"colours": {"baselines": False}})
 
 
 @pytest.mark.parametrize(
@@ -52,7 +81,7 @@ def test_a_recipe_is_valid_and_complete_so_that_dvc_finds_every_key(recipe: Path
         ("ablate: {grids: [1, 60]}", "ablate.grids has K = 60, larger than the heat map of 50"),
         ("train: {gird: 5}", "unknown key 'train.gird'; train knows alpha, epochs, fusion, grid"),
         ("trian: {grid: 5}", "unknown key 'trian'; the top level knows ablate, backbone"),
-        ("dataset: {format: vco}", "dataset.format is 'vco', which does not fit: choose 'puppets', 'voc'"),
+        ("dataset: {format: vco}", "dataset.format is 'vco'; choose coco, pascal_part, puppets, sbd, voc"),
         ("dataset: {puppets: {figures: 3}}", "unknown key 'dataset.puppets.figures'; dataset.puppets knows height"),
         ("tasks: [parts, parts]", "name each once"),
         ("dataset: {parts_of: car}", "dataset.parts_of needs dataset.format coco, not puppets"),

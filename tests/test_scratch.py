@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import scratch
+from hypercolumns import scratch
 
 
 def test_equal_keys_share_a_folder_and_others_do_not(tmp_path: Path) -> None:
-    first = scratch.folder({"backbone": "a", "layers": ["x", "y"]}, tmp_path)
-    assert scratch.folder({"layers": ["x", "y"], "backbone": "a"}, tmp_path) == first
-    assert scratch.folder({"backbone": "a", "layers": ["y", "x"]}, tmp_path) != first
+    first = scratch.work_folder({"backbone": "a", "layers": ["x", "y"]}, tmp_path)
+    assert scratch.work_folder({"layers": ["x", "y"], "backbone": "a"}, tmp_path) == first
+    assert scratch.work_folder({"backbone": "a", "layers": ["y", "x"]}, tmp_path) != first
 
 
 @pytest.mark.parametrize("change", ["content", "name", "more"])

@@ -1,31 +1,22 @@
-"""Every stage runs as `python -m stages.NAME` and as a subcommand, and says what is wrong in one paragraph."""
+"""Every stage runs as `python -m stages NAME` and as a module, and says what is wrong in one paragraph."""
 
-import gc
-import re
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from stages.__main__ import main
-from stages.workers import IMPORTS
 
 ROOT = Path(__file__).parents[1]
-HELPERS = ("__init__", "__main__", "common", "network", "workers")
+HELPERS = ("__init__", "__main__", "common")
 STAGES = sorted(p.stem for p in (ROOT / "stages").glob("*.py") if p.stem not in HELPERS)
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-
-
-@pytest.fixture(autouse=True)
-def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    """What workers would import, per command that asked for them; none are started in this process."""
-    asked: list[tuple[str, ...]] = []
-    monkeypatch.setattr("stages.__main__.serve_forks", asked.append)
-    return asked
+TASK_STAGES = {name for name, stage in PIPELINE.items() if "matrix" in stage}
 
 
 def run(name: str, *arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -42,7 +33,7 @@ def test_a_stage_is_a_program_with_help(name: str) -> None:
     assert done.stdout.startswith("Usage:")
 
 
-def test_the_console_script_has_every_stage() -> None:
+def test_the_launcher_lists_every_stage() -> None:
     listed = CliRunner().invoke(main, ["--help"]).output
     for name in STAGES:
         assert f"  {name} " in listed
@@ -55,37 +46,39 @@ def test_what_a_changed_classifier_reruns_starts_without_torch_and_scikit_learn(
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)  # noqa: S603
 
 
-def test_workers_are_asked_for_before_the_imports_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.delitem(sys.modules, "stages.train", raising=False)
-    monkeypatch.setattr("stages.__main__.serve_forks", lambda m: asked.append((m, "stages.train" in sys.modules)))
-    CliRunner().invoke(main, ["train", "--params", "missing.yaml"])
-    assert asked == [(IMPORTS["train"], False)]
-    assert gc.isenabled()
+def test_a_stage_uses_the_package_of_its_own_checkout(tmp_path: Path) -> None:
+    """Also where another one is installed, as in the temporary checkouts of `dvc exp run --temp`; so do its workers."""
+    shutil.copytree(ROOT / "stages", tmp_path / "stages")
+    package = tmp_path / "pipeline/hypercolumns"
+    shutil.copytree(ROOT / "pipeline/hypercolumns", package, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "script.py").write_text(SCRIPT)
+    installed = os.pathsep.join([str(ROOT / "pipeline"), str(ROOT)])
+    done = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": installed},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == 2 * [str(package / "__init__.py")]
 
 
-def test_help_asks_for_no_workers(started: list[tuple[str, ...]]) -> None:
-    done = CliRunner().invoke(main, ["train", "--help"])
-    assert done.output.startswith("Usage:")
-    assert not started
+SCRIPT = """
+import stages
+import hypercolumns
+from hypercolumns.cluster.connection import connect
+from hypercolumns.cluster.workers import TRAINING
+from hypercolumns.parameters import ComputeParameters
 
+def where():
+    import hypercolumns
+    return hypercolumns.__file__
 
-def test_completing_a_command_line_asks_for_no_workers(started: list[tuple[str, ...]]) -> None:
-    completed = ShellComplete(main, {}, "hypercolumns", "_HYPERCOLUMNS_COMPLETE").get_completions(["train"], "--ta")
-    assert [item.value for item in completed] == ["--task"]
-    assert not started
-
-
-def test_asking_for_workers_takes_no_imports_itself() -> None:
-    """Else they would wait for them."""
-    code = "import sys, stages.workers; sys.exit(bool({'click', 'numpy', 'dask', 'pydantic'} & set(sys.modules)))"
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)  # noqa: S603
-
-
-@pytest.mark.parametrize("name", STAGES)
-def test_a_command_connects_with_the_imports_of_its_own_name(name: str) -> None:
-    asked = re.findall(r"\bconnect\((.*)\)", (ROOT / "stages" / f"{name}.py").read_text())
-    assert asked == ([f'params.compute, IMPORTS["{name}"]'] if name in IMPORTS else [])
+if __name__ == "__main__":
+    with connect(ComputeParameters(workers=1), TRAINING) as client:
+        print(hypercolumns.__file__, client.submit(where).result())
+"""
 
 
 def test_every_dvc_stage_runs_the_program_of_its_name() -> None:
@@ -111,7 +104,7 @@ def test_a_missing_input_names_the_file_and_the_stage_that_writes_it(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_text("")
-    done = CliRunner().invoke(main, [name])
+    done = CliRunner().invoke(main, [name, *(["--task", "keypoints"] if name in TASK_STAGES else [])])
     assert done.exit_code == 1, done.output
     assert "does not exist" in done.output or "holds no" in done.output
     assert "dvc repro" in done.output

@@ -22,18 +22,18 @@ from benchmarks.measuring import ONE_THREAD, apart
 from benchmarks.peers import plain
 from benchmarks.peers.environment import PYTHON, ROOT
 from benchmarks.sizes import Sizes
-from pipeline.annotations import masks
-from pipeline.annotations.model import AnnotationSet
-from pipeline.backbones.vision import timm
-from pipeline.features.extraction import extract
-from pipeline.features.schema import BOX
-from pipeline.features.store import FeatureStore
-from pipeline.grid.spec import GridSpec
-from pipeline.grid.training import train_grids
-from pipeline.parameters import ComputeParameters, PredictParameters, TrainParameters
-from pipeline.regions import boxes
-from pipeline.tasks.prediction import predict
-from pipeline.tasks.segmentation import SegmentationTask
+from hypercolumns.annotations import masks
+from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.backbones.vision import timm
+from hypercolumns.features.extraction import extract
+from hypercolumns.features.schema import BOX
+from hypercolumns.features.store import FeatureStore
+from hypercolumns.grid.spec import GridSpec
+from hypercolumns.grid.training import train_grids
+from hypercolumns.parameters import ComputeParameters, PredictParameters, TrainParameters
+from hypercolumns.regions import boxes
+from hypercolumns.tasks.prediction import predict
+from hypercolumns.tasks.segmentation import SegmentationTask
 
 LABELLED = 500
 """Pixels of each class that are labelled in a photograph for convpaint, as scribbles are."""
@@ -136,12 +136,13 @@ def _pipeline(annotations: AnnotationSet, regions: pd.DataFrame, folder: str) ->
     backbone, path = default_backbone(), Path(folder) / "own.zarr"
     task = SegmentationTask(annotations, PredictParameters())
     start = time.perf_counter()
-    extract(regions, annotations, backbone, EXPANSION, ComputeParameters(device="cpu"), path)
+    scratch, compute = Path(folder) / "scratch", ComputeParameters(device="cpu")
+    extract(regions, annotations, backbone, path, scratch=scratch, expansion=EXPANSION, compute=compute)
     extracted = time.perf_counter()
     with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
         connected = time.perf_counter()
         spec = GridSpec(FeatureStore.open(path).layers, TrainParameters().grid)
-        (model,) = train_grids(path, annotations.categories, task, [spec], TrainParameters(), 0, client)
+        (model,) = train_grids(path, task, [spec], TrainParameters(), client, scratch=scratch)
         trained = time.perf_counter()
         predict(path, [model], task, PredictParameters(), client)
         predicted = time.perf_counter()

@@ -8,7 +8,7 @@ from PIL import Image
 from scipy.io import savemat
 from scipy.sparse import csc_matrix
 
-from pipeline.annotations import masks
+from hypercolumns.annotations import masks
 
 WIDTH, HEIGHT = 40, 30
 CAR, PERSON = 7, 15

@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from pipeline.annotations.bad_items import BadItems
-from pipeline.errors import InputError
+from hypercolumns.annotations.bad_items import BadItems
+from hypercolumns.errors import InputError
 
 
 def test_the_first_bad_item_ends_the_reading_unless_they_are_skipped():

@@ -3,14 +3,14 @@
 import copy
 import json
 
-import annotation_layouts as layouts
 import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from pipeline.annotations import coco, masks, readers, voc
-from pipeline.errors import InputError
-from pipeline.parameters import DatasetParameters
+from hypercolumns.annotations import coco, masks, readers, voc
+from hypercolumns.errors import InputError
+from hypercolumns.parameters import DatasetParameters
+from tests.annotations import annotation_layouts as layouts
 
 
 def settings_of(root):

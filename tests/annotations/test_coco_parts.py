@@ -1,12 +1,12 @@
 """Parts in COCO files: as lists of an object's parts, or as categories whose union is the object; bad items."""
 
-import annotation_layouts as layouts
 import numpy as np
 import pytest
 
-from pipeline.annotations import coco, coco_parts, masks
-from pipeline.errors import InputError
-from pipeline.parameters import DatasetParameters
+from hypercolumns.annotations import coco, coco_parts, masks
+from hypercolumns.errors import InputError
+from hypercolumns.parameters import DatasetParameters
+from tests.annotations import annotation_layouts as layouts
 
 SQUARE = [2.0, 3, 12, 3, 12, 9, 2, 9]
 

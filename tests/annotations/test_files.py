@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.annotations import files
-from pipeline.errors import InputError
+from hypercolumns.annotations import files
+from hypercolumns.errors import InputError
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../a", "a/../../b", "C:\\a", "..\\a", "", " ", "a\0b"])

@@ -2,13 +2,13 @@
 
 import itertools
 
-import annotation_layouts as layouts
 import pytest
 
-from pipeline.annotations import readers
-from pipeline.annotations.masks import encode
-from pipeline.errors import InputError
-from pipeline.parameters import DatasetParameters
+from hypercolumns.annotations import readers
+from hypercolumns.annotations.masks import encode
+from hypercolumns.errors import InputError
+from hypercolumns.parameters import DatasetParameters
+from tests.annotations import annotation_layouts as layouts
 
 PERSON_BOX = (4, 5, 12, 15)
 """The person of the first image, end-exclusive."""
@@ -57,7 +57,7 @@ def write_xml(root, *texts):
 
 def read(root, tmp_path, split="train", **changes):
     settings = DatasetParameters.model_validate({"format": "voc", "root": str(root)} | changes)
-    return readers.read(settings, split, 0, tmp_path)
+    return readers.rename(readers.read(settings, split), settings)
 
 
 def test_both_forms_give_the_same_keypoints_to_the_same_person(root, tmp_path):

@@ -2,14 +2,14 @@
 
 import dataclasses
 
-import annotation_layouts as layouts
 import numpy as np
 import pytest
 from scipy.io import savemat
 
-from pipeline.annotations import masks, readers, sbd, voc
-from pipeline.errors import InputError
-from pipeline.parameters import DatasetParameters
+from hypercolumns.annotations import masks, readers, sbd, voc
+from hypercolumns.errors import InputError
+from hypercolumns.parameters import DatasetParameters
+from tests.annotations import annotation_layouts as layouts
 
 
 @pytest.fixture

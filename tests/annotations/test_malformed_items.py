@@ -4,14 +4,14 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import annotation_layouts as layouts
 import numpy as np
 import pytest
 from scipy.io import savemat
 
-from pipeline.annotations import readers
-from pipeline.errors import InputError
-from pipeline.parameters import DatasetParameters
+from hypercolumns.annotations import readers
+from hypercolumns.errors import InputError
+from hypercolumns.parameters import DatasetParameters
+from tests.annotations import annotation_layouts as layouts
 
 NAN = float("nan")
 COCO = {"format": "coco", "train": "train.json", "val": "val.json", "images": "photographs"}
@@ -211,7 +211,7 @@ TABLE = [
 
 def held(root, form, **changes):
     settings = DatasetParameters.model_validate({"root": str(root)} | form.settings | changes)
-    found = readers.read(settings, "train", 0, root)
+    found = readers.rename(readers.read(settings, "train"), settings)
     parts = sum(len(i.parts) for i in found.instances)
     return (len(found.instances), parts, sum(any(i.keypoints) for i in found.instances)), found.counts["bad_items"]
 

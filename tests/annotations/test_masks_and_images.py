@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from pipeline.annotations import masks
-from pipeline.annotations.images import read_image, read_photograph
-from pipeline.annotations.model import Image
-from pipeline.errors import InputError
+from hypercolumns.annotations import masks
+from hypercolumns.annotations.images import read_image, read_photograph
+from hypercolumns.annotations.model import Image
+from hypercolumns.errors import InputError
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 from scipy.io import savemat
 from scipy.sparse import csc_matrix
 
-from pipeline.annotations.mat_file import read_struct
-from pipeline.errors import InputError
+from hypercolumns.annotations.mat_file import read_struct
+from hypercolumns.errors import InputError
 
 CONTENT = {"a": {"numbers": np.arange(2000).reshape(40, 50) % 7, "inner": {"name": "head"}}}
 
@@ -41,8 +41,8 @@ def test_no_damaged_byte_of_an_uncompressed_variable_ends_the_process(tmp_path):
     savemat(tmp_path / "a.mat", {"a": small})
     program = f"""
 from pathlib import Path
-from pipeline.annotations.mat_file import read_struct
-from pipeline.errors import InputError
+from hypercolumns.annotations.mat_file import read_struct
+from hypercolumns.errors import InputError
 path = Path({str(tmp_path / "a.mat")!r})
 good, refused = path.read_bytes(), 0
 for at in range(128, len(good)):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from pipeline.annotations import masks
-from pipeline.annotations.model import AnnotationSet, Category, Image, Instance, Part
-from pipeline.errors import InputError
+from hypercolumns.annotations import masks
+from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance, Part
+from hypercolumns.errors import InputError
 
 
 def example() -> AnnotationSet:
@@ -80,11 +80,12 @@ def test_other_files_are_refused_in_one_paragraph(tmp_path, text):
 def test_a_box_of_three_numbers_is_refused(tmp_path):
     example().save(tmp_path / "set.json")
     text = (tmp_path / "set.json").read_text()
-    (tmp_path / "set.json").write_text(text.replace('"bbox":[0,0,1,1]', '"bbox":[0,0,1]'))
+    (tmp_path / "set.json").write_text(text.replace('"bbox":[0.0,0.0,1.0,1.0]', '"bbox":[0.0,0.0,1.0]'))
     with pytest.raises(InputError, match="is not an annotation file"):
         AnnotationSet.load(tmp_path / "set.json")
 
 
-def test_a_missing_file_says_which_stage_writes_it(tmp_path):
-    with pytest.raises(InputError, match="prepare"):
+def test_a_missing_file_says_which_step_writes_it(tmp_path):
+    with pytest.raises(InputError, match=r"set\.json does not exist") as error:
         AnnotationSet.load(tmp_path / "set.json")
+    assert error.value.step == "prepare"

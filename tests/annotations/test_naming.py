@@ -3,17 +3,18 @@
 import functools
 from pathlib import Path
 
-import annotation_layouts as layouts
 import numpy as np
 import pytest
 
-from pipeline.annotations import masks, pascal_part, readers
-from pipeline.annotations.model import AnnotationSet, Category, Image, Instance, Part
-from pipeline.annotations.naming import choose_keypoints, merge_parts, unknown_parts
-from pipeline.annotations.pascal_part_names import PARTS
-from pipeline.annotations.selection import keep_categories
-from pipeline.errors import InputError
-from pipeline.parameters import DatasetParameters, Parameters
+from hypercolumns.annotations import masks, pascal_part, readers
+from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance, Part
+from hypercolumns.annotations.naming import choose_keypoints, merge_parts, unknown_parts
+from hypercolumns.annotations.pascal_part_names import PARTS
+from hypercolumns.annotations.selection import keep_categories
+from hypercolumns.errors import InputError
+from hypercolumns.parameters import DatasetParameters, Parameters
+from hypercolumns.puppets import generate
+from tests.annotations import annotation_layouts as layouts
 
 SEVEN = {
     "head": ["head", "hair", "[lr]ear", "[lr]eye", "[lr]ebrow", "nose", "mouth", "muzzle", "beak", "[lr]horn"],
@@ -104,9 +105,9 @@ def test_names_that_fit_no_part_are_refused_unless_they_may_be_of_a_category_lef
     settings = DatasetParameters(format="pascal_part", root=str(tmp_path), categories=categories, part_names=table)
     if refused:
         with pytest.raises(InputError, match=r"dataset\.part_names\.leg names 'oops'"):
-            readers.read(settings, "train", 0, tmp_path)
+            readers.rename(readers.read(settings, "train"), settings)
     else:
-        readers.read(settings, "train", 0, tmp_path)
+        readers.rename(readers.read(settings, "train"), settings)
         assert "dataset.part_names.wheels names 'wheel_1'" in caplog.text
         assert "dataset.part_names.leg names 'oops'" in caplog.text
 
@@ -133,7 +134,7 @@ def test_tables_apply_to_every_format(tmp_path):
             "keypoint_names": {"left_ankle": "left_ankle"},
         }
     )
-    person = readers.read(settings, "train", 0, tmp_path).categories[0]
+    person = readers.rename(generate(settings, "train", 0, tmp_path), settings).categories[0]
     assert person.parts == ("arms", "head", "torso", "upper_legs", "lower_legs")
     assert person.keypoints == ("left_ankle",)
 

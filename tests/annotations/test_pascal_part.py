@@ -1,14 +1,14 @@
 """PASCAL-Part: objects as VOC has them, their parts beside; what is malformed is named, or left out and counted."""
 
-import annotation_layouts as layouts
 import numpy as np
 import pytest
 from scipy.io import savemat
 
-from pipeline.annotations import masks, pascal_part, voc
-from pipeline.annotations.pascal_part_names import PARTS
-from pipeline.errors import InputError
-from pipeline.parameters import DatasetParameters
+from hypercolumns.annotations import masks, pascal_part, voc
+from hypercolumns.annotations.pascal_part_names import PARTS
+from hypercolumns.errors import InputError
+from hypercolumns.parameters import DatasetParameters
+from tests.annotations import annotation_layouts as layouts
 
 
 @pytest.fixture

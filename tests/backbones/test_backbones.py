@@ -9,12 +9,12 @@ from safetensors.torch import save_file
 from skimage.data import chelsea
 from torch.nn import functional
 
-from pipeline.backbones import Backbone, create, registry, vision
-from pipeline.backbones.alexnet_caffe import MEAN, AlexNetCaffe
-from pipeline.backbones.taps import Outputs, measure
-from pipeline.errors import InputError
-from pipeline.parameters import BackboneParameters
-from pipeline.parameters.backbone import LAYERS
+from hypercolumns.backbones import Backbone, create_backbone, registry, vision
+from hypercolumns.backbones.alexnet_caffe import MEAN, AlexNetCaffe
+from hypercolumns.backbones.taps import Outputs, measure
+from hypercolumns.errors import InputError
+from hypercolumns.parameters import BackboneParameters
+from hypercolumns.parameters.backbone import LAYERS
 
 EGYPTIAN_CAT = 285  # ImageNet class
 
@@ -24,12 +24,12 @@ def make(name: str, *layers: str, weights: str = "random", input_size: int = 64,
     chosen = (
         {"weights": weights} if weights in ("packaged", "library", "random") else {"weights": "file", "file": weights}
     )
-    return create(BackboneParameters(name=name, layers=layers, input_size=input_size, **chosen), seed)
+    return create_backbone(BackboneParameters(name=name, layers=layers, input_size=input_size, **chosen), seed)
 
 
 @pytest.fixture(scope="module")
 def default() -> Backbone:
-    return create(BackboneParameters())
+    return create_backbone(BackboneParameters())
 
 
 def test_packaged_weights_name_the_cat(default: Backbone) -> None:
@@ -261,7 +261,7 @@ def test_a_file_that_does_not_fit_names_the_tensors(tmp_path: Path) -> None:
 )
 def test_wrong_settings_are_refused_with_the_valid_choices(settings: dict, words: list[str]) -> None:
     with pytest.raises(InputError) as caught:
-        create(BackboneParameters(**settings))
+        create_backbone(BackboneParameters(**settings))
     for word in words:
         assert word in str(caught.value)
 

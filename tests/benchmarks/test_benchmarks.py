@@ -24,11 +24,11 @@ from benchmarks.inputs import SyntheticTask, block_shapes, synthetic_store
 from benchmarks.peers import comparison, plain
 from benchmarks.results import Results
 from benchmarks.sizes import TINY, Sizes
-from pipeline.backbones.vision import timm
-from pipeline.features.store import FeatureStore
-from pipeline.grid.maps import Maps
-from pipeline.grid.targets import write_target_maps
-from pipeline.parameters import ComputeParameters, TrainParameters
+from hypercolumns.backbones.vision import timm
+from hypercolumns.features.store import FeatureStore
+from hypercolumns.grid.exact.maps import MapFiles
+from hypercolumns.grid.targets import write_target_maps
+from hypercolumns.parameters import ComputeParameters, TrainParameters
 
 
 class _Here:
@@ -184,7 +184,7 @@ def test_maps_laid_out_take_the_bytes_of_their_files(tmp_path: Path) -> None:
     synthetic_store(tmp_path / "store.zarr", 2, shapes)
     store = FeatureStore.open(tmp_path / "store.zarr")
     write_target_maps(tmp_path / "targets.zarr", SyntheticTask(), store, 50)
-    maps = Maps(store.path, tmp_path / "targets.zarr", tmp_path, (slice(0, 2),), store.layers, 50)
+    maps = MapFiles(store.path, tmp_path / "targets.zarr", tmp_path, (slice(0, 2),), store.layers, 50)
     maps.lay_out(slice(0, 2))
     arrays = load_file(maps.file(slice(0, 2)))
     values = [arrays[layer].nbytes for layer in shapes]

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Picture
 
-from pipeline.annotations import masks
-from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
-from pipeline.detection.candidate_set import CandidateSet
-from pipeline.regions.boxes import Boxes, iou
+from hypercolumns.annotations import masks
+from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
+from hypercolumns.detection.candidate_set import CandidateSet
+from hypercolumns.regions.boxes import Boxes, iou
 
 WIDTH, HEIGHT = 96, 64
 CATEGORIES = (Category(3, "cat"), Category(7, "dog"), Category(9, "yak"))

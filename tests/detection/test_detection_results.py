@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from detection_scenes import HEIGHT, WIDTH, instance, scenes
 
-from pipeline.annotations.model import AnnotationSet
-from pipeline.annotations.results import write_results
-from pipeline.detection import results
-from pipeline.errors import InputError
+from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.results import write_results
+from hypercolumns.detection import results
+from hypercolumns.errors import InputError
+from tests.detection.detection_scenes import HEIGHT, WIDTH, instance, scenes
 
 GOOD: dict[str, Any] = {"image_id": 1, "category_id": 3, "bbox": [2.5, 3, 10, 12.25], "score": 0.75}
 
@@ -50,8 +50,8 @@ def test_only_the_best_of_each_image_stay(tmp_path: Path, annotations: Annotatio
         ({"bbox": [1, 2, 3, math.nan]}, "not x, y, width, height in pixels"),
         ({"bbox": [1, 2, 0, 4]}, "the last two positive"),
         ({"bbox": [1, 2, 3, -4]}, "the last two positive"),
-        ({"bbox": [WIDTH, 2, 3, 4]}, f"outside of its image of {WIDTH} x {HEIGHT}"),
-        ({"bbox": [2, -9, 3, 4]}, "outside of its image"),
+        ({"bbox": [WIDTH, 2, 3, 4]}, f"outside its image of {WIDTH} x {HEIGHT}"),
+        ({"bbox": [2, -9, 3, 4]}, "outside its image"),
         ({"score": math.inf}, "score is inf"),
         ({"score": "high"}, "score is 'high'"),
     ],

@@ -4,14 +4,14 @@ import dataclasses
 
 import numpy as np
 import pytest
-from detection_scenes import candidates, instance, scenes, separable
 
-from pipeline.detection.detector import best_boxes
-from pipeline.detection.examples import BACKGROUND, UNUSED, Examples, assign, trained_categories
-from pipeline.detection.training import train
-from pipeline.errors import InputError
-from pipeline.parameters import DetectionParameters
-from pipeline.regions.boxes import from_coco, iou
+from hypercolumns.detection.detector import best_boxes
+from hypercolumns.detection.examples import BACKGROUND, UNUSED, Examples, assign, trained_categories
+from hypercolumns.detection.training import train
+from hypercolumns.errors import InputError
+from hypercolumns.parameters import DetectionParameters
+from hypercolumns.regions.boxes import from_coco, iou
+from tests.detection.detection_scenes import candidates, instance, scenes, separable
 
 SETTINGS = DetectionParameters(penalty=1e-4, iterations=200, regression_penalty=None)
 BOX = [10, 10, 40, 40]
@@ -94,7 +94,7 @@ def test_memory_is_bounded_by_the_training_regions(monkeypatch: pytest.MonkeyPat
         sizes.append(len(features))
         return original(features, *rest)  # type: ignore[arg-type]
 
-    from pipeline.detection import training
+    from hypercolumns.detection import training
 
     original = training.fit
     monkeypatch.setattr(training, "fit", fit)
@@ -105,7 +105,7 @@ def test_memory_is_bounded_by_the_training_regions(monkeypatch: pytest.MonkeyPat
 
 
 def test_more_images_than_there_is_room_for_are_drawn_from(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipeline.detection import training
+    from hypercolumns.detection import training
 
     sizes = []
     original = training.fit

@@ -5,8 +5,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
-from pipeline.detection.classifiers import fit
-from pipeline.detection.regression import fit_regressor, move, moves
+from hypercolumns.detection.classifiers import fit
+from hypercolumns.detection.regression import fit_regressor, move, moves
 
 
 def _data(n: int, dimensions: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from pipeline.annotations.model import Image
-from pipeline.detection.features import describe
-from pipeline.parameters import DetectionParameters
+from hypercolumns.annotations.model import Image
+from hypercolumns.detection.features import describe
+from hypercolumns.parameters import DetectionParameters
 
 
 def test_no_box_has_no_features_of_the_usual_width() -> None:

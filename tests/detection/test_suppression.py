@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.detection.suppression import suppress
-from pipeline.regions.boxes import iou
+from hypercolumns.detection.suppression import suppress
+from hypercolumns.regions.boxes import iou
 
 
 def _boxes(rng: np.random.Generator, n: int) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pipeline.annotations import masks
-from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
+from hypercolumns.annotations import masks
+from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
 
 HEIGHT, WIDTH = 40, 60
 CATEGORIES = (Category(1, "person"), Category(2, "horse"), Category(7, "car"))

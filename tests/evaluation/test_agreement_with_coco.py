@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
-from scenes_for_evaluation import random_scene
 
-from pipeline.evaluation.detections import THRESHOLDS, box_overlaps, mask_overlaps, match_categories, overlaps_of
+from hypercolumns.evaluation.detections import THRESHOLDS, box_overlaps, mask_overlaps, match_categories, overlaps_of
+from tests.evaluation.scenes_for_evaluation import random_scene
 
 RECALLS = np.linspace(0, 1, 1001)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_curve
 
-from pipeline.evaluation.average_precision import average_precision, precision_recall
+from hypercolumns.evaluation.average_precision import average_precision, precision_recall
 
 
 def random_detections(rng):

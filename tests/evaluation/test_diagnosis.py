@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
-from scenes_for_evaluation import annotation_set, detection, instance, perfect, random_scene, rectangle
 
-from pipeline.annotations import masks
-from pipeline.evaluation.detections import THRESHOLDS, box_overlaps, mask_overlaps, match_categories, overlaps_of
-from pipeline.evaluation.diagnosis import classify, diagnose, recall, with_perfect_masks
-from pipeline.evaluation.segmentation import HALF, evaluate_segmentation
-from pipeline.parameters import EvaluateParameters
+from hypercolumns.annotations import masks
+from hypercolumns.evaluation.detections import THRESHOLDS, box_overlaps, mask_overlaps, match_categories, overlaps_of
+from hypercolumns.evaluation.diagnosis import classify, diagnose, recall, with_perfect_masks
+from hypercolumns.evaluation.segmentation import HALF, evaluate_segmentation
+from hypercolumns.parameters import EvaluateParameters
+from tests.evaluation.scenes_for_evaluation import annotation_set, detection, instance, perfect, random_scene, rectangle
 
 
 def judged(annotations, detections, matching="voc"):

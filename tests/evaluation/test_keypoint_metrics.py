@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.annotations import masks
-from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
-from pipeline.errors import InputError
-from pipeline.evaluation.keypoints import evaluate_keypoints, tolerance
-from pipeline.parameters import EvaluateParameters
+from hypercolumns.annotations import masks
+from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
+from hypercolumns.errors import InputError
+from hypercolumns.evaluation.keypoints import evaluate_keypoints, tolerance
+from hypercolumns.parameters import EvaluateParameters
 
 NAMES = ("left_shoulder", "right_shoulder", "left_hip", "right_hip", "left_hand")
 PERSON = Category(1, "person", NAMES)

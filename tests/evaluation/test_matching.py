@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.evaluation.matching import match
+from hypercolumns.evaluation.matching import match
 
 T5 = np.array([0.5])
 

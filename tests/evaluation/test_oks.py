@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
-from scenes_for_evaluation import annotation_set, instance
 
-from pipeline.annotations.model import Category
-from pipeline.evaluation.keypoints import evaluate_keypoints
-from pipeline.evaluation.oks import COCO_KEYPOINTS, oks_average_precision
-from pipeline.parameters import EvaluateParameters
+from hypercolumns.annotations.model import Category
+from hypercolumns.evaluation.keypoints import evaluate_keypoints
+from hypercolumns.evaluation.oks import COCO_KEYPOINTS, oks_average_precision
+from hypercolumns.parameters import EvaluateParameters
+from tests.evaluation.scenes_for_evaluation import annotation_set, instance
 
 SPREAD = {"nose": 0.026, "eye": 0.025, "ear": 0.035, "shoulder": 0.079, "elbow": 0.072, "wrist": 0.062}
 SPREAD |= {"hip": 0.107, "knee": 0.087, "ankle": 0.089}

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.annotations import masks
-from pipeline.annotations.model import AnnotationSet, Category, Image, Instance, Part
-from pipeline.annotations.naming import merge_parts
-from pipeline.errors import InputError
-from pipeline.evaluation.detections import mask_overlaps
-from pipeline.evaluation.parts import evaluate_parts, part_overlaps
-from pipeline.parameters import EvaluateParameters
+from hypercolumns.annotations import masks
+from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance, Part
+from hypercolumns.annotations.naming import merge_parts
+from hypercolumns.errors import InputError
+from hypercolumns.evaluation.detections import mask_overlaps
+from hypercolumns.evaluation.parts import evaluate_parts, part_overlaps
+from hypercolumns.parameters import EvaluateParameters
 
 CAT = Category(1, "cat", parts=("head", "legs"))
 STONE = Category(2, "stone")

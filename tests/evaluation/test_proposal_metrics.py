@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.annotations import masks
-from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
-from pipeline.errors import InputError
-from pipeline.evaluation.proposals import evaluate, superpixel_bound
-from pipeline.proposals.ranking import Ranker
-from pipeline.proposals.store import Proposals, ProposalStore, ProposalWriter
+from hypercolumns.annotations import masks
+from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
+from hypercolumns.errors import InputError
+from hypercolumns.evaluation.proposals import evaluate, superpixel_bound
+from hypercolumns.proposals.ranking import Ranker
+from hypercolumns.proposals.store import Proposals, ProposalStore, ProposalWriter
 
 HEIGHT, WIDTH, CELL = 24, 32, 4
 

@@ -4,15 +4,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
-from scenes_for_evaluation import annotation_set, detection, instance, perfect
 
-from pipeline.annotations import masks
-from pipeline.annotations.model import Category
-from pipeline.annotations.results import read_results
-from pipeline.errors import InputError
+from hypercolumns.annotations import masks
+from hypercolumns.annotations.model import Category
+from hypercolumns.annotations.result_fields import BOX, KEYPOINTS, MASK, PARTS
+from hypercolumns.annotations.results import read_results
+from hypercolumns.errors import InputError
+from tests.evaluation.scenes_for_evaluation import annotation_set, detection, instance, perfect
 
 ANNOTATIONS = annotation_set(instance(1, (0, 0, 10, 10)), instance(2, (3, 3, 9, 9), image_id=2), images=2)
-REMEDY = "`dvc repro predict` writes it"
 GOOD = detection((0, 0, 10, 10), 0.5)
 
 
@@ -24,12 +24,13 @@ def written(tmp_path, content):
 
 def test_good_results_are_read_as_they_are(tmp_path):
     entries = perfect(ANNOTATIONS)
-    for kind in ("boxes", "masks", "ground_truth"):
-        assert read_results(written(tmp_path, entries), ANNOTATIONS, kind, REMEDY) == entries
+    for answer in (BOX, MASK):
+        for boxes in ("detections", "instances"):
+            assert read_results(written(tmp_path, entries), ANNOTATIONS, answer, boxes) == entries
 
 
 def test_no_results_are_results(tmp_path):
-    assert read_results(written(tmp_path, []), ANNOTATIONS, "masks", REMEDY) == []
+    assert read_results(written(tmp_path, []), ANNOTATIONS, MASK) == []
 
 
 @pytest.mark.parametrize(
@@ -52,20 +53,20 @@ def test_no_results_are_results(tmp_path):
 def test_a_bad_entry_is_named_with_its_file(tmp_path, change, complaint):
     path = written(tmp_path, [GOOD, GOOD | change])
     with pytest.raises(InputError, match=rf"results\.json, entry 1: .*{complaint}"):
-        read_results(path, ANNOTATIONS, "masks", REMEDY)
+        read_results(path, ANNOTATIONS, MASK)
 
 
 @pytest.mark.parametrize("box", [[0, 0, 5], [0, 0, 0, 5], [0, 0, float("nan"), 5], "box", [0, 0, "1", 2]])
 def test_a_bad_box_is_refused(tmp_path, box):
     with pytest.raises(InputError, match=r"bbox is .* not x, y, width, height"):
-        read_results(written(tmp_path, [GOOD | {"bbox": box}]), ANNOTATIONS, "boxes", REMEDY)
+        read_results(written(tmp_path, [GOOD | {"bbox": box}]), ANNOTATIONS, BOX)
 
 
 @pytest.mark.parametrize("key", ["image_id", "category_id", "score", "segmentation"])
 def test_a_missing_key_is_named_with_what_is_needed(tmp_path, key):
     entry = {name: value for name, value in GOOD.items() if name != key}
     with pytest.raises(InputError, match=f"'{key}' is missing; such results need category_id, image_id, score"):
-        read_results(written(tmp_path, [entry]), ANNOTATIONS, "masks", REMEDY)
+        read_results(written(tmp_path, [entry]), ANNOTATIONS, MASK)
 
 
 @pytest.mark.parametrize(("number", "complaint"), [(2, "not an instance of image 1"), (9, "not an instance")])
@@ -74,26 +75,27 @@ def test_an_instance_of_another_image_is_refused(tmp_path, number, complaint):
         read_results(
             written(tmp_path, [GOOD | {"instance_id": number}]),
             ANNOTATIONS,
-            "ground_truth",
-            "`dvc repro predict` writes it",
+            MASK,
+            "instances",
         )
 
 
 def test_an_instance_given_twice_is_refused(tmp_path):
     entry = GOOD | {"instance_id": 1}
     with pytest.raises(InputError, match="entry 1: instance_id 1 occurs twice"):
-        read_results(written(tmp_path, [entry, entry]), ANNOTATIONS, "ground_truth", REMEDY)
+        read_results(written(tmp_path, [entry, entry]), ANNOTATIONS, MASK, "instances")
 
 
 @pytest.mark.parametrize(("content", "complaint"), [("{", "is not JSON"), ('{"a": 1}', "list"), ("[3]", "entry 0")])
 def test_other_files_are_refused(tmp_path, content, complaint):
     with pytest.raises(InputError, match=complaint):
-        read_results(written(tmp_path, content), ANNOTATIONS, "masks", REMEDY)
+        read_results(written(tmp_path, content), ANNOTATIONS, MASK)
 
 
-def test_a_missing_file_names_the_stage_that_writes_it(tmp_path):
-    with pytest.raises(InputError, match=r"none\.json does not exist; `dvc repro predict`"):
-        read_results(tmp_path / "none.json", ANNOTATIONS, "masks", REMEDY)
+def test_a_missing_file_names_the_step_that_writes_it(tmp_path):
+    with pytest.raises(InputError, match=r"none\.json does not exist\.") as error:
+        read_results(tmp_path / "none.json", ANNOTATIONS, MASK, step="predict")
+    assert error.value.step == "predict"
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -121,35 +123,41 @@ HEAD = {"name": "head", "segmentation": GOOD["segmentation"]}
 
 
 @pytest.mark.parametrize(
-    ("kind", "change", "complaint"),
+    ("answer", "boxes", "change", "complaint"),
     [
-        ("keypoints", {"keypoints": [1, 2, 0.5]}, "keypoints must be 6 finite numbers.* of person"),
-        ("keypoints", {"keypoints": [1, 2, 0.5, 3, float("nan"), 1]}, "6 finite numbers"),
-        ("keypoints", {"keypoints": "1 2"}, "6 finite numbers"),
-        ("keypoints", {"category_id": 2, "keypoints": [1, 2, 3]}, "keypoints must be 0 finite numbers"),
-        ("ground_truth_keypoints", {"keypoints": [0] * 6}, "'instance_id' is missing"),
-        ("parts", {"parts": {}}, "parts is dict, not a list"),
-        ("parts", {"parts": [{"name": "head"}]}, "a part is an object of 'name' and 'segmentation'"),
-        ("parts", {"parts": [HEAD | {"name": "tail"}]}, "part 'tail' is not one of person: head, legs"),
-        ("parts", {"parts": [HEAD | {"segmentation": {"size": [1, 1], "counts": "1"}}]}, "part 'head': segmentation"),
-        ("parts", {}, "'parts' is missing"),
-        ("ground_truth_parts", {"parts": [HEAD], "instance_id": 9}, "instance_id 9 is not an instance"),
+        (KEYPOINTS, "detections", {"keypoints": [1, 2, 0.5]}, "keypoints must be 6 finite numbers.* of person"),
+        (KEYPOINTS, "detections", {"keypoints": [1, 2, 0.5, 3, float("nan"), 1]}, "6 finite numbers"),
+        (KEYPOINTS, "detections", {"keypoints": "1 2"}, "6 finite numbers"),
+        (KEYPOINTS, "detections", {"category_id": 2, "keypoints": [1, 2, 3]}, "keypoints must be 0 finite numbers"),
+        (KEYPOINTS, "instances", {"keypoints": [0] * 6}, "'instance_id' is missing"),
+        (PARTS, "detections", {"parts": {}}, "parts is dict, not a list"),
+        (PARTS, "detections", {"parts": [{"name": "head"}]}, "a part is an object with 'name' and 'segmentation'"),
+        (PARTS, "detections", {"parts": [HEAD | {"name": "tail"}]}, "part 'tail' is not one of person: head, legs"),
+        (
+            PARTS,
+            "detections",
+            {"parts": [HEAD | {"segmentation": {"size": [1, 1], "counts": "1"}}]},
+            "part 'head': segmentation",
+        ),
+        (PARTS, "detections", {}, "'parts' is missing"),
+        (PARTS, "instances", {"parts": [HEAD], "instance_id": 9}, "instance_id 9 is not an instance"),
     ],
 )
-def test_keypoints_and_parts_that_cannot_be_used_are_named(tmp_path, kind, change, complaint):
+def test_keypoints_and_parts_that_cannot_be_used_are_named(tmp_path, answer, boxes, change, complaint):
     path = written(tmp_path, [GOOD | change])
     with pytest.raises(InputError, match=rf"results\.json, entry 0: .*{complaint}"):
-        read_results(path, PARTS_AND_KEYPOINTS, kind, REMEDY)
+        read_results(path, PARTS_AND_KEYPOINTS, answer, boxes)
 
 
 def test_good_keypoints_and_parts_are_read_as_they_are(tmp_path):
     entries = [GOOD | {"instance_id": 1, "keypoints": [1, 2, 0.5, 0, 0, 0], "parts": [HEAD]}]
-    for kind in ("keypoints", "parts", "ground_truth_keypoints", "ground_truth_parts"):
-        assert read_results(written(tmp_path, entries), PARTS_AND_KEYPOINTS, kind, REMEDY) == entries
+    for answer in (KEYPOINTS, PARTS):
+        for boxes in ("detections", "instances"):
+            assert read_results(written(tmp_path, entries), PARTS_AND_KEYPOINTS, answer, boxes) == entries
 
 
 def test_an_instance_named_twice_is_refused_for_every_task(tmp_path):
     entry = GOOD | {"instance_id": 1, "keypoints": [1, 2, 0.5, 0, 0, 0], "parts": []}
-    for kind in ("ground_truth_keypoints", "ground_truth_parts"):
+    for answer in (KEYPOINTS, PARTS):
         with pytest.raises(InputError, match="instance_id 1 occurs twice"):
-            read_results(written(tmp_path, [entry, entry]), PARTS_AND_KEYPOINTS, kind, REMEDY)
+            read_results(written(tmp_path, [entry, entry]), PARTS_AND_KEYPOINTS, answer, "instances")

@@ -2,12 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scenes_for_evaluation import annotation_set, detection, instance, perfect, random_scene, rectangle
 
-from pipeline.annotations import masks
-from pipeline.errors import InputError
-from pipeline.evaluation.plots import MEAN, category_rows, precision_recall_rows
-from pipeline.evaluation.segmentation import (
+from hypercolumns.annotations import masks
+from hypercolumns.errors import InputError
+from hypercolumns.evaluation.plots import MEAN, category_rows, precision_recall_rows
+from hypercolumns.evaluation.segmentation import (
     HALF,
     evaluate_segmentation,
     ground_truth_box_ious,
@@ -15,7 +14,8 @@ from pipeline.evaluation.segmentation import (
     mask_ious,
     summarise_ious,
 )
-from pipeline.parameters import EvaluateParameters
+from hypercolumns.parameters import EvaluateParameters
+from tests.evaluation.scenes_for_evaluation import annotation_set, detection, instance, perfect, random_scene, rectangle
 
 VOC = EvaluateParameters(matching="voc", minimum_area=0)
 BEST_FREE = EvaluateParameters(matching="best_free", minimum_area=0)

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image as Photo
 
-from pipeline.annotations.model import AnnotationSet, Category, Image
-from pipeline.backbones import Backbone, create
-from pipeline.features.extraction import extract
-from pipeline.features.schema import KINDS
-from pipeline.parameters import BackboneParameters, ComputeParameters
+from hypercolumns.annotations.model import AnnotationSet, Category, Image
+from hypercolumns.backbones import Backbone, create_backbone
+from hypercolumns.features.extraction import extract
+from hypercolumns.features.schema import KINDS
+from hypercolumns.parameters import BackboneParameters, ComputeParameters
 
 REGIONS = 150  # two whole shards and a part
 WIDTH, HEIGHT, IMAGES = 90, 70, 5
@@ -63,11 +63,20 @@ def make_regions(n: int = REGIONS) -> pd.DataFrame:
 
 def make_backbone(layers: tuple[str, ...] = LAYERS, seed: int = 0) -> Backbone:
     settings = BackboneParameters(name="torchvision:squeezenet1_1", weights="random", layers=layers, input_size=64)
-    return create(settings, seed)
+    return create_backbone(settings, seed)
 
 
 def run(annotations: AnnotationSet, out: Path, root: Path, mode: str) -> None:
-    extract(make_regions(), annotations, make_backbone(), 1.5, CPU, out, root, SHORT_SIDES[mode])
+    extract(
+        make_regions(),
+        annotations,
+        make_backbone(),
+        out,
+        scratch=root,
+        expansion=1.5,
+        short_side=SHORT_SIDES[mode],
+        compute=CPU,
+    )
 
 
 def _main(photos: Path, out: Path, root: Path, seed: int, kills: int, mode: str) -> None:

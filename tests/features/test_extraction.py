@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import extraction_case as case
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,16 +14,17 @@ import torch
 from PIL import Image as Photo
 from torch.nn import functional
 
-from pipeline import FeatureStore
-from pipeline.annotations.images import read_image
-from pipeline.annotations.model import AnnotationSet
-from pipeline.backbones import Backbone
-from pipeline.devices import choose_device
-from pipeline.errors import InputError
-from pipeline.features import extraction, streams
-from pipeline.features.passes import PASS
-from pipeline.features.schema import BOX
-from pipeline.parameters import ComputeParameters
+from hypercolumns import FeatureStore
+from hypercolumns.annotations.images import read_image
+from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.backbones import Backbone
+from hypercolumns.devices import choose_device
+from hypercolumns.errors import InputError
+from hypercolumns.features import extraction, streams
+from hypercolumns.features.passes import PASS
+from hypercolumns.features.schema import BOX
+from hypercolumns.parameters import ComputeParameters
+from tests.features import extraction_case as case
 
 
 def content(path: Path) -> dict[str, bytes]:
@@ -107,7 +107,8 @@ def test_batch_size_does_not_change_a_byte(
     warped: Path, annotations: AnnotationSet, backbone: Backbone, tmp_path: Path, batch_size: int
 ) -> None:
     compute = ComputeParameters(device="cpu", batch_size=batch_size)
-    extraction.extract(case.make_regions(), annotations, backbone, 1.5, compute, tmp_path / "f.zarr", tmp_path / "s")
+    out, scratch = tmp_path / "f.zarr", tmp_path / "s"
+    extraction.extract(case.make_regions(), annotations, backbone, out, scratch=scratch, expansion=1.5, compute=compute)
     assert content(tmp_path / "f.zarr") == content(warped)
 
 
@@ -155,7 +156,13 @@ def test_finished_shards_are_not_computed_again(
 
     def go() -> None:
         extraction.extract(
-            case.make_regions(), annotations, backbone, 1.5, case.CPU, tmp_path / "f.zarr", tmp_path / "s"
+            case.make_regions(),
+            annotations,
+            backbone,
+            tmp_path / "f.zarr",
+            scratch=tmp_path / "s",
+            expansion=1.5,
+            compute=case.CPU,
         )
 
     run_until(10**6, go, backbone)
@@ -172,11 +179,17 @@ def test_a_crash_between_publishing_and_cleaning_up_is_no_harm(
 ) -> None:
     def go() -> None:
         extraction.extract(
-            case.make_regions(70), annotations, backbone, 1.5, case.CPU, tmp_path / "f.zarr", tmp_path / "s"
+            case.make_regions(70),
+            annotations,
+            backbone,
+            tmp_path / "f.zarr",
+            scratch=tmp_path / "s",
+            expansion=1.5,
+            compute=case.CPU,
         )
 
     with monkeypatch.context() as context:
-        context.setattr("pipeline.features.work.shutil.rmtree", lambda *_, **__: None)
+        context.setattr("hypercolumns.features.work.shutil.rmtree", lambda *_, **__: None)
         go()
     assert any((tmp_path / "s").glob("*/done/*"))
     first = content(tmp_path / "f.zarr")
@@ -193,7 +206,8 @@ def test_a_change_never_reuses_features(annotations: AnnotationSet, tmp_path: Pa
 
     def go(table: pd.DataFrame, images: AnnotationSet, network: Backbone, factor: float, root: str) -> None:
         out = tmp_path / f"{root}.zarr"
-        extraction.extract(table, images, network, factor, case.CPU, out, tmp_path / root)
+        scratch = tmp_path / root
+        extraction.extract(table, images, network, out, scratch=scratch, expansion=factor, compute=case.CPU)
 
     assert run_until(1 + 6, lambda: go(regions, annotations, before, 1.5, "a"), before) == 8
     table, images, network, factor = regions, annotations, before, 1.5
@@ -249,7 +263,9 @@ def test_values_that_are_no_numbers_are_refused(annotations: AnnotationSet, tmp_
     backbone = case.make_backbone()
     next(backbone.parameters()).data.fill_(float("nan"))
     with pytest.raises(InputError, match=r"features\.3.*no numbers"):
-        extraction.extract(case.make_regions(5), annotations, backbone, 1.5, case.CPU, tmp_path / "f", tmp_path / "s")
+        extraction.extract(
+            case.make_regions(5), annotations, backbone, tmp_path / "f", scratch=tmp_path / "s", compute=case.CPU
+        )
 
 
 def test_regions_of_the_store_are_those_given(finished: Path) -> None:

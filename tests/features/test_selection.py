@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
-from pipeline.errors import InputError
-from pipeline.features.schema import BOX, COLUMNS
-from pipeline.features.selection import NEAR_DUPLICATE, training_regions, validation_regions
-from pipeline.parameters import RegionParameters
-from pipeline.regions import boxes
+from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
+from hypercolumns.errors import InputError
+from hypercolumns.features.schema import BOX, COLUMNS
+from hypercolumns.features.selection import NEAR_DUPLICATE, training_regions, validation_regions
+from hypercolumns.parameters import RegionParameters
+from hypercolumns.regions import boxes
 
 NO_MASK = {"size": [100, 100], "counts": ""}
 

@@ -12,11 +12,11 @@ import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
-from pipeline import FeatureStore
-from pipeline.errors import InputError
-from pipeline.features import writer
-from pipeline.features.schema import KINDS
-from pipeline.regions import boxes
+from hypercolumns import FeatureStore
+from hypercolumns.errors import InputError
+from hypercolumns.features import writer
+from hypercolumns.features.schema import KINDS
+from hypercolumns.regions import boxes
 
 N = 70  # more than one shard
 
@@ -81,7 +81,7 @@ def test_every_way_to_read_gives_the_blocks_that_were_written(store: FeatureStor
         np.testing.assert_array_equal(opened[name].values, block)
         np.testing.assert_array_equal(dataset[name].values, block)
         np.testing.assert_array_equal(da.from_zarr(path, component=f"blocks/{name}").compute(), block)
-        assert store.blocks[name].chunks[0] == (store.shard, N - store.shard)
+        assert store.blocks[name].chunks[0] == (store.regions_per_shard, N - store.regions_per_shard)
 
 
 def test_a_dataset_can_be_selected_by_region_columns(store: FeatureStore, blocks: dict) -> None:

@@ -6,10 +6,10 @@ import time
 import pytest
 import torch
 
-from pipeline.backbones import Backbone, create
-from pipeline.features import streams
-from pipeline.features.streams import Streams
-from pipeline.parameters import BackboneParameters
+from hypercolumns.backbones import Backbone, create_backbone
+from hypercolumns.features import streams
+from hypercolumns.features.streams import Streams
+from hypercolumns.parameters import BackboneParameters
 
 CPU = torch.device("cpu")
 
@@ -17,7 +17,9 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def backbone() -> Backbone:
     layers = ("features.3", "features.6")
-    return create(BackboneParameters(name="torchvision:squeezenet1_1", weights="random", layers=layers, input_size=64))
+    return create_backbone(
+        BackboneParameters(name="torchvision:squeezenet1_1", weights="random", layers=layers, input_size=64)
+    )
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from pipeline.features.warp import warp
+from hypercolumns.features.warp import warp
 
 FILL = (0.5, 0.4, 0.3)
 

@@ -2,24 +2,24 @@
 
 from pathlib import Path
 
-import extraction_case as case
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from pipeline import FeatureStore
-from pipeline.annotations.images import read_image
-from pipeline.annotations.model import AnnotationSet
-from pipeline.backbones import create
-from pipeline.backbones import spatial as spatial_module
-from pipeline.backbones.spatial import spatial
-from pipeline.backbones.taps import Outputs, Tap
-from pipeline.errors import InputError
-from pipeline.features import streams, whole
-from pipeline.features.extraction import extract
-from pipeline.parameters import BackboneParameters
-from pipeline.regions.pooling import pool
+from hypercolumns import FeatureStore
+from hypercolumns.annotations.images import read_image
+from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.backbones import Backbone, create_backbone
+from hypercolumns.backbones import spatial as spatial_module
+from hypercolumns.backbones.spatial import spatial
+from hypercolumns.backbones.taps import Outputs, Tap
+from hypercolumns.errors import InputError
+from hypercolumns.features import streams, whole
+from hypercolumns.features.extraction import extract
+from hypercolumns.parameters import BackboneParameters
+from hypercolumns.regions.pooling import pool
+from tests.features import extraction_case as case
 
 SIDE = 96
 
@@ -29,11 +29,31 @@ def annotations(tmp_path_factory: pytest.TempPathFactory) -> AnnotationSet:
     return case.write_photographs(tmp_path_factory.mktemp("photos"))
 
 
+def see_whole(
+    regions: pd.DataFrame,
+    annotations: AnnotationSet,
+    backbone: Backbone,
+    folder: Path,
+    short_side: int | None,
+    name: str = "f.zarr",
+    expansion: float = 1.5,
+) -> FeatureStore:
+    return extract(
+        regions,
+        annotations,
+        backbone,
+        folder / name,
+        scratch=folder / "s",
+        expansion=expansion,
+        short_side=short_side,
+        compute=case.CPU,
+    )
+
+
 def test_blocks_are_pooled_from_a_pass_over_the_photograph(annotations: AnnotationSet, tmp_path: Path) -> None:
     """Identity 3 for whole photographs, against the sparse operator of `regions.pooling` and torch's resampling."""
     regions, backbone = case.make_regions(40), case.make_backbone()
-    extract(regions, annotations, backbone, 1.5, case.CPU, tmp_path / "f.zarr", tmp_path / "s", SIDE)
-    store = FeatureStore.open(tmp_path / "f.zarr")
+    store = see_whole(regions, annotations, backbone, tmp_path, SIDE, expansion=1.5)
     # 90 x 70 pixels, the short side as 96 and both in whole cells of 16 pixels, that of the last convolution.
     size, seeing = (96, 128), spatial(backbone)
     for row in (0, 17, 39):
@@ -58,14 +78,14 @@ def test_the_pooled_layer_of_the_whole_photograph_is_that_of_the_network(
     """A box as large as a photograph of the network's size: the mean over the box is the global average."""
     backbone = case.make_backbone(("classifier.3",))
     whole_photo = case.make_regions(1).assign(x0=0.0, y0=0.0, x1=float(case.WIDTH), y1=float(case.HEIGHT), image=1)
-    extract(whole_photo, annotations, backbone, 1.0, case.CPU, tmp_path / "f.zarr", tmp_path / "s", 64)
+    store = see_whole(whole_photo, annotations, backbone, tmp_path, 64, expansion=1.0)
     photo = torch.from_numpy(read_image(annotations.image_path(annotations.image_by_id[1])).copy())
     scaled = torch.nn.functional.interpolate(
         photo.permute(2, 0, 1)[None] / 255, (64, 80), mode="bilinear", antialias=True
     )
     with torch.inference_mode():
         expected = backbone(scaled)["classifier.3"][0].numpy()
-    block = FeatureStore.open(tmp_path / "f.zarr").read("classifier.3", slice(0, 1))[0]
+    block = store.read("classifier.3", slice(0, 1))[0]
     # Samples lie closer together than the cells, but not on them: a mean of interpolated values, not the same mean.
     np.testing.assert_allclose(block.ravel(), expected.ravel(), rtol=0, atol=5e-3 * np.abs(expected).max())
 
@@ -112,8 +132,7 @@ def test_modes_never_share_features(annotations: AnnotationSet, tmp_path: Path) 
     regions, backbone = case.make_regions(3), case.make_backbone(case.LAYERS[:1])
     stores = []
     for side in (None, 64, 96):
-        extract(regions, annotations, backbone, 1.5, case.CPU, tmp_path / f"{side}.zarr", tmp_path / "s", side)
-        stores.append(FeatureStore.open(tmp_path / f"{side}.zarr"))
+        stores.append(see_whole(regions, annotations, backbone, tmp_path, side, f"{side}.zarr"))
     blocks = [store.read("features.3", slice(None)) for store in stores]
     assert len({block.shape for block in blocks}) == 1
     assert len({block.tobytes() for block in blocks}) == len({store.attributes["key"] for store in stores}) == 3
@@ -129,7 +148,7 @@ def test_modes_never_share_features(annotations: AnnotationSet, tmp_path: Path) 
     ],
 )
 def test_a_pooled_layer_is_the_map_that_was_averaged(name: str, layer: str, source: str) -> None:
-    backbone = create(BackboneParameters(name=name, weights="random", layers=(layer,), input_size=96))
+    backbone = create_backbone(BackboneParameters(name=name, weights="random", layers=(layer,), input_size=96))
     seeing = spatial(backbone)
     assert seeing.taps[layer].module == source
     images = torch.rand(2, 3, 96, 96, generator=torch.Generator().manual_seed(1))
@@ -155,15 +174,17 @@ def test_layers_without_a_place_are_refused_with_those_that_have_one(
     annotations: AnnotationSet, tmp_path: Path
 ) -> None:
     layers = ("conv4", "fc7")
-    backbone = create(BackboneParameters(name="alexnet", weights="random", layers=layers, input_size=224))
+    backbone = create_backbone(BackboneParameters(name="alexnet", weights="random", layers=layers, input_size=224))
     with pytest.raises(InputError, match=r"'fc7' of alexnet.*layers that are maps: 'conv4'.*regions\.mode warp"):
-        extract(case.make_regions(3), annotations, backbone, 1.5, case.CPU, tmp_path / "f", tmp_path / "s", SIDE)
+        see_whole(case.make_regions(3), annotations, backbone, tmp_path, SIDE)
 
 
 def test_regions_of_a_photograph_do_not_influence_each_other(annotations: AnnotationSet, tmp_path: Path) -> None:
     regions, backbone = case.make_regions(60), case.make_backbone(case.LAYERS[:2])
     few = pd.DataFrame(regions[regions.index % 7 == 0]).reset_index(drop=True)
-    for name, table in (("all", regions), ("few", few)):
-        extract(table, annotations, backbone, 1.5, case.CPU, tmp_path / name, tmp_path / "s", SIDE)
-    every, some = (FeatureStore.open(tmp_path / name).read("features.6", slice(None)) for name in ("all", "few"))
+    stores = [
+        see_whole(table, annotations, backbone, tmp_path, SIDE, name)
+        for name, table in (("all", regions), ("few", few))
+    ]
+    every, some = (store.read("features.6", slice(None)) for store in stores)
     np.testing.assert_array_equal(every[regions.index % 7 == 0], some)

@@ -8,9 +8,17 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.features.store import FeatureStore
-from pipeline.features.writer import write_store
+from hypercolumns.annotations.model import Category
+from hypercolumns.features.store import FeatureStore
+from hypercolumns.features.writer import write_store
+from hypercolumns.grid.sgd.samples import SampleFiles
+from hypercolumns.grid.standardise import Moments
+from hypercolumns.grid.targets import write_target_maps
+from hypercolumns.parameters import TrainParameters
 
+SAMPLED = TrainParameters(
+    solver="sgd", grid=2, heat_map=20, pixels_per_region=40, epochs=6, alpha=1e-5, sharing="shared"
+)
 SHAPES = {"fine": (3, 14, 11), "coarse": (5, 4, 4), "vector": (4, 1, 1)}
 
 
@@ -43,6 +51,7 @@ class LinearTask:
 
     store: FeatureStore
     targets = ("figure",)
+    categories = (Category(1, "cat"), Category(2, "dog"))
 
     def target_maps(self, regions: pd.DataFrame, boxes: NDArray[np.float64], size: int) -> NDArray[np.int8]:
         del boxes
@@ -56,3 +65,22 @@ class LinearTask:
 @pytest.fixture
 def store(tmp_path: Path) -> FeatureStore:
     return make_store(tmp_path / "store.zarr", 90)
+
+
+def sample(store: FeatureStore, folder: Path, grid: int = 2, **changes: int) -> tuple[SampleFiles, dict[str, Moments]]:
+    write_target_maps(folder / "targets.zarr", LinearTask(store), store, 20)
+    settings = SAMPLED.model_copy(update=changes)
+    (folder / "samples").mkdir()
+    samples = SampleFiles(
+        store.path,
+        folder / "targets.zarr",
+        folder / "samples",
+        store.shards,
+        store.layers,
+        heat_map=20,
+        grid=grid,
+        pixels_per_region=settings.pixels_per_region,
+        seed=5,
+    )
+    parts = [samples.lay_out(shard) for shard in range(len(store.shards))]
+    return samples, {layer: parts[0][layer] + parts[1][layer] for layer in store.layers}

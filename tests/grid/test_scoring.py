@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.features.store import FeatureStore
-from pipeline.grid.model import GridModel
-from pipeline.grid.scoring import heat_maps
-from pipeline.grid.spec import GridSpec
+from hypercolumns.features.store import FeatureStore
+from hypercolumns.grid.model import GridModel
+from hypercolumns.grid.scoring import heat_maps
+from hypercolumns.grid.spec import GridSpec
 from tests.grid.conftest import SHAPES, make_store
 
 SIZE = 20
@@ -73,7 +73,7 @@ def test_one_cell_is_plain_logistic_regression(store: FeatureStore) -> None:
 
 def test_logit_blending_is_one_classifier_with_interpolated_weights(store: FeatureStore) -> None:
     """Interpolating the weight vectors over the heat map gives every location its own classifier: the same logits."""
-    from pipeline.regions.interpolation import interpolation_matrix
+    from hypercolumns.regions.interpolation import interpolation_matrix
 
     model = random_model(("coarse",), 4, targets=1)
     blocks = {"coarse": store.read("coarse", slice(0, 2))}

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scenes_for_proposals import draw
 
-from pipeline.parameters import ProposalParameters
-from pipeline.proposals.candidates import Candidates, compose
-from pipeline.proposals.superpixels import Superpixels, describe, segment
-from pipeline.proposals.trees import Tree, build
+from hypercolumns.parameters import ProposalParameters
+from hypercolumns.proposals.candidates import Candidates, compose
+from hypercolumns.proposals.superpixels import Superpixels, describe, segment
+from hypercolumns.proposals.trees import Tree, build
+from tests.proposals.scenes_for_proposals import draw
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Picture
 
-from pipeline.annotations import masks
-from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
+from hypercolumns.annotations import masks
+from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
 
 
 def draw(seed: int, height: int = 80, width: int = 100) -> tuple[NDArray[np.uint8], list[NDArray[np.bool_]]]:

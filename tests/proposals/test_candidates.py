@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scenes_for_proposals import draw
 from scipy import ndimage
 
-from pipeline.parameters import ProposalParameters
-from pipeline.proposals import features, ranking
-from pipeline.proposals.candidates import NODE, Candidates, compose
-from pipeline.proposals.superpixels import Superpixels, consecutive, describe, segment
-from pipeline.proposals.trees import Tree, build
+from hypercolumns.parameters import ProposalParameters
+from hypercolumns.proposals import features, ranking
+from hypercolumns.proposals.candidates import NODE, Candidates, compose
+from hypercolumns.proposals.superpixels import Superpixels, consecutive, describe, segment
+from hypercolumns.proposals.trees import Tree, build
+from tests.proposals.scenes_for_proposals import draw
 
 
 def _expanded(superpixels: Superpixels, members: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -8,10 +8,10 @@ import pytest
 import zarr
 from numpy.typing import NDArray
 
-from pipeline.errors import InputError
-from pipeline.proposals import store
-from pipeline.proposals.ranking import Ranker
-from pipeline.proposals.store import Proposals, ProposalStore, ProposalWriter
+from hypercolumns.errors import InputError
+from hypercolumns.proposals import store
+from hypercolumns.proposals.ranking import Ranker
+from hypercolumns.proposals.store import Proposals, ProposalStore, ProposalWriter
 
 
 def make(rng: np.random.Generator, height: int, width: int, superpixels: int, candidates: int) -> Proposals:
@@ -91,8 +91,9 @@ def test_an_empty_image_set_can_be_written_and_read(tmp_path: Path, ranker: Rank
 
 
 def test_a_missing_store_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"nowhere\.zarr does not exist; `dvc repro propose`"):
+    with pytest.raises(InputError, match=r"nowhere\.zarr does not exist") as error:
         ProposalStore.open(tmp_path / "nowhere.zarr")
+    assert error.value.step == "propose"
 
 
 def test_a_folder_that_is_no_store_is_refused(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline.errors import InputError
-from pipeline.proposals.ranking import choose, fit
-from pipeline.regions.boxes import iou
+from hypercolumns.errors import InputError
+from hypercolumns.proposals.ranking import choose, fit
+from hypercolumns.regions.boxes import iou
 
 
 def _boxes(rng: np.random.Generator, n: int) -> np.ndarray:

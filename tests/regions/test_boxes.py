@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.regions import boxes
+from hypercolumns.regions import boxes
 
 RNG = np.random.default_rng(0)
 RANDOM = np.sort(RNG.integers(0, 30, (40, 2, 2)), axis=1).reshape(40, 4).astype(float)

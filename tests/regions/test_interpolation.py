@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.regions.interpolation import (
+from hypercolumns.regions.interpolation import (
     interpolation_matrix,
     linear_weights,
     location_centres,

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-import pipeline.backbones.vision  # noqa: F401 - makes torchvision importable
-from pipeline.regions.interpolation import interpolation_matrix
-from pipeline.regions.pooling import axis_weights, pool, pooling_matrix
+import hypercolumns.backbones.vision  # noqa: F401 - makes torchvision importable
+from hypercolumns.regions.interpolation import interpolation_matrix
+from hypercolumns.regions.pooling import axis_weights, pool, pooling_matrix
 
 # The plain function behind `torchvision.ops.roi_align`, which would first be compiled for minutes.
 ROI_ALIGN = inspect.unwrap(importlib.import_module("torchvision.ops.roi_align")._roi_align)

@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from pipeline.reporting.figures import LARGE, SMALL, Line, histogram, line_chart, precision_recall_chart
+from hypercolumns.reporting.figures import LARGE, SMALL, Line, histogram, line_chart, precision_recall_chart
 
 
 def parsed(svg):

@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.annotations import masks
-from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
-from pipeline.reporting import gallery
-from pipeline.reporting.gallery import AGREED, EXTRA, MISSED, choose, make_card
-from pipeline.reporting.pictures import TILE, Window
-from pipeline.tasks.heat_maps import HeatMap
+from hypercolumns.annotations import masks
+from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
+from hypercolumns.reporting import gallery
+from hypercolumns.reporting.gallery import AGREED, EXTRA, MISSED, choose, make_card
+from hypercolumns.reporting.pictures import TILE, Window
+from hypercolumns.tasks.heat_maps import HeatMap
 
 
 def opened(uri):

@@ -1,6 +1,6 @@
 """The figures at the top: every group has one scale, every figure of every task is in one."""
 
-from pipeline.reporting.headline import SEGMENTATION, Column, Measured, groups
+from hypercolumns.reporting.headline import SEGMENTATION, Column, Measured, groups
 
 PCK = Column("mean_pck", "PCK", Measured.GROUND_TRUTH_BOXES)
 APK = Column("mean_apk", "APK", Measured.DETECTIONS)

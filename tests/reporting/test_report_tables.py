@@ -1,10 +1,10 @@
 import numpy as np
 import yaml
 
-from pipeline.annotations import masks
-from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
-from pipeline.parameters import Parameters
-from pipeline.reporting.tables import ablation_table, configuration, dataset_rows, parameter_sections
+from hypercolumns.annotations import masks
+from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
+from hypercolumns.parameters import TASK_SECTIONS, Parameters
+from hypercolumns.reporting.tables import ablation_table, configuration, dataset_rows, parameter_sections
 
 LAYERS = ["fine", "middle", "top"]
 
@@ -98,7 +98,7 @@ def test_every_parameter_is_listed_once_as_in_the_file():
     assert dict(sections["dataset"])["categories"] == "[]"
     assert dict(sections["predict"])["superpixels"] == "false"
     assert dict(sections["dataset"])["val_images"] == "null"
-    assert set(sections) - {"general"} == set(Parameters.model_fields) - {"seed", "tasks"}
+    assert set(sections) - {"general"} == {*Parameters.model_fields, *TASK_SECTIONS} - {"seed", "tasks"}
 
 
 def test_what_is_listed_of_the_parameters_reads_back():

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.annotations import masks
-from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
-from pipeline.reporting.scenes import LINE, MOST, SIDE, make_scenes, outline
+from hypercolumns.annotations import masks
+from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
+from hypercolumns.reporting.scenes import LINE, MOST, SIDE, make_scenes, outline
 
 CATEGORIES = (Category(4, "cat"), Category(9, "dog"))
 

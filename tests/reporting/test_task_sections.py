@@ -8,14 +8,15 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.annotations import masks
-from pipeline.annotations.model import AnnotationSet, Category, Image, Instance, Part
-from pipeline.errors import InputError
-from pipeline.parameters import Parameters
-from pipeline.reporting.pairs import KEYPOINTS, PARTS, make_pairs
-from pipeline.reporting.pictures import palette
-from pipeline.reporting.sources import Sources
-from pipeline.reporting.task_sections import task_sections
+from hypercolumns.annotations import masks
+from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance, Part
+from hypercolumns.definitions import TASKS
+from hypercolumns.errors import InputError
+from hypercolumns.parameters import Parameters
+from hypercolumns.reporting.pairs import KEYPOINTS, PARTS, make_pairs
+from hypercolumns.reporting.pictures import palette
+from hypercolumns.reporting.section import SectionInputs
+from hypercolumns.workspace import Workspace
 
 PARAMETERS = Parameters(tasks=("segmentation", "keypoints", "parts"))
 
@@ -93,8 +94,11 @@ def test_a_photograph_of_another_size_than_annotated_is_refused(truth, tmp_path)
         make_pairs(truth, answer(parts=as_parts(truth.instances[0])), PARTS, PARAMETERS)
 
 
-def sources(folder):
-    return Sources(folder, folder, folder)
+def content(task, annotations, folder, parameters=PARAMETERS):
+    workspace = Workspace(folder, folder, folder)
+    definition = TASKS[task]
+    inputs = SectionInputs(task, definition.answer, workspace, parameters, annotations, "own detections")
+    return definition.section().content(inputs)
 
 
 def test_rows_of_all_categories_say_with_which_blocks_and_k(truth, tmp_path):
@@ -103,23 +107,24 @@ def test_rows_of_all_categories_say_with_which_blocks_and_k(truth, tmp_path):
     baselines = {"baseline_top_layer": {"mean_apk": 4.0, "mean_pck": None}, "baseline_k1": numbers}
     (tmp_path / "keypoints.json").write_text(json.dumps(numbers | {"per_category": {"cat": numbers}} | baselines))
     other = Parameters.model_validate({"train": {"grid": 10}, "ablate": {"grid": 4}})
-    keypoints, parts = task_sections(truth, sources(tmp_path), other)
-    assert keypoints.categories == [("cat", ["30.0", "0.500"])]
-    assert keypoints.totals == [
+    keypoints = content("keypoints", truth, tmp_path, other)
+    assert keypoints["categories"] == [("cat", ["30.0", "0.500"])]
+    assert keypoints["totals"] == [
         ("all: every block, K = 10", ["30.0", "0.500"]),
         ("all: only pooled, K = 4", ["4.0", "\N{EN DASH}"]),
         ("all: every block, K = 1", ["30.0", "0.500"]),
     ]
-    assert [(column.title, column.text(keypoints.values)) for column in keypoints.columns] == [
-        ("APK", "30.0"),
-        ("PCK", "0.500"),
-    ]
-    assert (parts.categories, parts.totals, parts.pairs) == ([], [], [])
+    section = TASKS["keypoints"].section()
+    figures = section.headline(keypoints["metrics"])
+    assert [(c.title, c.text(figures)) for c in section.columns] == [("APK", "30.0"), ("PCK", "0.500")]
 
 
-def test_tasks_that_were_not_asked_for_have_no_section_and_broken_metrics_are_refused(truth, tmp_path):
+def test_a_task_that_was_not_evaluated_has_no_figures(truth, tmp_path):
+    parts = content("parts", truth, tmp_path)
+    assert (parts["metrics"], parts["categories"], parts["totals"], parts["pairs"]) == (None, [], [], [])
+
+
+def test_broken_metrics_are_refused(truth, tmp_path):
     (tmp_path / "parts.json").write_text("{}")
-    some = Parameters(tasks=("segmentation", "keypoints"))
-    assert [section.name for section in task_sections(truth, sources(tmp_path), some)] == ["keypoints"]
     with pytest.raises(InputError, match=r"parts\.json lacks"):
-        task_sections(truth, sources(tmp_path), PARAMETERS)
+        content("parts", truth, tmp_path)

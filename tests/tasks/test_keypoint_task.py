@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.annotations import masks
-from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
-from pipeline.parameters import KeypointParameters
-from pipeline.tasks.keypoints import KeypointTask
-from pipeline.tasks.task import Region
+from hypercolumns.annotations import masks
+from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
+from hypercolumns.parameters import KeypointParameters
+from hypercolumns.tasks.keypoints import KeypointTask
+from hypercolumns.tasks.task import Region
 
 CATEGORIES = (Category(1, "stone"), Category(2, "cat", ("nose", "tail")), Category(3, "dog", ("ear", "nose")))
 BOX = np.array([10.0, 10.0, 60.0, 35.0])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.tasks.locations import pixels_under
+from hypercolumns.tasks.locations import pixels_under
 
 WIDTH, HEIGHT = 5, 4
 

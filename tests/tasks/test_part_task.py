@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.annotations import masks
-from pipeline.annotations.model import AnnotationSet, Category, Image, Instance, Part
-from pipeline.parameters import PredictParameters
-from pipeline.tasks.parts import PartTask
-from pipeline.tasks.segmentation import SegmentationTask
-from pipeline.tasks.task import Region
+from hypercolumns.annotations import masks
+from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance, Part
+from hypercolumns.parameters import PredictParameters
+from hypercolumns.tasks.parts import PartTask
+from hypercolumns.tasks.segmentation import SegmentationTask
+from hypercolumns.tasks.task import Region
 
 WIDTH = HEIGHT = 50
 BOX = np.array([0.0, 0.0, 50.0, 50.0])

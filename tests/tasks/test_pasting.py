@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.tasks.pasting import mean_by_superpixel, paste
+from hypercolumns.tasks.pasting import mean_by_superpixel, paste
 
 HEAT = np.random.default_rng(0).random((50, 50)).astype(np.float32)
 

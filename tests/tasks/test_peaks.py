@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.tasks.peaks import find_peaks
+from hypercolumns.tasks.peaks import find_peaks
 
 
 def bump(x: float, y: float, size: int = 50, height: float = 1.0) -> np.ndarray:

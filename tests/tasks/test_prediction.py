@@ -11,17 +11,17 @@ import pytest
 from distributed import Client, LocalCluster
 from numpy.typing import NDArray
 
-from pipeline.annotations.model import AnnotationSet, Category, Image
-from pipeline.errors import InputError
-from pipeline.features.writer import write_store
-from pipeline.grid.baselines import baseline_files, baseline_specs
-from pipeline.grid.model import GridModel
-from pipeline.grid.spec import GridSpec
-from pipeline.grid.training import train_grids
-from pipeline.parameters import Parameters, PredictParameters, TrainParameters
-from pipeline.tasks.prediction import predict
-from pipeline.tasks.registry import TASKS, create_task
-from pipeline.tasks.task import Region, coco_result, union
+from hypercolumns.annotations.model import AnnotationSet, Category, Image
+from hypercolumns.definitions import TASKS, create_task
+from hypercolumns.errors import InputError
+from hypercolumns.features.writer import write_store
+from hypercolumns.grid.comparisons import baseline_files, baseline_specs
+from hypercolumns.grid.model import GridModel
+from hypercolumns.grid.spec import GridSpec
+from hypercolumns.grid.training import train_grids
+from hypercolumns.parameters import Parameters, PredictParameters, TrainParameters
+from hypercolumns.tasks.prediction import predict
+from hypercolumns.tasks.task import Region, coco_result, union
 
 CATEGORIES = (Category(1, "stone"), Category(2, "cat"))
 ANNOTATIONS = AnnotationSet(tuple(Image(i, f"{i}.jpg", 10, 10) for i in range(12)), CATEGORIES, (), ".")
@@ -35,10 +35,11 @@ class BrightnessTask:
     store: Path
     name = "brightness"
     targets = ("bright",)
+    categories = CATEGORIES
 
     def target_maps(self, regions: pd.DataFrame, boxes: NDArray[np.float64], size: int) -> NDArray[np.int8]:
         del boxes
-        from pipeline.features.store import FeatureStore
+        from hypercolumns.features.store import FeatureStore
 
         values = FeatureStore.open(self.store).hypercolumns(regions.index.to_numpy(), size)[..., :1].compute()
         return (values > 0).astype(np.int8).transpose(0, 3, 1, 2)
@@ -66,7 +67,9 @@ def test_a_fourth_task_is_its_targets_and_its_answer(tmp_path: Path, monkeypatch
     task = BrightnessTask(ANNOTATIONS, tmp_path / "store.zarr")
     settings = TrainParameters(grid=2, heat_map=10, pixels_per_region=40, epochs=5)
     with LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster, Client(cluster) as client:
-        (model,) = train_grids(task.store, CATEGORIES, task, [GridSpec(("fine", "top"), 2)], settings, 0, client)
+        (model,) = train_grids(
+            task.store, task, [GridSpec(("fine", "top"), 2)], settings, client, scratch=Path("scratch")
+        )
         kept = ("ground_truth",)
         found, again = predict(task.store, [model, model], task, PredictParameters(), client, keep_heat=kept)
     assert found["detection"].results == []
@@ -99,7 +102,7 @@ def test_union_keeps_the_order_and_each_name_once() -> None:
 
 @pytest.mark.parametrize("name", sorted(TASKS))
 def test_every_task_has_a_section_and_tasks_that_no_category_has_are_refused(name: str) -> None:
-    assert isinstance(Parameters().of_task(name).baselines, bool)
+    assert isinstance(Parameters().task_section(name).baselines, bool)
     if name == "segmentation":
         assert create_task(name, ANNOTATIONS, Parameters()).name == name
     else:

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.annotations import masks
-from pipeline.annotations.model import AnnotationSet, Category, Image, Instance
-from pipeline.parameters import PredictParameters
-from pipeline.tasks.segmentation import SegmentationTask, segment
-from pipeline.tasks.task import coco_result
+from hypercolumns.annotations import masks
+from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
+from hypercolumns.parameters import PredictParameters
+from hypercolumns.tasks.segmentation import SegmentationTask, segment
+from hypercolumns.tasks.task import coco_result
 
 WIDTH, HEIGHT = 80, 60
 SHAPE = np.hypot(*np.mgrid[-25:35, -40:40]) < 17

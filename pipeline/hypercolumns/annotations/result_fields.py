@@ -1,0 +1,77 @@
+"""Answers in COCO results: the field each kind of answer stands in, and how one is checked."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hypercolumns.annotations import masks
+from hypercolumns.annotations.model import Category, Image
+from hypercolumns.errors import choices
+
+
+@dataclass(frozen=True)
+class ResultField:
+    """A field of a COCO result that holds an answer, such as `segmentation`."""
+
+    name: str
+    problem: Callable[[Any, Category, Image], str | None]
+    """Says what is wrong with a value, given the category and image of its result; None if nothing is."""
+
+
+def is_finite(value: Any) -> bool:
+    """Whether a JSON value is a finite number."""
+    # Compared, since `math.isfinite` fails on integers of hundreds of digits.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _box_problem(box: Any, _category: Category, image: Image) -> str | None:
+    if not (isinstance(box, list) and len(box) == 4 and all(is_finite(v) for v in box) and min(box[2:]) > 0):
+        return f"bbox is {box!r}, not x, y, width, height in pixels, the last two positive"
+    if not (-box[2] < box[0] < image.width and -box[3] < box[1] < image.height):
+        return f"bbox is {box!r}, outside its image of {image.width} x {image.height} pixels"
+    return None
+
+
+def _mask_problem(code: Any, _category: Category, image: Image) -> str | None:
+    if not (isinstance(code, dict) and isinstance(code.get("counts"), str) and isinstance(code.get("size"), list)):
+        return "segmentation is not a compressed RLE (an object with 'size' and a string 'counts')"
+    if code["size"] != [image.height, image.width]:
+        return f"segmentation has size {code['size']}, its image is {[image.height, image.width]} (height, width)"
+    if masks.run_total(code["counts"]) != image.height * image.width:
+        return f"the runs of the segmentation do not add up to {image.height} x {image.width} pixels"
+    return None
+
+
+def _keypoints_problem(flat: Any, category: Category, _image: Image) -> str | None:
+    expected = 3 * len(category.keypoints)
+    if not (isinstance(flat, list) and len(flat) == expected and all(is_finite(v) for v in flat)):
+        return (
+            f"keypoints must be {expected} finite numbers: x, y and score of the {len(category.keypoints)} "
+            f"keypoints of {category.name}"
+        )
+    return None
+
+
+def _parts_problem(parts: Any, category: Category, image: Image) -> str | None:
+    if not isinstance(parts, list):
+        return f"parts is {type(parts).__name__}, not a list of objects with 'name' and 'segmentation'"
+    for part in parts:
+        if not (isinstance(part, dict) and {"name", "segmentation"} <= set(part)):
+            return f"a part is an object with 'name' and 'segmentation', not {part!r}"
+        if part["name"] not in category.parts:
+            return f"part {part['name']!r} is not one of {category.name}: {choices(category.parts)}"
+        problem = _mask_problem(part["segmentation"], category, image)
+        if problem:
+            return f"part {part['name']!r}: {problem}"
+    return None
+
+
+BOX = ResultField("bbox", _box_problem)
+"""x, y, width, height in pixels."""
+MASK = ResultField("segmentation", _mask_problem)
+"""Compressed RLE of the image's size."""
+KEYPOINTS = ResultField("keypoints", _keypoints_problem)
+"""x, y and score of every keypoint of the category."""
+PARTS = ResultField("parts", _parts_problem)
+"""Name and compressed RLE of every part that shows."""

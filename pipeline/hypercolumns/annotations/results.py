@@ -1,0 +1,115 @@
+"""Result files (COCO results): reading and checking what detectors and predictors wrote."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NotRequired, TypedDict
+
+from hypercolumns.annotations import masks
+from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.result_fields import ResultField, is_finite
+from hypercolumns.errors import InputError, choices
+
+Boxes = Literal["detections", "instances"]
+"""The boxes that results are about: scored detections, or the boxes of annotated instances."""
+
+
+class Result(TypedDict):
+    """One entry of a COCO results file; `bbox` is x, y, width, height in pixels."""
+
+    image_id: int
+    category_id: int
+    score: NotRequired[float]
+    bbox: NotRequired[Sequence[float]]
+    segmentation: NotRequired[masks.RLE]
+    keypoints: NotRequired[Sequence[float]]
+    """x, y and score of every keypoint of the category."""
+    parts: NotRequired[Sequence[Mapping[str, Any]]]
+    """`name` and `segmentation` of every part that shows."""
+    instance_id: NotRequired[int]
+    """In results on boxes of instances."""
+
+
+Results = Sequence[Mapping[str, Any]]
+"""COCO results as any step makes them; each entry has the keys of `Result` that its boxes and answer need."""
+
+
+def read_results(
+    path: Path, annotations: AnnotationSet, answer: ResultField, boxes: Boxes = "detections", step: str | None = None
+) -> list[Result]:
+    """Read and check the entries of a results file.
+
+    Parameters
+    ----------
+    path
+        A JSON file: a list of COCO results.
+    annotations
+        The images, categories and instances that the results may refer to.
+    answer
+        The field that every entry must have.
+    boxes
+        `detections`: every entry has a score. `instances`: every entry names its `instance_id`, each once.
+    step
+        The step of the pipeline that writes the file, for the error when it is missing.
+
+    Raises
+    ------
+    InputError
+        Naming the file and the entry that cannot be used.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist.", step) from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON: {error}.") from None
+    if not isinstance(content, list):
+        raise InputError(f"{path} must hold a list of COCO results, not {type(content).__name__}.")
+    seen: set[int] = set()
+    for number, entry in enumerate(content):
+        problem = _problem(entry, annotations, answer, boxes)
+        if problem is None and boxes == "instances":
+            problem = f"instance_id {entry['instance_id']} occurs twice" if entry["instance_id"] in seen else None
+            seen.add(entry["instance_id"])
+        if problem is not None:
+            raise InputError(f"{path}, entry {number}: {problem}.")
+    return content
+
+
+def write_results(results: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write COCO results by image, best first, one a line: the same bytes for the same results in any order."""
+    lines = [json.dumps(r, separators=(",", ":")) for r in results]
+    order = sorted(range(len(lines)), key=lambda i: (results[i]["image_id"], -results[i].get("score", 0.0), lines[i]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("[" + ",\n".join(lines[i] for i in order) + "]\n")
+
+
+def _problem(entry: Any, annotations: AnnotationSet, answer: ResultField, boxes: Boxes) -> str | None:
+    """What is wrong with one entry, or None."""
+    if not isinstance(entry, dict):
+        return f"a result is an object, not {entry!r}"
+    required = ("image_id", "category_id", "score" if boxes == "detections" else "instance_id", answer.name)
+    missing = [key for key in required if key not in entry]
+    if missing:
+        return f"{missing[0]!r} is missing; such results need {choices(required)}"
+    for key in ("image_id", "category_id", "instance_id"):
+        if key in entry and not _is_integer(entry[key]):
+            return f"{key} is {entry[key]!r}, not an integer"
+    image = annotations.image_by_id.get(entry["image_id"])
+    if image is None:
+        return f"image_id {entry['image_id']} is not among the {len(annotations.images)} annotated images"
+    category = annotations.category_by_id.get(entry["category_id"])
+    if category is None:
+        known = choices(f"{c.id} ({c.name})" for c in annotations.categories)
+        return f"category_id {entry['category_id']} is not one of {known}"
+    if boxes == "detections" and not is_finite(entry["score"]):
+        return f"score is {entry['score']!r}, not a finite number"
+    if boxes == "instances":
+        instance = annotations.instance_by_id.get(entry["instance_id"])
+        if instance is None or instance.image_id != image.id:
+            return f"instance_id {entry['instance_id']} is not an instance of image {image.id}"
+    return answer.problem(entry[answer.name], category, image)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

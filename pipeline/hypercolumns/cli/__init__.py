@@ -1,0 +1,1 @@
+"""The command line for people: `hypercolumns inspect`, `hypercolumns params`."""

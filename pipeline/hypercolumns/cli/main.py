@@ -1,0 +1,14 @@
+"""`hypercolumns`, and `python -m hypercolumns`."""
+
+import click
+
+from hypercolumns import __version__
+from hypercolumns.cli.group import LazyGroup
+
+main = LazyGroup(
+    {"inspect": "hypercolumns.cli.inspect", "params": "hypercolumns.cli.params"},
+    name="hypercolumns",
+    help="Look at cached hypercolumn features, and print parameters of the pipeline that makes them.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+click.version_option(__version__, prog_name="hypercolumns")(main)

@@ -1,0 +1,24 @@
+"""`hypercolumns params`: a complete parameter file."""
+
+from pathlib import Path
+
+import click
+
+from hypercolumns.cli.command import command
+from hypercolumns.parameters import Parameters
+from hypercolumns.parameters.text import HEADER, as_yaml, leading_comment
+
+
+@command
+@click.option(
+    "--recipe",
+    type=click.Path(path_type=Path),
+    help="Take values and the comment at the top from this file, which needs to hold what differs from the defaults.",
+)
+def main(recipe: Path | None) -> None:
+    """Print every parameter with its meaning: the defaults, or those of a recipe."""
+    if recipe is None:
+        click.echo(as_yaml(Parameters()), nl=False)
+    else:
+        parameters = Parameters.load(recipe)
+        click.echo(as_yaml(parameters, leading_comment(recipe.read_text()) or HEADER), nl=False)

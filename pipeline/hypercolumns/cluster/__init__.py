@@ -1,0 +1,1 @@
+"""Dask workers: connecting to them, and what they start with."""

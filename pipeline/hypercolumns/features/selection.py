@@ -1,0 +1,192 @@
+"""Which boxes become rows of a feature store: a table of regions, sorted by category."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hypercolumns.annotations.model import AnnotationSet, Instance
+from hypercolumns.annotations.results import Results
+from hypercolumns.errors import InputError, choices
+from hypercolumns.features.schema import BOX, COLUMNS, KINDS
+from hypercolumns.parameters import RegionParameters
+from hypercolumns.regions import boxes
+
+NEAR_DUPLICATE = 0.95
+"""Candidates that overlap a chosen box by more than this IoU show the network nothing new. Ours."""
+
+logger = logging.getLogger(__name__)
+
+
+class Candidates(Protocol):
+    """Region candidates of one image, best first: boxes (n, 4) and scores (n,). As `proposals.store.Proposals`."""
+
+    @property
+    def boxes(self) -> NDArray[np.float32]: ...
+
+    @property
+    def scores(self) -> NDArray[np.float32]: ...
+
+
+class CandidateStore(Protocol):
+    """Candidates by image id. As `proposals.store.ProposalStore`."""
+
+    def __getitem__(self, image_id: int) -> Candidates: ...
+
+
+def training_regions(
+    annotations: AnnotationSet,
+    proposals: CandidateStore,
+    settings: RegionParameters,
+    seed: int,
+    wanted: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Boxes to train on: of the instances themselves, of candidates that overlap them, and moved copies.
+
+    Instances that are crowd, difficult or smaller than `settings.minimum_area` do not train. A candidate belongs to the
+    instance that it overlaps most, whether that one trains or not.
+
+    Parameters
+    ----------
+    wanted
+        Categories that must not go without a training region.
+
+    Returns
+    -------
+    One row per region, columns as in `schema.COLUMNS`; `score` is the candidate's, 1 for the others. Paper, training.
+
+    Raises
+    ------
+    InputError
+        When a wanted category, or the whole set, has no instance to train on.
+    """
+    rows: list[dict[str, Any]] = []
+    for image_id, present in annotations.instances_by_image.items():
+        instances = [i for i in present if not i.crowd and _has_size(i.box)]
+        trained = [i for i in instances if not i.ignore and i.area >= settings.minimum_area]
+        if not trained:
+            continue
+        rows += [_row(i, "ground_truth", i.box, 1.0, 1.0) for i in trained]
+        if settings.proposals_per_instance:
+            rows += _overlapping(proposals[image_id], instances, trained, settings)
+        if settings.jittered_per_instance:
+            # A generator per image, so that another image does not change the boxes of this one.
+            image = annotations.image_by_id[image_id]
+            rng = np.random.default_rng([seed, image_id])
+            rows += _jittered(trained, image.width, image.height, settings, rng)
+    table = _table(rows)
+    _check_categories(annotations, table, wanted, settings.minimum_area)
+    return table
+
+
+def validation_regions(annotations: AnnotationSet, detections: Results) -> pd.DataFrame:
+    """Boxes to predict on: of all instances that count, and the detections.
+
+    Parameters
+    ----------
+    detections
+        COCO results with boxes, as `read_results` gives them.
+
+    Returns
+    -------
+    One row per region, columns as in `schema.COLUMNS`; detections have the instance -1 and the IoU 0.
+
+    Raises
+    ------
+    InputError
+        When there is neither an instance nor a detection.
+    """
+    rows = [
+        _row(i, "ground_truth", i.box, 1.0, 1.0) for i in annotations.instances if not i.ignore and _has_size(i.box)
+    ]
+    for detection in detections:
+        x0, y0, x1, y1 = boxes.from_coco(detection["bbox"]).tolist()
+        values = (detection["image_id"], detection["category_id"], -1, "detection", x0, y0, x1, y1, 0.0)
+        rows.append(dict(zip(COLUMNS, (*values, float(detection["score"])), strict=True)))
+    if not rows:
+        raise InputError(
+            "There is no region to extract: the annotations have no instance that counts and there are no detections."
+        )
+    return _table(rows)
+
+
+def _has_size(box: Sequence[float]) -> bool:
+    return box[2] > box[0] and box[3] > box[1]
+
+
+def _row(instance: Instance, kind: str, box: Iterable[float], iou: float, score: float) -> dict[str, Any]:
+    values = (instance.image_id, instance.category_id, instance.id, kind, *map(float, box), float(iou), float(score))
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def _overlapping(
+    candidates: Candidates, instances: Sequence[Instance], trained: Sequence[Instance], settings: RegionParameters
+) -> list[dict[str, Any]]:
+    """Rows of the candidates that overlap an instance of `trained` most and enough, the best few of each."""
+    found = np.asarray(candidates.boxes, dtype=np.float64).reshape(-1, 4)
+    overlaps = boxes.iou(found, [i.box for i in instances])
+    best = overlaps.argmax(axis=1)
+    rows = []
+    for instance in trained:
+        own = instances.index(instance)
+        overlap = overlaps[:, own]
+        eligible = np.flatnonzero((best == own) & (overlap >= settings.overlap))
+        chosen: list[int] = []
+        # Stable: of equal overlaps the better-ranked candidate comes first.
+        for i in eligible[np.argsort(-overlap[eligible], kind="stable")]:
+            known = np.concatenate([[instance.box], found[chosen]])
+            if len(chosen) < settings.proposals_per_instance and boxes.iou(found[i], known).max() <= NEAR_DUPLICATE:
+                chosen.append(int(i))
+        rows += [_row(instance, "proposal", found[i], overlap[i], candidates.scores[i]) for i in chosen]
+    return rows
+
+
+def _jittered(
+    instances: Sequence[Instance], width: int, height: int, settings: RegionParameters, rng: np.random.Generator
+) -> list[dict[str, Any]]:
+    """Rows of copies with moved sides, cut at the borders of the image."""
+    rows = []
+    for instance in instances:
+        copies = np.repeat([instance.box], settings.jittered_per_instance, axis=0)
+        moved = boxes.clip(boxes.jitter(copies, settings.jitter, rng), width, height)
+        overlaps = boxes.iou(moved, instance.box)[:, 0]
+        rows += [
+            _row(instance, "jittered", box, overlap, 1.0)
+            for box, overlap in zip(moved, overlaps, strict=True)
+            if _has_size(box)
+        ]
+    return rows
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows as a table in an order that does not depend on the order they came in."""
+    table = pd.DataFrame(list(rows), columns=list(COLUMNS))
+    table["kind"] = pd.Categorical(table["kind"], KINDS, ordered=True)
+    order = ["category", "image", "instance", "kind", "score", "iou", *BOX]
+    ascending = [name not in ("score", "iou") for name in order]
+    table = table.sort_values(order, ascending=ascending, ignore_index=True)
+    return table.astype({name: dtype for name, dtype in COLUMNS.items() if name != "kind"} | {"kind": object})
+
+
+def _check_categories(annotations: AnnotationSet, table: pd.DataFrame, wanted: Sequence[str], minimum: int) -> None:
+    if table.empty:
+        raise InputError(
+            f"There is no region to train on: none of the {len(annotations.instances)} training instances counts and "
+            f"has at least regions.minimum_area = {minimum} pixels."
+        )
+    present = set(table["category"])
+    without = {c.name: c.id for c in annotations.categories if c.id not in present}
+    for name in wanted:
+        known = {c.name for c in annotations.categories}
+        if name in without or name not in known:
+            n = sum(i.category_id == without.get(name) for i in annotations.instances)
+            raise InputError(
+                f"The category {name!r} of dataset.categories has no region to train on: of its {n} training instances "
+                f"none counts and has at least regions.minimum_area = {minimum} pixels. Categories that have one: "
+                f"{choices(c.name for c in annotations.categories if c.id in present)}."
+            )
+    if without:
+        logger.warning("No region to train on for the categories %s.", choices(without))

@@ -1,0 +1,1 @@
+"""The stochastic solver: scikit-learn's `SGDClassifier` on sampled pixels."""

@@ -1,0 +1,160 @@
+"""All parameters: the sections together, read from `params.yaml` and checked."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from hypercolumns.errors import InputError, choices, plain
+from hypercolumns.parameters.backbone import LAYERS, BackboneParameters
+from hypercolumns.parameters.boxes import DetectionParameters, ProposalParameters, RegionParameters
+from hypercolumns.parameters.classifiers import AblateParameters, PredictParameters, TrainParameters
+from hypercolumns.parameters.compute import ComputeParameters
+from hypercolumns.parameters.dataset import DatasetParameters
+from hypercolumns.parameters.results import EvaluateParameters, ReportParameters
+from hypercolumns.parameters.section import Count, Section
+from hypercolumns.parameters.tasks import TASK_SECTIONS, TaskParameters
+
+
+class Parameters(Section):
+    """All parameters.
+
+    Besides the sections below, every task in `TASK_SECTIONS` has one under its own name: see `task_section`.
+
+    Examples
+    --------
+    >>> Parameters.model_validate({"train": {"grid": 10}, "keypoints": {"radius": 0.1}}).task_section("keypoints")
+    KeypointParameters(baselines=True, radius=0.1, hypotheses=1)
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    seed: Count = 0
+    tasks: tuple[str, ...] = ("segmentation", "keypoints", "parts")
+    """segmentation, keypoints, parts: what is trained, predicted and evaluated; the annotations must have it."""
+    dataset: DatasetParameters = DatasetParameters()
+    proposals: ProposalParameters = ProposalParameters()
+    backbone: BackboneParameters = BackboneParameters()
+    detection: DetectionParameters = DetectionParameters()
+    regions: RegionParameters = RegionParameters()
+    train: TrainParameters = TrainParameters()
+    predict: PredictParameters = PredictParameters()
+    evaluate: EvaluateParameters = EvaluateParameters()
+    ablate: AblateParameters = AblateParameters()
+    report: ReportParameters = ReportParameters()
+    compute: ComputeParameters = ComputeParameters()
+
+    @model_validator(mode="after")
+    def _task_sections_are_complete(self) -> "Parameters":
+        given = self.__pydantic_extra__
+        assert given is not None  # noqa: S101 - extra="allow"
+        unknown = [name for name in given if name not in TASK_SECTIONS]
+        if unknown:
+            known = choices([*type(self).model_fields, *TASK_SECTIONS])
+            raise ValueError(f"unknown key {unknown[0]!r}; the top level knows {known}")
+        sections = {}
+        for name, section in TASK_SECTIONS.items():
+            try:
+                sections[name] = section.model_validate(given.get(name, {}))
+            except ValidationError as error:
+                raise ValueError(_explain(error, section, f"{name}.").removesuffix(".")) from None
+        given.clear()
+        given.update(sections)
+        return self
+
+    @model_validator(mode="after")
+    def _tasks_are_known(self) -> "Parameters":
+        if not self.tasks or not set(self.tasks) <= set(TASK_SECTIONS):
+            raise ValueError(f"tasks is {list(self.tasks)}; choose at least one of {choices(TASK_SECTIONS)}")
+        if len(set(self.tasks)) < len(self.tasks):
+            raise ValueError(f"tasks is {list(self.tasks)}; name each once")
+        return self
+
+    @model_validator(mode="after")
+    def _ablated_grids_fit(self) -> "Parameters":
+        most = self.train.heat_map
+        for key, grids in (("grid", (self.ablate.grid,)), ("grids", self.ablate.grids)):
+            if max(grids) > most:
+                raise ValueError(
+                    f"ablate.{key} has K = {max(grids)}, larger than the heat map of {most} locations; "
+                    f"choose 1 to {most}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _layers_are_known(self) -> "Parameters":
+        name, used = self.backbone.name, {"backbone": self.backbone.layers}
+        if self.detection.source == "own":
+            used["detection"] = self.detection.layers
+        for section, layers in used.items():
+            known = LAYERS.get(name, layers)
+            unknown = [layer for layer in layers if layer not in known]
+            if unknown:
+                raise ValueError(
+                    f"{section}.layers: {name} has no layer {unknown[0]!r}; choose among {', '.join(known)}"
+                )
+            ordered = [layer for layer in known if layer in layers]
+            if list(layers) != ordered:
+                raise ValueError(
+                    f"{section}.layers is [{', '.join(layers)}]; name each once, from fine to coarse: "
+                    f"[{', '.join(ordered)}]"
+                )
+        return self
+
+    def task_section(self, name: str) -> TaskParameters:
+        """The parameters of a task."""
+        section: TaskParameters = getattr(self, name)
+        return section
+
+    @classmethod
+    def load(cls, path: Path) -> "Parameters":
+        """Read and check `params.yaml`.
+
+        Raises
+        ------
+        InputError
+            Naming the file, the key and the valid choices.
+        """
+        try:
+            content = yaml.safe_load(path.read_text())
+        except FileNotFoundError:
+            raise InputError(f"The parameter file {path} does not exist.") from None
+        except yaml.YAMLError as error:
+            raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+        if content is None:
+            content = {}
+        if not isinstance(content, dict):
+            known = choices([*cls.model_fields, *TASK_SECTIONS])
+            raise InputError(f"{path} must hold sections ({known}), not {content!r}.")
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            raise InputError(f"{path}: {_explain(error, cls)}") from None
+
+
+def _explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
+    """The first problem of a validation error in one sentence; `prefix` leads to the keys of `model`."""
+    problem = error.errors()[0]
+    location = problem["loc"]
+    key = prefix + _dotted(location)
+    if problem["type"] == "extra_forbidden":
+        section = _section(model, location[:-1])
+        where = (prefix + _dotted(location[:-1])).removesuffix(".")
+        return f"unknown key {key!r}; {where} knows {choices(section.model_fields)}."
+    if problem["type"] == "value_error":
+        return f"{problem['msg'].removeprefix('Value error, ')}."
+    if location and location[-1] == "[key]":
+        mapping = prefix + _dotted(location[:-2])
+        return f"{mapping}: the name {problem['input']!r} does not fit: {plain(problem)}."
+    return f"{key.removesuffix('.')} is {problem['input']!r}, which does not fit: {plain(problem)}."
+
+
+def _dotted(location: tuple[Any, ...]) -> str:
+    return ".".join(str(part) for part in location)
+
+
+def _section(model: type[BaseModel], location: tuple[Any, ...]) -> type[BaseModel]:
+    for name in location:
+        model = model.model_fields[name].annotation  # type: ignore[assignment]
+    return model

@@ -1,0 +1,94 @@
+"""What a region looks like, in a few numbers that need no pixels: shape, boundary, contents, agreement of trees."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hypercolumns.proposals.candidates import Candidates
+from hypercolumns.proposals.superpixels import Superpixels
+
+_WEAK = 0.05
+"""Lab distance (/ 100) under which a boundary is hardly visible."""
+
+
+def boxes(extents: NDArray[np.integer], members: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Tight boxes (n, 4) of regions `members` (n, s) from those of the superpixels `extents` (s, 4)."""
+    sides = []
+    for side, sign in enumerate((1, 1, -1, -1)):
+        outermost_first = np.argsort(sign * extents[:, side], kind="stable")
+        first_member = np.argmax(members[:, outermost_first], axis=1)
+        sides.append(extents[outermost_first[first_member], side])
+    return np.stack(sides, axis=1).astype(np.int32)
+
+
+def measure(superpixels: Superpixels, candidates: Candidates, tight: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Features (n, len(ranking.FEATURES)) of the candidates of one image, whose `boxes` are `tight`.
+
+    Everything is a sum over superpixels or over cut edges, so one matrix product each serves all candidates.
+    """
+    s = superpixels
+    members = candidates.members
+    height, width = s.labels.shape
+    first, second = s.edges.T
+    histogram_step = np.linalg.norm(s.histogram[first] - s.histogram[second], axis=1)
+    colour_step = np.linalg.norm(s.colour[first] - s.colour[second], axis=1)
+    steps = np.stack([np.ones_like(s.contrast), s.contrast, histogram_step, colour_step, s.contrast < _WEAK], axis=1)
+    edge_sums = steps * s.boundary[:, None]
+    cut = _cut_sums(members, s.edges, edge_sums)
+    incident = np.zeros((s.count, edge_sums.shape[1]))
+    np.add.at(incident, first, edge_sums)
+    np.add.at(incident, second, edge_sums)
+
+    weighted = np.concatenate([s.colour, (s.colour**2).sum(axis=1, keepdims=True), s.histogram], axis=1)
+    table = np.concatenate([s.area[:, None], s.borders, incident, weighted * s.area[:, None]], axis=1)
+    sums = members.astype(np.float32) @ table.astype(np.float32)
+    area, borders = sums[:, 0], sums[:, 1:5]
+    inside = (sums[:, 5:10] - cut) / 2
+    mean = sums[:, 10:] / area[:, None]
+    colour, square, histogram = mean[:, :3], mean[:, 3], mean[:, 4:]
+
+    x0, y0, x1, y1 = tight.T.astype(np.float64)
+    u0, v0, u1, v1 = boxes(s.diagonal_boxes, members).T.astype(np.float64)
+    box_width, box_height = x1 - x0, y1 - y0
+    outline = cut[:, 0] + borders.sum(axis=1)
+    outer = cut / np.maximum(cut[:, :1], 1)
+    inner = inside / np.maximum(inside[:, :1], 1)
+    frame = s.borders.sum(axis=1)
+    frame_histogram = frame @ s.histogram / frame.sum()
+    columns = [
+        np.log(area / (height * width)),
+        np.log(box_width / width),
+        np.log(box_height / height),
+        area / (box_width * box_height),
+        np.log(box_width / box_height),
+        2 * area / ((u1 - u0) * (v1 - v0)),
+        borders.sum(axis=1) / outline,
+        (borders > 0).sum(axis=1),
+        4 * np.pi * area / outline**2,
+        *outer[:, 1:].T,
+        *inner[:, 1:3].T,
+        outer[:, 2] / (inner[:, 2] + 0.1),
+        (x0 + x1) / (2 * width),
+        (y0 + y1) / (2 * height),
+        np.log(members.sum(axis=1)),
+        np.linalg.norm(histogram - frame_histogram, axis=1),
+        np.sqrt(np.maximum(square - (colour**2).sum(axis=1), 0)),
+        colour[:, 0],
+        candidates.kind,
+        candidates.votes,
+        candidates.node_votes,
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _cut_sums(
+    members: NDArray[np.bool_], edges: NDArray[np.int64], values: NDArray[np.float64], block: int = 2048
+) -> NDArray[np.float32]:
+    """Sums (n, k) of the `values` (m, k) of the edges with one end inside and one outside, for n regions."""
+    by_superpixel = np.ascontiguousarray(members.T)
+    result = np.empty((len(members), values.shape[1]), dtype=np.float32)
+    transposed = values.T.astype(np.float32)
+    for start in range(0, len(members), block):
+        part = by_superpixel[:, start : start + block]
+        crossing = part[edges[:, 0]] != part[edges[:, 1]]
+        result[start : start + block] = (transposed @ crossing.astype(np.float32)).T
+    return result

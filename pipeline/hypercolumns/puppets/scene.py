@@ -1,0 +1,185 @@
+"""One scene: a background of photographs, figures and clutter at many depths, weather and camera."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hypercolumns.puppets import car, clutter, horse, person
+from hypercolumns.puppets.canvas import SCALE, Canvas, Light
+from hypercolumns.puppets.materials import any_colour, camouflage
+from hypercolumns.puppets.photographs import GROUNDS, SCENERY, SourcePhotographs
+from hypercolumns.puppets.shapes import Figure, Shape, View
+
+CATEGORIES = (person.CATEGORY, horse.CATEGORY, car.CATEGORY)
+
+_REFERENCE_HEIGHT = 240
+"""Picture height in pixels for which the sizes below are given."""
+
+_SIZES = {"person": (34.0, 200.0), "horse": (34.0, 170.0), "car": (46.0, 235.0)}
+"""Smallest and largest: heights of people and horses, lengths of cars, in pixels."""
+
+_UNITS = {"person": 1.0, "horse": 1.5, "car": 4.4}
+"""The same length in a figure's own units."""
+
+_SOFT_EDGE = 24
+_GROUND_SIZE = 512
+_GROUND_COLOURS = ((118, 128, 84), (150, 138, 116), (126, 124, 122), (164, 148, 120), (98, 104, 74), (136, 108, 88))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A finished picture and what is in it.
+
+    `numbers` (height, width): 0 or 1 + the index in `shapes` of what shows at a pixel; `shapes` are pairs of a
+    figure's index in `figures` and one of its shapes.
+    """
+
+    picture: NDArray[np.uint8]
+    numbers: NDArray[np.int32]
+    shapes: tuple[tuple[int, Shape], ...]
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where something stands: pixel of its foot, size in pixels, category (None: clutter)."""
+
+    category: str | None
+    x: float
+    foot: float
+    size: float
+
+
+def draw(rng: np.random.Generator, width: int, height: int, photographs: SourcePhotographs) -> Scene:
+    """A scene of `width` x `height` pixels with one to five figures."""
+    horizon = height * rng.uniform(0.28, 0.55)
+    side = rng.uniform(-0.95, 0.95)
+    light = Light((float(side), -float(np.sqrt(1 - side**2))), rng.uniform(0.15, 0.6))
+    canvas = Canvas(_background(rng, width, height, horizon, photographs), light, photographs)
+    pitch = rng.uniform(0.08, 0.28)
+    figures: list[Figure] = []
+    for place in sorted(_places(rng, width, height, horizon), key=lambda place: place.foot):
+        reach = place.size * (0.22 if place.category == "person" else 0.4)
+        canvas.shade_ground(place.x, place.foot - 0.01 * place.size, reach, max(2.0, 0.22 * reach))
+        figure = _figure(rng, place, pitch, canvas.colours)
+        canvas.paint(len(figures), figure, rng)
+        figures.append(figure)
+    colours, numbers = canvas.finish()
+    return Scene(_photograph(rng, colours), numbers, tuple(canvas.painted), tuple(figures))
+
+
+def _places(rng: np.random.Generator, width: int, height: int, horizon: float) -> list[_Place]:
+    """Figures, often in groups that hide each other, and clutter; what is larger stands lower in the picture."""
+    places: list[_Place] = []
+    for _ in range(rng.choice([1, 2, 3, 4, 5], p=[0.2, 0.27, 0.25, 0.17, 0.11])):
+        category = str(rng.choice(["person", "horse", "car"], p=[0.44, 0.28, 0.28]))
+        low, high = _SIZES[category]
+        size = float(np.exp(rng.uniform(np.log(low), np.log(high)))) * height / _REFERENCE_HEIGHT
+        x = rng.uniform(0.08, 0.92) * width
+        if places and rng.random() < 0.45:
+            x = places[-1].x + rng.normal(0, 0.45) * places[-1].size
+        places.append(_Place(category, float(np.clip(x, 0, width)), _foot(rng, size / high, height, horizon), size))
+    for _ in range(rng.integers(1, 6)):
+        near = rng.uniform(0.12, 0.85)
+        size = near * 0.8 * height
+        places.append(_Place(None, rng.uniform(0, 1) * width, _foot(rng, near, height, horizon), size))
+    return places
+
+
+def _foot(rng: np.random.Generator, near: float, height: int, horizon: float) -> float:
+    row = horizon + (0.99 * height - horizon) * near**0.75 + rng.normal(0, 0.035) * height
+    return float(np.clip(row, horizon + 4, 1.03 * height))
+
+
+def _figure(rng: np.random.Generator, place: _Place, pitch: float, seen: NDArray[np.float32]) -> Figure:
+    if place.category is None:
+        return clutter.draw(rng, place.x, place.foot, place.size)
+    profile = rng.choice([-1, 1]) * np.pi / 2
+    yaw = {
+        "person": rng.uniform(-np.pi, np.pi),
+        "horse": profile + rng.normal(0, 0.5),
+        "car": profile + rng.normal(0, 0.55),
+    }[place.category]
+    view = View(float(yaw), pitch, place.size / _UNITS[place.category], (place.x, place.foot))
+    drawer = {"person": person.draw, "horse": horse.draw, "car": car.draw}[place.category]
+    figure = drawer(rng, view, place.size)
+    return _hidden_in_colour(rng, figure, place, seen) if rng.random() < 0.25 else figure
+
+
+def _hidden_in_colour(rng: np.random.Generator, figure: Figure, place: _Place, seen: NDArray[np.float32]) -> Figure:
+    """The figure with its main surfaces in the colours around it, so that colour alone does not find it."""
+    materials = dict(figure.materials)
+    for name in ("top", "bottom", "coat", "paint"):
+        if name in materials:
+            y = place.foot - rng.uniform(0.2, 0.9) * place.size
+            x = place.x + rng.normal(0, 0.4) * place.size
+            row = int(np.clip(y * SCALE, 0, seen.shape[0] - 9))
+            column = int(np.clip(x * SCALE, 0, seen.shape[1] - 9))
+            red, green, blue = (float(c) for c in seen[row : row + 8, column : column + 8].mean(axis=(0, 1)))
+            materials[name] = camouflage(rng, materials[name], (red, green, blue))
+    return Figure(figure.category, figure.shapes, materials, figure.keypoints)
+
+
+def _background(
+    rng: np.random.Generator, width: int, height: int, horizon: float, photographs: SourcePhotographs
+) -> NDArray[np.float32]:
+    """(SCALE height, SCALE width, 3): mostly scenery above a ground seen in perspective, else one photograph."""
+    rows, columns = height * SCALE, width * SCALE
+    if rng.random() < 0.22:
+        return _tint(rng, photographs.crop(rng, rows, columns, (0.9, 3.0), SCENERY))
+    edge = int(horizon * SCALE)
+    soft = min(rows - edge, _SOFT_EDGE)  # rows below the horizon that show scenery and ground mixed
+    scene = np.empty((rows, columns, 3), dtype=np.float32)
+    scene[: edge + soft] = _tint(rng, photographs.crop(rng, edge + soft, columns, (0.7, 2.8), SCENERY))
+    ground = _ground(rng, rows - edge, columns, photographs)
+    start = soft / 2 + 6 * np.interp(np.arange(columns), np.linspace(0, columns, 24), rng.normal(0, 1, 24))
+    share = np.clip((np.arange(soft)[:, None] - start) / 8 + 0.5, 0, 1)[..., None].astype(np.float32)
+    scene[edge : edge + soft] += share * (ground[:soft] - scene[edge : edge + soft])
+    scene[edge + soft :] = ground[soft:]
+    return scene
+
+
+def _ground(rng: np.random.Generator, rows: int, columns: int, photographs: SourcePhotographs) -> NDArray[np.float32]:
+    """A ground plane in perspective, its far end at the top: (rows, columns, 3)."""
+    ground = photographs.crop(rng, _GROUND_SIZE, _GROUND_SIZE, (0.8, 2.0), GROUNDS)
+    if rng.random() < 0.75:
+        colour = np.asarray(_GROUND_COLOURS[rng.integers(len(_GROUND_COLOURS))], dtype=np.float32)
+        grey = ground.mean(axis=2, keepdims=True)
+        ground = colour * (0.35 + 0.65 * grey / max(1.0, float(grey.mean())))
+    spread = rng.uniform(0.6, 1.2)
+    corners = [(0.2, 0), (0.8, 0), (0.8 + spread, rows), (0.2 - spread, rows)]
+    target = np.array([(x * columns, y) for x, y in corners], dtype=np.float32)
+    source = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], dtype=np.float32) * _GROUND_SIZE
+    plane = cv2.warpPerspective(
+        np.clip(ground, 0, 255).astype(np.uint8),
+        cv2.getPerspectiveTransform(source, target),
+        (columns, rows),
+        borderMode=cv2.BORDER_REFLECT,
+    )
+    return plane.astype(np.float32)
+
+
+def _tint(rng: np.random.Generator, colours: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Another brightness and colour cast."""
+    gain = np.asarray(rng.uniform(0.8, 1.2) * rng.uniform(0.9, 1.1, 3), dtype=np.float32)
+    if rng.random() < 0.2:
+        cast = np.asarray(any_colour(rng), dtype=np.float32)
+        colours = 0.75 * colours + 0.25 * cast
+    return colours * gain
+
+
+def _photograph(rng: np.random.Generator, colours: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """What a camera makes of it: exposure, colour of the light, uneven light, slight blur, noise."""
+    height, width = colours.shape[:2]
+    warm = rng.normal(0, 0.06)
+    gain = rng.uniform(0.8, 1.25) * np.array([1 + warm, 1.0, 1 - warm])
+    slope_x, slope_y = rng.normal(0, 0.12, 2)
+    x, y = np.linspace(-1, 1, width), np.linspace(-1, 1, height)[:, None]
+    uneven = (1 + slope_x * x + slope_y * y).astype(np.float32)[..., None]
+    exposed = np.clip(colours * (gain / 255).astype(np.float32) * uneven, 0, 1) ** np.float32(rng.uniform(0.8, 1.25))
+    blurred = cv2.GaussianBlur(exposed, (0, 0), rng.uniform(0.25, 0.75))
+    grain = rng.standard_normal((height, width, 1), dtype=np.float32) * np.float32(rng.uniform(1, 6))
+    colour_grain = 2 * rng.standard_normal((height, width, 3), dtype=np.float32)
+    return np.clip(np.rint(255 * blurred + grain + colour_grain), 0, 255).astype(np.uint8)

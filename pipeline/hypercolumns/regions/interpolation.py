@@ -1,0 +1,98 @@
+"""Bilinear interpolation between cells and locations of a box: the alpha_ik of the paper, written once."""
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+
+@lru_cache(maxsize=256)
+def interpolation_matrix(source: int, target: int) -> NDArray[np.float64]:
+    """Linear interpolation from `source` cells to `target` locations along one axis.
+
+    Both span the same interval; centres lie at (i + 0.5) / n. Beyond the outer source centres the
+    nearest value is held.
+
+    Returns
+    -------
+    (target, source) array, read-only; rows are non-negative and sum to one.
+
+    Notes
+    -----
+    Equals `torch.nn.functional.interpolate(..., align_corners=False)` without antialiasing; the
+    two-dimensional operator is the Kronecker product of two such matrices. Paper, section 3.
+    """
+    matrix = linear_weights((np.arange(target) + 0.5) / target, source)
+    matrix.setflags(write=False)
+    return matrix
+
+
+def interpolate(maps: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    """Bilinear interpolation of maps (..., y, x) at `height` x `width` locations: (..., height, width)."""
+    vertical = interpolation_matrix(maps.shape[-2], height).astype(np.float32)
+    horizontal = interpolation_matrix(maps.shape[-1], width).astype(np.float32)
+    return np.asarray(vertical @ maps @ horizontal.T, dtype=np.float32)
+
+
+def linear_weights(positions: NDArray[np.float64], source: int) -> NDArray[np.float64]:
+    """Linear interpolation from `source` cells to any positions along one axis.
+
+    Parameters
+    ----------
+    positions
+        (n,) shares of the axis: 0 and 1 are its ends. Beyond the outer centres the nearest value is held.
+
+    Returns
+    -------
+    (n, source) array; rows are non-negative and sum to one.
+    """
+    cells, weights = linear_taps(positions, source)
+    matrix = np.zeros((len(positions), source))
+    for tap in (0, 1):
+        np.add.at(matrix, (np.arange(len(positions)), cells[:, tap]), weights[:, tap])
+    return matrix
+
+
+def linear_taps(positions: NDArray[np.float64], source: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """The two of `source` cells that each position (...) lies between, and their weights: (..., 2) each.
+
+    See `linear_weights`, which is the same as a matrix.
+    """
+    centre = positions * source - 0.5
+    left = np.clip(np.floor(centre), 0, source - 1).astype(np.intp)
+    right = np.minimum(left + 1, source - 1)
+    share = np.clip(centre - left, 0.0, 1.0)
+    return np.stack([left, right], axis=-1), np.stack([1.0 - share, share], axis=-1)
+
+
+def support(matrix: NDArray[np.float64]) -> slice:
+    """The columns of `matrix` from the first to the last that is not all zero."""
+    used = np.flatnonzero(matrix.any(axis=0))
+    return slice(int(used[0]), int(used[-1]) + 1)
+
+
+def location_centres(box: NDArray[np.float64], size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Centres in pixels of a `size` x `size` heat map over the expanded `box` (..., 4).
+
+    Location i lies at (i + .5) / size of the box. Returns x (..., size) and y (..., size).
+    """
+    share = (np.arange(size) + 0.5) / size
+    box = np.asarray(box, dtype=np.float64)
+    x = box[..., 0:1] + (box[..., 2:3] - box[..., 0:1]) * share
+    y = box[..., 1:2] + (box[..., 3:4] - box[..., 1:2]) * share
+    return x, y
+
+
+@lru_cache(maxsize=64)
+def operator(height: int, width: int, size: int) -> sparse.csr_array:
+    """Interpolation of a map of `height` x `width` cells at the `size` x `size` locations of a heat map.
+
+    Returns
+    -------
+    (size * size, height * width) float32, at most four entries per row, which sum to one: the single truth
+    for hypercolumns, training samples and scoring. Paper, section 3.
+    """
+    rows = sparse.csr_array(interpolation_matrix(height, size))
+    columns = sparse.csr_array(interpolation_matrix(width, size))
+    return sparse.csr_array(sparse.kron(rows, columns, format="csr"), dtype=np.float32)

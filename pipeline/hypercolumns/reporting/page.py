@@ -1,0 +1,93 @@
+"""Assembling the page from what the steps wrote; a missing file leaves a note in its place."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from hypercolumns.annotations.result_fields import ResultField
+from hypercolumns.parameters import Parameters
+from hypercolumns.reporting import headline, sources, tables
+from hypercolumns.reporting.headline import NOTHING, OVERLAP_DIGITS, POINT_DIGITS, number
+from hypercolumns.reporting.section import ReportSection, SectionInputs
+from hypercolumns.workspace import SPLITS, Workspace
+
+_DETECTIONS = {
+    "own": "own detections",
+    "file": "detections of a file",
+    "ground_truth": "ground-truth boxes in place of detections",
+}
+"""What detections are, by `detection.source`."""
+
+
+@dataclass(frozen=True)
+class ReportedTask:
+    """A task as the page shows it."""
+
+    name: str
+    answer: ResultField
+    section: ReportSection
+
+
+def build_page(workspace: Workspace, parameters: Parameters, tasks: Sequence[ReportedTask]) -> str:
+    """The whole page as HTML, with styles and pictures inside.
+
+    Raises
+    ------
+    InputError
+        When a file is there but is not what its step writes. A missing file is no error: its section names the step
+        that writes it.
+    """
+    train, val = (sources.read_annotations(workspace.annotations(split)) for split in SPLITS)
+    ablation = sources.read_ablation(workspace.metric("ablation"))
+    detections = _DETECTIONS[parameters.detection.source]
+    environment = _environment()
+    shared = {"workspace": workspace, "parameters": parameters, "detections": detections}
+    bodies, figures = [], []
+    for task in tasks:
+        content = task.section.content(SectionInputs(task.name, task.answer, workspace, parameters, val, detections))
+        # Safe: the template has escaped what it shows.
+        bodies.append(Markup(environment.get_template(task.section.template).render(**shared, **content)))  # noqa: S704
+        if content["metrics"] is not None:
+            figures.append((task.name, task.section.columns, task.section.headline(content["metrics"])))
+    return environment.get_template("report.html.jinja").render(
+        **shared,
+        description=next((s.description for s in (val, train) if s is not None), ""),
+        train=train,
+        val=val,
+        dataset=tables.dataset_rows(train, val),
+        headline=headline.groups(figures, detections),
+        unmeasured=[task.name for task in tasks if task.name not in {name for name, *_ in figures}],
+        sections=[task.section for task in tasks],
+        bodies=bodies,
+        glossary=[
+            (term, text.format(tolerance=parameters.evaluate.apk_tolerance))
+            for task in tasks
+            for term, text in task.section.glossary
+        ],
+        proposals=sources.read_metrics(workspace.metric("proposals"), sources.PROPOSALS),
+        ablation=tables.ablation_table(ablation, parameters.train.grid) if ablation else None,
+        # The compute section changes no result, so the page must not change with it.
+        parameter_sections=tables.parameter_sections(parameters.model_dump(mode="json", exclude={"compute"})),
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("hypercolumns.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "points": lambda value: number(value, POINT_DIGITS),
+        "overlap": lambda value: number(value, OVERLAP_DIGITS),
+        "gain": lambda value, other: f"{value - other:+.{OVERLAP_DIGITS}f}".replace("-", "\N{MINUS SIGN}"),
+        "percent": lambda value: NOTHING if value is None else f"{100 * value:.1f} %",
+        "rgb": lambda colour: "rgb({} {} {})".format(*colour),
+        "thousands": lambda value: f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"),
+        "words": lambda key: key.replace("_", " "),
+    }
+    return environment

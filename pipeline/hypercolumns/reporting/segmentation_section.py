@@ -1,0 +1,135 @@
+"""The section on instance masks: photographs, metrics, curves, what limits the detections, and the gallery."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.results import Boxes, Results, read_results
+from hypercolumns.evaluation.diagnosis import KINDS
+from hypercolumns.evaluation.plots import MEAN
+from hypercolumns.evaluation.segmentation import ground_truth_box_ious
+from hypercolumns.parameters import Parameters
+from hypercolumns.reporting import figures, gallery, headline
+from hypercolumns.reporting.pictures import draw_all
+from hypercolumns.reporting.scenes import make_scenes
+from hypercolumns.reporting.section import SectionInputs
+from hypercolumns.reporting.sources import PROPOSALS, SEGMENTATION, read_metrics, read_rows
+from hypercolumns.tasks.heat_maps import read_heat_maps
+from hypercolumns.workspace import Workspace
+
+
+class SegmentationSection:
+    """See `ReportSection`."""
+
+    template = "segmentation.html.jinja"
+    links = (
+        ("photographs", "Photographs"),
+        ("segmentation", "Segmentation"),
+        ("curves", "Curves"),
+        ("limits", "Limits"),
+        ("gallery", "Gallery"),
+    )
+    columns = headline.SEGMENTATION
+    glossary = ()
+
+    def headline(self, metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**metrics, **metrics["ground_truth_boxes"]}
+
+    def content(self, inputs: SectionInputs) -> dict[str, Any]:
+        """See `ReportSection.content`."""
+        workspace, parameters, val = inputs.workspace, inputs.parameters, inputs.val
+        metrics = read_metrics(workspace.metric("segmentation"), SEGMENTATION)
+        found = _results(inputs, workspace.predictions("segmentation"), "detections")
+        given = _results(inputs, workspace.ground_truth_predictions("segmentation"), "instances")
+        photographs = None
+        if val is not None and found is not None:
+            photographs = make_scenes(val, found, parameters.report.photographs)
+        return {
+            "metrics": metrics,
+            "categories": _categories(metrics),
+            "kinds": KINDS,
+            "curves": _curves(workspace),
+            "panels": _panels(workspace),
+            "photographs": photographs,
+            "proposals": read_metrics(workspace.metric("proposals"), PROPOSALS),
+            **_shown_instances(val, given, workspace.heat_maps("segmentation"), parameters),
+            "legend": {
+                "scale": gallery.colour_scale(),
+                "agreed": gallery.AGREED,
+                "missed": gallery.MISSED,
+                "extra": gallery.EXTRA,
+            },
+        }
+
+
+def _results(inputs: SectionInputs, path: Path, boxes: Boxes) -> Results | None:
+    """Masks; None when they have not been written yet."""
+    if inputs.val is None or not path.exists():
+        return None
+    return read_results(path, inputs.val, inputs.answer, boxes)
+
+
+def _categories(metrics: Mapping[str, Any] | None) -> list[tuple[str, Mapping[str, Any]]]:
+    """Categories with instances, the most frequent first."""
+    if metrics is None:
+        return []
+    counted = [(name, m) for name, m in metrics["per_category"].items() if m["positives"]]
+    return sorted(counted, key=lambda item: (-item[1]["positives"], item[0]))
+
+
+def _curves(workspace: Workspace) -> list[tuple[str, Markup]]:
+    """The overlap and the chart of all categories with their mean, for both overlaps."""
+    charts = []
+    for overlap, path in (
+        (".5", workspace.plot("segmentation", "pr_50")),
+        (".7", workspace.plot("segmentation", "pr_70")),
+    ):
+        rows = read_rows(path)
+        if rows:
+            charts.append((overlap, figures.precision_recall_chart(rows, MEAN)))
+    return charts
+
+
+def _panels(workspace: Workspace) -> list[tuple[str, Markup]]:
+    """One small chart per category, with the curves of both overlaps."""
+    half, strict = (read_rows(workspace.plot("segmentation", name)) for name in ("pr_50", "pr_70"))
+    if not half or not strict:
+        return []
+    recall = [row["recall"] for row in half]
+    panels = []
+    for name in (name for name in half[0] if name not in ("recall", MEAN) and name in strict[0]):
+        lines = [
+            figures.Line("at mask IoU .5", recall, [row[name] for row in half], "half"),
+            figures.Line("at mask IoU .7", recall, [row[name] for row in strict], "strict"),
+        ]
+        panels.append((name, figures.line_chart(lines, "recall", "precision", figures.SMALL)))
+    return panels
+
+
+def _shown_instances(
+    val: AnnotationSet | None, predictions: Results | None, heat_maps: Path, parameters: Parameters
+) -> dict[str, Any]:
+    """The histogram of mask IoU on ground-truth boxes, and the cards of the gallery."""
+    if val is None or predictions is None:
+        return {"histogram": None, "cards": []}
+    instances, ious = ground_truth_box_ious(val, predictions, parameters.evaluate)
+    codes = {result["instance_id"]: result["segmentation"] for result in predictions}
+    heat = read_heat_maps(heat_maps) if heat_maps.exists() else {}
+    chosen = gallery.choose(ious.tolist(), [i.category_id for i in instances], parameters.report.gallery)
+
+    def card(position: int) -> gallery.Card:
+        return gallery.make_card(
+            val,
+            instances[position],
+            codes[instances[position].id],
+            float(ious[position]),
+            heat.get(instances[position].id),
+            parameters.regions.expansion,
+            parameters.predict.threshold,
+        )
+
+    histogram = figures.histogram(ious, marks=(0.5, 0.7)) if len(ious) else None
+    return {"histogram": histogram, "cards": draw_all(card, chosen)}

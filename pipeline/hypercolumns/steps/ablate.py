@@ -1,0 +1,49 @@
+"""Compares layers and K on the cached stores, by masks in ground-truth boxes."""
+
+import json
+import logging
+from typing import Any
+
+from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.cluster.connection import connect
+from hypercolumns.cluster.workers import PREDICTING, TRAINING
+from hypercolumns.evaluation.judgement import number
+from hypercolumns.evaluation.segmentation import ground_truth_box_metrics
+from hypercolumns.features.store import FeatureStore
+from hypercolumns.grid.comparisons import ablation_specs
+from hypercolumns.parameters import Parameters
+from hypercolumns.steps.predict import predict_val
+from hypercolumns.steps.train import train_specs
+from hypercolumns.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+
+def ablate_layers(parameters: Parameters, workspace: Workspace) -> list[dict[str, Any]]:
+    """Train and evaluate every layer alone, all but one, and all with several K; write the metrics.
+
+    Returns
+    -------
+    One row per configuration: `name`, `blocks`, `grid` and the metrics of `ground_truth_box_metrics`.
+
+    Raises
+    ------
+    InputError
+        When an input is missing, or a category has neither training regions nor a grid to borrow.
+    """
+    layers = FeatureStore.open(workspace.features("train")).layers
+    specs = ablation_specs(layers, parameters.ablate.grid, parameters.ablate.grids)
+    with connect(parameters.compute, (*TRAINING, *PREDICTING)) as client:
+        models = train_specs(parameters, workspace, "segmentation", list(specs.values()), client)
+        predictions = predict_val(parameters, workspace, "segmentation", models, client, kinds=("ground_truth",))
+    truth = AnnotationSet.load(workspace.annotations("val"))
+    rows = []
+    for (name, spec), prediction in zip(specs.items(), predictions, strict=True):
+        scores = ground_truth_box_metrics(truth, prediction["ground_truth"].results, parameters.evaluate)
+        rows.append({"name": name, "blocks": list(spec.layers), "grid": spec.grid, **scores})
+        shown = [number(scores[key], 3) for key in ("mean_iou", "iou_70")]
+        logger.info("%-32s mean IoU %s  above .7 %s", name, *shown)
+    path = workspace.metric("ablation")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(rows, indent=1) + "\n")
+    return rows

@@ -1,0 +1,63 @@
+"""Judges the predictions of a task, and beside them its baselines: metrics and plot data."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.result_fields import BOX
+from hypercolumns.annotations.results import read_results
+from hypercolumns.definitions import find_task
+from hypercolumns.evaluation.judgement import Answers, Judgement, with_baselines
+from hypercolumns.grid.comparisons import baseline_files
+from hypercolumns.parameters import Parameters
+from hypercolumns.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+
+def evaluate_task(parameters: Parameters, workspace: Workspace, task: str) -> Judgement:
+    """Compare the predictions of a task with the annotations of val; write metrics, headline and plot data.
+
+    Raises
+    ------
+    InputError
+        When an input is missing or malformed, or an instance that counts has no answer.
+    """
+    definition = find_task(task)
+    truth = AnnotationSet.load(workspace.annotations("val"))
+    boxes = read_results(workspace.detections, truth, BOX, step="detect")
+
+    def judge(in_detections: Path, in_instances: Path, step: str) -> Judgement:
+        answers = Answers(
+            read_results(in_detections, truth, definition.answer, "detections", step),
+            read_results(in_instances, truth, definition.answer, "instances", step),
+            boxes,
+        )
+        return definition.judge(truth, answers, parameters)
+
+    judged = judge(workspace.predictions(task), workspace.ground_truth_predictions(task), "predict")
+    baselines = {
+        name: judge(path, path.with_name(f"{name}_ground_truth.json"), "baselines")
+        for name, path in baseline_files(workspace.baselines(task), ".json").items()
+    }
+    for name, rows in judged.plots.items():
+        _write(workspace.plot(task, name), rows)
+    _write(workspace.metric(task), with_baselines(judged.metrics, baselines))
+    _write(workspace.metric(f"{task}_summary"), judged.summary)
+    logger.info(judged.table)
+    for name, baseline in baselines.items():
+        figures = ", ".join(f"{key} {value}" for key, value in baseline.summary.items())
+        logger.info("baseline %s: %s", name, figures)
+    return judged
+
+
+def _write(path: Path, content: Any) -> None:
+    """Write JSON; a list gets one row per line, so changes of plot data read well in git."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, list):
+        text = "[\n" + ",\n".join(json.dumps(row, allow_nan=False) for row in content) + "\n]"
+    else:
+        text = json.dumps(content, indent=1, allow_nan=False)
+    path.write_text(text + "\n")

@@ -1,0 +1,55 @@
+"""Trains the K x K grids of one task on the train store."""
+
+import logging
+from collections.abc import Sequence
+
+from distributed import Client
+
+from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.cluster.connection import connect
+from hypercolumns.cluster.workers import TRAINING
+from hypercolumns.definitions import create_task
+from hypercolumns.features.store import FeatureStore
+from hypercolumns.grid.model import GridModel
+from hypercolumns.grid.spec import GridSpec
+from hypercolumns.grid.training import train_grids
+from hypercolumns.parameters import Parameters
+from hypercolumns.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+
+def train_task(parameters: Parameters, workspace: Workspace, task: str) -> GridModel:
+    """Train the grid of a task on all layers of the train store, and write it.
+
+    Raises
+    ------
+    InputError
+        When an input is missing, or a category has neither training regions nor a grid to borrow.
+    """
+    layers = FeatureStore.open(workspace.features("train")).layers
+    with connect(parameters.compute, TRAINING) as client:
+        (model,) = train_specs(parameters, workspace, task, [GridSpec(layers, parameters.train.grid)], client)
+    model.save(workspace.model(task))
+    logger.info(
+        "%d x %d classifiers of %d targets for %s on %s",
+        *(model.spec.grid, model.spec.grid, len(model.targets), ", ".join(model.groups), ", ".join(layers)),
+    )
+    return model
+
+
+def train_specs(
+    parameters: Parameters, workspace: Workspace, task: str, specs: Sequence[GridSpec], client: Client
+) -> list[GridModel]:
+    """Train the grids of `specs` for a task on the train store."""
+    annotations = AnnotationSet.load(workspace.annotations("train"))
+    return train_grids(
+        workspace.features("train"),
+        create_task(task, annotations, parameters),
+        specs,
+        parameters.train,
+        client,
+        scratch=workspace.scratch,
+        seed=parameters.seed,
+        device=parameters.compute.device,
+    )
