@@ -3,17 +3,17 @@ VENV := .venv
 PYTHON ?= python3
 BIN := $(CURDIR)/$(VENV)/bin
 
-.PHONY: run test bench check clean distclean
+.PHONY: run test bench check git-checkout clean distclean
 .DEFAULT_GOAL := run
 
-run: $(VENV)/ready
+run: git-checkout $(VENV)/ready
 	PATH="$(BIN):$$PATH" dvc repro
 
-test: $(VENV)/ready
+test: git-checkout $(VENV)/ready
 	"$(BIN)/python" -m pytest
 
 # Sizes are options: make bench BENCH="--growth-regions 5000".
-bench: $(VENV)/ready
+bench: git-checkout $(VENV)/ready
 	"$(BIN)/python" -m benchmarks $(BENCH)
 
 check: $(VENV)/ready
@@ -21,8 +21,17 @@ check: $(VENV)/ready
 	"$(BIN)/ruff" format --check .
 	"$(BIN)/mypy"
 
+# DVC keeps its state beside that of git. Say so now, not after minutes of installation.
+git-checkout:
+	@git rev-parse --is-inside-work-tree > /dev/null 2>&1 || { \
+	    echo "This folder is not a git checkout, which DVC needs. Clone the repository instead of unpacking an archive," >&2; \
+	    echo "or make one here: git init && git add --all && git commit --message start" >&2; exit 1; }
+
 $(VENV)/ready: requirements.txt pyproject.toml
-	$(PYTHON) -m venv $(VENV)
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || { \
+	    echo "Python 3.11 or newer is needed, and $(PYTHON) is $$("$(PYTHON)" --version 2>&1 || echo missing)." >&2; \
+	    echo "Install one and name it: make PYTHON=python3.11" >&2; exit 1; }
+	"$(PYTHON)" -m venv $(VENV)
 	"$(BIN)/python" -m pip install --quiet --upgrade pip
 	"$(BIN)/python" -m pip install --quiet --requirement requirements.txt
 	"$(BIN)/python" -m pip install --quiet --no-deps --editable .
