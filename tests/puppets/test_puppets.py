@@ -1,4 +1,4 @@
-"""Puppets: the same bytes always, masks that are what was painted, and scenes that shortcuts do not solve."""
+"""Puppets are reproducible to the byte, their masks are exact, and no shortcut solves them."""
 
 import dataclasses
 import hashlib
@@ -18,35 +18,43 @@ from hypercolumns.puppets.photographs import SourcePhotographs
 from hypercolumns.puppets.shapes import View
 
 DRAWERS = {"person": person, "horse": horse, "car": car}
+UNITS = {"person": 1.0, "horse": 1.5, "car": 4.4}
+"""Height or length of each figure in its units."""
 
 
 def settings_for(images: int, width: int = 160, height: int = 120) -> DatasetParameters:
+    """Settings of a data set with `images` scenes per split."""
     return DatasetParameters(
         puppets=PuppetsParameters(train_images=images, val_images=images, width=width, height=height)
     )
 
 
 def digests(folder) -> dict[str, str]:
+    """SHA-256 of each file in a folder."""
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
 
 
 @pytest.fixture(scope="module")
 def photographs() -> SourcePhotographs:
+    """Source photographs of the installed packages."""
     return SourcePhotographs.load()
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory) -> AnnotationSet:
+    """Thirty scenes of the default size."""
     return puppets.generate(settings_for(30, 320, 240), "train", 0, tmp_path_factory.mktemp("images"))
 
 
 def test_the_same_seed_gives_the_same_bytes_and_annotations(tmp_path):
+    """Drawing the same split twice gives equal files and equal instances."""
     sets = [puppets.generate(settings_for(3), "train", 5, tmp_path / name) for name in ("a", "b")]
     assert digests(tmp_path / "a") == digests(tmp_path / "b")
     assert sets[0].instances == sets[1].instances
 
 
-def test_seeds_and_splits_differ_and_more_scenes_leave_the_first_ones(tmp_path):
+def test_scenes_depend_on_seed_split_and_number_only(tmp_path):
+    """Another seed or split gives other pictures; asking for more scenes does not change the first ones."""
     puppets.generate(settings_for(2), "train", 0, tmp_path / "base")
     puppets.generate(settings_for(4), "train", 0, tmp_path / "more")
     puppets.generate(settings_for(2), "train", 1, tmp_path / "seed")
@@ -57,7 +65,8 @@ def test_seeds_and_splits_differ_and_more_scenes_leave_the_first_ones(tmp_path):
         assert not set(base.values()) & set(digests(tmp_path / other).values())
 
 
-def test_masks_of_an_image_are_disjoint_and_parts_divide_them(drawn):
+def test_masks_are_disjoint_and_divided_into_parts(drawn):
+    """No two masks of an image overlap, and each mask is the disjoint union of its parts."""
     for image in drawn.images:
         instances = drawn.instances_by_image[image.id]
         covered = np.zeros((image.height, image.width), dtype=int)
@@ -71,47 +80,50 @@ def test_masks_of_an_image_are_disjoint_and_parts_divide_them(drawn):
         assert covered.max(initial=0) <= 1
 
 
-def test_every_category_occurs_with_all_its_parts_hidden_and_visible_keypoints(drawn):
+def test_each_category_shows_all_parts_and_keypoints(drawn):
+    """Each part and keypoint is visible in at least one scene, and keypoints occur unlabelled, hidden and visible."""
     for category in drawn.categories:
-        own = [i for i in drawn.instances if i.category_id == category.id]
-        assert {part.name for i in own for part in i.parts} == set(category.parts)
-        keypoints = np.array([i.keypoints for i in own]).reshape(len(own), len(category.keypoints), 3)
+        instances = [i for i in drawn.instances if i.category_id == category.id]
+        assert {part.name for i in instances for part in i.parts} == set(category.parts)
+        keypoints = np.array([i.keypoints for i in instances]).reshape(len(instances), len(category.keypoints), 3)
         assert set(np.unique(keypoints[..., 2])) == {0, 1, 2}
         assert (keypoints[..., 2] == 2).any(axis=0).all()
         assert all(1 <= end <= len(category.keypoints) for pair in category.skeleton for end in pair)
 
 
 def test_visible_keypoints_lie_on_their_instance(drawn):
+    """A keypoint marked visible is at most one pixel outside its instance's mask."""
     for instance in drawn.instances:
         grown = cv2.dilate(masks.decode(instance.segmentation).astype(np.uint8), np.ones((3, 3), dtype=np.uint8))
-        for x, y, seen in np.array(instance.keypoints).reshape(-1, 3):
-            assert seen != 2 or grown[int(y), int(x)]
+        for x, y, visibility in np.array(instance.keypoints).reshape(-1, 3):
+            assert visibility != 2 or grown[int(y), int(x)]
 
 
 def test_a_figure_changes_exactly_the_pixels_of_its_mask(photographs):
-    """Scenes painted twice, one figure in other colours, differ where its mask is and nowhere else (before blur)."""
+    """Recolouring a figure changes the canvas where its mask is and nowhere else, occluder included."""
     rng = np.random.default_rng(3)
     for name, module in DRAWERS.items():
-        view = View(0.7, 0.2, 80 / {"person": 1.0, "horse": 1.5, "car": 4.4}[name], (70.0, 95.0))
+        view = View(0.7, 0.2, 80 / UNITS[name], (70.0, 95.0))
         figure = module.draw(rng, view, 80.0)
         occluder = clutter.draw(rng, 80.0, 110.0, 60.0)
-        pictures = []
+        results = []
         for shade in (20.0, 200.0):
             surfaces = {key: materials.plain((shade,) * 3, 0.0) for key in figure.materials}
             board = canvas.Canvas(np.full((240, 320, 3), 90, dtype=np.float32), canvas.Light((0, -1), 0.3), photographs)
             board.paint(0, dataclasses.replace(figure, materials=surfaces), np.random.default_rng(0))
             board.paint(1, occluder, np.random.default_rng(0))
-            pictures.append(board.colours)
-        np.testing.assert_array_equal((pictures[0] != pictures[1]).any(axis=2), board.numbers > 0)
+            results.append(board.colours)
+        np.testing.assert_array_equal((results[0] != results[1]).any(axis=2), board.shape_ids > 0)
 
 
 def test_majority_equals_counting():
-    numbers = np.random.default_rng(0).integers(0, 4, (40, 60)).astype(np.int32)
-    result = canvas.majority(numbers)
+    """Each output pixel is the most frequent of its four values, the largest on a tie."""
+    values = np.random.default_rng(0).integers(0, 4, (40, 60)).astype(np.int32)
+    result = canvas.majority(values)
     for row in range(20):
         for column in range(30):
-            votes = Counter(numbers[2 * row : 2 * row + 2, 2 * column : 2 * column + 2].ravel().tolist())
-            assert result[row, column] == max(votes, key=lambda number: (votes[number], number))
+            votes = Counter(values[2 * row : 2 * row + 2, 2 * column : 2 * column + 2].ravel().tolist())
+            assert result[row, column] == max(votes, key=lambda value: (votes[value], value))
 
 
 def test_filling_follows_the_box_convention():
@@ -123,8 +135,8 @@ def test_filling_follows_the_box_convention():
     assert not canvas.fill(square - 100, 12, 14).any()
 
 
-def test_left_is_where_it_belongs():
-    """A figure that faces us shows its left side on the picture's right; one that faces right shows its right side."""
+def test_sides_are_those_of_the_figure():
+    """A figure facing the camera has its left on the right of the picture; one facing right shows its right side."""
     front, profile = View(0.0, 0.0, 1.0, (0.0, 0.0)), View(np.pi / 2, 0.0, 1.0, (0.0, 0.0))
     assert front.project([1, 0, 0])[0][0] > 0
     assert profile.project([0, 0, 1])[0][0] > 0
@@ -134,28 +146,27 @@ def test_left_is_where_it_belongs():
     assert points["left_headlight"].position[0] > points["left_taillight"].position[0]
 
 
-def test_a_figure_in_the_open_shows_its_whole_area(photographs):
-    """What `whole_area` counts at picture resolution is what the canvas shows when nothing hides the figure."""
+def test_unoccluded_area_is_what_an_unoccluded_figure_shows(photographs):
+    """The area counted from the polygons matches the painted pixels of a figure in the open, up to outlines."""
     rng = np.random.default_rng(1)
     for name, module in DRAWERS.items():
         size = 120.0
-        figure = module.draw(
-            rng, View(1.2, 0.2, size / {"person": 1.0, "horse": 1.5, "car": 4.4}[name], (160.0, 180.0)), size
-        )
+        figure = module.draw(rng, View(1.2, 0.2, size / UNITS[name], (160.0, 180.0)), size)
         board = canvas.Canvas(np.zeros((480, 640, 3), dtype=np.float32), canvas.Light((0, -1), 0.3), photographs)
         board.paint(0, figure, rng)
-        shown = (board.finish()[1] > 0).sum()
-        assert shown == pytest.approx(generator.whole_area(figure), rel=0.12)
+        visible = (board.finish()[1] > 0).sum()
+        assert visible == pytest.approx(generator.unoccluded_area(figure), rel=0.12)
 
 
-def test_little_visible_figures_are_difficult(drawn):
-    assert all(i.difficult for i in drawn.instances if i.area < generator.LEAST_PIXELS)
+def test_barely_visible_figures_are_difficult(drawn):
+    """Every instance below the smallest visible area is difficult, and most instances are not."""
+    assert all(i.difficult for i in drawn.instances if i.area < generator.MIN_VISIBLE_PIXELS)
     share = np.mean([i.difficult for i in drawn.instances])
     assert 0 < share < 0.25
 
 
-def test_a_fixed_silhouette_does_not_solve_it(drawn):
-    """The mean mask of a category, pasted into the true box, must leave much to learn: poses, views, occlusion."""
+def test_a_fixed_silhouette_does_not_solve_the_data_set(drawn):
+    """The mean mask of a category, pasted into the true box, overlaps moderately: pose, view and occlusion matter."""
     overlaps = []
     for category in drawn.categories:
         crops = []
@@ -169,7 +180,8 @@ def test_a_fixed_silhouette_does_not_solve_it(drawn):
     assert 0.3 < np.mean(overlaps) < 0.7
 
 
-def test_pictures_are_readable_and_neither_black_nor_white(drawn):
+def test_pictures_are_readable_and_exposed(drawn):
+    """Files have the annotated size and are neither black nor white."""
     for image in drawn.images:
         with Picture.open(drawn.image_path(image)) as picture:
             assert picture.size == (image.width, image.height)
@@ -178,13 +190,15 @@ def test_pictures_are_readable_and_neither_black_nor_white(drawn):
 
 @pytest.mark.parametrize(("width", "height"), [(96, 96), (97, 131), (500, 96)])
 def test_any_size_can_be_drawn(photographs, width, height):
+    """Small, odd and elongated pictures come out at the requested size."""
     for seed in range(4):
         result = scene.draw(np.random.default_rng(seed), width, height, photographs)
         assert result.picture.shape == (height, width, 3)
-        assert result.numbers.shape == (height, width)
+        assert result.shape_ids.shape == (height, width)
 
 
-def test_the_filter_leaves_other_figures_in_the_picture_unannotated(tmp_path):
+def test_filtering_categories_changes_annotations_not_pictures(tmp_path):
+    """Figures of other categories are still drawn, are not annotated and are counted."""
     settings = settings_for(6)
     everything = puppets.generate(settings, "train", 0, tmp_path / "all")
     cars = puppets.generate(settings.model_copy(update={"categories": ("car",)}), "train", 0, tmp_path / "cars")

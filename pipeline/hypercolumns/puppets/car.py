@@ -1,9 +1,8 @@
-"""Cars of several body shapes: a side profile with a width, seen from any side; units are metres."""
+"""Draw cars of several body shapes: a side profile extruded to a width, seen from any side; units are metres."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hypercolumns.annotations.model import Category
 from hypercolumns.puppets.materials import Material, any_colour, plain
@@ -12,23 +11,22 @@ from hypercolumns.puppets.shapes import (
     Ball,
     Figure,
     Keypoint,
+    Point,
     Shape,
     View,
-    body,
-    flat,
+    hull,
     keypoint,
+    panel,
 )
 
-Point = NDArray[np.float64]
-
-WHEELS = ("left_front_wheel", "right_front_wheel", "left_back_wheel", "right_back_wheel")
-LIGHTS = ("left_headlight", "right_headlight", "left_taillight", "right_taillight")
-ROOF = ("roof_front_left", "roof_front_right", "roof_back_left", "roof_back_right")
+_WHEELS = ("left_front_wheel", "right_front_wheel", "left_back_wheel", "right_back_wheel")
+_LIGHTS = ("left_headlight", "right_headlight", "left_taillight", "right_taillight")
+_ROOF = ("roof_front_left", "roof_front_right", "roof_back_left", "roof_back_right")
 
 CATEGORY = Category(
     id=3,
     name="car",
-    keypoints=(*WHEELS, *LIGHTS, *ROOF),
+    keypoints=(*_WHEELS, *_LIGHTS, *_ROOF),
     skeleton=(
         (1, 3), (2, 4), (1, 2), (3, 4), (5, 6), (7, 8), (5, 7), (6, 8), (9, 10), (11, 12), (9, 11), (10, 12),
         (5, 9), (6, 10), (7, 11), (8, 12),
@@ -39,21 +37,33 @@ CATEGORY = Category(
 
 @dataclass(frozen=True)
 class _Profile:
-    """The side view, z forward and y up: bonnet, windscreen, roof, rear window and boot meet at these points."""
+    """Dimensions of the side view, z forward and y up.
+
+    Attributes
+    ----------
+    length
+        From bumper to bumper.
+    bonnet
+        Height at its front edge and at the windscreen.
+    windscreen
+        z of its lower and upper end.
+    roof
+        Height.
+    rear_window
+        z of its upper and lower end.
+    boot
+        Height at its rear edge.
+    """
 
     length: float
     bonnet: tuple[float, float]
-    """Front edge's height, height at the windscreen."""
     windscreen: tuple[float, float]
-    """z of its lower and upper end."""
     roof: float
-    rear: tuple[float, float]
-    """z of the rear window's upper and lower end."""
+    rear_window: tuple[float, float]
     boot: float
-    """Height of the rear edge."""
 
 
-PROFILES = (
+_PROFILES = (
     _Profile(4.5, (0.74, 0.95), (1.0, 0.35), 1.43, (-0.85, -1.55), 0.98),  # saloon
     _Profile(3.9, (0.76, 0.97), (1.05, 0.5), 1.5, (-1.45, -1.85), 0.95),  # hatchback
     _Profile(4.5, (0.9, 1.1), (1.15, 0.7), 1.72, (-1.9, -2.15), 1.1),  # off-road
@@ -62,24 +72,22 @@ PROFILES = (
     _Profile(5.0, (0.9, 1.08), (1.15, 0.65), 1.7, (-0.35, -0.5), 1.06),  # pick-up
 )
 
-WHEEL_RADIUS = 0.34
-FLOOR = 0.26
-"""Height of the body's lower edge."""
-HALF_WIDTH = 0.86
-ROOF_HALF_WIDTH = 0.7
+_WHEEL_RADIUS = 0.34
+_FLOOR = 0.26
+"""Height of the lower edge of the body."""
+_HALF_WIDTH = 0.86
+_ROOF_HALF_WIDTH = 0.7
 
 
-def draw(rng: np.random.Generator, view: View, height: float) -> Figure:
-    """A car; `view.scale` is pixels per metre and `height` its length in pixels."""
-    profile = PROFILES[rng.integers(len(PROFILES))]
+def draw(rng: np.random.Generator, view: View, size: float) -> Figure:
+    """Draw a car of random body shape and paint, about `size` pixels long; `view.scale` is pixels per metre."""
+    profile = _PROFILES[rng.integers(len(_PROFILES))]
     paint = any_colour(rng)
     wrapped = rng.random() < 0.2
     glass = float(rng.uniform(25, 95))
     materials = {
-        "paint": Material(
-            "photograph" if wrapped else "plain", paint, paint, height * 0.1, 0.0, rng.uniform(0.03, 0.12)
-        ),
-        "glass": Material("patches", (glass, glass * 1.05, glass * 1.15), (glass + 70,) * 3, height * 0.09, 0.0, 0.1),
+        "paint": Material("photograph" if wrapped else "plain", paint, paint, size * 0.1, 0.0, rng.uniform(0.03, 0.12)),
+        "glass": Material("patches", (glass, glass * 1.05, glass * 1.15), (glass + 70,) * 3, size * 0.09, 0.0, 0.1),
         "rubber": plain((30, 30, 32), 0.15),
         "hub": plain((float(rng.uniform(90, 190)),) * 3, 0.15),
         "dark": plain((22, 22, 24), 0.1),
@@ -101,41 +109,41 @@ def draw(rng: np.random.Generator, view: View, height: float) -> Figure:
 
 
 def _outline(profile: _Profile) -> list[tuple[float, float]]:
-    """Points z, y from the lower front over the roof to the lower rear."""
+    """List the points z, y of the profile, from the lower front over the roof to the lower rear."""
     front, back = profile.length / 2, -profile.length / 2
     return [
-        (front - 0.04, FLOOR),
+        (front - 0.04, _FLOOR),
         (front, 0.5),
         (front - 0.06, profile.bonnet[0]),
         (profile.windscreen[0], profile.bonnet[1]),
         (profile.windscreen[1], profile.roof),
-        (profile.rear[0], profile.roof - 0.02),
-        (profile.rear[1], max(profile.boot, 0.92)),
+        (profile.rear_window[0], profile.roof - 0.02),
+        (profile.rear_window[1], max(profile.boot, 0.92)),
         (back + 0.04, profile.boot),
         (back, 0.5),
-        (back + 0.05, FLOOR),
+        (back + 0.05, _FLOOR),
     ]
 
 
 def _half_width(profile: _Profile, y: float) -> float:
-    """Cars narrow from the windows' lower edge to the roof."""
+    """Half the width at height `y`: constant up to the windows, then narrowing to the roof."""
     share = np.clip((y - profile.bonnet[1]) / (profile.roof - profile.bonnet[1]), 0, 1)
-    return float(HALF_WIDTH + share * (ROOF_HALF_WIDTH - HALF_WIDTH))
+    return float(_HALF_WIDTH + share * (_ROOF_HALF_WIDTH - _HALF_WIDTH))
 
 
-def _at(profile: _Profile, side: float, z: float, y: float) -> Point:
-    """The point of the car's side at z, y; `side` 1 is its left, -1 its right, 0 its middle."""
+def _side_point(profile: _Profile, side: float, z: float, y: float) -> Point:
+    """Locate the point z, y of the profile on a side of the car: 1 is left, -1 is right."""
     return np.array([side * _half_width(profile, y), y, z])
 
 
 def _underside(view: View, profile: _Profile) -> Shape:
     reach = profile.length / 2 - 0.15
     corners = [(side * 0.8, 0.2 + lift, z) for side in (-1, 1) for z in (reach, -reach) for lift in (0, 0.1)]
-    return body(view, "underside", "body", "dark", [Ball(np.array(corner), 0.02) for corner in corners])
+    return hull(view, "underside", "body", "dark", [Ball(np.array(corner), 0.02) for corner in corners])
 
 
 def _faces(view: View, profile: _Profile) -> list[Shape]:
-    """Front, bonnet, windscreen, roof, rear window, boot and back, as far as they face the camera."""
+    """Draw front, bonnet, windscreen, roof, rear window, boot and back where they face the camera."""
     names = ("bumper", "front", "bonnet", "windscreen", "roof", "rear_window", "boot", "back", "rear_bumper")
     outline = _outline(profile)
     shapes = []
@@ -144,11 +152,12 @@ def _faces(view: View, profile: _Profile) -> list[Shape]:
         facing = view.nearness(normal / np.linalg.norm(normal))
         if facing <= 0.01:
             continue
-        corners = [_at(profile, 1, z0, y0), _at(profile, -1, z0, y0), _at(profile, -1, z1, y1), _at(profile, 1, z1, y1)]
+        ends = ((1, z0, y0), (-1, z0, y0), (-1, z1, y1), (1, z1, y1))
+        corners = [_side_point(profile, side, z, y) for side, z, y in ends]
         brightness = 0.8 + 0.35 * float(normal[1] / np.linalg.norm(normal))
-        shapes.append(flat(view, name, "body", "paint", corners, brightness))
+        shapes.append(panel(view, name, "body", "paint", corners, brightness))
         if name in ("windscreen", "rear_window"):
-            shapes.append(flat(view, f"{name}_glass", "windows", "glass", _shrink(np.array(corners), 0.88), 1.15))
+            shapes.append(panel(view, f"{name}_glass", "windows", "glass", _shrink(np.array(corners), 0.88), 1.15))
     return shapes
 
 
@@ -158,60 +167,60 @@ def _shrink(corners: Point, factor: float) -> Point:
 
 
 def _side(view: View, profile: _Profile, side: float) -> list[Shape]:
-    """The near side with windows, sill and door line."""
-    outline = [_at(profile, side, z, y) for z, y in _outline(profile)]
-    shapes = [flat(view, "side", "body", "paint", outline, 0.9)]
+    """Draw the near side with windows, sill and door lines."""
+    outline = [_side_point(profile, side, z, y) for z, y in _outline(profile)]
+    shapes = [panel(view, "side", "body", "paint", outline, 0.9)]
     if abs(view.nearness([1, 0, 0])) < 0.12:
         return shapes
     low, high = profile.bonnet[1] + 0.04, profile.roof - 0.1
     front = (profile.windscreen[0] - 0.12, profile.windscreen[1] - 0.02)
-    back = (profile.rear[1] + 0.22, profile.rear[0] + 0.06)
+    back = (profile.rear_window[1] + 0.22, profile.rear_window[0] + 0.06)
     middle = 0.5 * (front[1] + back[1])
     for name, (a, b) in {
         "front_window": (front, (middle + 0.05,) * 2),
         "back_window": ((middle - 0.05,) * 2, back),
     }.items():
         corners = [(a[0], low), (a[1], high), (b[1], high), (b[0], low)]
-        shapes.append(flat(view, name, "windows", "glass", [_at(profile, side, z, y) for z, y in corners]))
-    sill = [(z, y) for z, y in ((profile.length / 2 - 0.3, 0.26), (profile.length / 2 - 0.3, 0.36))]
+        shapes.append(panel(view, name, "windows", "glass", [_side_point(profile, side, z, y) for z, y in corners]))
+    sill = [(profile.length / 2 - 0.3, 0.26), (profile.length / 2 - 0.3, 0.36)]
     sill += [(-z, y) for z, y in reversed(sill)]
-    shapes.append(flat(view, "sill", "body", "dark", [_at(profile, side, z, y) for z, y in sill], 1.4))
+    shapes.append(panel(view, "sill", "body", "dark", [_side_point(profile, side, z, y) for z, y in sill], 1.4))
     for name, z in (("door_line", middle), ("front_door_line", front[0] - 0.1)):
-        line = [(z - 0.018, 0.4), (z - 0.018, low), (z + 0.018, low), (z + 0.018, 0.4)]
-        shapes.append(flat(view, name, "body", "dark", [_at(profile, side, y=y, z=x) for x, y in line], 1.5))
+        corners = [(z - 0.018, 0.4), (z - 0.018, low), (z + 0.018, low), (z + 0.018, 0.4)]
+        shapes.append(panel(view, name, "body", "dark", [_side_point(profile, side, z, y) for z, y in corners], 1.5))
     return shapes
 
 
 def _lamps(profile: _Profile) -> dict[str, tuple[float, float]]:
-    """Per kind of light its end of the car (1 front, -1 back) and the height of its upper edge."""
+    """Map each kind of light to its end of the car (1 front, -1 back) and the height of its upper edge."""
     return {"headlight": (1.0, profile.bonnet[0] - 0.04), "taillight": (-1.0, profile.boot - 0.08)}
 
 
 def _lights(view: View, profile: _Profile, near_side: float) -> list[Shape]:
-    """Lights, which reach around the corner so that they show from the side too."""
+    """Draw the lights; they wrap around the corner, so they also show from the side."""
     shapes = []
     for kind, (end, top) in _lamps(profile).items():
         z, low = end * profile.length / 2, top - 0.17
         for name, side in SIDES:
             if view.nearness([0, 0, end]) > 0.05:
                 quad = [(side * x, y, z - end * 0.03) for x, y in ((0.84, top), (0.5, top), (0.5, low), (0.84, low))]
-                shapes.append(flat(view, f"{name}_{kind}", "lights", kind, quad))
+                shapes.append(panel(view, f"{name}_{kind}", "lights", kind, quad))
             if side == near_side:
                 inset = ((0.04, top), (0.3, top), (0.26, low), (0.02, low))
-                quad = [(side * HALF_WIDTH, y, z - end * depth) for depth, y in inset]
-                shapes.append(flat(view, f"{name}_{kind}_around", "lights", kind, quad))
+                quad = [(side * _HALF_WIDTH, y, z - end * depth) for depth, y in inset]
+                shapes.append(panel(view, f"{name}_{kind}_around", "lights", kind, quad))
     return shapes
 
 
 def _plates(view: View, profile: _Profile) -> list[Shape]:
-    """Grille and number plate at the end that faces the camera."""
+    """Draw grille and number plate at the end that faces the camera."""
     shapes = []
     for name, end in (("front", 1.0), ("back", -1.0)):
         if view.nearness([0, 0, end]) > 0.05:
             for material, x, low, high in (("dark", 0.42, 0.5, 0.64), ("plate", 0.26, 0.36, 0.47)):
                 z = end * profile.length / 2
                 quad = [(x, high, z), (-x, high, z), (-x, low, z), (x, low, z)]
-                shapes.append(flat(view, f"{name}_{material}", "body", material, quad))
+                shapes.append(panel(view, f"{name}_{material}", "body", material, quad))
     return shapes
 
 
@@ -220,21 +229,21 @@ def _axles(profile: _Profile) -> dict[str, float]:
 
 
 def _disc(x: float, z: float, radius: float) -> Point:
-    """Points (24, 3) on the rim of an upright disc across the car's width, centred at the height of the axles."""
-    turn = np.arange(24) * np.pi / 12
-    return np.stack([np.full(24, x), WHEEL_RADIUS + radius * np.sin(turn), z + radius * np.cos(turn)], axis=1)
+    """Sample 24 points (24, 3) on the rim of a wheel-shaped disc at `x`, `z`, centred at the height of the axles."""
+    angle = np.arange(24) * np.pi / 12
+    return np.stack([np.full(24, x), _WHEEL_RADIUS + radius * np.sin(angle), z + radius * np.cos(angle)], axis=1)
 
 
 def _wheels(view: View, profile: _Profile, side: float) -> list[Shape]:
-    """The two wheels of a side: tyre with its width, and hub."""
+    """Draw the two wheels of a side: tyre, hub and nut."""
     shapes = []
     for axle, z in _axles(profile).items():
         wheel = f"{'left' if side > 0 else 'right'}_{axle}_wheel"
-        rims = np.concatenate([_disc(side * x, z, WHEEL_RADIUS) for x in (0.87, 0.66)])
-        shapes.append(body(view, wheel, "wheels", "rubber", [Ball(point, 0.0) for point in rims]))
+        rims = np.concatenate([_disc(side * x, z, _WHEEL_RADIUS) for x in (0.87, 0.66)])
+        shapes.append(hull(view, wheel, "wheels", "rubber", [Ball(point, 0.0) for point in rims]))
         if view.nearness([side, 0, 0]) > 0.1:
-            shapes.append(flat(view, f"{wheel}_hub", "wheels", "hub", _disc(side * 0.875, z, 0.2)))
-            shapes.append(flat(view, f"{wheel}_nut", "wheels", "rubber", _disc(side * 0.88, z, 0.06), 1.6))
+            shapes.append(panel(view, f"{wheel}_hub", "wheels", "hub", _disc(side * 0.875, z, 0.2)))
+            shapes.append(panel(view, f"{wheel}_nut", "wheels", "rubber", _disc(side * 0.88, z, 0.06), 1.6))
     return shapes
 
 
@@ -243,13 +252,13 @@ def _keypoints(view: View, profile: _Profile) -> tuple[Keypoint, ...]:
     for side, sign in SIDES:
         for axle, z in _axles(profile).items():
             name = f"{side}_{axle}_wheel"
-            points[name] = keypoint(view, name, (sign * 0.87, WHEEL_RADIUS, z), (name, f"{name}_hub", f"{name}_nut"))
+            points[name] = keypoint(view, name, (sign * 0.87, _WHEEL_RADIUS, z), (name, f"{name}_hub", f"{name}_nut"))
         for light, (end, top) in _lamps(profile).items():
             name = f"{side}_{light}"
-            place = (sign * 0.84, top - 0.08, end * (profile.length / 2 - 0.03))
-            points[name] = keypoint(view, name, place, (name, f"{name}_around"))
-        for end_name, z in (("front", profile.windscreen[1]), ("back", profile.rear[0])):
+            position = (sign * 0.84, top - 0.08, end * (profile.length / 2 - 0.03))
+            points[name] = keypoint(view, name, position, (name, f"{name}_around"))
+        for end_name, z in (("front", profile.windscreen[1]), ("back", profile.rear_window[0])):
             name = f"roof_{end_name}_{side}"
             on = ("roof", "windscreen", "windscreen_glass", "rear_window", "rear_window_glass", "side")
-            points[name] = keypoint(view, name, _at(profile, sign, z, profile.roof - 0.01), on)
+            points[name] = keypoint(view, name, _side_point(profile, sign, z, profile.roof - 0.01), on)
     return tuple(points[name] for name in CATEGORY.keypoints)

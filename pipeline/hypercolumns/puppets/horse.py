@@ -1,17 +1,14 @@
-"""Horses that stand, walk, trot or graze; 1 unit is the height of their withers."""
+"""Draw horses that stand, walk, trot or graze; one unit is the height of the withers."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hypercolumns.annotations.model import Category
 from hypercolumns.puppets.materials import COATS, Material, pick, plain
-from hypercolumns.puppets.shapes import SIDES, Ball, Figure, Keypoint, Shape, View, body, far_to_near, keypoint
+from hypercolumns.puppets.shapes import SIDES, Ball, Figure, Keypoint, Point, Shape, View, far_to_near, hull, keypoint
 
-Point = NDArray[np.float64]
-
-LEGS = ("left_front", "right_front", "left_hind", "right_hind")
+_LEGS = ("left_front", "right_front", "left_hind", "right_hind")
 
 CATEGORY = Category(
     id=2,
@@ -23,7 +20,7 @@ CATEGORY = Category(
         "poll",
         "withers",
         "tail_base",
-        *(f"{leg}_{joint}" for leg in LEGS for joint in ("knee", "hoof")),
+        *(f"{leg}_{joint}" for leg in _LEGS for joint in ("knee", "hoof")),
     ),
     skeleton=((1, 4), (4, 5), (5, 6), (5, 7), (7, 8), (5, 9), (9, 10), (6, 11), (11, 12), (6, 13), (13, 14)),
     parts=("head", "neck", "torso", "legs", "tail"),
@@ -32,7 +29,7 @@ CATEGORY = Category(
 
 @dataclass(frozen=True)
 class _Pose:
-    """Angles in radians: of the neck and head above the horizontal, and per leg its swing forward and its bend."""
+    """Angles in radians: neck and head above the horizontal, forward swing and bend of each leg, tail from vertical."""
 
     neck: float
     head: float
@@ -41,16 +38,16 @@ class _Pose:
     tail: float
 
 
-def draw(rng: np.random.Generator, view: View, height: float) -> Figure:
-    """A horse; its withers are `view.scale` pixels and its raised head about `height` pixels above the ground."""
-    thick, long = rng.uniform(0.9, 1.12), rng.uniform(0.92, 1.1)
-    joints = _joints(_pose(rng), long)
+def draw(rng: np.random.Generator, view: View, size: float) -> Figure:
+    """Draw a horse in a random pose, about `size` pixels tall with its head raised; `view.scale` is pixels per unit."""
+    girth, length = rng.uniform(0.9, 1.12), rng.uniform(0.92, 1.1)
+    joints = _joints(_pose(rng), length)
     coat = pick(rng, COATS)
     mane = pick(rng, COATS[:5]) if rng.random() < 0.6 else coat
     patched = rng.random() < 0.3
     materials = {
         "coat": Material(
-            "patches" if patched else "plain", coat, pick(rng, COATS), rng.uniform(0.1, 0.3) * height, 0, 0.16
+            "patches" if patched else "plain", coat, pick(rng, COATS), rng.uniform(0.1, 0.3) * size, 0, 0.16
         ),
         "mane": plain(mane, 0.3),
         "muzzle": plain((coat[0] * 0.6, coat[1] * 0.58, coat[2] * 0.58)),
@@ -58,9 +55,9 @@ def draw(rng: np.random.Generator, view: View, height: float) -> Figure:
         "eyes": plain((20, 16, 14), 0),
     }
     shapes = [
-        *_torso_and_tail(view, joints, thick),
-        *_neck_and_head(view, joints, thick),
-        *(shape for leg in LEGS for shape in _leg(view, joints, leg, thick)),
+        *_torso_and_tail(view, joints, girth),
+        *_neck_and_head(view, joints, girth),
+        *(shape for leg in _LEGS for shape in _leg(view, joints, leg, girth)),
     ]
     return Figure("horse", far_to_near(shapes), materials, _keypoints(view, joints))
 
@@ -85,101 +82,96 @@ def _pose(rng: np.random.Generator) -> _Pose:
 
 
 def _forward(angle: float) -> Point:
-    """The unit vector `angle` above straight ahead."""
+    """Unit vector raised by `angle` from straight ahead."""
     return np.array([0.0, np.sin(angle), np.cos(angle)])
 
 
 def _down(angle: float) -> Point:
-    """The unit vector `angle` ahead of straight down."""
+    """Unit vector swung forward by `angle` from straight down."""
     return np.array([0.0, -np.cos(angle), np.sin(angle)])
 
 
-def _joints(pose: _Pose, long: float) -> dict[str, Point]:
-    """Points by name, standing on the ground."""
+def _joints(pose: _Pose, length: float) -> dict[str, Point]:
+    """Place the joints of a horse that stands on the ground."""
     joints: dict[str, Point] = {
-        "chest": np.array([0, 0.0, 0.4 * long]),
+        "chest": np.array([0, 0.0, 0.4 * length]),
         "belly": np.array([0, -0.03, 0.0]),
-        "croup": np.array([0, 0.05, -0.4 * long]),
-        "withers": np.array([0, 0.2, 0.3 * long]),
-        "tail_base": np.array([0, 0.15, -0.56 * long]),
+        "croup": np.array([0, 0.05, -0.4 * length]),
+        "withers": np.array([0, 0.2, 0.3 * length]),
+        "tail_base": np.array([0, 0.15, -0.56 * length]),
     }
-    base = np.array([0, 0.08, 0.46 * long])
+    base = np.array([0, 0.08, 0.46 * length])
     joints["neck"] = base
     joints["poll"] = base + 0.56 * _forward(pose.neck)
     joints["nose"] = joints["poll"] + 0.4 * _forward(pose.head)
-    across = np.array([1.0, 0, 0])
-    joints["left_eye"] = joints["poll"] + 0.12 * _forward(pose.head) + 0.05 * across
-    joints["right_eye"] = joints["poll"] + 0.12 * _forward(pose.head) - 0.05 * across
+    left = np.array([1.0, 0, 0])
+    joints["left_eye"] = joints["poll"] + 0.12 * _forward(pose.head) + 0.05 * left
+    joints["right_eye"] = joints["poll"] + 0.12 * _forward(pose.head) - 0.05 * left
     joints["ear"] = joints["poll"] + 0.16 * _forward(pose.head + 1.9)
     joints["tail_middle"] = joints["tail_base"] + 0.28 * _down(-pose.tail)
     joints["tail_end"] = joints["tail_middle"] + 0.3 * _down(-0.3 * pose.tail)
-    for leg, swing, bend in zip(LEGS, pose.swing, pose.bend, strict=True):
+    for leg, swing, bend in zip(_LEGS, pose.swing, pose.bend, strict=True):
         sign = 1 if leg.startswith("left") else -1
         front = leg.endswith("front")
-        top = np.array([sign * 0.1, -0.02, (0.36 if front else -0.42) * long])
-        lean, back = (0.0, 0.0) if front else (-0.22, 0.3)
-        knee = top + (0.36 if front else 0.38) * _down(swing + lean)
-        hoof = knee + 0.37 * _down(swing + lean + back - bend)
+        top = np.array([sign * 0.1, -0.02, (0.36 if front else -0.42) * length])
+        upper_angle, lower_angle = (0.0, 0.0) if front else (-0.22, 0.3)
+        knee = top + (0.36 if front else 0.38) * _down(swing + upper_angle)
+        hoof = knee + 0.37 * _down(swing + upper_angle + lower_angle - bend)
         joints |= {f"{leg}_top": top, f"{leg}_knee": knee, f"{leg}_hoof": hoof}
-    lowest = min(float(joints[f"{leg}_hoof"][1]) for leg in LEGS)
+    lowest = min(float(joints[f"{leg}_hoof"][1]) for leg in _LEGS)
     return {name: point + np.array([0, 0.03 - lowest, 0]) for name, point in joints.items()}
 
 
-def _torso_and_tail(view: View, joints: dict[str, Point], thick: float) -> list[Shape]:
+def _torso_and_tail(view: View, joints: dict[str, Point], girth: float) -> list[Shape]:
     torso = [
-        Ball(joints["chest"], 0.19 * thick),
-        Ball(joints["belly"], 0.2 * thick),
-        Ball(joints["croup"], 0.185 * thick),
-        Ball(joints["withers"] - np.array([0, 0.1, 0]), 0.1 * thick),
+        Ball(joints["chest"], 0.19 * girth),
+        Ball(joints["belly"], 0.2 * girth),
+        Ball(joints["croup"], 0.185 * girth),
+        Ball(joints["withers"] - np.array([0, 0.1, 0]), 0.1 * girth),
     ]
     middle, end = joints["tail_middle"], joints["tail_end"]
     return [
-        body(view, "torso", "torso", "coat", torso),
-        body(view, "tail", "tail", "mane", [Ball(joints["tail_base"], 0.035), Ball(middle, 0.06)], nearer=0.01),
-        body(view, "tail_end", "tail", "mane", [Ball(middle, 0.06), Ball(end, 0.02)], nearer=0.015),
+        hull(view, "torso", "torso", "coat", torso),
+        hull(view, "tail", "tail", "mane", [Ball(joints["tail_base"], 0.035), Ball(middle, 0.06)], nearer=0.01),
+        hull(view, "tail_end", "tail", "mane", [Ball(middle, 0.06), Ball(end, 0.02)], nearer=0.015),
     ]
 
 
-def _neck_and_head(view: View, joints: dict[str, Point], thick: float) -> list[Shape]:
-    base, poll, nose = joints["neck"], joints["poll"], joints["nose"]
+def _neck_and_head(view: View, joints: dict[str, Point], girth: float) -> list[Shape]:
+    neck, poll, nose = joints["neck"], joints["poll"], joints["nose"]
     crest = [
         Ball(poll + 0.05 * _unit(joints["ear"] - poll), 0.03),
         Ball(joints["withers"] + np.array([0, -0.05, 0.06]), 0.035),
     ]
-    middle = 0.5 * (base + poll) + 0.09 * _unit(joints["ear"] - poll)
+    middle = 0.5 * (neck + poll) + 0.09 * _unit(joints["ear"] - poll)
     cheek = poll + 0.3 * (nose - poll)
     shapes = [
-        body(view, "neck", "neck", "coat", [Ball(base, 0.17 * thick), Ball(poll, 0.075)], nearer=0.02),
-        body(view, "mane", "neck", "mane", [*crest, Ball(middle, 0.05)], nearer=0.03),
-        body(view, "head", "head", "coat", [Ball(poll, 0.07), Ball(cheek, 0.088), Ball(nose, 0.05)], nearer=0.04),
-        body(
+        hull(view, "neck", "neck", "coat", [Ball(neck, 0.17 * girth), Ball(poll, 0.075)], nearer=0.02),
+        hull(view, "mane", "neck", "mane", [*crest, Ball(middle, 0.05)], nearer=0.03),
+        hull(view, "head", "head", "coat", [Ball(poll, 0.07), Ball(cheek, 0.088), Ball(nose, 0.05)], nearer=0.04),
+        hull(
             view, "muzzle", "head", "muzzle", [Ball(nose, 0.052), Ball(poll + 0.85 * (nose - poll), 0.055)], nearer=0.06
         ),
     ]
     for side, sign in SIDES:
-        foot, tip = poll + np.array([sign * 0.04, 0.02, 0]), joints["ear"] + np.array([sign * 0.055, 0, 0])
-        shapes.append(body(view, f"{side}_ear", "head", "coat", [Ball(foot, 0.028), Ball(tip, 0.008)], nearer=0.035))
+        base, tip = poll + np.array([sign * 0.04, 0.02, 0]), joints["ear"] + np.array([sign * 0.055, 0, 0])
+        shapes.append(hull(view, f"{side}_ear", "head", "coat", [Ball(base, 0.028), Ball(tip, 0.008)], nearer=0.035))
         if view.nearness([sign, 0, 0.3]) > 0.1:
-            shapes.append(body(view, f"{side}_eye", "head", "eyes", [Ball(joints[f"{side}_eye"], 0.014)], nearer=0.2))
+            shapes.append(hull(view, f"{side}_eye", "head", "eyes", [Ball(joints[f"{side}_eye"], 0.014)], nearer=0.2))
     return shapes
 
 
-def _leg(view: View, joints: dict[str, Point], leg: str, thick: float) -> list[Shape]:
+def _leg(view: View, joints: dict[str, Point], leg: str, girth: float) -> list[Shape]:
     top, knee, hoof = (joints[f"{leg}_{name}"] for name in ("top", "knee", "hoof"))
-    wide = 0.1 if leg.endswith("front") else 0.135
+    top_radius = 0.1 if leg.endswith("front") else 0.135
     fetlock = knee + 0.86 * (hoof - knee)
-    # The near legs' upper ends melt into the torso, so they count as nearer than it by less than they are.
+    upper = [Ball(top, top_radius * girth), Ball(knee, 0.048 * girth)]
+    lower = [Ball(knee, 0.045 * girth), Ball(fetlock, 0.034 * girth)]
+    # Offsets are small so that the upper ends of the near legs blend into the torso.
     return [
-        body(view, f"{leg}_upper", "legs", "coat", [Ball(top, wide * thick), Ball(knee, 0.048 * thick)], nearer=0.0),
-        body(
-            view,
-            f"{leg}_lower",
-            "legs",
-            "coat",
-            [Ball(knee, 0.045 * thick), Ball(fetlock, 0.034 * thick)],
-            nearer=0.005,
-        ),
-        body(view, f"{leg}_hoof", "legs", "hooves", [Ball(fetlock, 0.034), Ball(hoof, 0.042)], nearer=0.01),
+        hull(view, f"{leg}_upper", "legs", "coat", upper),
+        hull(view, f"{leg}_lower", "legs", "coat", lower, nearer=0.005),
+        hull(view, f"{leg}_hoof", "legs", "hooves", [Ball(fetlock, 0.034), Ball(hoof, 0.042)], nearer=0.01),
     ]
 
 
@@ -197,7 +189,7 @@ def _keypoints(view: View, joints: dict[str, Point]) -> tuple[Keypoint, ...]:
         "withers": ("torso", "neck", "mane"),
         "tail_base": ("torso", "tail"),
     }
-    for leg in LEGS:
+    for leg in _LEGS:
         shown_on[f"{leg}_knee"] = (f"{leg}_upper", f"{leg}_lower")
         shown_on[f"{leg}_hoof"] = (f"{leg}_lower", f"{leg}_hoof")
     hidden = {f"{side}_eye" for side, sign in SIDES if view.nearness([sign, 0, 0.3]) <= 0.1}

@@ -1,4 +1,4 @@
-"""Surfaces: plain, striped, chequered, dotted, patched or cut from a photograph, all uneven like real ones."""
+"""Surfaces of figures: plain, striped, chequered, dotted, patched or photographic, with uneven brightness."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -27,7 +27,21 @@ COATS: tuple[Colour, ...] = (
 
 @dataclass(frozen=True)
 class Material:
-    """What a surface looks like; colours are RGB in 0..255, `period` in picture pixels, `angle` in radians."""
+    """Appearance of a surface.
+
+    Attributes
+    ----------
+    pattern
+        How the two colours alternate.
+    colour, second
+        RGB in 0 .. 255.
+    period
+        Length of the pattern in picture pixels.
+    angle
+        Direction of the pattern in radians.
+    roughness
+        Relative variation of brightness over the surface.
+    """
 
     pattern: Pattern
     colour: Colour
@@ -35,26 +49,27 @@ class Material:
     period: float = 8.0
     angle: float = 0.0
     roughness: float = 0.1
-    """Share by which brightness varies over the surface."""
 
 
 def plain(colour: Colour, roughness: float = 0.1) -> Material:
+    """Make a surface of one colour."""
     return Material("plain", colour, roughness=roughness)
 
 
 def vary(rng: np.random.Generator, colour: Colour, spread: float = 14.0) -> Colour:
-    """A colour near `colour`."""
+    """Draw a colour near `colour`: brightness varies by `spread`, hue by less."""
     brightness = rng.normal(0, spread)
     red, green, blue = (float(np.clip(c + brightness + rng.normal(0, spread / 3), 4, 250)) for c in colour)
     return red, green, blue
 
 
 def pick(rng: np.random.Generator, colours: tuple[Colour, ...]) -> Colour:
+    """Draw one of `colours` and vary it."""
     return vary(rng, colours[rng.integers(len(colours))])
 
 
 def any_colour(rng: np.random.Generator) -> Colour:
-    """Colours as clothes and paint have them: many greys and muted tones, some vivid."""
+    """Draw a colour of clothes or paint: often grey or muted, sometimes vivid."""
     hue, value = rng.uniform(0, 180), rng.uniform(45, 235)
     saturation = rng.choice([rng.uniform(0, 40), rng.uniform(40, 130), rng.uniform(130, 220)], p=[0.35, 0.4, 0.25])
     pixel = np.array([[[hue, saturation, value]]], dtype=np.uint8)
@@ -63,7 +78,7 @@ def any_colour(rng: np.random.Generator) -> Colour:
 
 
 def cloth(rng: np.random.Generator, size: float) -> Material:
-    """A garment's surface for a figure `size` pixels tall."""
+    """Draw the surface of a garment for a figure of `size` pixels."""
     patterns: tuple[Pattern, ...] = ("plain", "stripes", "checks", "dots", "photograph")
     return Material(
         pattern=patterns[rng.choice(len(patterns), p=[0.45, 0.17, 0.1, 0.08, 0.2])],
@@ -75,18 +90,18 @@ def cloth(rng: np.random.Generator, size: float) -> Material:
     )
 
 
-def camouflage(rng: np.random.Generator, material: Material, seen: Colour) -> Material:
-    """The same surface in the colour of what is `seen` around it."""
-    return replace(material, colour=vary(rng, seen, 8.0))
+def camouflage(rng: np.random.Generator, material: Material, surroundings: Colour) -> Material:
+    """Recolour a surface to resemble its surroundings."""
+    return replace(material, colour=vary(rng, surroundings, 8.0))
 
 
 def texture(
     material: Material, rng: np.random.Generator, height: int, width: int, scale: float, photographs: SourcePhotographs
 ) -> NDArray[np.float32]:
-    """(height, width, 3) in about 0..255; `scale` is texture pixels per picture pixel."""
+    """Draw a surface: (height, width, 3) RGB, about 0 .. 255; `scale` is texture pixels per picture pixel."""
     if material.pattern == "photograph":
         surface = photographs.crop(rng, height, width, (0.35 * scale, 1.2 * scale))
-        # Half of the photograph's own contrast on the surface's own colour, so that colours still vary freely.
+        # Half the photograph's contrast, so that the material's colour still shows.
         surface = 0.55 * surface + 0.45 * np.asarray(material.colour, dtype=np.float32)
     else:
         share = _pattern(material, rng, height, width, scale)[..., None]
@@ -99,13 +114,13 @@ def texture(
 def _pattern(
     material: Material, rng: np.random.Generator, height: int, width: int, scale: float
 ) -> NDArray[np.float32]:
-    """Share of the second colour per pixel, 0..1."""
+    """Share of the second colour at each pixel: (height, width) in 0 .. 1."""
     if material.pattern == "plain":
         return np.zeros((height, width), dtype=np.float32)
     if material.pattern == "patches":
         return np.clip(4 * noise(rng, height, width, material.period * scale) + 0.2, 0, 1).astype(np.float32)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32) * np.float32(2 * np.pi / (material.period * scale))
-    bend = 0.8 * noise(rng, height, width, 20 * scale)  # cloth hangs in folds
+    bend = 0.8 * noise(rng, height, width, 20 * scale)  # waves like the folds of cloth
     along = np.sin(x * np.cos(material.angle) + y * np.sin(material.angle) + bend)
     across = np.sin(y * np.cos(material.angle) - x * np.sin(material.angle) + bend)
     if material.pattern == "stripes":
@@ -118,7 +133,7 @@ def _pattern(
 
 
 def noise(rng: np.random.Generator, height: int, width: int, grain: float) -> NDArray[np.float32]:
-    """Smooth random values of mean 0 and spread of about 0.5 that change over `grain` pixels; (height, width)."""
+    """Draw smooth noise (height, width): mean 0, standard deviation about 0.5, features of about `grain` pixels."""
     rows, columns = max(2, int(height / grain) + 2), max(2, int(width / grain) + 2)
     coarse = rng.normal(0, 0.6, (rows, columns)).astype(np.float32)
     return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), dtype=np.float32)

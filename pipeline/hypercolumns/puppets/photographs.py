@@ -1,4 +1,4 @@
-"""The photographs that scikit-image and scikit-learn carry inside their packages, and crops of them."""
+"""Photographs shipped with scikit-image and scikit-learn, and random crops of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,9 +32,9 @@ _FILES = {
 }
 
 SCENERY = ("china", "china", "flower", "coffee", "chelsea", "motorcycle_left", "rocket", "brick", "grass")
-"""What may stand behind the figures; none of them shows a person, a horse or a car."""
+"""Photographs for backgrounds; none shows a person, a horse or a car. A repeated name is drawn more often."""
 GROUNDS = ("grass", "gravel", "brick", "grass", "gravel", "coins", "moon")
-"""What the figures may stand on."""
+"""Photographs for the ground; a repeated name is drawn more often."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,14 @@ class SourcePhotographs:
 
     @classmethod
     def load(cls) -> "SourcePhotographs":
-        """Read the files of the installed packages; `InputError` when one is missing."""
-        paths = [_package(package) / file for package, files in _FILES.items() for file in files]
+        """Read the photographs from the installed packages.
+
+        Raises
+        ------
+        InputError
+            When a package or file is missing.
+        """
+        paths = [_package_folder(package) / file for package, files in _FILES.items() for file in files]
         return cls({path.stem: read_image(path) for path in paths})
 
     def crop(
@@ -57,13 +63,23 @@ class SourcePhotographs:
         zoom: tuple[float, float],
         names: Sequence[str] = (),
     ) -> NDArray[np.float32]:
-        """A random piece of a random photograph among `names` (of any, without), as (height, width, 3) in 0..255.
+        """Cut a random piece out of a random photograph: (height, width, 3) RGB in 0 .. 255.
 
-        `zoom` is the range of output pixels per source pixel; pieces never exceed the photograph and are
-        mirrored at times.
+        Half of the pieces are mirrored.
+
+        Parameters
+        ----------
+        rng
+            Source of randomness.
+        height, width
+            Size of the piece in output pixels.
+        zoom
+            Smallest and largest number of output pixels per source pixel; raised where the photograph is too small.
+        names
+            Photographs to choose from; empty means all.
         """
-        among = names or tuple(self.by_name)
-        photograph = self.by_name[among[int(rng.integers(len(among)))]]
+        names = names or tuple(self.by_name)
+        photograph = self.by_name[names[int(rng.integers(len(names)))]]
         rows, columns = photograph.shape[:2]
         factor = max(np.exp(rng.uniform(*np.log(zoom))), height / rows, width / columns)
         size_y, size_x = min(rows, max(1, round(height / factor))), min(columns, max(1, round(width / factor)))
@@ -71,13 +87,13 @@ class SourcePhotographs:
         piece = photograph[y : y + size_y, x : x + size_x]
         if rng.random() < 0.5:
             piece = piece[:, ::-1]
-        how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-        return cv2.resize(np.ascontiguousarray(piece), (width, height), interpolation=how).astype(np.float32)
+        interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+        return cv2.resize(np.ascontiguousarray(piece), (width, height), interpolation=interpolation).astype(np.float32)
 
 
-def _package(name: str) -> Path:
-    """The folder of an installed package, found without the seconds that importing it takes."""
-    found = find_spec(name)
-    if found is None or found.origin is None:
-        raise InputError(f"The package {name}, whose photographs the puppets need, is not installed.")
-    return Path(found.origin).parent
+def _package_folder(name: str) -> Path:
+    """Find the folder of an installed package without importing it, which takes seconds."""
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
+        raise InputError(f"The package {name}, which ships photographs that the puppets need, is not installed.")
+    return Path(spec.origin).parent

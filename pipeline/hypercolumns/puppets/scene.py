@@ -1,4 +1,4 @@
-"""One scene: a background of photographs, figures and clutter at many depths, weather and camera."""
+"""Draw one scene: a photographic background, figures and clutter at many depths, and the effects of a camera."""
 
 from dataclasses import dataclass
 
@@ -15,36 +15,46 @@ from hypercolumns.puppets.shapes import Figure, Shape, View
 CATEGORIES = (person.CATEGORY, horse.CATEGORY, car.CATEGORY)
 
 _REFERENCE_HEIGHT = 240
-"""Picture height in pixels for which the sizes below are given."""
+"""Picture height in pixels to which `_SIZES` refers."""
 
 _SIZES = {"person": (34.0, 200.0), "horse": (34.0, 170.0), "car": (46.0, 235.0)}
-"""Smallest and largest: heights of people and horses, lengths of cars, in pixels."""
+"""Smallest and largest size in pixels: the height of people and horses, the length of cars."""
 
-_UNITS = {"person": 1.0, "horse": 1.5, "car": 4.4}
-"""The same length in a figure's own units."""
+_SIZES_IN_UNITS = {"person": 1.0, "horse": 1.5, "car": 4.4}
+"""The same height or length in the units of each figure."""
 
-_SOFT_EDGE = 24
+_HORIZON_BLEND = 24
+"""Canvas rows over which scenery and ground blend."""
 _GROUND_SIZE = 512
+"""Side in pixels of the square ground texture before it is put in perspective."""
 _GROUND_COLOURS = ((118, 128, 84), (150, 138, 116), (126, 124, 122), (164, 148, 120), (98, 104, 74), (136, 108, 88))
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A finished picture and what is in it.
+    """A finished picture and its contents.
 
-    `numbers` (height, width): 0 or 1 + the index in `shapes` of what shows at a pixel; `shapes` are pairs of a
-    figure's index in `figures` and one of its shapes.
+    Attributes
+    ----------
+    picture
+        (height, width, 3) RGB.
+    shape_ids
+        (height, width): 0 for background and clutter, i > 0 where `shapes[i - 1]` shows.
+    shapes
+        Annotated shapes in painting order, each with the index of its figure in `figures`.
+    figures
+        Figures and clutter, from far to near.
     """
 
     picture: NDArray[np.uint8]
-    numbers: NDArray[np.int32]
+    shape_ids: NDArray[np.int32]
     shapes: tuple[tuple[int, Shape], ...]
     figures: tuple[Figure, ...]
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where something stands: pixel of its foot, size in pixels, category (None: clutter)."""
+    """Where a figure stands: pixel x, foot and size in pixels; clutter has no category."""
 
     category: str | None
     x: float
@@ -53,7 +63,7 @@ class _Place:
 
 
 def draw(rng: np.random.Generator, width: int, height: int, photographs: SourcePhotographs) -> Scene:
-    """A scene of `width` x `height` pixels with one to five figures."""
+    """Draw a scene of `width` x `height` pixels with one to five figures."""
     horizon = height * rng.uniform(0.28, 0.55)
     side = rng.uniform(-0.95, 0.95)
     light = Light((float(side), -float(np.sqrt(1 - side**2))), rng.uniform(0.15, 0.6))
@@ -66,12 +76,12 @@ def draw(rng: np.random.Generator, width: int, height: int, photographs: SourceP
         figure = _figure(rng, place, pitch, canvas.colours)
         canvas.paint(len(figures), figure, rng)
         figures.append(figure)
-    colours, numbers = canvas.finish()
-    return Scene(_photograph(rng, colours), numbers, tuple(canvas.painted), tuple(figures))
+    colours, shape_ids = canvas.finish()
+    return Scene(_take_picture(rng, colours), shape_ids, tuple(canvas.painted), tuple(figures))
 
 
 def _places(rng: np.random.Generator, width: int, height: int, horizon: float) -> list[_Place]:
-    """Figures, often in groups that hide each other, and clutter; what is larger stands lower in the picture."""
+    """Choose places for figures, often in overlapping groups, and clutter; larger ones stand lower in the picture."""
     places: list[_Place] = []
     for _ in range(rng.choice([1, 2, 3, 4, 5], p=[0.2, 0.27, 0.25, 0.17, 0.11])):
         category = str(rng.choice(["person", "horse", "car"], p=[0.44, 0.28, 0.28]))
@@ -80,20 +90,20 @@ def _places(rng: np.random.Generator, width: int, height: int, horizon: float) -
         x = rng.uniform(0.08, 0.92) * width
         if places and rng.random() < 0.45:
             x = places[-1].x + rng.normal(0, 0.45) * places[-1].size
-        places.append(_Place(category, float(np.clip(x, 0, width)), _foot(rng, size / high, height, horizon), size))
+        places.append(_Place(category, float(np.clip(x, 0, width)), _foot_row(rng, size / high, height, horizon), size))
     for _ in range(rng.integers(1, 6)):
         near = rng.uniform(0.12, 0.85)
         size = near * 0.8 * height
-        places.append(_Place(None, rng.uniform(0, 1) * width, _foot(rng, near, height, horizon), size))
+        places.append(_Place(None, rng.uniform(0, 1) * width, _foot_row(rng, near, height, horizon), size))
     return places
 
 
-def _foot(rng: np.random.Generator, near: float, height: int, horizon: float) -> float:
+def _foot_row(rng: np.random.Generator, near: float, height: int, horizon: float) -> float:
     row = horizon + (0.99 * height - horizon) * near**0.75 + rng.normal(0, 0.035) * height
     return float(np.clip(row, horizon + 4, 1.03 * height))
 
 
-def _figure(rng: np.random.Generator, place: _Place, pitch: float, seen: NDArray[np.float32]) -> Figure:
+def _figure(rng: np.random.Generator, place: _Place, pitch: float, colours: NDArray[np.float32]) -> Figure:
     if place.category is None:
         return clutter.draw(rng, place.x, place.foot, place.size)
     profile = rng.choice([-1, 1]) * np.pi / 2
@@ -102,22 +112,22 @@ def _figure(rng: np.random.Generator, place: _Place, pitch: float, seen: NDArray
         "horse": profile + rng.normal(0, 0.5),
         "car": profile + rng.normal(0, 0.55),
     }[place.category]
-    view = View(float(yaw), pitch, place.size / _UNITS[place.category], (place.x, place.foot))
+    view = View(float(yaw), pitch, place.size / _SIZES_IN_UNITS[place.category], (place.x, place.foot))
     drawer = {"person": person.draw, "horse": horse.draw, "car": car.draw}[place.category]
     figure = drawer(rng, view, place.size)
-    return _hidden_in_colour(rng, figure, place, seen) if rng.random() < 0.25 else figure
+    return _camouflaged(rng, figure, place, colours) if rng.random() < 0.25 else figure
 
 
-def _hidden_in_colour(rng: np.random.Generator, figure: Figure, place: _Place, seen: NDArray[np.float32]) -> Figure:
-    """The figure with its main surfaces in the colours around it, so that colour alone does not find it."""
+def _camouflaged(rng: np.random.Generator, figure: Figure, place: _Place, colours: NDArray[np.float32]) -> Figure:
+    """Recolour the main surfaces of a figure to match the canvas around it, so that colour alone does not reveal it."""
     materials = dict(figure.materials)
     for name in ("top", "bottom", "coat", "paint"):
         if name in materials:
             y = place.foot - rng.uniform(0.2, 0.9) * place.size
             x = place.x + rng.normal(0, 0.4) * place.size
-            row = int(np.clip(y * SCALE, 0, seen.shape[0] - 9))
-            column = int(np.clip(x * SCALE, 0, seen.shape[1] - 9))
-            red, green, blue = (float(c) for c in seen[row : row + 8, column : column + 8].mean(axis=(0, 1)))
+            row = int(np.clip(y * SCALE, 0, colours.shape[0] - 9))
+            column = int(np.clip(x * SCALE, 0, colours.shape[1] - 9))
+            red, green, blue = (float(c) for c in colours[row : row + 8, column : column + 8].mean(axis=(0, 1)))
             materials[name] = camouflage(rng, materials[name], (red, green, blue))
     return Figure(figure.category, figure.shapes, materials, figure.keypoints)
 
@@ -125,24 +135,24 @@ def _hidden_in_colour(rng: np.random.Generator, figure: Figure, place: _Place, s
 def _background(
     rng: np.random.Generator, width: int, height: int, horizon: float, photographs: SourcePhotographs
 ) -> NDArray[np.float32]:
-    """(SCALE height, SCALE width, 3): mostly scenery above a ground seen in perspective, else one photograph."""
+    """Draw (SCALE height, SCALE width, 3): usually scenery above a ground in perspective, else a single photograph."""
     rows, columns = height * SCALE, width * SCALE
     if rng.random() < 0.22:
         return _tint(rng, photographs.crop(rng, rows, columns, (0.9, 3.0), SCENERY))
     edge = int(horizon * SCALE)
-    soft = min(rows - edge, _SOFT_EDGE)  # rows below the horizon that show scenery and ground mixed
-    scene = np.empty((rows, columns, 3), dtype=np.float32)
-    scene[: edge + soft] = _tint(rng, photographs.crop(rng, edge + soft, columns, (0.7, 2.8), SCENERY))
+    blend = min(rows - edge, _HORIZON_BLEND)
+    background = np.empty((rows, columns, 3), dtype=np.float32)
+    background[: edge + blend] = _tint(rng, photographs.crop(rng, edge + blend, columns, (0.7, 2.8), SCENERY))
     ground = _ground(rng, rows - edge, columns, photographs)
-    start = soft / 2 + 6 * np.interp(np.arange(columns), np.linspace(0, columns, 24), rng.normal(0, 1, 24))
-    share = np.clip((np.arange(soft)[:, None] - start) / 8 + 0.5, 0, 1)[..., None].astype(np.float32)
-    scene[edge : edge + soft] += share * (ground[:soft] - scene[edge : edge + soft])
-    scene[edge + soft :] = ground[soft:]
-    return scene
+    start = blend / 2 + 6 * np.interp(np.arange(columns), np.linspace(0, columns, 24), rng.normal(0, 1, 24))
+    share = np.clip((np.arange(blend)[:, None] - start) / 8 + 0.5, 0, 1)[..., None].astype(np.float32)
+    background[edge : edge + blend] += share * (ground[:blend] - background[edge : edge + blend])
+    background[edge + blend :] = ground[blend:]
+    return background
 
 
 def _ground(rng: np.random.Generator, rows: int, columns: int, photographs: SourcePhotographs) -> NDArray[np.float32]:
-    """A ground plane in perspective, its far end at the top: (rows, columns, 3)."""
+    """Draw the ground plane in perspective, its far end at the top: (rows, columns, 3)."""
     ground = photographs.crop(rng, _GROUND_SIZE, _GROUND_SIZE, (0.8, 2.0), GROUNDS)
     if rng.random() < 0.75:
         colour = np.asarray(_GROUND_COLOURS[rng.integers(len(_GROUND_COLOURS))], dtype=np.float32)
@@ -162,7 +172,7 @@ def _ground(rng: np.random.Generator, rows: int, columns: int, photographs: Sour
 
 
 def _tint(rng: np.random.Generator, colours: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Another brightness and colour cast."""
+    """Change the brightness and the colour cast at random."""
     gain = np.asarray(rng.uniform(0.8, 1.2) * rng.uniform(0.9, 1.1, 3), dtype=np.float32)
     if rng.random() < 0.2:
         cast = np.asarray(any_colour(rng), dtype=np.float32)
@@ -170,11 +180,11 @@ def _tint(rng: np.random.Generator, colours: NDArray[np.float32]) -> NDArray[np.
     return colours * gain
 
 
-def _photograph(rng: np.random.Generator, colours: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """What a camera makes of it: exposure, colour of the light, uneven light, slight blur, noise."""
+def _take_picture(rng: np.random.Generator, colours: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Imitate a camera: exposure, white balance, uneven light, slight blur and noise."""
     height, width = colours.shape[:2]
-    warm = rng.normal(0, 0.06)
-    gain = rng.uniform(0.8, 1.25) * np.array([1 + warm, 1.0, 1 - warm])
+    warmth = rng.normal(0, 0.06)
+    gain = rng.uniform(0.8, 1.25) * np.array([1 + warmth, 1.0, 1 - warmth])
     slope_x, slope_y = rng.normal(0, 0.12, 2)
     x, y = np.linspace(-1, 1, width), np.linspace(-1, 1, height)[:, None]
     uneven = (1 + slope_x * x + slope_y * y).astype(np.float32)[..., None]

@@ -1,4 +1,4 @@
-"""What figures are made of: shapes in three dimensions, seen from a direction and painted far to near."""
+"""Building blocks of figures: shapes in three dimensions, projected to polygons and painted from far to near."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,19 +9,31 @@ from numpy.typing import ArrayLike, NDArray
 
 from hypercolumns.puppets.materials import Material
 
+Point = NDArray[np.float64]
+"""A point or vector (3,), or several (n, 3), in a figure's units."""
+
 SIDES = (("left", 1.0), ("right", -1.0))
-"""Names of a figure's sides and the sign of x there."""
+"""The sides of a figure and the sign of x on each."""
 
 _CIRCLE = np.stack([np.cos(np.arange(20) * np.pi / 10), np.sin(np.arange(20) * np.pi / 10)], axis=1)
 
 
 @dataclass(frozen=True)
 class View:
-    """How a figure stands before the camera (parallel projection).
+    """Parallel projection of a figure onto the picture.
 
-    Figures live in their own units: x to their left, y up, z forward, ground at y = 0. With `yaw` 0 they face the
-    camera, with pi / 2 they face the right of the picture; the camera looks down by `pitch`. `foot` is the pixel of
-    the point 0, 0, 0 and `scale` pixels per unit.
+    A figure's axes are x to its left, y up and z forward; the ground is y = 0.
+
+    Attributes
+    ----------
+    yaw
+        Radians; 0 faces the camera, pi / 2 the right edge of the picture.
+    pitch
+        Radians by which the camera looks down.
+    scale
+        Picture pixels per unit.
+    foot
+        Pixel x, y of the origin.
     """
 
     yaw: float
@@ -30,7 +42,14 @@ class View:
     foot: tuple[float, float]
 
     def project(self, points: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Pixels (..., 2) and nearness (...), in units, of points (..., 3)."""
+        """Project points (..., 3) to pixels (..., 2) and nearness (...) to the camera, in units.
+
+        Examples
+        --------
+        >>> pixel, nearness = View(yaw=0.0, pitch=0.0, scale=10.0, foot=(50.0, 80.0)).project([1, 2, 3])
+        >>> pixel.tolist(), nearness.tolist()
+        ([60.0, 60.0], 3.0)
+        """
         x, y, z = np.moveaxis(np.asarray(points, dtype=np.float64), -1, 0)
         right = x * np.cos(self.yaw) + z * np.sin(self.yaw)
         forward = z * np.cos(self.yaw) - x * np.sin(self.yaw)
@@ -39,30 +58,44 @@ class View:
         return pixels, forward * np.cos(self.pitch) + y * np.sin(self.pitch)
 
     def nearness(self, direction: ArrayLike) -> float:
-        """How much a direction (3,) points to the camera, -1 .. 1 for unit vectors."""
+        """Component of a direction (3,) towards the camera: -1 .. 1 for unit vectors."""
         return float(self.project(direction)[1])
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A polygon (n, 2) in picture pixels; the later ones of a figure hide the earlier.
+    """A polygon of a figure, with its surface and its place in the painting order.
 
-    `name` is unique in its figure, `part` is the annotated part (None: belongs to the figure, to no part).
+    Attributes
+    ----------
+    name
+        Unique within the figure.
+    part
+        Annotated part that the shape belongs to; None when it belongs to the figure only.
+    material
+        Key of the figure's `materials`.
+    polygon
+        (n, 2) picture pixels.
+    nearness
+        Sort key of the painting order, in units towards the camera.
+    roundness
+        0 is flat, 1 is shaded like a round body.
+    brightness
+        Factor on the colours of the material.
     """
 
     name: str
     part: str | None
     material: str
     polygon: NDArray[np.float64]
-    near: float = 0.0
+    nearness: float = 0.0
     roundness: float = 1.0
-    """0: flat, 1: shaded like a body."""
     brightness: float = 1.0
 
 
 @dataclass(frozen=True)
 class Keypoint:
-    """A keypoint at a pixel; it is visible where one of the shapes `on` is, if it lies on the `facing` side."""
+    """A keypoint at a pixel x, y; visible where a shape named in `on` shows, provided it is `facing` the camera."""
 
     name: str
     position: tuple[float, float]
@@ -72,7 +105,7 @@ class Keypoint:
 
 @dataclass(frozen=True)
 class Figure:
-    """Shapes in painting order with their materials; `category` None makes it clutter that is not annotated."""
+    """Shapes in painting order and the materials they use; clutter has no `category` and is not annotated."""
 
     category: str | None
     shapes: tuple[Shape, ...]
@@ -82,31 +115,35 @@ class Figure:
 
 @dataclass(frozen=True)
 class Ball:
-    """A ball: its centre (3,) and radius in a figure's units."""
+    """A ball with centre (3,) and radius, in a figure's units."""
 
-    centre: NDArray[np.float64]
+    centre: Point
     radius: float
 
 
-def body(view: View, name: str, part: str | None, material: str, balls: Sequence[Ball], nearer: float = 0.0) -> Shape:
-    """The hull of some balls (a limb of two, a torso of more); `nearer` is added to its depth for sorting."""
-    centres, near = view.project(np.array([ball.centre for ball in balls]))
+def hull(view: View, name: str, part: str | None, material: str, balls: Sequence[Ball], nearer: float = 0.0) -> Shape:
+    """Make a round shape: the convex hull of the projected balls, two for a limb, more for a torso.
+
+    `nearer` moves it towards the camera in the painting order, in units.
+    """
+    centres, nearness = view.project(np.array([ball.centre for ball in balls]))
     circles = [centre + ball.radius * view.scale * _CIRCLE for centre, ball in zip(centres, balls, strict=True)]
-    hull = cv2.convexHull(np.concatenate(circles).astype(np.float32))[:, 0].astype(np.float64)
-    return Shape(name, part, material, hull, float(near.mean()) + nearer)
+    polygon = cv2.convexHull(np.concatenate(circles).astype(np.float32))[:, 0].astype(np.float64)
+    return Shape(name, part, material, polygon, float(nearness.mean()) + nearer)
 
 
-def flat(view: View, name: str, part: str | None, material: str, corners: ArrayLike, brightness: float = 1.0) -> Shape:
-    """A flat polygon through the points `corners` (n, 3)."""
-    pixels, near = view.project(corners)
-    return Shape(name, part, material, pixels, float(near.mean()), 0.0, brightness)
+def panel(view: View, name: str, part: str | None, material: str, corners: ArrayLike, brightness: float = 1.0) -> Shape:
+    """Make a flat shape: the polygon through `corners` (n, 3)."""
+    pixels, nearness = view.project(corners)
+    return Shape(name, part, material, pixels, float(nearness.mean()), 0.0, brightness)
 
 
 def far_to_near(shapes: Sequence[Shape]) -> tuple[Shape, ...]:
-    return tuple(sorted(shapes, key=lambda shape: shape.near))
+    """Sort shapes into painting order; equally near ones keep their order."""
+    return tuple(sorted(shapes, key=lambda shape: shape.nearness))
 
 
 def keypoint(view: View, name: str, point: ArrayLike, on: Sequence[str], facing: bool = True) -> Keypoint:
-    """The keypoint at a point (3,) of a figure."""
+    """Make the keypoint at `point` (3,) of a figure; `on` and `facing` as in `Keypoint`."""
     (x, y), _ = view.project(point)
     return Keypoint(name, (float(x), float(y)), frozenset(on), facing)
