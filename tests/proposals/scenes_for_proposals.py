@@ -1,4 +1,4 @@
-"""Small photographs that need no data set: two figures on a noisy ground, and annotation sets of them."""
+"""Small drawn photographs with two figures on a noisy ground, and annotation sets of them."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from hypercolumns.annotations.model import AnnotationSet, Category, Image, Insta
 
 
 def draw(seed: int, height: int = 80, width: int = 100) -> tuple[NDArray[np.uint8], list[NDArray[np.bool_]]]:
-    """An image with two non-overlapping figures, and their masks."""
+    """Draw an RGB image (height, width, 3) with a disc and a bar that do not overlap; returns it and both masks."""
     rng = np.random.default_rng(seed)
     rows, columns = np.indices((height, width))
     image = 90 + 30 * np.sin(columns / 9)[..., None] + rng.normal(0, 14, (height, width, 3))
@@ -24,16 +24,23 @@ def draw(seed: int, height: int = 80, width: int = 100) -> tuple[NDArray[np.uint
 
 
 def annotate(folder: Path, seeds: range) -> AnnotationSet:
-    """Photographs drawn with `seeds`, written to `folder`, and their annotations; image ids are 10 x seed + 3."""
+    """Write the photographs of `seeds` to `folder` and annotate them; the id of an image is 10 x seed + 3."""
     images, instances = [], []
     for seed in seeds:
         pixels, figures = draw(seed)
         Picture.fromarray(pixels).save(folder / f"{seed}.png")
         images.append(Image(10 * seed + 3, f"{seed}.png", pixels.shape[1], pixels.shape[0]))
         for category, figure in enumerate(figures, 1):
-            code = masks.encode(figure)
+            segmentation = masks.encode(figure)
             instances.append(
-                Instance(len(instances) + 1, images[-1].id, category, code, masks.box(code), float(figure.sum()))
+                Instance(
+                    id=len(instances) + 1,
+                    image_id=images[-1].id,
+                    category_id=category,
+                    segmentation=segmentation,
+                    box=masks.box(segmentation),
+                    area=float(figure.sum()),
+                )
             )
     categories = (Category(1, "disc"), Category(2, "bar"))
     return AnnotationSet(tuple(images), categories, tuple(instances), str(folder))

@@ -1,4 +1,4 @@
-"""Superpixels, trees and candidates: a partition, hierarchies over it, and every region once."""
+"""Superpixels partition the image, trees are hierarchies over them, and candidates are distinct regions."""
 
 import numpy as np
 import pytest
@@ -8,17 +8,18 @@ from scipy import ndimage
 from hypercolumns.parameters import ProposalParameters
 from hypercolumns.proposals import features, ranking
 from hypercolumns.proposals.candidates import NODE, Candidates, compose
-from hypercolumns.proposals.superpixels import Superpixels, consecutive, describe, segment
+from hypercolumns.proposals.superpixels import Superpixels, describe, relabel_sequential, segment
 from hypercolumns.proposals.trees import Tree, build
 from tests.proposals.scenes_for_proposals import draw
 
 
-def _expanded(superpixels: Superpixels, members: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The mask of one region, pixel by pixel."""
+def _mask(superpixels: Superpixels, members: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Expand one region to its mask, pixel by pixel."""
     return np.isin(superpixels.labels, np.flatnonzero(members))
 
 
-def test_labels_are_consecutive_and_each_superpixel_is_one_piece(superpixels: Superpixels) -> None:
+def test_superpixels_are_numbered_and_connected(superpixels: Superpixels) -> None:
+    """Labels run from 0 to n - 1, and the pixels of each are connected."""
     assert superpixels.count > 20
     assert np.array_equal(np.unique(superpixels.labels), np.arange(superpixels.count))
     for label in range(superpixels.count):
@@ -26,12 +27,14 @@ def test_labels_are_consecutive_and_each_superpixel_is_one_piece(superpixels: Su
         assert pieces == 1
 
 
-def test_consecutive_keeps_the_partition() -> None:
+def test_relabelling_keeps_the_partition() -> None:
+    """Renumbering keeps the partition and the order of its labels."""
     labels = np.array([[7, 7, 2], [9, 2, 2]])
-    assert consecutive(labels).tolist() == [[1, 1, 0], [2, 0, 0]]
+    assert relabel_sequential(labels).tolist() == [[1, 1, 0], [2, 0, 0]]
 
 
-def test_neighbours_are_those_that_share_pixel_sides(superpixels: Superpixels) -> None:
+def test_edges_equal_counted_pixel_sides(superpixels: Superpixels) -> None:
+    """Edges and boundary lengths equal a count over all pairs of adjacent pixels."""
     labels = superpixels.labels
     sides: dict[tuple[int, int], int] = {}
     for (r, c), label in np.ndenumerate(labels):
@@ -44,9 +47,10 @@ def test_neighbours_are_those_that_share_pixel_sides(superpixels: Superpixels) -
 
 
 def test_every_node_is_the_disjoint_union_of_its_children(trees: list[Tree]) -> None:
+    """Leaves are the superpixels, inner nodes join two disjoint children, and the root is the entire image."""
     assert len(trees) == 6
     for tree in trees:
-        n = tree.leaves
+        n = tree.leaf_count
         assert np.array_equal(tree.members[:n], np.eye(n, dtype=bool))
         first, second = tree.members[tree.children[:, 0]], tree.members[tree.children[:, 1]]
         assert not (first & second).any()
@@ -55,16 +59,17 @@ def test_every_node_is_the_disjoint_union_of_its_children(trees: list[Tree]) -> 
 
 
 def test_nodes_are_connected(superpixels: Superpixels, trees: list[Tree]) -> None:
-    """Trees merge neighbours only, so that every node is one piece."""
+    """Trees merge neighbours only, so the pixels of each node are connected."""
     for tree in trees:
-        for members in tree.members[tree.leaves :: 7]:
-            _, pieces = ndimage.label(_expanded(superpixels, members), structure=np.ones((3, 3)))
+        for members in tree.members[tree.leaf_count :: 7]:
+            _, pieces = ndimage.label(_mask(superpixels, members), structure=np.ones((3, 3)))
             assert pieces == 1
 
 
-def test_candidates_are_unique_large_enough_and_hold_every_large_node(
+def test_candidates_are_distinct_and_include_every_large_node(
     superpixels: Superpixels, trees: list[Tree], candidates: Candidates, settings: ProposalParameters
 ) -> None:
+    """No region occurs twice or is too small, every large node is a candidate, and votes tell nodes from unions."""
     rows = {row.tobytes() for row in candidates.members}
     assert len(rows) == len(candidates.members)
     assert (candidates.members @ superpixels.area >= settings.minimum_area).all()
@@ -75,7 +80,7 @@ def test_candidates_are_unique_large_enough_and_hold_every_large_node(
 
 
 def test_unions_repair_a_tree_that_merged_wrongly() -> None:
-    """Over s + ((a + b) + c) the candidates hold s with any part of the rest down to two levels, each region once."""
+    """For s + ((a + b) + c), s is joined with each child and grandchild of its sibling, without duplicates."""
     image = np.zeros((4, 16, 3), dtype=np.uint8)
     labels = np.repeat(np.arange(4, dtype=np.int32), 4)[None].repeat(4, axis=0)
     superpixels = describe(image, labels)
@@ -94,18 +99,20 @@ def test_unions_repair_a_tree_that_merged_wrongly() -> None:
 
 
 def test_boxes_are_tight(superpixels: Superpixels, candidates: Candidates) -> None:
-    boxes = features.boxes(superpixels.boxes, candidates.members)
+    """Boxes computed from those of superpixels equal the extents of the masks."""
+    boxes = features.tight_boxes(superpixels.boxes, candidates.members)
     for row in range(0, len(boxes), 11):
-        rows, columns = np.nonzero(_expanded(superpixels, candidates.members[row]))
+        rows, columns = np.nonzero(_mask(superpixels, candidates.members[row]))
         assert boxes[row].tolist() == [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
 
 
 def test_features_equal_those_measured_on_masks(superpixels: Superpixels, candidates: Candidates) -> None:
-    boxes = features.boxes(superpixels.boxes, candidates.members)
+    """Features computed from superpixels equal the same quantities measured on pixel masks."""
+    boxes = features.tight_boxes(superpixels.boxes, candidates.members)
     measured = dict(zip(ranking.FEATURES, features.measure(superpixels, candidates, boxes).T, strict=True))
     height, width = superpixels.labels.shape
     for row in range(0, len(candidates.members), 37):
-        mask = _expanded(superpixels, candidates.members[row])
+        mask = _mask(superpixels, candidates.members[row])
         padded = np.pad(mask, 1)
         outline = np.abs(np.diff(padded.astype(int), axis=0)).sum() + np.abs(np.diff(padded.astype(int), axis=1)).sum()
         border = mask[0].sum() + mask[-1].sum() + mask[:, 0].sum() + mask[:, -1].sum()
@@ -122,17 +129,19 @@ def test_features_equal_those_measured_on_masks(superpixels: Superpixels, candid
             assert measured[name][row] == pytest.approx(value, rel=1e-4, abs=1e-5), name
 
 
-def test_an_image_of_one_colour_gives_itself(settings: ProposalParameters) -> None:
+def test_an_image_of_one_colour_is_its_only_candidate(settings: ProposalParameters) -> None:
+    """An image with a single superpixel has one candidate, itself, with finite features."""
     image = np.full((30, 40, 3), 128, dtype=np.uint8)
     superpixels = describe(image, segment(image, settings))
     found = compose(superpixels, build(superpixels), settings.minimum_area)
     assert found.members.tolist() == [[True]]
-    boxes = features.boxes(superpixels.boxes, found.members)
+    boxes = features.tight_boxes(superpixels.boxes, found.members)
     assert boxes.tolist() == [[0, 0, 40, 30]]
     assert np.isfinite(features.measure(superpixels, found, boxes)).all()
 
 
-def test_an_image_below_the_smallest_candidate_gives_itself(settings: ProposalParameters) -> None:
+def test_an_image_below_the_minimum_area_is_its_only_candidate(settings: ProposalParameters) -> None:
+    """If no region reaches the minimum area, the entire image is the only candidate."""
     image = np.random.default_rng(0).integers(0, 255, (5, 6, 3), dtype=np.uint8)
     superpixels = describe(image, segment(image, settings))
     found = compose(superpixels, build(superpixels), settings.minimum_area)
@@ -140,7 +149,8 @@ def test_an_image_below_the_smallest_candidate_gives_itself(settings: ProposalPa
     assert len(found.members) == 1
 
 
-def test_busy_and_large_photographs_stay_within_the_bounds(settings: ProposalParameters) -> None:
+def test_busy_and_large_photographs_stay_within_bounds(settings: ProposalParameters) -> None:
+    """The number of superpixels stays below its maximum, and large photographs get labels at full size."""
     noise = np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8)
     few = settings.model_copy(update={"superpixel_maximum": 30})
     assert segment(noise, few).max() < 30

@@ -1,6 +1,5 @@
-"""The store: what goes in comes out, bytes are repeatable, wrong folders are refused."""
+"""The proposal store returns what was written, is reproducible to the byte and refuses other folders."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,11 @@ from hypercolumns.errors import InputError
 from hypercolumns.proposals import store
 from hypercolumns.proposals.ranking import Ranker
 from hypercolumns.proposals.store import Proposals, ProposalStore, ProposalWriter
+from hypercolumns.scratch import digest
 
 
 def make(rng: np.random.Generator, height: int, width: int, superpixels: int, candidates: int) -> Proposals:
-    """Proposals of any content."""
+    """Make random proposals of the given sizes."""
     labels = rng.permutation(np.arange(height * width) % superpixels).reshape(height, width).astype(np.int32)
     members = rng.uniform(size=(candidates, superpixels)) < 0.3
     boxes = rng.integers(0, 50, (candidates, 4)).astype(np.float32)
@@ -24,11 +24,13 @@ def make(rng: np.random.Generator, height: int, width: int, superpixels: int, ca
 
 @pytest.fixture
 def ranker() -> Ranker:
+    """Ranker with random functions of four features."""
     rng = np.random.default_rng(5)
     return Ranker(np.sort(rng.uniform(size=(4, 12))), rng.normal(size=(4, 12)), 0.25)
 
 
 def write(path: Path, ranker: Ranker) -> dict[int, Proposals]:
+    """Write proposals of four images to `path` and return them by image id."""
     rng = np.random.default_rng(0)
     content = {
         7: make(rng, 9, 14, 11, 23),
@@ -42,17 +44,14 @@ def write(path: Path, ranker: Ranker) -> dict[int, Proposals]:
     return content
 
 
-def digest(path: Path) -> dict[str, str]:
-    files = sorted(p for p in path.rglob("*") if p.is_file())
-    return {str(p.relative_to(path)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
-
-
 @pytest.mark.parametrize("shard", [None, 1 << 10])
-def test_round_trip(tmp_path: Path, ranker: Ranker, shard: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every array comes back, whether all images share a shard or an image spans several."""
+def test_what_is_written_is_read_back(
+    tmp_path: Path, ranker: Ranker, shard: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Arrays, order and ranker come back, whether all images share a shard or one image spans several."""
     if shard is not None:
-        monkeypatch.setattr(store, "_SHARD", shard)
-        monkeypatch.setattr(store, "_CHUNK", shard // 4)
+        monkeypatch.setattr(store, "_SHARD_BYTES", shard)
+        monkeypatch.setattr(store, "_CHUNK_BYTES", shard // 4)
     content = write(tmp_path / "p.zarr", ranker)
     opened = ProposalStore.open(tmp_path / "p.zarr")
     assert opened.image_ids == (7, 2, 40, 3)
@@ -69,12 +68,14 @@ def test_round_trip(tmp_path: Path, ranker: Ranker, shard: int | None, monkeypat
 
 
 def test_the_same_content_gives_the_same_bytes(tmp_path: Path, ranker: Ranker) -> None:
+    """Writing the same proposals twice gives equal files."""
     for name in ("first", "second"):
         write(tmp_path / name, ranker)
     assert digest(tmp_path / "first") == digest(tmp_path / "second")
 
 
-def test_masks_are_the_members_expanded() -> None:
+def test_masks_cover_the_member_superpixels() -> None:
+    """A mask covers exactly the pixels of the superpixels of its candidate."""
     proposals = make(np.random.default_rng(2), 12, 10, 9, 6)
     rows = np.array([4, 0])
     expected: list[NDArray[np.bool_]] = [
@@ -85,30 +86,36 @@ def test_masks_are_the_members_expanded() -> None:
 
 
 def test_an_empty_image_set_can_be_written_and_read(tmp_path: Path, ranker: Ranker) -> None:
+    """A store without images opens and has no image ids."""
     with ProposalWriter(tmp_path / "p.zarr", ranker):
         pass
     assert ProposalStore.open(tmp_path / "p.zarr").image_ids == ()
 
 
 def test_a_missing_store_is_refused(tmp_path: Path) -> None:
+    """The error names the path and the step that writes it."""
     with pytest.raises(InputError, match=r"nowhere\.zarr does not exist") as error:
         ProposalStore.open(tmp_path / "nowhere.zarr")
     assert error.value.step == "propose"
 
 
-def test_a_folder_that_is_no_store_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_a_store_is_refused(tmp_path: Path) -> None:
+    """A folder without a Zarr group is not a proposal store."""
     (tmp_path / "notes.txt").write_text("hello")
     with pytest.raises(InputError, match="not a proposal store"):
         ProposalStore.open(tmp_path)
 
 
 def test_another_schema_is_refused(tmp_path: Path) -> None:
+    """The error names the schema that was found."""
     zarr.create_group(tmp_path / "other.zarr", attributes={"schema": "hypercolumns-features/1"})
     with pytest.raises(InputError, match="'schema' is 'hypercolumns-features/1'"):
         ProposalStore.open(tmp_path / "other.zarr")
 
 
-def test_an_interrupted_writer_leaves_nothing_that_opens(tmp_path: Path, ranker: Ranker) -> None:
+def test_an_interrupted_store_is_refused(tmp_path: Path, ranker: Ranker) -> None:
+    """A store whose writer was interrupted cannot be opened."""
+
     def interrupted() -> None:
         with ProposalWriter(tmp_path / "p.zarr", ranker) as writer:
             writer.add(1, make(np.random.default_rng(0), 5, 5, 3, 3))
@@ -120,7 +127,8 @@ def test_an_interrupted_writer_leaves_nothing_that_opens(tmp_path: Path, ranker:
         ProposalStore.open(tmp_path / "p.zarr")
 
 
-def test_an_image_of_other_annotations_is_named(tmp_path: Path, ranker: Ranker) -> None:
+def test_an_unknown_image_is_refused(tmp_path: Path, ranker: Ranker) -> None:
+    """The error names the image that the store does not contain."""
     write(tmp_path / "p.zarr", ranker)
-    with pytest.raises(InputError, match="no proposals for image 8"):
+    with pytest.raises(InputError, match=r"has no proposals for image 8: .* \(4 images\)"):
         ProposalStore.open(tmp_path / "p.zarr")[8]

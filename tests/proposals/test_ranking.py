@@ -1,4 +1,4 @@
-"""Ranking: what the ranker can learn, and a choice without near copies."""
+"""The ranker learns additive functions of the features, and the choice skips near duplicates."""
 
 import numpy as np
 import pytest
@@ -9,12 +9,13 @@ from hypercolumns.regions.boxes import iou
 
 
 def _boxes(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Draw n boxes x0, y0, x1, y1."""
     corner = rng.integers(0, 80, (n, 2))
     return np.concatenate([corner, corner + rng.integers(5, 60, (n, 2))], axis=1)
 
 
-def test_the_ranker_recovers_a_sum_of_curves() -> None:
-    """Overlaps that are a smooth function of each feature, added up, are predicted on unseen candidates."""
+def test_the_ranker_recovers_an_additive_function() -> None:
+    """Overlaps that are a sum of smooth functions of the features are predicted for unseen candidates."""
     rng = np.random.default_rng(0)
     features = rng.uniform(size=(4000, 3)).astype(np.float32)
     overlaps = 0.3 + 0.2 * np.sin(3 * features[:, 0]) + 0.2 * features[:, 1] ** 2
@@ -22,22 +23,24 @@ def test_the_ranker_recovers_a_sum_of_curves() -> None:
     assert np.abs(ranker.score(features[3000:]) - overlaps[3000:]).max() < 0.02
 
 
-def test_features_of_few_values_are_learned_exactly_and_constant_ones_do_no_harm() -> None:
+def test_discrete_features_are_learned_exactly() -> None:
+    """A feature with three values is learned exactly, beside a constant feature; the outer values extrapolate."""
     rng = np.random.default_rng(1)
     kind = rng.integers(0, 3, 3000)
     features = np.stack([kind, np.ones(3000)], axis=1)
     overlaps = np.array([0.1, 0.7, 0.4])[kind]
     scores = fit(features, overlaps).score(np.array([[0, 1], [1, 1], [2, 1], [9, 5]]))
-    assert scores == pytest.approx([0.1, 0.7, 0.4, 0.4], abs=0.01)  # beyond the last knot the last value holds
+    assert scores == pytest.approx([0.1, 0.7, 0.4, 0.4], abs=0.01)
 
 
-def test_nothing_to_learn_from_is_said() -> None:
-    with pytest.raises(InputError, match="no candidate of the training photographs overlaps"):
+def test_candidates_without_objects_are_refused() -> None:
+    """Training candidates that overlap no object are an error."""
+    with pytest.raises(InputError, match="no candidate in the training photographs overlaps an object"):
         fit(np.ones((5, 2)), np.zeros(5))
 
 
-def test_choice_equals_textbook_suppression() -> None:
-    """Blocks are only a way to compute it: the result is that of the one-by-one rule."""
+def test_choice_equals_non_maximum_suppression() -> None:
+    """Choosing block by block gives the same result as comparing each candidate with all kept ones."""
     rng = np.random.default_rng(2)
     boxes, scores = _boxes(rng, 300), rng.uniform(size=300).astype(np.float32)
     kept: list[int] = []
@@ -52,7 +55,8 @@ def test_choice_equals_textbook_suppression() -> None:
     assert len(rows) == len(set(rows.tolist())) == 120
 
 
-def test_passed_over_candidates_fill_the_limit_below_all_others() -> None:
+def test_suppressed_candidates_follow_all_others() -> None:
+    """Suppressed candidates fill up the limit, with scores lowered by one."""
     boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 10], [20, 20, 30, 30], [0, 0, 10, 9]])
     rows, scores = choose(boxes, np.array([0.9, 0.8, 0.1, 0.7]), 0.5, 3)
     assert rows.tolist() == [0, 2, 1]
@@ -60,7 +64,8 @@ def test_passed_over_candidates_fill_the_limit_below_all_others() -> None:
 
 
 @pytest.mark.parametrize("limit", [None, 40, 41])
-def test_without_need_to_choose_all_are_returned_best_first(limit: int | None) -> None:
+def test_candidates_within_the_limit_are_all_returned(limit: int | None) -> None:
+    """Without a limit, or below it, no candidate is suppressed."""
     rng = np.random.default_rng(3)
     scores = rng.uniform(size=40)
     rows, chosen = choose(_boxes(rng, 40), scores, 0.1, limit)

@@ -1,4 +1,4 @@
-"""Image sets and the stage: the same bytes however the work is cut, and clear errors."""
+"""Proposing for image sets: bytes do not depend on how the work is split, and errors name the cause."""
 
 import json
 from collections.abc import Iterator
@@ -23,19 +23,20 @@ from tests.proposals.scenes_for_proposals import annotate, draw
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    """One worker that is a thread of this process."""
+    """Client of one worker, a thread of this process."""
     with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def settings() -> ProposalParameters:
+    """Settings that suit small photographs."""
     return ProposalParameters(superpixel_scale=20.0, superpixel_minimum=15, minimum_area=40, max_per_image=60)
 
 
 @pytest.fixture
 def photographs(tmp_path: Path) -> dict[str, AnnotationSet]:
-    """Ten photographs to learn from and three more, so that train has an incomplete second batch."""
+    """Ten photographs for train, so that its second batch is incomplete, and three for val."""
     (tmp_path / "images").mkdir()
     return {
         "train": annotate(tmp_path / "images", range(10)),
@@ -45,33 +46,36 @@ def photographs(tmp_path: Path) -> dict[str, AnnotationSet]:
 
 @pytest.fixture
 def project(tmp_path: Path, photographs: dict[str, AnnotationSet], settings: ProposalParameters) -> Path:
-    """The folder of a project before `propose`."""
+    """Folder of a project that is ready for `propose`."""
     for split, annotations in photographs.items():
         annotations.save(tmp_path / "data/annotations" / f"{split}.json")
-    own = settings.model_dump(exclude_unset=True)
-    content = {"proposals": own, "compute": {"workers": 2}, "evaluate": {"proposals_minimum_area": 100}}
+    content = {
+        "proposals": settings.model_dump(exclude_unset=True),
+        "compute": {"workers": 2},
+        "evaluate": {"proposals_minimum_area": 100},
+    }
     (tmp_path / "params.yaml").write_text(json.dumps(content))
     return tmp_path
 
 
-def test_the_stage_writes_what_one_worker_would(
+def test_two_processes_write_the_bytes_of_one_thread(
     project: Path,
     photographs: dict[str, AnnotationSet],
     settings: ProposalParameters,
     client: Client,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Two spawned processes give the bytes of one thread in this process; the figures are those of easy scenes."""
+    """The stage on two spawned workers writes the bytes of one thread, and its metrics are those of easy scenes."""
     monkeypatch.chdir(project)
     result = CliRunner().invoke(main, catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    work = project / "alone"
+    work = project / "single_thread"
     work.mkdir()
     ranker = learn(client, photographs["train"], settings, 0, work)
     for split, annotations in photographs.items():
-        alone = write(client, annotations, ranker, settings, split, work)
-        assert digest(alone) == digest(project / f"data/proposals/{split}.zarr")
-        opened = ProposalStore.open(alone)
+        written = write(client, annotations, ranker, settings, split, work)
+        assert digest(written) == digest(project / f"data/proposals/{split}.zarr")
+        opened = ProposalStore.open(written)
         assert opened.image_ids == tuple(image.id for image in annotations.images)
         for image_id in opened.image_ids:
             assert 0 < len(opened[image_id]) <= 60
@@ -85,22 +89,22 @@ def test_the_stage_writes_what_one_worker_would(
     assert not list((project / ".scratch").iterdir())
 
 
-def test_finished_batches_are_used_again(
+def test_finished_batches_are_reused(
     tmp_path: Path, photographs: dict[str, AnnotationSet], settings: ProposalParameters, client: Client
 ) -> None:
-    """After an interruption only what is missing is made, and the store has the same bytes."""
+    """After an interruption only missing batches are computed, and the store has the same bytes."""
     ranker = learn(client, photographs["train"], settings, 0, tmp_path)
-    whole = digest(write(client, photographs["train"], ranker, settings, "train", tmp_path))
+    expected = digest(write(client, photographs["train"], ranker, settings, "train", tmp_path))
     (tmp_path / "train-00001.npz").unlink()
-    for seed in range(8):  # the photographs of the first batch are not needed any more
+    for seed in range(8):  # the first batch is finished, so its photographs are not read
         (tmp_path / "images" / f"{seed}.png").unlink()
-    assert digest(write(client, photographs["train"], ranker, settings, "train", tmp_path)) == whole
+    assert digest(write(client, photographs["train"], ranker, settings, "train", tmp_path)) == expected
 
 
-def test_the_stored_ranker_serves_new_photographs(
+def test_the_stored_ranker_applies_to_other_photographs(
     tmp_path: Path, photographs: dict[str, AnnotationSet], settings: ProposalParameters, client: Client
 ) -> None:
-    """Proposals of a photograph do not depend on the set that it is part of."""
+    """The stored ranker gives a photograph outside the set the same proposals as within it."""
     ranker = learn(client, photographs["train"], settings, 0, tmp_path)
     opened = ProposalStore.open(write(client, photographs["val"], ranker, settings, "val", tmp_path))
     alone = propose(draw(21)[0], opened.ranker, settings)
@@ -111,6 +115,7 @@ def test_the_stored_ranker_serves_new_photographs(
 def test_a_missing_photograph_is_named(
     tmp_path: Path, photographs: dict[str, AnnotationSet], settings: ProposalParameters, client: Client
 ) -> None:
+    """The error of a worker names the missing file."""
     (tmp_path / "images/3.png").unlink()
     with pytest.raises(InputError, match=r"3\.png does not exist"):
         learn(client, photographs["train"], settings, 0, tmp_path)
@@ -119,6 +124,7 @@ def test_a_missing_photograph_is_named(
 def test_a_photograph_of_another_size_is_named(
     tmp_path: Path, photographs: dict[str, AnnotationSet], settings: ProposalParameters, client: Client
 ) -> None:
+    """The error names the photograph and both sizes."""
     Picture.new("RGB", (50, 40)).save(tmp_path / "images/4.png")
     with pytest.raises(InputError, match=r"annotation of .*4\.png is 100 x 80 pixels, but its photograph is 50 x 40"):
         learn(client, photographs["train"], settings, 0, tmp_path)
@@ -127,6 +133,7 @@ def test_a_photograph_of_another_size_is_named(
 def test_a_train_split_without_instances_is_refused(
     tmp_path: Path, photographs: dict[str, AnnotationSet], settings: ProposalParameters, client: Client
 ) -> None:
+    """Without an instance that trains, the ranking cannot be learned."""
     train = photographs["train"]
     empty = AnnotationSet(train.images, train.categories, (), train.image_root)
     with pytest.raises(InputError, match="no instance that is neither crowd nor difficult"):

@@ -1,1 +1,1 @@
-"""Region candidates without a network: superpixels, trees over them, small unions, a learned ranking, a store."""
+"""Region candidates without a network: superpixels, trees over them, unions of nodes, a learned ranking, a store."""

@@ -1,4 +1,4 @@
-"""Region candidates of one image: nodes of trees and small unions of them, each region once."""
+"""Region candidates of one image: nodes of trees and unions of two or three nodes, without duplicates."""
 
 from dataclasses import dataclass
 
@@ -9,23 +9,23 @@ from hypercolumns.proposals.superpixels import Superpixels
 from hypercolumns.proposals.trees import Tree
 
 NODE, PAIR, TRIPLET = 0, 1, 2
-"""How a candidate is composed: of one, two or three nodes of a tree."""
+"""Kinds of candidates: one, two or three nodes of a tree."""
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """The n candidates of one image over its s superpixels, every region once.
+    """The n distinct candidates of one image, as sets of its s superpixels.
 
     Attributes
     ----------
     members
-        (n, s) which superpixels form a candidate.
+        (n, s) superpixels that each candidate consists of.
     kind
         (n,) NODE, PAIR or TRIPLET.
     votes
-        (n,) how often the region was composed, by any tree.
+        (n,) number of times that the candidate occurs, over all trees and kinds.
     node_votes
-        (n,) how many trees have it as a node.
+        (n,) number of trees that have it as a node.
     """
 
     members: NDArray[np.bool_]
@@ -35,16 +35,17 @@ class Candidates:
 
 
 def compose(superpixels: Superpixels, trees: list[Tree], minimum_area: int) -> Candidates:
-    """All candidates of at least `minimum_area` pixels; where none is that large, the whole image.
+    """List all candidates of at least `minimum_area` pixels; if there are none, the entire image.
 
-    A tree that merges two wrong neighbours first has no node for the object, but has its pieces close by: node
-    p = (s, (c, (d, e))) gives the pairs s + c and s + (d, e), and the triplets s + c + d and s + c + e. That is p
-    without one grandchild or great-grandchild, at most twelve unions per node. Pairs need not touch: the
-    halves of an object behind a post are such a pair. Ours, after the pairs and triplets of MCG (Arbelaez et
-    al., 2014).
+    Notes
+    -----
+    A tree that merges two wrong neighbours has no node for the object, but holds its pieces nearby. A node
+    p = (s, (c, (d, e))) gives the pairs s + c and s + (d, e) and the triplets s + c + d and s + c + e: p without one
+    grandchild or great-grandchild, at most twelve unions per node. The nodes of a pair need not touch, so a pair can
+    join the halves of an object behind a post. Ours, after the pairs and triplets of MCG (Arbelaez et al., 2014).
     """
-    # A region's key is the sum of its superpixels' random 64-bit keys, so keys of disjoint unions are sums too
-    # and equal regions are found without comparing bitsets. The seed is fixed: keys decide the order.
+    # The key of a region is the sum of random 64-bit keys of its superpixels. Keys of disjoint unions add up, so equal
+    # regions are found without comparing bitsets. The seed is fixed because the keys decide the order of candidates.
     keys = np.random.default_rng(0).integers(0, 2**63, superpixels.count, dtype=np.uint64)
     groups: list[tuple[Tree, NDArray[np.int64]]] = []
     group_keys, kinds = [], []
@@ -56,9 +57,9 @@ def compose(superpixels: Superpixels, trees: list[Tree], minimum_area: int) -> C
             groups.append((tree, large))
             group_keys.append(node_keys[large].sum(axis=1, dtype=np.uint64))
             kinds.append(np.full(len(large), nodes.shape[1] - 1))
-    if not sum(len(k) for k in group_keys):
-        one = np.ones(1, dtype=np.int64)
-        return Candidates(np.ones((1, superpixels.count), dtype=bool), 0 * one, one, one)
+    if not any(len(nodes) for _, nodes in groups):
+        everything = np.ones((1, superpixels.count), dtype=bool)
+        return Candidates(everything, kind=np.array([NODE]), votes=np.array([1]), node_votes=np.array([1]))
     kind = np.concatenate(kinds)
     _, first, inverse, votes = np.unique(
         np.concatenate(group_keys), return_index=True, return_inverse=True, return_counts=True
@@ -72,30 +73,28 @@ def compose(superpixels: Superpixels, trees: list[Tree], minimum_area: int) -> C
 
 
 def _compositions(tree: Tree) -> list[NDArray[np.int64]]:
-    """Arrays (k, 1), (k, 2), (k, 2), (k, 3) ...: numbers of disjoint nodes whose union is a candidate."""
-    n = tree.leaves
-    nodes = np.arange(len(tree.members))[:, None]
+    """Arrays (k, 1), (k, 2) or (k, 3) of node numbers; each row lists disjoint nodes whose union is a candidate."""
+    n = tree.leaf_count
+    compositions = [np.arange(len(tree.members))[:, None]]
     if n == 1:
-        return [nodes]
-    result = [nodes]
-    sibling_of_left = tree.children[:, ::-1].ravel()  # row order: (left, right) of each node in turn
-    child = tree.children.ravel()
+        return compositions
+    child, sibling = tree.children.ravel(), tree.children[:, ::-1].ravel()
     inner = child >= n
-    child, sibling = child[inner], sibling_of_left[inner]
+    child, sibling = child[inner], sibling[inner]
     for side in (0, 1):
         kept, other = tree.children[child - n, side], tree.children[child - n, 1 - side]
-        result.append(np.stack([kept, sibling], axis=1))
+        compositions.append(np.stack([kept, sibling], axis=1))
         divisible = other >= n
-        parts = tree.children[other[divisible] - n]
-        result += [np.stack([parts[:, i], kept[divisible], sibling[divisible]], axis=1) for i in (0, 1)]
-    return result
+        halves = tree.children[other[divisible] - n]
+        compositions += [np.stack([halves[:, i], kept[divisible], sibling[divisible]], axis=1) for i in (0, 1)]
+    return compositions
 
 
 def _members(groups: list[tuple[Tree, NDArray[np.int64]]], first: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Bitsets of the compositions number `first` (counted over all groups), in that order."""
+    """Rows of `Candidates.members` for the compositions `first`, numbered consecutively over all groups."""
     row_of = np.full(sum(len(nodes) for _, nodes in groups), -1)
     row_of[first] = np.arange(len(first))
-    members = np.empty((len(first), groups[0][0].leaves), dtype=bool)
+    members = np.empty((len(first), groups[0][0].leaf_count), dtype=bool)
     start = 0
     for tree, nodes in groups:
         rows = row_of[start : start + len(nodes)]

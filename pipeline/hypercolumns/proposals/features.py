@@ -1,4 +1,4 @@
-"""What a region looks like, in a few numbers that need no pixels: shape, boundary, contents, agreement of trees."""
+"""Features of candidates for the ranking, computed from superpixels alone: shape, boundary, contents and votes."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,24 +6,33 @@ from numpy.typing import NDArray
 from hypercolumns.proposals.candidates import Candidates
 from hypercolumns.proposals.superpixels import Superpixels
 
-_WEAK = 0.05
-"""Lab distance (/ 100) under which a boundary is hardly visible."""
+_WEAK_CONTRAST = 0.05
+"""Lab distance, divided by 100, below which a boundary is hardly visible."""
 
 
-def boxes(extents: NDArray[np.integer], members: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Tight boxes (n, 4) of regions `members` (n, s) from those of the superpixels `extents` (s, 4)."""
+def tight_boxes(superpixel_boxes: NDArray[np.integer], members: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Find the tight boxes (n, 4) of regions `members` (n, s) from the boxes (s, 4) of the superpixels.
+
+    Examples
+    --------
+    >>> tight_boxes(np.array([[0, 0, 2, 3], [4, 1, 6, 9]]), np.array([[True, False], [True, True]]))
+    array([[0, 0, 2, 3],
+           [0, 0, 6, 9]], dtype=int32)
+    """
     sides = []
     for side, sign in enumerate((1, 1, -1, -1)):
-        outermost_first = np.argsort(sign * extents[:, side], kind="stable")
+        outermost_first = np.argsort(sign * superpixel_boxes[:, side], kind="stable")
         first_member = np.argmax(members[:, outermost_first], axis=1)
-        sides.append(extents[outermost_first[first_member], side])
+        sides.append(superpixel_boxes[outermost_first[first_member], side])
     return np.stack(sides, axis=1).astype(np.int32)
 
 
-def measure(superpixels: Superpixels, candidates: Candidates, tight: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Features (n, len(ranking.FEATURES)) of the candidates of one image, whose `boxes` are `tight`.
+def measure(superpixels: Superpixels, candidates: Candidates, boxes: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Compute the features (n, len(ranking.FEATURES)) of an image's candidates from their tight boxes (n, 4).
 
-    Everything is a sum over superpixels or over cut edges, so one matrix product each serves all candidates.
+    Notes
+    -----
+    Each feature follows from sums over superpixels or over cut edges, so a few matrix products serve all candidates.
     """
     s = superpixels
     members = candidates.members
@@ -31,7 +40,9 @@ def measure(superpixels: Superpixels, candidates: Candidates, tight: NDArray[np.
     first, second = s.edges.T
     histogram_step = np.linalg.norm(s.histogram[first] - s.histogram[second], axis=1)
     colour_step = np.linalg.norm(s.colour[first] - s.colour[second], axis=1)
-    steps = np.stack([np.ones_like(s.contrast), s.contrast, histogram_step, colour_step, s.contrast < _WEAK], axis=1)
+    steps = np.stack(
+        [np.ones_like(s.contrast), s.contrast, histogram_step, colour_step, s.contrast < _WEAK_CONTRAST], axis=1
+    )
     edge_sums = steps * s.boundary[:, None]
     cut = _cut_sums(members, s.edges, edge_sums)
     incident = np.zeros((s.count, edge_sums.shape[1]))
@@ -46,8 +57,8 @@ def measure(superpixels: Superpixels, candidates: Candidates, tight: NDArray[np.
     mean = sums[:, 10:] / area[:, None]
     colour, square, histogram = mean[:, :3], mean[:, 3], mean[:, 4:]
 
-    x0, y0, x1, y1 = tight.T.astype(np.float64)
-    u0, v0, u1, v1 = boxes(s.diagonal_boxes, members).T.astype(np.float64)
+    x0, y0, x1, y1 = boxes.T.astype(np.float64)
+    u0, v0, u1, v1 = tight_boxes(s.diagonal_boxes, members).T.astype(np.float64)
     box_width, box_height = x1 - x0, y1 - y0
     outline = cut[:, 0] + borders.sum(axis=1)
     outer = cut / np.maximum(cut[:, :1], 1)
@@ -83,12 +94,12 @@ def measure(superpixels: Superpixels, candidates: Candidates, tight: NDArray[np.
 def _cut_sums(
     members: NDArray[np.bool_], edges: NDArray[np.int64], values: NDArray[np.float64], block: int = 2048
 ) -> NDArray[np.float32]:
-    """Sums (n, k) of the `values` (m, k) of the edges with one end inside and one outside, for n regions."""
+    """Sum the values (m, k) of the edges that have exactly one end inside a region, for n regions: (n, k)."""
     by_superpixel = np.ascontiguousarray(members.T)
-    result = np.empty((len(members), values.shape[1]), dtype=np.float32)
+    sums = np.empty((len(members), values.shape[1]), dtype=np.float32)
     transposed = values.T.astype(np.float32)
     for start in range(0, len(members), block):
         part = by_superpixel[:, start : start + block]
         crossing = part[edges[:, 0]] != part[edges[:, 1]]
-        result[start : start + block] = (transposed @ crossing.astype(np.float32)).T
-    return result
+        sums[start : start + block] = (transposed @ crossing.astype(np.float32)).T
+    return sums

@@ -1,4 +1,4 @@
-"""From a photograph to its region candidates: a pure function, and the samples that its ranking is learned from."""
+"""Propose ranked region candidates in one photograph, and sample candidates from which the ranking is learned."""
 
 from collections.abc import Sequence
 
@@ -15,9 +15,9 @@ from hypercolumns.proposals.trees import build
 
 
 def propose(image: NDArray[np.uint8], ranker: Ranker, settings: ProposalParameters) -> Proposals:
-    """The ranked candidates of an RGB image (height, width, 3), at most `settings.max_per_image`."""
+    """Propose regions in an RGB image (height, width, 3), best first, at most `settings.max_per_image`."""
     superpixels, candidates = _candidates(image, settings)
-    boxes = features.boxes(superpixels.boxes, candidates.members)
+    boxes = features.tight_boxes(superpixels.boxes, candidates.members)
     scores = ranker.score(features.measure(superpixels, candidates, boxes))
     rows, scores = choose(boxes, scores, settings.suppression, settings.max_per_image)
     return Proposals(superpixels.labels, candidates.members[rows], boxes[rows].astype(np.float32), scores)
@@ -30,12 +30,27 @@ def sample(
     settings: ProposalParameters,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Features (n, f) of up to `count` random candidates of an image, and their mask IoU (n,) with the best instance.
+    """Draw random candidates of an image and measure how well each fits an object.
 
-    `instances` are masks (height, width) of the objects in the image.
+    Parameters
+    ----------
+    image
+        (height, width, 3) RGB.
+    instances
+        Masks (height, width) of the objects in the image, at least one.
+    count
+        Candidates to draw; all when the image has fewer.
+    settings
+        Parameters of the proposals.
+    rng
+        Source of randomness.
+
+    Returns
+    -------
+    Features (n, f) of the candidates, and the mask IoU (n,) of each with the instance it fits best.
     """
     superpixels, candidates = _candidates(image, settings)
-    boxes = features.boxes(superpixels.boxes, candidates.members)
+    boxes = features.tight_boxes(superpixels.boxes, candidates.members)
     measured = features.measure(superpixels, candidates, boxes)
     rows = np.sort(rng.choice(len(measured), min(count, len(measured)), replace=False))
     shared = np.stack([pixel_counts(superpixels.labels, superpixels.count, mask) for mask in instances], axis=1)
@@ -44,16 +59,27 @@ def sample(
 
 
 def mask_iou(members: NDArray, area: NDArray, shared: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Mask IoU (n, m) of regions with instances, exact, without a single mask.
+    """Compute the exact mask IoU of n regions with m instances from pixel counts of the s superpixels.
 
     Parameters
     ----------
     members
-        (n, s) superpixels of each region.
+        (n, s) superpixels that each region consists of.
     area
-        (s,) pixels of each superpixel.
+        (s,) number of pixels of each superpixel.
     shared
-        (s, m) pixels that each superpixel shares with each instance.
+        (s, m) number of pixels that each superpixel shares with each instance.
+
+    Returns
+    -------
+    (n, m) array in 0 .. 1.
+
+    Examples
+    --------
+    >>> members, area = np.array([[1, 0, 0], [1, 1, 0]]), np.array([4, 4, 8])
+    >>> mask_iou(members, area, shared=np.array([[4], [2], [0]]))
+    array([[0.66666667],
+           [0.75      ]])
     """
     members = members.astype(np.float64)
     intersection = members @ shared.astype(np.float64)

@@ -1,4 +1,4 @@
-"""Proposals of a whole image set on Dask workers, batch by batch, so that an interrupted run goes on where it was."""
+"""Propose regions for an image set on Dask workers, batch by batch, so that an interrupted run can resume."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,23 +19,22 @@ from hypercolumns.errors import InputError
 from hypercolumns.parameters import ProposalParameters
 from hypercolumns.proposals.generate import propose, sample
 from hypercolumns.proposals.ranking import Ranker, fit
-from hypercolumns.proposals.store import Proposals, ProposalWriter
+from hypercolumns.proposals.store import COLUMNS, Proposals, ProposalWriter
 from hypercolumns.scratch import committed
 
-_BATCH = 8
-"""Images per task and per file of unfinished work."""
-_SAMPLE = 1000
-"""Candidates per photograph that the ranking is learned from."""
-_COLUMNS = "superpixels", "members", "boxes", "scores"
+_BATCH_SIZE = 8
+"""Images per task and per intermediate file."""
+_SAMPLES_PER_IMAGE = 1000
+"""Candidates of each training photograph from which the ranking is learned."""
 
 Arrays = dict[str, NDArray]
 
 
 @dataclass(frozen=True)
 class WorkItem:
-    """What a worker needs to know of an image: its annotation, its file, and objects to learn from.
+    """An image for a worker: its annotation, its file and the objects to learn from.
 
-    The path is absolute, since workers may run elsewhere.
+    The path is absolute because workers may run in another folder.
     """
 
     image: Image
@@ -44,7 +43,7 @@ class WorkItem:
 
 
 def work_items(annotations: AnnotationSet) -> list[WorkItem]:
-    """The images of a set, each with its instances that count."""
+    """List the images of a set, each with its instances that are neither crowd nor difficult."""
     return [
         WorkItem(
             image,
@@ -56,22 +55,24 @@ def work_items(annotations: AnnotationSet) -> list[WorkItem]:
 
 
 def learn(client: Client, annotations: AnnotationSet, settings: ProposalParameters, seed: int, work: Path) -> Ranker:
-    """The ranker, learned from up to `settings.learning_images` photographs that are drawn at random.
+    """Learn the ranker from up to `settings.learning_images` randomly chosen photographs.
+
+    `seed` decides which photographs and candidates are drawn; finished batches in the folder `work` are reused.
 
     Raises
     ------
     InputError
-        When no photograph can be learned from, or one cannot be read.
+        When no photograph has a usable instance, or a photograph cannot be read.
     """
-    useful = [item for item in work_items(annotations) if item.instances]
-    if not useful:
+    usable = [item for item in work_items(annotations) if item.instances]
+    if not usable:
         raise InputError(
-            "proposals: the train split has no instance that is neither crowd nor difficult, so the ranking of "
-            "candidates cannot be learned; choose another image set or lower dataset.minimum_area."
+            "proposals: the ranking of candidates cannot be learned because the train split has no instance that is "
+            "neither crowd nor difficult; choose another image set or lower dataset.minimum_area."
         )
-    order = np.random.default_rng(seed).permutation(len(useful))[: settings.learning_images]
-    chosen = [useful[i] for i in sorted(order)]
-    samples = list(_run(client, "learning", _samples, chosen, (settings, seed), work))
+    order = np.random.default_rng(seed).permutation(len(usable))[: settings.learning_images]
+    chosen = [usable[i] for i in sorted(order)]
+    samples = list(_run_batches(client, "learning", _sample_batch, chosen, (settings, seed), work))
     return fit(*(np.concatenate([s[name] for s in samples]) for name in ("features", "overlaps")))
 
 
@@ -83,26 +84,30 @@ def write(
     name: str,
     work: Path,
 ) -> Path:
-    """Propose regions in every image and write the `ProposalStore`; returns its path below `work`.
+    """Propose regions in every image and write them as a `ProposalStore`.
 
-    Finished batches in `work` are used again. The bytes depend neither on the workers nor on interruptions.
+    Finished batches in `work` are reused. The bytes depend neither on the number of workers nor on interruptions.
+
+    Returns
+    -------
+    Path of the store, `<work>/<name>.zarr`.
 
     Raises
     ------
     InputError
-        When a photograph cannot be read or has another size than its annotation.
+        When a photograph cannot be read or its size differs from its annotation.
     """
     path = work / f"{name}.zarr"
     items = work_items(annotations)
     with ProposalWriter(path, ranker) as writer:
-        rows = iter(items)
-        for batch in _run(client, name, _proposals, items, (ranker, settings), work):
+        remaining = iter(items)
+        for batch in _run_batches(client, name, _propose_batch, items, (ranker, settings), work):
             for i in range(int(batch["count"])):
-                writer.add(next(rows).image.id, Proposals(*(batch[f"{column}{i}"] for column in _COLUMNS)))
+                writer.add(next(remaining).image.id, Proposals(**{column: batch[f"{column}{i}"] for column in COLUMNS}))
     return path
 
 
-def _run(
+def _run_batches(
     client: Client,
     name: str,
     function: Callable[..., Arrays],
@@ -110,11 +115,11 @@ def _run(
     arguments: tuple[Any, ...],
     work: Path,
 ) -> Iterator[Arrays]:
-    """The results of `function(batch, *arguments)` for batches of images, in order.
+    """Yield `function(batch, *arguments)` for batches of items, in order.
 
-    Workers leave each result as a file in `work`; a file that is there already is not made again.
+    Workers save each result as a file in `work`; files that exist already are reused.
     """
-    batches = [items[start : start + _BATCH] for start in range(0, len(items), _BATCH)]
+    batches = [items[start : start + _BATCH_SIZE] for start in range(0, len(items), _BATCH_SIZE)]
     files = [work.absolute() / f"{name}-{number:05d}.npz" for number in range(len(batches))]
     missing = [(batch, file) for batch, file in zip(batches, files, strict=True) if not file.exists()]
     done = len(items) - sum(len(batch) for batch, _ in missing)
@@ -131,28 +136,28 @@ def _run(
 
 
 def _save(file: Path, function: Callable[..., Arrays], batch: Sequence[WorkItem], *arguments: Any) -> int:
-    """On a worker: compute a batch and commit its file by renaming it; returns how many images it has."""
+    """Compute a batch on a worker and save it atomically; returns the number of its images."""
     cv2.setNumThreads(1)
-    with threadpool_limits(1):  # sums must not be cut differently on machines with more cores
+    with threadpool_limits(1):  # the order of sums must not depend on the number of cores
         arrays = function(batch, *arguments)
     with committed(file) as stream:
         np.savez_compressed(stream, allow_pickle=False, **arrays)  # type: ignore[arg-type]
     return len(batch)
 
 
-def _samples(batch: Sequence[WorkItem], settings: ProposalParameters, seed: int) -> Arrays:
-    results = []
+def _sample_batch(batch: Sequence[WorkItem], settings: ProposalParameters, seed: int) -> Arrays:
+    samples = []
     for item in batch:
         instances = [masks.decode(i.segmentation) for i in item.instances]
         rng = np.random.default_rng([seed, item.image.id])
-        results.append(sample(read_photograph(item.path, item.image), instances, _SAMPLE, settings, rng))
-    features, overlaps = (np.concatenate(parts) for parts in zip(*results, strict=True))
+        samples.append(sample(read_photograph(item.path, item.image), instances, _SAMPLES_PER_IMAGE, settings, rng))
+    features, overlaps = (np.concatenate(parts) for parts in zip(*samples, strict=True))
     return {"features": features, "overlaps": overlaps}
 
 
-def _proposals(batch: Sequence[WorkItem], ranker: Ranker, settings: ProposalParameters) -> Arrays:
+def _propose_batch(batch: Sequence[WorkItem], ranker: Ranker, settings: ProposalParameters) -> Arrays:
     arrays: Arrays = {"count": np.array(len(batch))}
     for i, item in enumerate(batch):
         proposals = propose(read_photograph(item.path, item.image), ranker, settings)
-        arrays |= {f"{column}{i}": getattr(proposals, column) for column in _COLUMNS}
+        arrays |= {f"{column}{i}": getattr(proposals, column) for column in COLUMNS}
     return arrays

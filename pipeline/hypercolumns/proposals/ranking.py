@@ -1,4 +1,4 @@
-"""Ranking of candidates: a learned guess of how well each fits an object, and a choice that does not repeat itself."""
+"""Ranking of candidates: predict how well each fits an object, then choose the best without near duplicates."""
 
 from dataclasses import dataclass
 
@@ -34,28 +34,28 @@ FEATURES = (
     "votes",
     "node_votes",
 )
-"""What a candidate is judged by, in the order of the columns that `features` computes."""
+"""Features of a candidate, in the order of the columns that `features.measure` computes."""
 
-_KNOTS = 12
-"""Most knots per feature."""
-_RIDGE = 1e-3
-"""Penalty on squared weights, per training candidate."""
-_BLOCK = 256
-"""Candidates compared with the kept ones at a time; the choice does not depend on it."""
+_MAX_KNOTS = 12
+"""Largest number of knots per feature; features with few distinct values have fewer."""
+_RIDGE_PENALTY = 1e-3
+"""L2 penalty per training candidate."""
+_BLOCK_SIZE = 256
+"""Candidates compared with the kept ones at a time; does not affect the choice."""
 
 
 @dataclass(frozen=True)
 class Ranker:
-    """A sum of one piecewise linear function per feature: guesses the overlap with the best matching object.
+    """Predicts the mask IoU of a candidate with the object it fits best: one piecewise linear function per feature.
 
     Attributes
     ----------
     knots
-        (f, k) places where the functions bend, rising; a feature with fewer repeats its last one.
+        (f, k) knots of the functions, ascending; a feature with fewer knots repeats its last one.
     values
-        (f, k) values of the functions there.
+        (f, k) values of the functions at the knots.
     bias
-        Added to the sum.
+        Added to the sum of the functions.
     """
 
     knots: NDArray[np.float64]
@@ -63,47 +63,56 @@ class Ranker:
     bias: float
 
     def score(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Expected overlap 0 .. 1 of candidates with the given features (n, f); returns (n,)."""
+        """Predict the overlap of candidates from their features (n, f): (n,) in 0 .. 1."""
         total = np.full(len(features), self.bias)
         for column, knots, values in zip(features.T, self.knots, self.values, strict=True):
             total += np.interp(column, knots, values)
-        # Rounded: sums of features may differ in their last bits with the number of threads that add them.
+        # Rounded because the last bits of the features may depend on the number of threads.
         return np.round(np.clip(total, 0, 1), 5).astype(np.float32)
 
 
 def fit(features: NDArray[np.floating], overlaps: NDArray[np.floating]) -> Ranker:
-    """Learn from candidates (n, f) and the mask IoU (n,) of each with its best matching object; ridge regression.
+    """Fit the ranker by ridge regression, with knots at quantiles of the features.
 
-    Knots lie at quantiles. Deterministic; ours. Boosted trees guessed no better once near copies were passed over.
+    Parameters
+    ----------
+    features
+        (n, f) features of training candidates.
+    overlaps
+        (n,) mask IoU of each with the object it fits best.
 
     Raises
     ------
     InputError
         When no candidate overlaps an object.
+
+    Notes
+    -----
+    Deterministic. Boosted trees rank no better once near duplicates are suppressed. Ours.
     """
     if not (overlaps > 0).any():
         raise InputError(
-            "proposals: no candidate of the training photographs overlaps a counted instance, so nothing tells how "
-            "to rank candidates; the train split needs instances that are neither crowd nor difficult."
+            "proposals: the ranking of candidates cannot be learned because no candidate in the training photographs "
+            "overlaps an object; the train split needs instances that are neither crowd nor difficult."
         )
-    quantiles = np.quantile(features, np.linspace(0, 1, _KNOTS), axis=0).T.astype(np.float64)
+    quantiles = np.quantile(features, np.linspace(0, 1, _MAX_KNOTS), axis=0).T.astype(np.float64)
     knots = [np.unique(row) for row in quantiles]
     design = np.concatenate([_hats(column, row) for column, row in zip(features.T, knots, strict=True)], axis=1)
     bias = float(overlaps.mean())
-    gram = design.T @ design + _RIDGE * len(design) * np.eye(design.shape[1])
+    gram = design.T @ design + _RIDGE_PENALTY * len(design) * np.eye(design.shape[1])
     weights = np.linalg.solve(gram, design.T @ (overlaps - bias))
     values = np.split(weights, np.cumsum([len(row) for row in knots])[:-1])
-    return Ranker(np.stack([_padded(row) for row in knots]), np.stack([_padded(row) for row in values]), bias)
+    return Ranker(np.stack([_pad(row) for row in knots]), np.stack([_pad(row) for row in values]), bias)
 
 
 def choose(
     boxes: NDArray[np.integer], scores: NDArray[np.floating], overlap: float, limit: int | None
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The `limit` best candidates whose boxes are no near copies of better ones, best first.
+    """Choose the best candidates by greedy non-maximum suppression.
 
-    Greedy suppression: a candidate whose box IoU with a better, kept one exceeds `overlap` is passed over. Where
-    fewer than `limit` are left, the best of those passed over follow, with scores lowered by one. Without a
-    limit, or with no more candidates than that, all are returned in the order of their scores.
+    A candidate whose box IoU with a better, kept one exceeds `overlap` is suppressed. If fewer than `limit` remain, the
+    best suppressed ones follow, with scores lowered by one. Without a limit, or with at most `limit` candidates, none
+    is suppressed.
 
     Parameters
     ----------
@@ -111,36 +120,49 @@ def choose(
         (n, 4) x0, y0, x1, y1.
     scores
         (n,) in 0 .. 1.
+    overlap
+        Largest box IoU that two kept candidates may have.
+    limit
+        Number of candidates to choose; None chooses all.
 
     Returns
     -------
-    Row numbers (k,) and their scores (k,), falling.
+    Row numbers (k,) and scores (k,) of the chosen candidates, by descending score.
+
+    Examples
+    --------
+    >>> boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 9], [20, 20, 30, 30]])
+    >>> rows, scores = choose(boxes, np.array([0.9, 0.8, 0.1]), overlap=0.5, limit=2)
+    >>> rows.tolist()
+    [0, 2]
     """
     order = np.argsort(-scores, kind="stable")
     if limit is None or len(order) <= limit:
         return order, scores[order].astype(np.float32)
     sides = boxes.astype(np.float32)
     kept = np.empty(0, dtype=np.int64)
-    passed = np.empty(0, dtype=np.int64)
-    for start in range(0, len(order), _BLOCK):
-        rows = order[start : start + _BLOCK]
-        copy = np.any(_overlapping(sides[rows], sides[kept], overlap), axis=1)
+    suppressed = np.empty(0, dtype=np.int64)
+    for start in range(0, len(order), _BLOCK_SIZE):
+        rows = order[start : start + _BLOCK_SIZE]
+        duplicate = np.any(_overlapping(sides[rows], sides[kept], overlap), axis=1)
         rivals = _overlapping(sides[rows], sides[rows], overlap)
         for i in range(len(rows)):
-            if not copy[i]:
-                copy[i + 1 :] |= rivals[i, i + 1 :]
-        kept, passed = np.append(kept, rows[~copy]), np.append(passed, rows[copy])
+            if not duplicate[i]:
+                duplicate[i + 1 :] |= rivals[i, i + 1 :]
+        kept, suppressed = np.append(kept, rows[~duplicate]), np.append(suppressed, rows[duplicate])
         if len(kept) >= limit:
             break
     kept = kept[:limit]
-    fill = passed[: limit - len(kept)]
+    fill = suppressed[: limit - len(kept)]
     return np.append(kept, fill), np.append(scores[kept], scores[fill] - 1).astype(np.float32)
 
 
 def _overlapping(first: NDArray[np.float32], second: NDArray[np.float32], overlap: float) -> NDArray[np.bool_]:
-    """Whether the IoU of each of n boxes with each of m exceeds `overlap`: (n, m).
+    """Test which pairs of n and m boxes have an IoU above `overlap`: (n, m).
 
-    Ten times as fast as comparing `regions.boxes.iou`, and most of an image's ranking time.
+    Notes
+    -----
+    Dominates the time of ranking an image; comparing `regions.boxes.iou` instead takes ten times as long.
     """
     x0, y0, x1, y1 = second.T
     shared = np.maximum(np.minimum(first[:, 2:3], x1) - np.maximum(first[:, 0:1], x0), 0)
@@ -149,11 +171,11 @@ def _overlapping(first: NDArray[np.float32], second: NDArray[np.float32], overla
     return shared * np.float32(1 + overlap) > np.float32(overlap) * (areas[0][:, None] + areas[1][None])
 
 
-def _padded(row: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The row at its full length: its last number repeated."""
-    return np.pad(row, (0, _KNOTS - len(row)), mode="edge")
+def _pad(row: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pad a row to `_MAX_KNOTS` by repeating its last number."""
+    return np.pad(row, (0, _MAX_KNOTS - len(row)), mode="edge")
 
 
 def _hats(column: NDArray[np.floating], knots: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The piecewise linear basis (n, k): column j is one at knot j and falls to zero at its neighbours."""
+    """Evaluate the piecewise linear basis (n, k): function j is one at knot j and falls to zero at its neighbours."""
     return np.stack([np.interp(column, knots, unit) for unit in np.eye(len(knots))], axis=1)

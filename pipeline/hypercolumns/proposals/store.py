@@ -1,4 +1,4 @@
-"""Proposals of an image set on disk: one Zarr group of ragged columns, written once, read image by image."""
+"""Proposals of an image set on disk: a Zarr group with ragged columns, written once and read image by image."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,13 +15,13 @@ from hypercolumns.proposals.ranking import FEATURES, Ranker
 from hypercolumns.stores import array, open_group
 
 SCHEMA = "hypercolumns-proposals/1"
-_CHUNK = 1 << 20
-"""Bytes that reading one image decompresses at least, per column (before compression)."""
-_SHARD = 1 << 26
-"""Bytes per file and column (before compression): few files, written whole, so memory is bounded by it."""
-_COLUMNS = {"superpixels": ("<i4", 1), "members": ("|u1", 1), "boxes": ("<f4", 4), "scores": ("<f4", 1)}
-"""Ragged columns: type, and numbers per row; row ranges of an image follow from the `images` columns."""
-_IMAGES = "image", "height", "width", "superpixels", "candidates"
+COLUMNS = {"superpixels": "<i4", "members": "|u1", "boxes": "<f4", "scores": "<f4"}
+"""Types of the ragged columns, one per attribute of `Proposals`; an image's range follows from the image columns."""
+_IMAGE_COLUMNS = "image", "height", "width", "superpixels", "candidates"
+_CHUNK_BYTES = 1 << 20
+"""Uncompressed size of a chunk, the smallest amount that is read."""
+_SHARD_BYTES = 1 << 26
+"""Uncompressed size of a shard (one file), the amount that the writer buffers per column."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Proposals:
     superpixels
         (height, width) int32 labels 0 .. s - 1.
     members
-        (n, s) bool: which superpixels form candidate i.
+        (n, s) bool: superpixels that each candidate consists of.
     boxes
         (n, 4) float32 tight boxes x0, y0, x1, y1, end-exclusive.
     scores
-        (n,) float32, falling.
+        (n,) float32, in descending order.
     """
 
     superpixels: NDArray[np.int32]
@@ -50,13 +50,13 @@ class Proposals:
         return len(self.members)
 
     def masks(self, rows: slice | NDArray[np.integer] | NDArray[np.bool_] | list[int]) -> NDArray[np.bool_]:
-        """Masks (k, height, width) of the candidates `rows`."""
+        """Expand the candidates `rows` to masks (k, height, width)."""
         return self.members[rows][:, self.superpixels]
 
 
 @dataclass(frozen=True)
 class ProposalStore:
-    """The proposals of an image set; `store[image_id]` reads one image. Made by `ProposalStore.open`."""
+    """The proposals of an image set, opened with `ProposalStore.open`; `store[image_id]` reads one image."""
 
     path: Path
     group: zarr.Group
@@ -68,7 +68,7 @@ class ProposalStore:
         Raises
         ------
         InputError
-            When there is nothing at `path`, or something that is no proposal store of this version.
+            When `path` does not exist or is not a proposal store of this version.
         """
         path = Path(path)
         return cls(path, open_group(path, SCHEMA, "proposal store", "propose"))
@@ -86,21 +86,21 @@ class ProposalStore:
         return image_id in self._row_of
 
     def __getitem__(self, image_id: int) -> Proposals:
-        """The proposals of one image.
+        """Read the proposals of one image.
 
         Raises
         ------
         InputError
-            When the store has no such image.
+            When the store does not contain the image.
         """
         if image_id not in self._row_of:
             raise InputError(
-                f"{self.path} holds no proposals for image {image_id}: it was made from other annotations "
+                f"{self.path} has no proposals for image {image_id}: it was made from other annotations "
                 f"({len(self)} images).",
                 "propose",
             )
         row = self._row_of[image_id]
-        height, width, superpixels, candidates = (int(self._images[name][row]) for name in _IMAGES[1:])
+        height, width, superpixels, candidates = (int(self._images[name][row]) for name in _IMAGE_COLUMNS[1:])
         bits = self._read("members", row).reshape(candidates, -1)
         return Proposals(
             superpixels=self._read("superpixels", row).reshape(height, width),
@@ -115,23 +115,23 @@ class ProposalStore:
 
     @cached_property
     def _images(self) -> dict[str, NDArray[np.int64]]:
-        return {name: np.asarray(array(self.group, f"images/{name}")[:]) for name in _IMAGES}
+        return {name: np.asarray(array(self.group, f"images/{name}")[:]) for name in _IMAGE_COLUMNS}
 
     @cached_property
     def _ends(self) -> dict[str, NDArray[np.int64]]:
         """Where the values of each image end in each ragged column."""
-        i = self._images
+        images = self._images
         lengths = {
-            "superpixels": i["height"] * i["width"],
-            "members": i["candidates"] * _row_bytes(i["superpixels"]),
-            "boxes": i["candidates"] * 4,
-            "scores": i["candidates"],
+            "superpixels": images["height"] * images["width"],
+            "members": images["candidates"] * ((images["superpixels"] + 7) // 8),  # bits packed into bytes
+            "boxes": images["candidates"] * 4,
+            "scores": images["candidates"],
         }
         return {name: np.cumsum(length) for name, length in lengths.items()}
 
     @property
     def ranker(self) -> Ranker:
-        """What the candidates were ranked by; with `generate.propose` it serves other photographs too."""
+        """The ranker of these proposals; pass it to `generate.propose` for other photographs."""
         knots, values = (np.asarray(array(self.group, f"ranker/{name}")[:]) for name in ("knots", "values"))
         return Ranker(knots, values, float(self.group.attrs["ranker_bias"]))  # type: ignore[arg-type]
 
@@ -141,16 +141,16 @@ class ProposalStore:
 
 
 class ProposalWriter:
-    """Writes a `ProposalStore` image by image, in the order of the `add` calls; use it in a `with` block.
+    """Writes a `ProposalStore` image by image; use it in a `with` block.
 
-    The same proposals give the same bytes. Memory is bounded by one shard per column. Without the end of the
-    `with` block the store has no schema and cannot be opened.
+    Images keep the order of the `add` calls, and the same proposals give the same bytes. Memory is bounded by one shard
+    per column. The store can be opened only after the `with` block has ended without an error.
     """
 
     def __init__(self, path: Path, ranker: Ranker) -> None:
         self._group = zarr.create_group(path, overwrite=True)
         self._ranker = ranker
-        self._columns = {name: _Column(self._group, name, dtype) for name, (dtype, _) in _COLUMNS.items()}
+        self._columns = {name: _Column(self._group, name, dtype) for name, dtype in COLUMNS.items()}
         self._images: list[tuple[int, ...]] = []
 
     def __enter__(self) -> "ProposalWriter":
@@ -173,52 +173,47 @@ class ProposalWriter:
             return
         for column in self._columns.values():
             column.close()
-        table = np.array(self._images, dtype=np.int64).reshape(-1, len(_IMAGES))
-        for number, name in enumerate(_IMAGES):
-            self._group.create_array(f"images/{name}", data=np.ascontiguousarray(table[:, number]))
+        table = np.array(self._images, dtype=np.int64).reshape(-1, len(_IMAGE_COLUMNS))
+        for i, name in enumerate(_IMAGE_COLUMNS):
+            self._group.create_array(f"images/{name}", data=np.ascontiguousarray(table[:, i]))
         for name in ("knots", "values"):
             self._group.create_array(f"ranker/{name}", data=getattr(self._ranker, name))
         self._group.update_attributes({"schema": SCHEMA, "features": list(FEATURES), "ranker_bias": self._ranker.bias})
 
 
 class _Column:
-    """A growing one-dimensional array that is written in whole shards."""
+    """A growing one-dimensional array that is written one or more complete shards at a time."""
 
     def __init__(self, group: zarr.Group, name: str, dtype: str) -> None:
         size = np.dtype(dtype).itemsize
-        self._shard = _SHARD // size
+        self._shard_size = _SHARD_BYTES // size
         self._array = group.create_array(
             name,
             shape=(0,),
             dtype=dtype,
-            chunks=(_CHUNK // size,),
-            shards=(self._shard,),
+            chunks=(_CHUNK_BYTES // size,),
+            shards=(self._shard_size,),
             compressors=ZstdCodec(level=3),
             fill_value=0,
             config={"write_empty_chunks": True},
         )
-        self._waiting: list[NDArray] = []
+        self._pending: list[NDArray] = []
         self._count = 0
 
     def append(self, values: NDArray) -> None:
-        self._waiting.append(values.ravel().astype(self._array.dtype))
+        self._pending.append(values.ravel().astype(self._array.dtype))
         self._count += values.size
-        if self._count >= self._shard:
-            together = np.concatenate(self._waiting)
-            whole = len(together) // self._shard * self._shard
-            self._write(together[:whole])
-            self._waiting, self._count = [together[whole:]], len(together) - whole
+        if self._count >= self._shard_size:
+            pending = np.concatenate(self._pending)
+            end = self._count // self._shard_size * self._shard_size
+            self._write(pending[:end])
+            self._pending, self._count = [pending[end:]], self._count - end
 
     def close(self) -> None:
         if self._count:
-            self._write(np.concatenate(self._waiting))
+            self._write(np.concatenate(self._pending))
 
     def _write(self, values: NDArray) -> None:
         start = self._array.shape[0]
         self._array.resize((start + len(values),))
         self._array[start:] = values
-
-
-def _row_bytes(superpixels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Bytes of one packed bitset."""
-    return (superpixels + 7) // 8

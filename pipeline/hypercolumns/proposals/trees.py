@@ -1,4 +1,4 @@
-"""Binary partition trees over superpixels: neighbours are merged pair by pair, most similar first, per cue."""
+"""Binary partition trees over superpixels: each merges the most similar neighbours first, by one cue."""
 
 from dataclasses import dataclass
 
@@ -11,30 +11,33 @@ from hypercolumns.proposals.superpixels import Superpixels
 
 @dataclass(frozen=True)
 class Tree:
-    """A binary tree over n superpixels: nodes 0 .. n - 1 are the superpixels, 2n - 2 is the root.
+    """A binary tree over n superpixels: nodes 0 .. n - 1 are the superpixels, node 2n - 2 is the root.
 
     Attributes
     ----------
     children
-        (n - 1, 2): the two parts of node n + i, both smaller numbers than the node's own.
+        (n - 1, 2) row i holds the two children of node n + i; both have smaller numbers.
     members
-        (2n - 1, n) which superpixels each node holds.
+        (2n - 1, n) superpixels that each node consists of.
     """
 
     children: NDArray[np.int64]
     members: NDArray[np.bool_]
 
     @property
-    def leaves(self) -> int:
+    def leaf_count(self) -> int:
+        """Number of superpixels, n."""
         return self.members.shape[1]
 
 
 def build(superpixels: Superpixels) -> list[Tree]:
-    """One tree per cue; a single superpixel gives one tree of one node.
+    """Build one tree per cue; a single superpixel gives one tree with a single node.
 
-    Five trees merge by Ward's criterion (the least growth of the squared error, weighted by area), on
-    different mixtures of colour, texture and position; one merges across the weakest boundary on average. The
-    cues and weights were chosen by forward selection on the training photographs of a real data set.
+    Notes
+    -----
+    Five trees merge by Ward's criterion (least increase of the area-weighted squared error) on different mixtures of
+    colour, texture and position; the sixth merges across the boundary with the lowest mean contrast. Cues and weights
+    result from forward selection on the training photographs of a real data set. Ours.
     """
     n = superpixels.count
     if n == 1:
@@ -50,10 +53,9 @@ def build(superpixels: Superpixels) -> list[Tree]:
 
 
 def _cues(s: Superpixels) -> list[NDArray[np.float64]]:
-    """(n, d) descriptors whose Euclidean distances say how different superpixels look.
+    """Descriptors (n, d) whose Euclidean distances measure how different superpixels are, one per tree.
 
-    The factors bring colour (Lab / 100), derivatives, Hellinger distances and position (in image sides) to
-    comparable weight; those of position make one tree of compact regions and others of mere appearance.
+    The factors balance colour, texture, histograms and position; a large factor for position yields compact regions.
     """
     chroma = s.colour * [0.3, 1.5, 1.5]
     mixtures = [
@@ -67,8 +69,8 @@ def _cues(s: Superpixels) -> list[NDArray[np.float64]]:
 
 
 def _tree(n: int, parents: NDArray[np.int64]) -> Tree:
-    """A tree from the parent of each of its 2n - 1 nodes."""
-    order = np.argsort(parents[:-1], kind="stable")  # the root is its own parent
+    """Make a tree from the parent of each of its 2n - 1 nodes."""
+    order = np.argsort(parents[:-1], kind="stable")  # without the root, which is its own parent
     children = order.reshape(n - 1, 2)
     members = np.zeros((2 * n - 1, n), dtype=bool)
     np.fill_diagonal(members, True)
