@@ -1,11 +1,11 @@
-"""The error for bad input, said in one paragraph."""
+"""The error for unusable input, and the wording that its messages share."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
 class InputError(ValueError):
-    """Input that cannot be used: a file, key or value from outside.
+    """Input from outside that cannot be used: a file, a key or a value.
 
     The message names the file, key or value, says what is wrong with it and lists the valid choices
     where there are any. Commands print it without a traceback and exit with code 1.
@@ -13,9 +13,9 @@ class InputError(ValueError):
     Parameters
     ----------
     message
-        One paragraph, full stop included.
+        One paragraph, including the final full stop.
     step
-        The step of the pipeline that writes the missing or unusable file, for callers who can say how to run it.
+        The pipeline step that writes the missing or unusable file, for callers that can say how to run it.
     """
 
     def __init__(self, message: str, step: str | None = None) -> None:
@@ -23,43 +23,69 @@ class InputError(ValueError):
         self.step = step
 
 
-def choices(names: object) -> str:
-    """Valid choices as they are listed in messages: sorted, separated by commas."""
-    return ", ".join(sorted(str(name) for name in names)) if names else "(none)"  # type: ignore[attr-defined]
+def choices(names: Iterable[object]) -> str:
+    """List valid choices for a message: sorted, separated by commas.
+
+    Examples
+    --------
+    >>> choices(["voc", "coco"])
+    'coco, voc'
+    >>> choices([])
+    '(none)'
+    """
+    return ", ".join(sorted(str(name) for name in names)) or "(none)"
 
 
-_WORDS = {
+_EXPLANATIONS = {
     "missing": "it is missing",
     "literal_error": "choose {expected}",
     "greater_than": "it must be larger than {gt}",
     "greater_than_equal": "it must be at least {ge}",
     "less_than": "it must be smaller than {lt}",
     "less_than_equal": "it must be at most {le}",
-    "too_short": "it needs at least {min_length}",
+    "too_short": "it needs {min_length} or more entries",
     "string_pattern_mismatch": "it needs at least one letter or digit",
-    "int_from_float": "a whole number is needed",
-    "finite_number": "a finite number is needed",
+    "int_from_float": "it must be an integer",
+    "finite_number": "it must be a finite number",
 }
-_NEEDED = {
-    "int": "a whole number",
+"""Explanations by pydantic's error type, filled in from the error's context."""
+
+_EXPECTED_VALUES = {
+    "int": "an integer",
     "float": "a number",
     "bool": "true or false",
-    "string": "a text",
-    "tuple": "a list, [a, b],",
+    "string": "a string",
+    "tuple": "a list such as [a, b]",
     "list": "a list",
-    "dict": "a table of keys and values",
-    "model": "a table of keys and values",
+    "dict": "a mapping",
+    "model": "a mapping",
 }
-"""What values of a type are called, by the first word of pydantic's type of the problem."""
+"""Names of the expected values by the first word of pydantic's error type, such as `int_parsing`."""
 
 
-def plain(problem: Mapping[str, Any]) -> str:
-    """What is wrong with a value in plain words, of an entry of pydantic's `ValidationError.errors()`.
+def explain(problem: Mapping[str, Any]) -> str:
+    """Explain a validation problem to someone who writes a parameter file or a data set.
 
-    Pydantic's own words name the types of Python, which users of a parameter file or a data set need not know.
+    Pydantic's messages name Python types, which these users need not know.
+
+    Parameters
+    ----------
+    problem
+        An entry of pydantic's `ValidationError.errors()`.
+
+    Returns
+    -------
+    A clause without a full stop; pydantic's message where there is no wording of ours.
+
+    Examples
+    --------
+    >>> explain({"type": "greater_than_equal", "ctx": {"ge": 1}})
+    'it must be at least 1'
+    >>> explain({"type": "int_parsing"})
+    'it must be an integer'
     """
     kind = problem["type"]
-    if kind in _WORDS:
-        return _WORDS[kind].format(**problem.get("ctx", {}))
-    needed = _NEEDED.get(kind.partition("_")[0]) if kind.endswith(("_type", "_parsing")) else None
-    return f"{needed} is needed" if needed else str(problem["msg"])
+    if kind in _EXPLANATIONS:
+        return _EXPLANATIONS[kind].format(**problem.get("ctx", {}))
+    expected = _EXPECTED_VALUES.get(kind.partition("_")[0]) if kind.endswith(("_type", "_parsing")) else None
+    return f"it must be {expected}" if expected else str(problem["msg"])

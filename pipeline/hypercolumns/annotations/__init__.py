@@ -1,0 +1,1 @@
+"""Reading annotated data sets of several formats into one annotation model."""

@@ -1,4 +1,4 @@
-"""What becomes of malformed items of a data set: an error, or left out and counted."""
+"""Malformed items of a data set: the first one raises its error, or all are left out and counted."""
 
 import logging
 from collections.abc import Iterator
@@ -6,17 +6,30 @@ from contextlib import contextmanager
 
 from hypercolumns.errors import InputError
 
-_SHOWN = 20
-"""Items left out that are named in the log; all are counted."""
+_MAX_LOGGED = 20
+"""Number of items named in the log; the others are only counted."""
 
 logger = logging.getLogger(__name__)
 
 
 class BadItems:
-    """The malformed items of one split of a data set: the first one ends the reading, unless `skip`.
+    """Collector of the malformed items in one split of a data set.
 
-    An item is the smallest thing that can be left out alone: a part, an object, or an image whose annotation cannot be
-    read at all. Threads may share one.
+    An item is the smallest thing that can be left out alone: a part, an object, or an image whose annotation
+    cannot be read at all. Several threads may share a collector.
+
+    Parameters
+    ----------
+    skip
+        Leave malformed items out and count them; otherwise the first one ends the reading.
+
+    Examples
+    --------
+    >>> bad_items = BadItems(skip=True)
+    >>> with bad_items.catch():
+    ...     raise InputError("Object 3 has no mask.")
+    >>> bad_items.count
+    1
     """
 
     def __init__(self, skip: bool) -> None:
@@ -25,19 +38,25 @@ class BadItems:
 
     @property
     def count(self) -> int:
-        """How many items were left out."""
+        """Number of items left out so far."""
         return len(self._messages)
 
     @contextmanager
-    def item(self) -> Iterator[None]:
-        """Around the reading of one item; what was wrong with it is an `InputError`."""
+    def catch(self) -> Iterator[None]:
+        """Catch the `InputError` of one item if malformed items are skipped; let it pass otherwise.
+
+        Raises
+        ------
+        InputError
+            The error of the item, unless `skip` is set.
+        """
         try:
             yield
         except InputError as error:
             if not self.skip:
                 raise
             self._messages.append(str(error))
-            if self.count <= _SHOWN:
+            if self.count <= _MAX_LOGGED:
                 logger.warning("Left out: %s", error)
-            if self.count == _SHOWN + 1:
-                logger.warning("Left out: more, which are counted only.")
+            if self.count == _MAX_LOGGED + 1:
+                logger.warning("More items are left out; they are counted but not listed.")

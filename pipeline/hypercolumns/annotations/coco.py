@@ -1,89 +1,92 @@
-"""COCO: one JSON file per image set, with polygons, run-length codes, crowds, keypoints and parts."""
+"""COCO data sets: one JSON file per split, with polygons, run-length codes, crowds, keypoints and parts."""
 
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from hypercolumns.annotations.bad_items import BadItems
-from hypercolumns.annotations.coco_file import CocoFile, FileImage, unique
-from hypercolumns.annotations.files import inside, named, named_folder, read_stems, require_folder
+from hypercolumns.annotations.coco_file import CocoFile, FileImage, require_unique
+from hypercolumns.annotations.files import existing_folder, existing_path, path_inside, read_stems, require_folder
 from hypercolumns.annotations.model import AnnotationSet, Image, Instance
-from hypercolumns.annotations.selection import from_mask, keep_categories
+from hypercolumns.annotations.selection import instance_from_mask, keep_categories
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import DatasetParameters
 from hypercolumns.workspace import Split
 
 
 def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
-    """The annotation file `settings.train` or `settings.val`, restricted to `train_list` or `val_list` if given.
+    """Read the annotation file `settings.train` or `settings.val`.
 
-    COCO's ids are kept. Areas and boxes are those of the rasterised masks. Images come in the order of the list, or
-    of the file.
+    A list file in `settings.train_list` or `settings.val_list` selects images and sets their order; without one,
+    all images are read in the order of the annotation file. COCO's ids are kept. Areas and boxes are computed from
+    the rasterised masks.
 
     Raises
     ------
     InputError
-        For a missing folder or file, JSON that is no COCO, or, unless `settings.skip_bad`, what `CocoFile.open` and
-        its methods refuse: duplicate ids, annotations of unknown images or categories, masks of another size than the
-        image. File names outside the folder of photographs are always refused.
+        If a folder or file is missing, the JSON is not COCO, or a file name leads out of the folder of photographs.
+        Unless `settings.skip_bad` is set, also for everything that `CocoFile.open` and its methods refuse, such as
+        duplicate ids, annotations of unknown images or categories, and masks that do not fit their image.
     """
     root = require_folder(Path(settings.root), "dataset.root")
     key = "images" if split == "train" or settings.val_images is None else "val_images"
     folder = settings.images if key == "images" else str(settings.val_images)
-    photographs = named_folder(root, folder, f"dataset.{key}")
-    name, listed = (settings.train, settings.train_list) if split == "train" else (settings.val, settings.val_list)
-    bad = BadItems(settings.skip_bad)
-    source = CocoFile.open(named(root, name, f"dataset.{split}"), bad)
-    for image in source.images.values():
-        inside(photographs, image.file_name, f"{source.path}, image {image.id},")
-    images = list(source.images.values())
-    if listed is not None:
-        images = _restrict(images, named(root, listed, f"dataset.{split}_list"), source.path, bad)
-    categories = keep_categories(settings, list(source.categories.values()))
-    instances, counts = _instances(source, {i.id for i in images}, {c.id for c in categories}, settings, bad)
+    photographs = existing_folder(root, folder, f"dataset.{key}")
+    name, list_name = (settings.train, settings.train_list) if split == "train" else (settings.val, settings.val_list)
+    bad_items = BadItems(settings.skip_bad)
+    file = CocoFile.open(existing_path(root, name, f"dataset.{split}"), bad_items)
+    for image in file.images.values():
+        path_inside(photographs, image.file_name, f"{file.path}, image {image.id},")
+    images = list(file.images.values())
+    if list_name is not None:
+        list_path = existing_path(root, list_name, f"dataset.{split}_list")
+        images = _listed_images(images, list_path, file.path, bad_items)
+    categories = keep_categories(settings, list(file.categories.values()))
+    instances, counts = _instances(file, {i.id for i in images}, {c.id for c in categories}, settings, bad_items)
     return AnnotationSet(
         images=tuple(Image(i.id, i.file_name, i.width, i.height) for i in images),
         categories=categories,
         instances=tuple(instances),
         image_root=str(photographs),
-        description=f"COCO, {name}" + (f", {listed}" if listed else ""),
-        counts=counts | {"bad_items": bad.count},
+        description=f"COCO, {name}" + (f", {list_name}" if list_name else ""),
+        counts=counts | {"bad_items": bad_items.count},
     )
 
 
-def _restrict(images: list[FileImage], listed: Path, source: Path, bad: BadItems) -> list[FileImage]:
-    """The images whose file names without folder and suffix stand in the list file, in its order."""
-    by_stem = {PurePosixPath(image.file_name).stem: image for image in images}
-    if len(by_stem) < len(images):
-        unique(source, "file stem", (PurePosixPath(image.file_name).stem for image in images))
-    chosen = []
-    for stem in read_stems(listed):
-        with bad.item():
+def _listed_images(images: list[FileImage], list_path: Path, coco_path: Path, bad_items: BadItems) -> list[FileImage]:
+    """Select the images whose file stems are in the list file, in its order."""
+    stems = [PurePosixPath(image.file_name).stem for image in images]
+    require_unique(coco_path, "file stem", stems)
+    by_stem = dict(zip(stems, images, strict=True))
+    selected = []
+    for stem in read_stems(list_path):
+        with bad_items.catch():
             if stem not in by_stem:
-                raise InputError(f"{listed} names {stem!r}, but {source} lists no image of that name.")
-            chosen.append(by_stem[stem])
-    return chosen
+                raise InputError(f"{list_path} names {stem!r}, but {coco_path} has no image of that name.")
+            selected.append(by_stem[stem])
+    return selected
 
 
 def _instances(
-    source: CocoFile, images: set[int], categories: set[int], settings: DatasetParameters, bad: BadItems
+    file: CocoFile, image_ids: set[int], category_ids: set[int], settings: DatasetParameters, bad_items: BadItems
 ) -> tuple[list[Instance], dict[str, int]]:
+    """Instances of the given images and categories, and counts of the annotations left out."""
     counts = {"empty_masks": 0, "other_categories": 0}
     instances = []
-    for annotation in source.annotations:
-        if annotation.image_id not in images:
+    for annotation in file.annotations:
+        if annotation.image_id not in image_ids:
             continue
-        if annotation.category_id not in categories:
+        if annotation.category_id not in category_ids:
             counts["other_categories"] += 1
             continue
-        with bad.item():
-            mask = source.mask(annotation)
-            made = from_mask(
+        with bad_items.catch():
+            mask = file.mask(annotation)
+            instance = instance_from_mask(
                 settings, annotation.image_id, annotation.category_id, mask, difficult=annotation.difficult
             )
-            if made is None:
+            if instance is None:
                 counts["empty_masks"] += 1
                 continue
             crowd, keypoints = annotation.iscrowd == 1, tuple(annotation.keypoints)
-            parts = source.parts(annotation, bad)
-            instances.append(replace(made, id=annotation.id, crowd=crowd, keypoints=keypoints, parts=parts))
+            parts = file.parts(annotation, bad_items)
+            instances.append(replace(instance, id=annotation.id, crowd=crowd, keypoints=keypoints, parts=parts))
     return instances, counts

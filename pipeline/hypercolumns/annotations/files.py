@@ -1,4 +1,4 @@
-"""What every reader of a data set needs: paths that stay inside its folder, list files, label images, XML, pools."""
+"""File access that readers share: paths inside the data set, list files, label images, XML and a thread pool."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -19,55 +19,88 @@ from hypercolumns.errors import InputError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-"""What Pillow raises for files that are truncated, broken, absurdly large or no image."""
+PILLOW_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""Errors that Pillow raises for files that are truncated, broken, absurdly large or not an image."""
 
 
-def inside(root: Path, name: str, source: str) -> Path:
-    """The path `root / name`, where `name` was read from `source`.
+def path_inside(root: Path, name: str, source: str) -> Path:
+    """Join `root` and `name`, refusing names that lead out of `root`.
+
+    Parameters
+    ----------
+    root
+        A folder of the data set.
+    name
+        A relative path from a file or parameter.
+    source
+        The file or parameter that contains `name`, for the message.
 
     Raises
     ------
     InputError
-        When `name` is empty, absolute or climbs out of `root` with "..".
+        If `name` is empty or absolute, or climbs out of `root` with "..".
+
+    Examples
+    --------
+    >>> path_inside(Path("coco"), "val2017/0001.jpg", "a list").as_posix()
+    'coco/val2017/0001.jpg'
     """
-    readings = (PurePosixPath(name), PureWindowsPath(name))
-    escapes = any(reading.anchor or ".." in reading.parts for reading in readings)
+    # Names may come from either system, so that both meanings of a path must be harmless.
+    paths = (PurePosixPath(name), PureWindowsPath(name))
+    escapes = any(path.anchor or ".." in path.parts for path in paths)
     if not name.strip() or "\0" in name or escapes:
-        raise InputError(f"{source} names {name!r}, which is no relative path that stays inside {root}.")
+        raise InputError(f"{source} names {name!r}, which is not a relative path that stays inside {root}.")
     return root / name
 
 
-def named(root: Path, name: str, key: str) -> Path:
-    """The file or folder `root / name`, which the parameter `key` names; `InputError` as `inside`, or without it."""
-    path = inside(root, name, key)
+def existing_path(root: Path, name: str, key: str) -> Path:
+    """Path of the file or folder `root / name` that the parameter `key` names.
+
+    Raises
+    ------
+    InputError
+        As `path_inside`, and if the path does not exist.
+    """
+    path = path_inside(root, name, key)
     if not path.exists():
         raise InputError(f"{key} names {name!r}, but {path} does not exist.")
     return path
 
 
-def named_folder(root: Path, name: str, key: str) -> Path:
-    """The folder `root / name`, which the parameter `key` names; `InputError` as `named`, or when it is a file."""
-    path = named(root, name, key)
-    if not path.is_dir():
-        raise InputError(f"{key} names {name!r}, but {path} is no folder.")
-    return path
-
-
-def require_folder(path: Path, meaning: str) -> Path:
-    """`path` itself, or an `InputError` that says which folder of the layout below `dataset.root` is missing."""
-    if not path.is_dir():
-        raise InputError(f"The folder {path} ({meaning}) does not exist; set dataset.root to the data set's folder.")
-    return path
-
-
-def read_stems(path: Path) -> tuple[str, ...]:
-    """The image names in a list file, one a line, in file order.
+def existing_folder(root: Path, name: str, key: str) -> Path:
+    """Path of the folder `root / name` that the parameter `key` names.
 
     Raises
     ------
     InputError
-        When the file is missing or no text, lists no image, lists one twice or names a path outside the data set.
+        As `existing_path`, and if the path is a file.
+    """
+    path = existing_path(root, name, key)
+    if not path.is_dir():
+        raise InputError(f"{key} names {name!r}, but {path} is not a folder.")
+    return path
+
+
+def require_folder(path: Path, label: str) -> Path:
+    """Return `path` if it is a folder; `label` says in the message which part of the data set's layout it is.
+
+    Raises
+    ------
+    InputError
+        If the folder does not exist; the message points to `dataset.root`.
+    """
+    if not path.is_dir():
+        raise InputError(f"The folder {path} ({label}) does not exist; set dataset.root to the data set's folder.")
+    return path
+
+
+def read_stems(path: Path) -> tuple[str, ...]:
+    """Read the image names in a list file, one per line, in file order.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or not text, is empty, lists an image twice or names a path outside the data set.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -78,7 +111,7 @@ def read_stems(path: Path) -> tuple[str, ...]:
         raise InputError(f"The list of images {path} is empty; it must name at least one image.")
     seen: set[str] = set()
     for stem in stems:
-        inside(path.parent, stem, f"The list of images {path}")
+        path_inside(path.parent, stem, f"The list of images {path}")
         if stem in seen:
             raise InputError(f"The list of images {path} names {stem!r} twice.")
         seen.add(stem)
@@ -86,23 +119,29 @@ def read_stems(path: Path) -> tuple[str, ...]:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Width and height of a photograph from its header; `InputError` when it is missing or no image."""
+    """Read the width and height of an annotated photograph from its header.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or not an image.
+    """
     try:
         with Image.open(path) as image:
             return image.size
     except FileNotFoundError:
         raise InputError(f"The photograph {path} does not exist, but the data set has annotations for it.") from None
-    except UNREADABLE as error:
+    except PILLOW_ERRORS as error:
         raise InputError(f"The photograph {path} cannot be read: {error}.") from None
 
 
-def read_labels(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """A label image (palette or grey PNG) as a (height, width) array of its indices.
+def read_label_image(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Read a label image (a palette or grey PNG) as a (height, width) array of its indices.
 
     Raises
     ------
     InputError
-        When the file is missing, broken, has colours instead of indices, or is not of `size` (width, height).
+        If the file is missing or broken, has colours instead of indices, or is not of `size` (width, height).
     """
     try:
         with Image.open(path) as image:
@@ -112,42 +151,64 @@ def read_labels(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
                     "whose values are numbers of objects or categories."
                 )
             if image.size != size:
-                raise InputError(other_size(f"The mask {path}", image.size, size))
+                raise InputError(size_mismatch(f"The mask {path}", image.size, size))
             return np.asarray(image)
     except FileNotFoundError:
         raise InputError(f"The mask {path} does not exist.") from None
     except InputError:
         raise
-    except UNREADABLE as error:
+    except PILLOW_ERRORS as error:
         raise InputError(f"The mask {path} cannot be read: {error}.") from None
 
 
-def read_xml(path: Path, meaning: str) -> Element:
-    """The root of an XML file; `InputError` when it is missing, broken or has entities; `meaning` says what it is."""
+def read_xml(path: Path, label: str) -> Element:
+    """Read an XML file and return its root element; `label` says in the message what it should be.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is not XML or declares entities.
+    """
     try:
         return defusedxml.ElementTree.parse(path).getroot()
     except FileNotFoundError:
         raise InputError(f"The annotation {path} does not exist.") from None
-    # Expat looks up encodings by name, hence LookupError.
+    # Expat looks encodings up by name, hence LookupError.
     except (OSError, SyntaxError, ValueError, LookupError, DefusedXmlException) as error:
-        raise InputError(f"{path} is no {meaning}: {error}.") from None
+        raise InputError(f"{path} is not {label}: {error}.") from None
 
 
-def other_size(what: str, size: tuple[int, int], photograph: tuple[int, int]) -> str:
-    """The message for a mask that does not fit its photograph; sizes are (width, height)."""
-    return f"{what} is {size[0]} x {size[1]} pixels, but its photograph is {photograph[0]} x {photograph[1]}."
+def size_mismatch(subject: str, size: tuple[int, int], photograph: tuple[int, int]) -> str:
+    """Word the message for a mask or annotation that does not fit its photograph; sizes are (width, height).
+
+    Examples
+    --------
+    >>> size_mismatch("The mask a.png", (30, 40), (40, 30))
+    'The mask a.png is 30 x 40 pixels, but its photograph is 40 x 30.'
+    """
+    return f"{subject} is {size[0]} x {size[1]} pixels, but its photograph is {photograph[0]} x {photograph[1]}."
 
 
-def each(function: Callable[[Item], Result], items: Sequence[Item], doing: str) -> list[Result]:
-    """`function` of every item, in order, on a pool of threads, with a progress bar on stderr.
+def map_in_threads(function: Callable[[Item], Result], items: Sequence[Item], description: str) -> list[Result]:
+    """Apply `function` to every item in a thread pool and return the results in order.
 
-    Decoding images and painting release Python's lock, so threads pay; results do not depend on their number.
-    The first error ends the work.
+    Decoding and drawing images release Python's lock, so threads run in parallel. Results do not depend on the
+    number of threads. A progress bar named `description` is shown on stderr.
+
+    Raises
+    ------
+    Exception
+        The first error of `function`, in the order of the items; calls that have not started are cancelled.
+
+    Examples
+    --------
+    >>> map_in_threads(abs, [-1, 2, -3], "absolute values")
+    [1, 2, 3]
     """
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         results: Iterable[Result] = pool.map(function, items)
         try:
-            return list(tqdm(results, total=len(items), desc=doing, unit="image", mininterval=0.5))
+            return list(tqdm(results, total=len(items), desc=description, unit="image", mininterval=0.5))
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise

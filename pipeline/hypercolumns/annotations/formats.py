@@ -1,4 +1,4 @@
-"""Formats of data sets: what `dataset.format` names, and how each is read."""
+"""Registry of annotation formats: the names that `dataset.format` accepts, and the function that reads each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,17 +15,15 @@ class Format:
     """A format of annotations on disk."""
 
     name: str
-    """As `dataset.format` has it."""
+    """The value of `dataset.format`."""
     read: Callable[[DatasetParameters, Split], AnnotationSet]
-    """Reads one split below `dataset.root`; raises `InputError` naming the file that is missing or malformed."""
+    """Reads one split below `dataset.root`; raises an `InputError` that names the missing or malformed file."""
     splitting: str
-    """What to change in the parameters when a photograph is in both splits, as the end of a sentence."""
+    """How to change the parameters if both splits share a photograph, as the end of a sentence."""
 
-
-_IMAGE_SETS = "name different image sets in dataset.train and dataset.val"
 
 READERS: dict[str, Format] = {}
-"""Every format that is read from disk, by name; the pictures of `puppets` are drawn."""
+"""Formats read from disk, by name. `puppets` is not among them: its images are drawn."""
 
 
 def register_format(new: Format) -> None:
@@ -39,16 +37,12 @@ def _read_coco(settings: DatasetParameters, split: Split) -> AnnotationSet:
     return coco.read(settings, split) if settings.parts_of is None else coco_parts.read(settings, split)
 
 
-register_format(Format("voc", voc.read, _IMAGE_SETS))
-register_format(Format("sbd", sbd.read, _IMAGE_SETS))
+_CHANGE_IMAGE_SETS = "name different image sets in dataset.train and dataset.val"
+_CHANGE_LISTS = "list the images of each in dataset.train_list and dataset.val_list"
+
+register_format(Format("voc", voc.read, _CHANGE_IMAGE_SETS))
+register_format(Format("sbd", sbd.read, _CHANGE_IMAGE_SETS))
 register_format(
-    Format(
-        "coco",
-        _read_coco,
-        "name different annotation files in dataset.train and dataset.val, or list the images of each in "
-        "dataset.train_list and dataset.val_list",
-    )
+    Format("coco", _read_coco, f"name different annotation files in dataset.train and dataset.val, or {_CHANGE_LISTS}")
 )
-register_format(
-    Format("pascal_part", pascal_part.read, "list the images of each in dataset.train_list and dataset.val_list")
-)
+register_format(Format("pascal_part", pascal_part.read, _CHANGE_LISTS))

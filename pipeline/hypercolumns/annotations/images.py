@@ -1,43 +1,43 @@
-"""Reading photographs, which must be what their annotations say."""
+"""Reading photographs and checking them against their annotations."""
 
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Picture
+from PIL import Image as PillowImage
 
-from hypercolumns.annotations.files import UNREADABLE, other_size
+from hypercolumns.annotations.files import PILLOW_ERRORS, size_mismatch
 from hypercolumns.annotations.model import Image
 from hypercolumns.errors import InputError
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """A photograph as (height, width, 3) RGB.
+    """Read a photograph of any mode as a (height, width, 3) RGB array.
 
     Raises
     ------
     InputError
-        When the file is missing, truncated or no image.
+        If the file is missing, truncated or not an image.
     """
     try:
-        with Picture.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
+        with PillowImage.open(path) as image:
+            return np.asarray(image.convert("RGB"))
     except FileNotFoundError:
         raise InputError(f"The photograph {path} does not exist.") from None
-    except UNREADABLE as error:
+    except PILLOW_ERRORS as error:
         raise InputError(f"The photograph {path} cannot be read: {error}.") from None
 
 
 def read_photograph(path: Path, image: Image) -> NDArray[np.uint8]:
-    """The photograph of an annotated image as (height, width, 3) RGB.
+    """Read the photograph of an annotated image as a (height, width, 3) RGB array.
 
     Raises
     ------
     InputError
-        As `read_image`, and when the photograph has another size than its annotation.
+        As `read_image`, and if the size of the photograph differs from its annotation.
     """
     photograph = read_image(path)
-    annotated, found = (image.width, image.height), photograph.shape[1::-1]
-    if found != annotated:
-        raise InputError(other_size(f"The annotation of {path}", annotated, found))
+    annotated, actual = (image.width, image.height), photograph.shape[1::-1]
+    if actual != annotated:
+        raise InputError(size_mismatch(f"The annotation of {path}", annotated, actual))
     return photograph

@@ -1,4 +1,4 @@
-"""Keypoints from a source of their own, given to the instances of a data set that has none."""
+"""Attaching keypoints from a separate source to the instances of a data set."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,37 +10,39 @@ from numpy.typing import NDArray
 
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.bad_items import BadItems
-from hypercolumns.annotations.files import other_size
+from hypercolumns.annotations.files import size_mismatch
 from hypercolumns.annotations.masks import RLE
 from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
 from hypercolumns.errors import InputError, choices
 from hypercolumns.regions import boxes
 
-LEAST_OVERLAP = 0.5
-"""IoU with an instance from which on keypoints are its own. Ours."""
+MIN_OVERLAP = 0.5
+"""Smallest IoU at which an object's keypoints belong to an instance. Ours."""
 
 HIDDEN, VISIBLE = 1.0, 2.0
-"""COCO's flags of labelled keypoints."""
+"""COCO's visibility flags of labelled keypoints."""
 
 
 @dataclass(frozen=True)
 class KeypointObject:
-    """An object with keypoints: COCO's flat list x, y, v, and what finds its instance, the mask if there is one.
-
-    `image` is the stem of its photograph's file name, `category` a name; `where` says in messages which object it is.
-    """
+    """An object with keypoints, and its box or mask, by which its instance is found."""
 
     image: str
+    """Stem of the photograph's file name."""
     category: str
+    """Name of the category."""
     box: tuple[float, float, float, float]
+    """x0, y0, x1, y1 in pixels, end-exclusive."""
     keypoints: tuple[float, ...]
+    """COCO's flat list x, y, v per keypoint of the category."""
     where: str
+    """The object's place in its file, for messages."""
     segmentation: RLE | None = None
 
 
 @dataclass(frozen=True)
 class KeypointSource:
-    """Objects with keypoints and, by category, the names and the skeleton of these."""
+    """Objects with keypoints, and the keypoint names and skeleton of each category, by category name."""
 
     path: Path
     names: Mapping[str, tuple[str, ...]]
@@ -48,19 +50,31 @@ class KeypointSource:
     objects: tuple[KeypointObject, ...]
 
 
-def attach(annotations: AnnotationSet, source: KeypointSource, bad: BadItems) -> AnnotationSet:
-    """`annotations` with the keypoints of `source` on the instances they belong to.
+def attach(annotations: AnnotationSet, source: KeypointSource, bad_items: BadItems) -> AnnotationSet:
+    """Give the instances of `annotations` the keypoints of the objects in `source` that overlap them most.
 
-    Objects and instances of one image and category are paired by their overlap, largest first and each once: of masks
-    where the object has one, else of boxes, at least `LEAST_OVERLAP`. Objects that no instance fits are counted as
-    `unmatched_keypoints`; those of images or categories that are not in `annotations` do not count. Hidden keypoints
-    outside the photograph, which annotators guess, become not labelled.
+    Objects and instances of one image and category are paired one to one, largest overlap first, down to
+    `MIN_OVERLAP`. The overlap is the IoU of the masks if the object has one, else of the boxes. Hidden keypoints
+    outside the photograph, which annotators guess, become unlabelled. Ours.
+
+    Parameters
+    ----------
+    annotations
+        Annotations without keypoints.
+    source
+        Objects with keypoints. Those of other images or categories than `annotations` has are not used.
+    bad_items
+        Collector for objects that do not fit their photograph.
+
+    Returns
+    -------
+    The annotations with keypoints; `counts["unmatched_keypoints"]` is the number of objects without an instance.
 
     Raises
     ------
     InputError
-        When no category or no image of `annotations` has keypoints in `source`; for an object whose mask is of
-        another size than the photograph, or with a visible keypoint outside of it, unless `bad` items are skipped.
+        If `source` has no category or no image in common with `annotations`, or, unless `bad_items` skips it, if
+        an object has a mask of another size than the photograph or a visible keypoint outside it.
     """
     categories = tuple(_with_keypoints(category, source) for category in annotations.categories)
     category_ids = {category.name: category.id for category in categories}
@@ -68,24 +82,24 @@ def attach(annotations: AnnotationSet, source: KeypointSource, bad: BadItems) ->
         raise InputError(
             f"{source.path} has keypoints of {choices(source.names)}, but the categories are {choices(category_ids)}."
         )
-    images = _by_stem(annotations)
+    images = _images_by_stem(annotations)
     if not any(item.image in images for item in source.objects):
-        raise InputError(f"{source.path} has keypoints in none of the images of {annotations.description}.")
+        raise InputError(f"{source.path} has no keypoints for any image of {annotations.description}.")
     groups: dict[tuple[int, int], list[KeypointObject]] = defaultdict(list)
     for item in source.objects:
         if item.image in images and item.category in category_ids:
-            with bad.item():
+            with bad_items.catch():
                 image = images[item.image]
-                groups[image.id, category_ids[item.category]].append(_fitted(item, image))
-    found: dict[int, tuple[float, ...]] = {}
+                groups[image.id, category_ids[item.category]].append(_fit_to_photograph(item, image))
+    keypoints: dict[int, tuple[float, ...]] = {}
     for (image_id, category_id), objects in groups.items():
-        own = [i for i in annotations.instances_by_image[image_id] if i.category_id == category_id]
-        found |= {instance.id: item.keypoints for instance, item in _pairs(own, objects)}
-    unmatched = sum(len(objects) for objects in groups.values()) - len(found)
+        instances = [i for i in annotations.instances_by_image[image_id] if i.category_id == category_id]
+        keypoints |= {instance.id: item.keypoints for instance, item in _pairs(instances, objects)}
+    unmatched = sum(len(objects) for objects in groups.values()) - len(keypoints)
     return replace(
         annotations,
         categories=categories,
-        instances=tuple(replace(i, keypoints=found.get(i.id, i.keypoints)) for i in annotations.instances),
+        instances=tuple(replace(i, keypoints=keypoints.get(i.id, i.keypoints)) for i in annotations.instances),
         counts={**annotations.counts, "unmatched_keypoints": unmatched},
     )
 
@@ -95,52 +109,52 @@ def _with_keypoints(category: Category, source: KeypointSource) -> Category:
         return category
     names, skeleton = source.names[category.name], source.skeletons.get(category.name, ())
     if category.keypoints and category.keypoints != names:
-        raise InputError(f"{source.path} has other keypoints of {category.name} than the data set has itself.")
+        raise InputError(f"{source.path} has other keypoints of {category.name} than the data set itself.")
     return replace(category, keypoints=names, skeleton=skeleton)
 
 
-def _by_stem(annotations: AnnotationSet) -> dict[str, Image]:
+def _images_by_stem(annotations: AnnotationSet) -> dict[str, Image]:
     images: dict[str, Image] = {}
     for image in annotations.images:
         stem = PurePosixPath(image.file_name).stem
         if stem in images:
-            raise InputError(f"dataset.keypoints finds photographs by name, but {stem!r} is the name of two.")
+            raise InputError(f"dataset.keypoints finds photographs by file stem, but two have the stem {stem!r}.")
         images[stem] = image
     return images
 
 
-def _fitted(item: KeypointObject, image: Image) -> KeypointObject:
-    """The object with keypoints that lie in its photograph."""
+def _fit_to_photograph(item: KeypointObject, image: Image) -> KeypointObject:
+    """Check an object against the size of its photograph and clear hidden keypoints outside it."""
     if item.segmentation is not None and item.segmentation["size"] != [image.height, image.width]:
         height, width = item.segmentation["size"]
-        raise InputError(other_size(f"{item.where}: its mask", (width, height), (image.width, image.height)))
-    flat: list[float] = []
-    for x, y, seen in zip(item.keypoints[0::3], item.keypoints[1::3], item.keypoints[2::3], strict=True):
+        raise InputError(size_mismatch(f"{item.where}: its mask", (width, height), (image.width, image.height)))
+    keypoints: list[float] = []
+    for x, y, visibility in zip(item.keypoints[0::3], item.keypoints[1::3], item.keypoints[2::3], strict=True):
         inside = 0 <= x <= image.width and 0 <= y <= image.height
-        if seen == VISIBLE and not inside:
+        if visibility == VISIBLE and not inside:
             raise InputError(
                 f"{item.where} has a visible keypoint at ({x:g}, {y:g}), outside its photograph of "
                 f"{image.width} x {image.height} pixels."
             )
-        flat += [x, y, seen] if inside and seen else [0.0, 0.0, 0.0]
-    return replace(item, keypoints=tuple(flat))
+        keypoints += [x, y, visibility] if inside and visibility else [0.0, 0.0, 0.0]
+    return replace(item, keypoints=tuple(keypoints))
 
 
 def _pairs(instances: Sequence[Instance], objects: Sequence[KeypointObject]) -> list[tuple[Instance, KeypointObject]]:
-    """Instances and the objects that are theirs, largest overlap first, equal ones in the order of the sources."""
+    """Pair instances and objects, largest overlap first; equal overlaps are paired in the given order."""
     overlaps = _overlaps(instances, objects)
-    free = np.ones(overlaps.shape, dtype=bool)
+    unpaired = np.ones(overlaps.shape, dtype=bool)
     pairs = []
     for index in np.argsort(-overlaps, axis=None, kind="stable"):
         row, column = divmod(int(index), len(objects))
-        if overlaps[row, column] >= LEAST_OVERLAP and free[row, column]:
+        if overlaps[row, column] >= MIN_OVERLAP and unpaired[row, column]:
             pairs.append((instances[row], objects[column]))
-            free[row], free[:, column] = False, False
+            unpaired[row], unpaired[:, column] = False, False
     return pairs
 
 
 def _overlaps(instances: Sequence[Instance], objects: Sequence[KeypointObject]) -> NDArray[np.float64]:
-    """IoU (instances, objects); crowds, which are no single instance, overlap nothing."""
+    """IoU (instances, objects); zero for crowds, since keypoints belong to a single instance."""
     overlaps = np.zeros((len(instances), len(objects)))
     if not instances:
         return overlaps

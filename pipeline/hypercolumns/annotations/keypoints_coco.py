@@ -9,33 +9,33 @@ from hypercolumns.annotations.keypoints import KeypointObject, KeypointSource
 from hypercolumns.errors import InputError
 
 
-def read(path: Path, bad: BadItems) -> KeypointSource:
-    """The objects of a COCO file's categories that have keypoints; annotations without any labelled one stay out.
+def read(path: Path, bad_items: BadItems) -> KeypointSource:
+    """Read the annotations with at least one labelled keypoint from a COCO file; crowds are left out.
 
     Raises
     ------
     InputError
-        For a file that `CocoFile.open` refuses, that has no category with keypoints, or, unless `bad` items are
-        skipped, a mask that does not fit its image.
+        As `CocoFile.open`; if no category has keypoints; or, unless `bad_items` skips it, if a mask does not fit
+        its image.
     """
-    source = CocoFile.open(path, bad)
-    categories = {category.id: category for category in source.categories.values() if category.keypoints}
+    file = CocoFile.open(path, bad_items)
+    categories = {category.id: category for category in file.categories.values() if category.keypoints}
     if not categories:
-        raise InputError(f"{path} has no category with keypoints; dataset.keypoints needs a file that has.")
+        raise InputError(f"{path} has no category with keypoints; dataset.keypoints needs a file that has one.")
     objects = []
-    for annotation in source.annotations:
+    for annotation in file.annotations:
         if annotation.category_id not in categories or annotation.iscrowd or not any(annotation.keypoints[2::3]):
             continue
-        with bad.item():
-            code = source.mask(annotation)
+        with bad_items.catch():
+            mask = file.mask(annotation)
             objects.append(
                 KeypointObject(
-                    image=PurePosixPath(source.images[annotation.image_id].file_name).stem,
+                    image=PurePosixPath(file.images[annotation.image_id].file_name).stem,
                     category=categories[annotation.category_id].name,
-                    box=masks.box(code),
+                    box=masks.box(mask),
                     keypoints=tuple(annotation.keypoints),
                     where=f"{path}: annotation {annotation.id}",
-                    segmentation=code,
+                    segmentation=mask,
                 )
             )
     return KeypointSource(

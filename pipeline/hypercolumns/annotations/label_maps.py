@@ -1,4 +1,4 @@
-"""Annotation sets from label maps: images of object numbers with a category for each (PASCAL VOC and SBD)."""
+"""Annotation sets from label maps, images of object numbers with a category for each object (PASCAL VOC and SBD)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -8,14 +8,16 @@ from numpy.typing import NDArray
 
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.bad_items import BadItems
-from hypercolumns.annotations.files import each
+from hypercolumns.annotations.files import map_in_threads
 from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
-from hypercolumns.annotations.selection import from_mask, keep_categories
+from hypercolumns.annotations.selection import instance_from_mask, keep_categories
 from hypercolumns.parameters import DatasetParameters
 
 VOID = 255
+"""Value of pixels that belong neither to an object nor to the background."""
 
 _COUNTS = ("empty_masks", "without_category", "other_categories")
+"""Reasons for leaving an object out, which are counted."""
 
 VOC_NAMES = (
     "aeroplane",
@@ -45,24 +47,29 @@ VOC_CATEGORIES = tuple(Category(number, name) for number, name in enumerate(VOC_
 
 @dataclass(frozen=True)
 class LabelledObject:
-    """One object of a label map: its number there, its category's id (None: it has none) and VOC's flag."""
+    """An object of a label map."""
 
     number: int
+    """The value of its pixels."""
     category_id: int | None
+    """None if it has no category."""
     difficult: bool = False
+    """VOC's flag of objects that are hard to recognise."""
 
 
 @dataclass(frozen=True)
 class LabelMap:
-    """A photograph's label map: (height, width) with 0 = background, 255 = void, else the number of an object."""
+    """The objects of a photograph and the pixels of each."""
 
     file_name: str
+    """File name of the photograph."""
     numbers: NDArray[np.uint8]
+    """(height, width): the object's number, 0 for background, 255 for void."""
     objects: tuple[LabelledObject, ...]
 
 
 @dataclass(frozen=True)
-class _Encoded:
+class _AnnotatedImage:
     image: Image
     instances: tuple[Instance, ...]
     counts: dict[str, int]
@@ -75,35 +82,56 @@ def assemble(
     image_root: str,
     description: str,
 ) -> AnnotationSet:
-    """The annotation set of the images `stems`; `load` reads the label map of one.
+    """Build an annotation set from label maps, with VOC's categories.
 
-    Ids of images and instances are 1, 2, ... in list order. Objects without any pixel or category are dropped
-    and counted; so are images whose annotation is malformed, when `settings.skip_bad`.
+    Images and instances are numbered 1, 2, ... in list order. Objects without pixels or without a category are left
+    out and counted.
+
+    Parameters
+    ----------
+    settings
+        Categories to keep, the minimum area, and whether to skip malformed images.
+    stems
+        Names of the images.
+    load
+        Reads the label map of an image; raises an `InputError` if its annotation is malformed.
+    image_root
+        The folder of photographs.
+    description
+        What is read, for the annotation set and the progress bar.
+
+    Raises
+    ------
+    InputError
+        The first error of `load`, unless `settings.skip_bad` is set; if `settings.categories` has an unknown name.
     """
     categories = keep_categories(settings, VOC_CATEGORIES)
-    kept = {category.id for category in categories}
+    category_ids = {category.id for category in categories}
+    bad_items = BadItems(settings.skip_bad)
 
-    bad = BadItems(settings.skip_bad)
-
-    def encode(numbered: tuple[int, str]) -> _Encoded | None:
-        with bad.item():
-            return _encode(load(numbered[1]), numbered[0], kept, settings)
+    def annotate(numbered_stem: tuple[int, str]) -> _AnnotatedImage | None:
+        image_id, stem = numbered_stem
+        with bad_items.catch():
+            return _annotate(load(stem), image_id, category_ids, settings)
         return None
 
-    found = each(encode, list(enumerate(stems, start=1)), f"annotations of {description}")
-    encoded = [one for one in found if one is not None]
-    instances = [instance for one in encoded for instance in one.instances]
+    results = map_in_threads(annotate, list(enumerate(stems, start=1)), f"annotations of {description}")
+    annotated = [result for result in results if result is not None]
+    instances = [instance for result in annotated for instance in result.instances]
     return AnnotationSet(
-        images=tuple(one.image for one in encoded),
+        images=tuple(result.image for result in annotated),
         categories=categories,
         instances=tuple(replace(instance, id=number) for number, instance in enumerate(instances, start=1)),
         image_root=image_root,
         description=description,
-        counts={key: sum(one.counts[key] for one in encoded) for key in _COUNTS} | {"bad_items": bad.count},
+        counts={key: sum(result.counts[key] for result in annotated) for key in _COUNTS}
+        | {"bad_items": bad_items.count},
     )
 
 
-def _encode(label_map: LabelMap, image_id: int, kept: set[int], settings: DatasetParameters) -> _Encoded:
+def _annotate(
+    label_map: LabelMap, image_id: int, category_ids: set[int], settings: DatasetParameters
+) -> _AnnotatedImage:
     height, width = label_map.numbers.shape
     void = label_map.numbers == VOID
     image = Image(image_id, label_map.file_name, width, height, masks.encode(void) if void.any() else None)
@@ -111,14 +139,14 @@ def _encode(label_map: LabelMap, image_id: int, kept: set[int], settings: Datase
     instances = []
     for item in label_map.objects:
         mask = masks.encode(label_map.numbers == item.number)
-        # Without a category it is dropped below.
-        made = from_mask(settings, image_id, item.category_id or 0, mask, difficult=item.difficult)
-        if made is None:
+        # Category 0 is a placeholder: an object without a category is left out below.
+        instance = instance_from_mask(settings, image_id, item.category_id or 0, mask, difficult=item.difficult)
+        if instance is None:
             counts["empty_masks"] += 1
         elif item.category_id is None:
             counts["without_category"] += 1
-        elif item.category_id not in kept:
+        elif item.category_id not in category_ids:
             counts["other_categories"] += 1
         else:
-            instances.append(made)
-    return _Encoded(image, tuple(instances), counts)
+            instances.append(instance)
+    return _AnnotatedImage(image, tuple(instances), counts)

@@ -1,4 +1,4 @@
-"""Masks as COCO run-length codes (RLE): one way in, one way out, and their overlaps."""
+"""Masks as COCO run-length codes (RLE): conversion, union, area, box and overlap."""
 
 from collections.abc import Sequence
 from typing import TypedDict
@@ -11,48 +11,71 @@ from hypercolumns.regions.boxes import from_coco
 
 
 class RLE(TypedDict):
-    """COCO's compressed run-length code; `size` is (height, width)."""
+    """COCO's compressed run-length code of a mask; `size` is [height, width]."""
 
     size: list[int]
     counts: str
 
 
 def encode(mask: NDArray[np.bool_]) -> RLE:
-    """The RLE of a (height, width) mask."""
-    code = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
-    return _as_text(code)
+    """Encode a (height, width) mask.
+
+    Examples
+    --------
+    >>> area(encode(np.eye(4, dtype=bool)))
+    4
+    """
+    return _with_string_counts(coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8)))
 
 
 def decode(code: RLE) -> NDArray[np.bool_]:
-    """The (height, width) mask of an RLE."""
+    """Decode an RLE to a (height, width) mask."""
     return coco_mask.decode(code).view(bool)
 
 
 def from_polygons(polygons: Sequence[Sequence[float]], height: int, width: int) -> RLE:
-    """The union of COCO polygons (lists x0, y0, x1, y1, ...) as one RLE."""
-    return _as_text(coco_mask.merge(coco_mask.frPyObjects([list(p) for p in polygons], height, width)))
+    """Rasterise COCO polygons (lists x0, y0, x1, y1, ...) and unite them into one RLE."""
+    return _with_string_counts(coco_mask.merge(coco_mask.frPyObjects([list(p) for p in polygons], height, width)))
 
 
 def union(codes: Sequence[RLE]) -> RLE:
-    """The pixels of any of `codes`."""
-    return _as_text(coco_mask.merge(list(codes), intersect=False))
+    """Unite masks: the pixels that are in any of `codes`."""
+    return _with_string_counts(coco_mask.merge(list(codes), intersect=False))
 
 
 def area(code: RLE) -> int:
-    """Pixels of the mask."""
+    """Number of pixels in a mask."""
     return int(coco_mask.area(code))
 
 
 def box(code: RLE) -> tuple[float, float, float, float]:
-    """The tight box x0, y0, x1, y1 (end-exclusive) of the mask; all zero for an empty one."""
+    """Tight box x0, y0, x1, y1 (end-exclusive) of a mask; all zero for an empty mask.
+
+    Examples
+    --------
+    >>> box(from_polygons([[3, 2, 9, 2, 9, 7, 3, 7]], height=12, width=14))
+    (3.0, 2.0, 9.0, 7.0)
+    """
     x0, y0, x1, y1 = from_coco(coco_mask.toBbox(code)).tolist()
     return x0, y0, x1, y1
 
 
 def iou(first: Sequence[RLE], second: Sequence[RLE], crowd: Sequence[bool] | None = None) -> NDArray[np.float64]:
-    """Overlaps of `first` (n, predictions) with `second` (m, truth): (n, m).
+    """Intersection over union of each mask in `first` with each mask in `second`.
 
-    Intersection over union; where `crowd[j]` is true, intersection over the area of the prediction, as COCO does.
+    Parameters
+    ----------
+    first
+        n masks.
+    second
+        m masks.
+    crowd
+        m flags of `second`, all false if omitted. The overlap with a crowd is the intersection over the area of the
+        mask in `first`, as in COCO's evaluation of predictions.
+
+    Returns
+    -------
+    (n, m) array.
     """
     if not first or not second:
         return np.zeros((len(first), len(second)))
@@ -61,9 +84,19 @@ def iou(first: Sequence[RLE], second: Sequence[RLE], crowd: Sequence[bool] | Non
 
 
 def run_total(counts: str) -> int | None:
-    """Pixels that a compressed RLE covers, None when it is no RLE; pycocotools itself does not look.
+    """Total length of the runs in a compressed RLE, or None if `counts` is malformed.
 
-    Runs are numbers of 5 bits per character, low bits first, from the fourth on as differences to the last but one.
+    The total of a valid RLE is height x width; pycocotools does not check this.
+
+    Notes
+    -----
+    A run is a number of 5 bits per character, low bits first; from the fourth run on, it is stored as the difference
+    from the run two before it. Source: `maskApi.c` of pycocotools.
+
+    Examples
+    --------
+    >>> run_total(encode(np.ones((3, 4), dtype=bool))["counts"])
+    12
     """
     runs: list[int] = []
     value = shift = 0
@@ -86,7 +119,8 @@ def run_total(counts: str) -> int | None:
     return sum(runs) if shift == 0 else None
 
 
-def _as_text(code: dict) -> RLE:
+def _with_string_counts(code: dict) -> RLE:
+    """Convert pycocotools' code, whose counts are bytes, to one that JSON can hold."""
     counts = code["counts"]
-    text = counts.decode("ascii") if isinstance(counts, bytes) else counts
-    return RLE(size=[int(v) for v in code["size"]], counts=text)
+    string = counts.decode("ascii") if isinstance(counts, bytes) else counts
+    return RLE(size=[int(v) for v in code["size"]], counts=string)

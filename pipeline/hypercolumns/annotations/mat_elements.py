@@ -1,7 +1,7 @@
-"""The structure of an uncompressed MATLAB variable, checked, since nothing in the file protects it from damage.
+"""Checks of the structure of an uncompressed MATLAB variable, before SciPy parses it.
 
-A compressed one has a checksum. SciPy ends the process over some wrong types and lengths. MathWorks, MAT-File Format,
-level 5.
+An uncompressed variable has no checksum, and SciPy ends the process over some wrong types and lengths. Source:
+MathWorks, MAT-File Format, level 5.
 """
 
 import math
@@ -10,86 +10,97 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 INT8, INT32, UINT32, MATRIX = 1, 5, 6, 14
-_TEXTS = {1, 2, 3, 4, 16, 17, 18}
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8}
-"""Types of text, and bytes of one number by its type."""
+"""Types of elements."""
+
+_STRING_TYPES = {1, 2, 3, 4, 16, 17, 18}
+_NUMBER_SIZES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8}
+"""Bytes per number, by the type of the element."""
 
 _CELL, _STRUCT, _CHAR, _SPARSE = 1, 2, 4, 5
-_NUMBERS = range(6, 16)
+_NUMERIC_CLASSES = range(6, 16)
+"""Classes of arrays."""
+
 _COMPLEX = 0x800
-"""Classes of arrays, and the flag of those with imaginary parts."""
+"""Flag of arrays with an imaginary part."""
 
 
 @dataclass
 class _Reader:
-    """Goes through the elements of `data`, which a type and a length precede; `order` is that of bytes."""
+    """Reads one element after another, each a type, a length and its content; `order` is the byte order."""
 
     data: memoryview
     order: str
-    at: int = 0
+    position: int = 0
 
-    def element(self, what: str, kinds: Container[int]) -> tuple[int, memoryview]:
-        """Type and content of the next element; `ValueError` when its type is not among `kinds`."""
-        word, length = self._numbers("II", self.at)
-        start = self.at + 8
-        if word >> 16:  # four bytes or fewer stand beside the type and their length
-            word, length, start = word & 0xFFFF, word >> 16, self.at + 4
-            self.at += 8
+    def element(self, label: str, types: Container[int]) -> tuple[int, memoryview]:
+        """Read the type and content of the next element; `ValueError` if its type is not among `types`."""
+        kind, length = self._unpack("II", self.position)
+        start = self.position + 8
+        if kind >> 16:  # the compact form packs the length, at most four, into the upper half of the type
+            kind, length, start = kind & 0xFFFF, kind >> 16, self.position + 4
+            self.position += 8
         else:
-            self.at = start + length + -length % 8
-        if word not in kinds or start + length > len(self.data):
-            raise ValueError(f"{what} is damaged")
-        return word, self.data[start : start + length]
+            self.position = start + length + -length % 8
+        if kind not in types or start + length > len(self.data):
+            raise ValueError(f"{label} is damaged")
+        return kind, self.data[start : start + length]
 
-    def _numbers(self, form: str, at: int) -> tuple[int, ...]:
-        if at + struct.calcsize(form) > len(self.data):
+    def _unpack(self, layout: str, position: int) -> tuple[int, ...]:
+        if position + struct.calcsize(layout) > len(self.data):
             raise ValueError("it ends too early")
-        return struct.unpack_from(self.order + form, self.data, at)
+        return struct.unpack_from(self.order + layout, self.data, position)
 
-    def numbers(self, what: str, kind: int) -> tuple[int, ...]:
-        """The whole numbers of 32 bits of the next element."""
-        content = self.element(what, {kind})[1]
+    def integers(self, label: str, kind: int) -> tuple[int, ...]:
+        """Read the next element as 32-bit integers."""
+        content = self.element(label, {kind})[1]
         if not content or len(content) % 4:
-            raise ValueError(f"{what} is damaged")
+            raise ValueError(f"{label} is damaged")
         return struct.unpack(f"{self.order}{len(content) // 4}{'i' if kind == INT32 else 'I'}", content)
 
 
-def check_matrix(body: memoryview, order: str) -> None:
-    """Check the content of an element of type MATRIX; `order` is "<" or ">".
+def check_matrix(content: memoryview, order: str) -> None:
+    """Check the content of a MATRIX element and, recursively, of the cells and fields in it.
+
+    Parameters
+    ----------
+    content
+        The bytes behind the element's type and length.
+    order
+        Byte order, "<" or ">".
 
     Raises
     ------
     ValueError
         Saying which piece is damaged, or that the array is of a class that annotations do not have.
     """
-    if not body:  # how an empty array may be written
+    if not content:  # a valid form of an empty array
         return
-    reader = _Reader(body, order)
-    flags = reader.numbers("the class of an array", UINT32)[0]
-    shape = reader.numbers("the shape of an array", INT32)
+    reader = _Reader(content, order)
+    flags = reader.integers("the class of an array", UINT32)[0]
+    shape = reader.integers("the shape of an array", INT32)
     reader.element("the name of an array", {INT8})
-    # Every entry takes some bytes, so that the count of a damaged shape is told before memory is asked for.
+    # Every entry takes at least a byte, so a damaged shape is found before memory is allocated for it.
     count, kind = math.prod(shape), flags & 0xFF
-    if min(shape) < 0 or (kind != _SPARSE and count > len(body)):
+    if min(shape) < 0 or (kind != _SPARSE and count > len(content)):
         raise ValueError("the shape of an array is damaged")
     if kind == _CELL:
         _check_cells(reader, count, order)
     elif kind == _STRUCT:
-        (width,) = reader.numbers("the length of field names", INT32)
+        (width,) = reader.integers("the length of field names", INT32)
         names = reader.element("the field names", {INT8})[1]
         if width < 1 or len(names) % width:
             raise ValueError("the field names are damaged")
         _check_cells(reader, count * (len(names) // width), order)
     elif kind == _CHAR:
-        reader.element("a text", _TEXTS)
+        reader.element("a string", _STRING_TYPES)
     elif kind == _SPARSE:
-        for what in ("the rows", "the columns"):
-            reader.element(f"{what} of a sparse array", {INT32})
+        for indices in ("the rows", "the columns"):
+            reader.element(f"{indices} of a sparse array", {INT32})
         _check_numbers(reader, flags)
-    elif kind in _NUMBERS:
+    elif kind in _NUMERIC_CLASSES:
         _check_numbers(reader, flags, count)
     else:
-        raise ValueError(f"an array is of the class {kind}, neither struct, cell, text nor numbers")
+        raise ValueError(f"an array has class {kind}, which is not a class of structs, cells, strings or numbers")
 
 
 def _check_cells(reader: _Reader, count: int, order: str) -> None:
@@ -98,8 +109,8 @@ def _check_cells(reader: _Reader, count: int, order: str) -> None:
 
 
 def _check_numbers(reader: _Reader, flags: int, count: int | None = None) -> None:
-    """The numbers of an array, and their imaginary parts if it has some; `count` of each, unless it is None."""
+    """Check the real part of an array and its imaginary part, if any; each must have `count` numbers, if given."""
     for _ in range(2 if flags & _COMPLEX else 1):
-        kind, content = reader.element("an array of numbers", _SIZES)
-        if len(content) % _SIZES[kind] or count not in (None, len(content) // _SIZES[kind]):
+        kind, content = reader.element("an array of numbers", _NUMBER_SIZES)
+        if len(content) % _NUMBER_SIZES[kind] or count not in (None, len(content) // _NUMBER_SIZES[kind]):
             raise ValueError("an array of numbers is damaged")

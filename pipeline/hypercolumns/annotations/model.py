@@ -1,4 +1,4 @@
-"""The one annotation model: images, categories and instances, kept as COCO JSON on disk."""
+"""The annotation model that all formats are read into: images, categories and instances, saved as COCO JSON."""
 
 import json
 from collections import defaultdict
@@ -15,24 +15,27 @@ from hypercolumns.regions.boxes import from_coco, to_coco
 
 @dataclass(frozen=True)
 class Category:
-    """An object category; `keypoints`, `skeleton` (pairs of 1-based keypoint numbers) and `parts` may be empty."""
+    """An object category, with the names of its keypoints and parts, if it has any."""
 
     id: int
     name: str
     keypoints: tuple[str, ...] = ()
     skeleton: tuple[tuple[int, int], ...] = ()
+    """Pairs of 1-based keypoint numbers to connect."""
     parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Image:
-    """A photograph; `void` marks pixels that belong neither to an object nor to the background."""
+    """An annotated photograph."""
 
     id: int
     file_name: str
+    """Path relative to `AnnotationSet.image_root`."""
     width: int
     height: int
     void: RLE | None = None
+    """Pixels that belong neither to an object nor to the background."""
 
 
 @dataclass(frozen=True)
@@ -45,75 +48,84 @@ class Part:
 
 @dataclass(frozen=True)
 class Instance:
-    """One object: its mask, and its tight or annotated box x0, y0, x1, y1 (end-exclusive).
-
-    `keypoints` is COCO's flat list x, y, v per keypoint of the category (v: 0 not labelled, 1 hidden,
-    2 visible). `crowd` and `difficult` instances neither count nor punish in evaluation and do not train.
-    """
+    """One annotated object."""
 
     id: int
     image_id: int
     category_id: int
     segmentation: RLE
     box: tuple[float, float, float, float]
+    """Tight or annotated box x0, y0, x1, y1 in pixels, end-exclusive."""
     area: float
+    """Pixels of the mask, or the annotated area."""
     crowd: bool = False
+    """A group of objects under one mask."""
     difficult: bool = False
+    """Marked by the data set, or smaller than the minimum area."""
     keypoints: tuple[float, ...] = ()
+    """COCO's flat list x, y, v per keypoint of the category; v is 0 for unlabelled, 1 for hidden, 2 for visible."""
     parts: tuple[Part, ...] = ()
 
     @property
     def ignore(self) -> bool:
+        """Crowd or difficult: not used in training, and matches to it count neither for nor against in evaluation."""
         return self.crowd or self.difficult
 
 
 @dataclass(frozen=True)
 class AnnotationSet:
-    """The annotations of one image set; `image_root` is the folder that `file_name` is relative to."""
+    """The annotations of one split of a data set."""
 
     images: tuple[Image, ...]
     categories: tuple[Category, ...]
     instances: tuple[Instance, ...]
     image_root: str
+    """The folder of photographs."""
     description: str = ""
+    """Format and source, for messages and reports."""
     counts: Mapping[str, int] = field(default_factory=dict)
+    """Number of annotations left out, by reason."""
 
     @cached_property
     def image_by_id(self) -> dict[int, Image]:
+        """Images by id."""
         return {image.id: image for image in self.images}
 
     @cached_property
     def category_by_id(self) -> dict[int, Category]:
+        """Categories by id."""
         return {category.id: category for category in self.categories}
 
     @cached_property
     def instance_by_id(self) -> dict[int, Instance]:
+        """Instances by id."""
         return {instance.id: instance for instance in self.instances}
 
     @cached_property
     def instances_by_image(self) -> dict[int, list[Instance]]:
-        """Instances per image id, in file order; an image without any has an empty list."""
+        """Instances by image id, in the order of `instances`; the list of an image without instances is empty."""
         groups: dict[int, list[Instance]] = defaultdict(list)
         for instance in self.instances:
             groups[instance.image_id].append(instance)
         return {image.id: groups[image.id] for image in self.images}
 
     def image_path(self, image: Image) -> Path:
+        """Path of an image's photograph."""
         return Path(self.image_root) / image.file_name
 
     def save(self, path: Path) -> None:
-        """Write COCO JSON; byte for byte the same for equal sets."""
+        """Write COCO JSON; equal sets give equal bytes."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(self._to_json(), indent=None, separators=(",", ":")) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> "AnnotationSet":
-        """Read what `save` wrote.
+        """Read a file that `save` wrote.
 
         Raises
         ------
         InputError
-            When the file is missing, is no JSON or lacks a field of the model.
+            If the file is missing, is not JSON or lacks a field of the model.
         """
         try:
             return cls._from_json(json.loads(path.read_text()))

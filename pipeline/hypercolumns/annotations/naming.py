@@ -1,4 +1,4 @@
-"""Other names for parts and keypoints: the tables `dataset.part_names` and `dataset.keypoint_names`."""
+"""Renaming parts and keypoints according to `dataset.part_names` and `dataset.keypoint_names`."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,111 +10,128 @@ from hypercolumns.annotations.model import AnnotationSet, Category, Instance, Pa
 from hypercolumns.errors import InputError
 
 LEFT_OUT = "none"
-"""The name in a table of parts under which stand those to leave out."""
+"""The new name of parts to leave out."""
 
-LISTED = 24
-"""Names in a message; PASCAL-Part has more than a hundred."""
+MAX_LISTED = 24
+"""Number of valid names listed in a message; PASCAL-Part has more than a hundred parts."""
 
 
 def unknown_parts(annotations: AnnotationSet, table: Mapping[str, Sequence[str]]) -> list[str]:
-    """What `table` (see `merge_parts`) names and no category has, in words: one sentence per entry that does so."""
-    known = _parts(annotations)
+    """Report patterns in `table` (see `merge_parts`) that match no part of any category.
+
+    Returns
+    -------
+    One sentence for each entry of the table with such patterns; it lists the valid names, most similar first.
+    """
+    known = _part_names(annotations)
     unknown = {
-        new: [pattern for pattern in patterns if not any(fnmatchcase(part, pattern) for part in known)]
-        for new, patterns in table.items()
+        new_name: [pattern for pattern in patterns if not any(fnmatchcase(part, pattern) for part in known)]
+        for new_name, patterns in table.items()
     }
     return [
-        f"dataset.part_names.{new} names {', '.join(map(repr, names))}, which no part of this data set fits; "
-        f"{_listed(known, names[0])}."
-        for new, names in unknown.items()
-        if names
+        f"dataset.part_names.{new_name} names {', '.join(map(repr, patterns))}, but no part of this data set "
+        f"matches; {_valid_names(known, patterns[0])}."
+        for new_name, patterns in unknown.items()
+        if patterns
     ]
 
 
 def merge_parts(annotations: AnnotationSet, table: Mapping[str, Sequence[str]]) -> AnnotationSet:
-    """The annotation set with its parts merged and named as `table` says.
+    """Merge and rename the parts of all categories and instances.
 
     Parameters
     ----------
-    annotations : parts by the names of their data set.
-    table : new name -> names in the data set, which may hold the wildcards of shell patterns ("wheel_*", "[lr]ear");
-        the union of these parts is the new part. Parts under "none" are left out; parts that the table does not name
-        keep their names. The parts of a category come in the order of the table, then of the data set.
+    annotations
+        Annotations whose parts have the data set's names.
+    table
+        Maps each new name to names in the data set, which may have the wildcards of shell patterns ("wheel_*",
+        "[lr]ear"). The new part is the union of the parts they match. Parts under "none" are left out; parts that no
+        pattern matches keep their names.
+
+    Returns
+    -------
+    Annotations whose categories list the parts of the table first, in its order, then the others in the data set's
+    order.
 
     Raises
     ------
     InputError
-        When a part stands under two names.
+        If a part matches patterns of two new names.
 
     See Also
     --------
-    unknown_parts : names in the table that fit no part, which change nothing here.
+    unknown_parts : Reports patterns that match no part, which `merge_parts` ignores.
     """
     if not table:
         return annotations
-    known = _parts(annotations)
-    new = {part: _new_name(part, table) for part in known}
+    known = _part_names(annotations)
+    new_names = {part: _new_name(part, table) for part in known}
     order = [*table, *known]
 
     def renamed(category: Category) -> Category:
-        names = {new[part] for part in category.parts} - {LEFT_OUT}
+        names = {new_names[part] for part in category.parts} - {LEFT_OUT}
         return replace(category, parts=tuple(sorted(names, key=order.index)))
 
     categories = tuple(renamed(category) for category in annotations.categories)
     parts_of = {category.id: category.parts for category in categories}
-    instances = tuple(replace(i, parts=_merged(i, new, parts_of[i.category_id])) for i in annotations.instances)
+    instances = tuple(
+        replace(i, parts=_merged_parts(i, new_names, parts_of[i.category_id])) for i in annotations.instances
+    )
     return replace(annotations, categories=categories, instances=instances)
 
 
-def _parts(annotations: AnnotationSet) -> list[str]:
-    """The names of all parts, in the order of the categories."""
+def _part_names(annotations: AnnotationSet) -> list[str]:
+    """Part names of all categories, without repetitions, in the order of the categories."""
     return list(dict.fromkeys(part for category in annotations.categories for part in category.parts))
 
 
-def _listed(known: Iterable[str], near: str) -> str:
-    """The valid names in a message, those that look like `near` first."""
+def _valid_names(known: Iterable[str], name: str) -> str:
+    """List valid names for a message, those similar to `name` first."""
     names = sorted(known)
-    close = difflib.get_close_matches(near, names, n=5, cutoff=0.4)
-    shown = (close + [name for name in names if name not in close])[:LISTED]
-    more = f", ... ({len(names)} in all)" if len(names) > LISTED else ""
-    return f"it has {', '.join(shown)}{more}" if names else "it has none"
-
-
-def _fits(part: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(part, pattern) for pattern in patterns)
+    similar = difflib.get_close_matches(name, names, n=5, cutoff=0.4)
+    listed = (similar + [name for name in names if name not in similar])[:MAX_LISTED]
+    ellipsis = f", ... ({len(names)} in all)" if len(names) > MAX_LISTED else ""
+    return f"it has {', '.join(listed)}{ellipsis}" if names else "it has none"
 
 
 def _new_name(part: str, table: Mapping[str, Sequence[str]]) -> str:
-    found = [name for name, patterns in table.items() if _fits(part, patterns)]
-    if len(found) > 1:
-        raise InputError(f"dataset.part_names puts the part {part!r} under {found[0]!r} and {found[1]!r}; choose one.")
-    return found[0] if found else part
+    matches = [name for name, patterns in table.items() if any(fnmatchcase(part, pattern) for pattern in patterns)]
+    if len(matches) > 1:
+        raise InputError(
+            f"dataset.part_names puts the part {part!r} under {matches[0]!r} and {matches[1]!r}; choose one."
+        )
+    return matches[0] if matches else part
 
 
-def _merged(instance: Instance, new: Mapping[str, str], names: Sequence[str]) -> tuple[Part, ...]:
-    groups = {name: [part.segmentation for part in instance.parts if new[part.name] == name] for name in names}
+def _merged_parts(instance: Instance, new_names: Mapping[str, str], order: Sequence[str]) -> tuple[Part, ...]:
+    groups = {name: [part.segmentation for part in instance.parts if new_names[part.name] == name] for name in order}
     return tuple(Part(name, masks.union(codes)) for name, codes in groups.items() if codes)
 
 
 def choose_keypoints(annotations: AnnotationSet, table: Mapping[str, str]) -> AnnotationSet:
-    """The annotation set with the keypoints that `table` names, in its order and by its names; an empty one keeps all.
+    """Select, rename and order keypoints; an empty table keeps all.
 
-    `table` maps new names to names in the data set; a category has those that it has in the data set. Bones of the
-    skeleton whose ends are both chosen stay.
+    Parameters
+    ----------
+    annotations
+        Annotations whose keypoints have the data set's names.
+    table
+        Maps new names to names in the data set, in the new order. A category keeps those of its keypoints that are
+        in the table, and the bones of its skeleton with both ends among them.
 
     Raises
     ------
     InputError
-        When no category has a keypoint of a name in the table.
+        If the table has a name that no category has.
     """
     if not table:
         return annotations
     known = {keypoint for category in annotations.categories for keypoint in category.keypoints}
-    for new, old in table.items():
-        if old not in known:
+    for new_name, old_name in table.items():
+        if old_name not in known:
             raise InputError(
-                f"dataset.keypoint_names.{new} names the keypoint {old!r}, which this data set does not have; "
-                f"{_listed(known, old)}."
+                f"dataset.keypoint_names.{new_name} names the keypoint {old_name!r}, which this data set does not "
+                f"have; {_valid_names(known, old_name)}."
             )
     chosen = {
         category.id: [(new, category.keypoints.index(old)) for new, old in table.items() if old in category.keypoints]
@@ -122,18 +139,20 @@ def choose_keypoints(annotations: AnnotationSet, table: Mapping[str, str]) -> An
     }
 
     def renamed(category: Category) -> Category:
-        number = {old + 1: new for new, (_, old) in enumerate(chosen[category.id], start=1)}
-        bones = tuple((number[a], number[b]) for a, b in category.skeleton if a in number and b in number)
+        new_numbers = {index + 1: number for number, (_, index) in enumerate(chosen[category.id], start=1)}
+        bones = tuple(
+            (new_numbers[a], new_numbers[b]) for a, b in category.skeleton if a in new_numbers and b in new_numbers
+        )
         return replace(category, keypoints=tuple(name for name, _ in chosen[category.id]), skeleton=bones)
 
-    def picked(instance: Instance) -> Instance:
+    def reordered(instance: Instance) -> Instance:
         if not instance.keypoints:
             return instance
-        flat = [instance.keypoints[3 * old : 3 * old + 3] for _, old in chosen[instance.category_id]]
-        return replace(instance, keypoints=tuple(value for triple in flat for value in triple))
+        triples = [instance.keypoints[3 * index : 3 * index + 3] for _, index in chosen[instance.category_id]]
+        return replace(instance, keypoints=tuple(value for triple in triples for value in triple))
 
     return replace(
         annotations,
         categories=tuple(renamed(category) for category in annotations.categories),
-        instances=tuple(picked(instance) for instance in annotations.instances),
+        instances=tuple(reordered(instance) for instance in annotations.instances),
     )

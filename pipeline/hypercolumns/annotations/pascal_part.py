@@ -1,4 +1,4 @@
-"""PASCAL-Part: JPEGImages, and Annotations_Part/*.mat with the masks of objects and of their parts."""
+"""PASCAL-Part: photographs in JPEGImages, masks of objects and their parts in Annotations_Part/*.mat."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,86 +8,94 @@ import numpy as np
 
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.bad_items import BadItems
-from hypercolumns.annotations.files import each, image_size, named, other_size, read_stems, require_folder
+from hypercolumns.annotations.files import (
+    existing_path,
+    image_size,
+    map_in_threads,
+    read_stems,
+    require_folder,
+    size_mismatch,
+)
 from hypercolumns.annotations.label_maps import VOC_CATEGORIES
 from hypercolumns.annotations.masks import RLE
 from hypercolumns.annotations.mat_file import read_struct
 from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance, Part
 from hypercolumns.annotations.pascal_part_names import PARTS
-from hypercolumns.annotations.selection import from_mask, keep_categories
+from hypercolumns.annotations.selection import instance_from_mask, keep_categories
 from hypercolumns.errors import InputError, choices
 from hypercolumns.parameters import DatasetParameters
 from hypercolumns.workspace import Split
 
 CATEGORIES = tuple(replace(category, parts=PARTS[category.name]) for category in VOC_CATEGORIES)
-"""VOC's categories and ids with the parts that PASCAL-Part knows."""
+"""VOC's categories, with the parts that PASCAL-Part annotates."""
 
 _BY_NAME = {category.name: category for category in CATEGORIES} | {"table": CATEGORIES[10]}
-"""The data set says "table" where VOC says "diningtable"."""
+"""Categories by their name in the files, which have "table" for VOC's "diningtable"."""
 
 
 @dataclass(frozen=True)
-class _Annotated:
+class _AnnotatedImage:
     image: Image
     instances: tuple[Instance, ...]
     counts: dict[str, int]
 
 
 def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
-    """The images of `settings.train_list` or `val_list`; without a list, all that have an annotation.
+    """Read the images in `settings.train_list` or `settings.val_list`; without a list, all annotated images.
 
-    Parts keep the data set's names, such as "luleg" or "wheel_2". Ids of images and instances are 1, 2, ... in order.
+    Parts keep the data set's names, such as "luleg" or "wheel_2". Images and instances are numbered 1, 2, ... in
+    order.
 
     Raises
     ------
     InputError
-        For a missing folder, list or photograph, or, unless `settings.skip_bad`, for a .mat file, object or part
-        that is malformed, of an unknown name, or of another size than the photograph.
+        If a folder or list is missing, or, unless `settings.skip_bad` is set, if a photograph is missing or a .mat
+        file, object or part is malformed, has an unknown name or does not fit its photograph.
     """
     root = require_folder(Path(settings.root), "dataset.root")
     photographs = require_folder(root / "JPEGImages", "photographs of PASCAL-Part")
     folder = require_folder(root / "Annotations_Part", "annotations of PASCAL-Part")
-    listed = settings.train_list if split == "train" else settings.val_list
-    stems = read_stems(named(root, listed, f"dataset.{split}_list")) if listed else _all_stems(folder)
+    list_name = settings.train_list if split == "train" else settings.val_list
+    stems = read_stems(existing_path(root, list_name, f"dataset.{split}_list")) if list_name else _all_stems(folder)
     categories = keep_categories(settings, CATEGORIES)
-    bad = BadItems(settings.skip_bad)
+    bad_items = BadItems(settings.skip_bad)
 
-    def load(numbered: tuple[int, str]) -> _Annotated | None:
-        number, stem = numbered
-        with bad.item():
+    def load(numbered_stem: tuple[int, str]) -> _AnnotatedImage | None:
+        image_id, stem = numbered_stem
+        with bad_items.catch():
             width, height = image_size(photographs / f"{stem}.jpg")
-            image = Image(number, f"{stem}.jpg", width, height)
-            return _annotate(folder / f"{stem}.mat", image, categories, settings, bad)
+            image = Image(image_id, f"{stem}.jpg", width, height)
+            return _annotate(folder / f"{stem}.mat", image, categories, settings, bad_items)
         return None
 
-    found = each(load, list(enumerate(stems, start=1)), "annotations of PASCAL-Part")
-    annotated = [one for one in found if one is not None]
-    instances = [instance for one in annotated for instance in one.instances]
-    counts = {key: sum(one.counts[key] for one in annotated) for key in ("empty_masks", "other_categories")}
+    results = map_in_threads(load, list(enumerate(stems, start=1)), "annotations of PASCAL-Part")
+    annotated = [result for result in results if result is not None]
+    instances = [instance for result in annotated for instance in result.instances]
+    counts = {key: sum(result.counts[key] for result in annotated) for key in ("empty_masks", "other_categories")}
     return AnnotationSet(
-        images=tuple(one.image for one in annotated),
+        images=tuple(result.image for result in annotated),
         categories=categories,
         instances=tuple(replace(instance, id=number) for number, instance in enumerate(instances, start=1)),
         image_root=str(photographs),
-        description=f"PASCAL-Part, {listed or 'all images'}",
-        counts=counts | {"bad_items": bad.count},
+        description=f"PASCAL-Part, {list_name or 'all images'}",
+        counts=counts | {"bad_items": bad_items.count},
     )
 
 
 def _all_stems(folder: Path) -> tuple[str, ...]:
     stems = tuple(sorted(path.stem for path in folder.glob("*.mat")))
     if not stems:
-        raise InputError(f"The folder {folder} holds no .mat file, so PASCAL-Part has no annotations there.")
+        raise InputError(f"The folder {folder} has no .mat file, so there are no annotations of PASCAL-Part.")
     return stems
 
 
 def _annotate(
-    path: Path, image: Image, categories: tuple[Category, ...], settings: DatasetParameters, bad: BadItems
-) -> _Annotated:
+    path: Path, image: Image, categories: tuple[Category, ...], settings: DatasetParameters, bad_items: BadItems
+) -> _AnnotatedImage:
     counts = {"empty_masks": 0, "other_categories": 0}
     instances = []
-    for number, item in enumerate(_objects(path), start=1):
-        with bad.item():
+    for number, item in enumerate(_read_objects(path), start=1):
+        with bad_items.catch():
             where = f"{path}: object {number}"
             name = _field(item, "class", where)
             if not isinstance(name, str) or name not in _BY_NAME:
@@ -96,20 +104,20 @@ def _annotate(
             if category not in categories:
                 counts["other_categories"] += 1
                 continue
-            made = from_mask(settings, image.id, category.id, _mask(item, image, where))
-            if made is None:
+            instance = instance_from_mask(settings, image.id, category.id, _mask(item, image, where))
+            if instance is None:
                 counts["empty_masks"] += 1
                 continue
-            parts = _parts(item, category, image, f"{where} ({category.name})", bad)
-            instances.append(replace(made, parts=parts))
-    return _Annotated(image, tuple(instances), counts)
+            parts = _parts(item, category, image, f"{where} ({category.name})", bad_items)
+            instances.append(replace(instance, parts=parts))
+    return _AnnotatedImage(image, tuple(instances), counts)
 
 
-def _parts(item: dict[str, Any], category: Category, image: Image, where: str, bad: BadItems) -> tuple[Part, ...]:
-    """The parts of an object of which at least one pixel shows, in the file's order."""
+def _parts(item: dict[str, Any], category: Category, image: Image, where: str, bad_items: BadItems) -> tuple[Part, ...]:
+    """Visible parts of an object, those with at least one pixel, in the file's order."""
     parts: dict[str, Part] = {}
     for number, part in enumerate(_structs(_field(item, "parts", where), f"{where}, parts"), start=1):
-        with bad.item():
+        with bad_items.catch():
             name = _field(part, "part_name", f"{where}, part {number}")
             if not isinstance(name, str) or name not in category.parts:
                 raise InputError(f"{where} has an unknown part {name!r}; choose from {choices(category.parts)}.")
@@ -121,17 +129,17 @@ def _parts(item: dict[str, Any], category: Category, image: Image, where: str, b
     return tuple(parts.values())
 
 
-def _objects(path: Path) -> list[dict[str, Any]]:
-    """The objects of a file as dictionaries with class, mask and parts."""
-    content = read_struct(path, "anno", "PASCAL-Part annotation")
+def _read_objects(path: Path) -> list[dict[str, Any]]:
+    """Read the objects of a file as dictionaries with class, mask and parts."""
+    content = read_struct(path, "anno", "a PASCAL-Part annotation")
     return _structs(_field(content, "objects", f"{path}: anno"), f"{path}: objects")
 
 
 def _structs(value: Any, where: str) -> list[dict[str, Any]]:
-    """A MATLAB struct array as a list; SciPy makes a dictionary of one of length 1 and an array of an empty one."""
-    items = [value] if isinstance(value, dict) else list(value) if isinstance(value, list | np.ndarray) else [value]
+    """Convert a MATLAB struct array to a list; SciPy reads one item as a dictionary and an empty one as an array."""
+    items = list(value) if isinstance(value, list | np.ndarray) else [value]
     if not all(isinstance(item, dict) for item in items):
-        raise InputError(f"{where}: a struct array is needed, with fields for each item.")
+        raise InputError(f"{where}: it must be a struct array.")
     return items
 
 
@@ -142,12 +150,12 @@ def _field(item: dict[str, Any], key: str, where: str) -> Any:
 
 
 def _mask(item: dict[str, Any], image: Image, where: str) -> RLE:
-    """The field `mask` of an object or part: (height, width), zero or one."""
+    """Encode the field `mask` of an object or part, a (height, width) array of zeros and ones."""
     mask = np.asarray(_field(item, "mask", where))
     if mask.ndim != 2 or mask.dtype.kind not in "buif":
-        raise InputError(f"{where}: its mask is no (height, width) array of numbers.")
+        raise InputError(f"{where}: its mask is not a (height, width) array of numbers.")
     if mask.shape != (image.height, image.width):
-        raise InputError(other_size(f"{where}: its mask", mask.shape[::-1], (image.width, image.height)))
+        raise InputError(size_mismatch(f"{where}: its mask", mask.shape[::-1], (image.width, image.height)))
     if not np.isin(mask, (0, 1)).all():
         raise InputError(f"{where}: its mask holds values other than 0 and 1.")
     return masks.encode(mask.astype(bool))

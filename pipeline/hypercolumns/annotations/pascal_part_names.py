@@ -1,4 +1,4 @@
-"""The parts that PASCAL-Part knows of each of its categories, by the abbreviations in its files."""
+"""Names of the parts that PASCAL-Part annotates in each category, as abbreviated in its files."""
 
 from collections.abc import Iterable
 
@@ -6,12 +6,12 @@ from hypercolumns.annotations.label_maps import VOC_NAMES
 
 
 def _numbered(*limits: tuple[str, int]) -> tuple[str, ...]:
-    """Names such as wheel_1, wheel_2, ... up to each one's limit."""
+    """Numbered names such as wheel_1, wheel_2, ..., each up to its limit."""
     return tuple(f"{name}_{number}" for name, limit in limits for number in range(1, limit + 1))
 
 
 def _legs(*segments: str) -> tuple[str, ...]:
-    """The four legs of an animal, each in the given segments: left front, right front, left back, right back."""
+    """Names of the segments of an animal's legs: left front, right front, left back, right back."""
     return tuple(f"{leg}{segment}" for leg in ("lf", "rf", "lb", "rb") for segment in segments)
 
 
@@ -66,4 +66,4 @@ PARTS: dict[str, tuple[str, ...]] = dict.fromkeys(VOC_NAMES, ()) | {
     ),
     "tvmonitor": ("screen",),
 }
-"""Part names per VOC category; chair, boat, diningtable and sofa have none. Source: the data set's own table."""
+"""Part names per VOC category; chair, boat, diningtable and sofa have none. Source: the table in the data set."""

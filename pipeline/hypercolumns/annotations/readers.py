@@ -1,4 +1,4 @@
-"""Reads a split of the data set, whatever its format, with keypoints and names as the parameters ask for."""
+"""Reading one split in any format, attaching keypoints and renaming parts and keypoints as the parameters ask."""
 
 import logging
 from dataclasses import replace
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hypercolumns.annotations import keypoints, keypoints_coco, keypoints_voc
 from hypercolumns.annotations.bad_items import BadItems
-from hypercolumns.annotations.files import each, named
+from hypercolumns.annotations.files import existing_path, map_in_threads
 from hypercolumns.annotations.formats import READERS
 from hypercolumns.annotations.images import read_photograph
 from hypercolumns.annotations.model import AnnotationSet, Image
@@ -19,56 +19,58 @@ logger = logging.getLogger(__name__)
 
 
 def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
-    """Read one split of a data set on disk.
+    """Read one split of a data set on disk, with the keypoints of `settings.keypoints` if it is set.
 
     Raises
     ------
     InputError
-        Naming the file that is missing, broken or does not fit.
+        Naming the file that is missing, broken or does not fit; or if every image is malformed.
     """
-    found = READERS[settings.format].read(settings, split)
-    if not found.images:
-        raise InputError(f"{found.description}: no image is left; the annotations of all of them are malformed.")
-    return found if settings.keypoints is None else _with_keypoints(found, settings, split)
+    annotations = READERS[settings.format].read(settings, split)
+    if not annotations.images:
+        raise InputError(f"{annotations.description}: no image is left, since the annotations of all are malformed.")
+    return annotations if settings.keypoints is None else _with_keypoints(annotations, settings, split)
 
 
 def rename(annotations: AnnotationSet, settings: DatasetParameters) -> AnnotationSet:
-    """Merge and name parts and keypoints as `dataset.part_names` and `dataset.keypoint_names` say.
+    """Merge and rename parts and keypoints according to `dataset.part_names` and `dataset.keypoint_names`.
 
     Raises
     ------
     InputError
-        When a name in them fits nothing. A part's name only warns where `dataset.categories` leaves categories out,
-        since the part may be one of theirs.
+        If a name or pattern in them matches nothing. For parts, this is only a warning if `dataset.categories` is
+        set, since the part may belong to a category that it leaves out.
     """
     for problem in unknown_parts(annotations, settings.part_names):
         if not settings.categories:
             raise InputError(problem)
-        logger.warning("%s Those of the categories that dataset.categories leaves out are not among them.", problem)
+        logger.warning("%s Parts of categories that dataset.categories leaves out are not listed.", problem)
     return choose_keypoints(merge_parts(annotations, settings.part_names), settings.keypoint_names)
 
 
 def _with_keypoints(annotations: AnnotationSet, settings: DatasetParameters, split: Split) -> AnnotationSet:
-    """The annotations with the keypoints of `settings.keypoints` or `val_keypoints`: a COCO file or a folder of xml."""
+    """Attach the keypoints of `settings.keypoints` or `val_keypoints`, a COCO file or a folder of XML files."""
     separate = split == "val" and settings.val_keypoints is not None
     name = str(settings.val_keypoints if separate else settings.keypoints)
-    path = named(Path(settings.root), name, "dataset.val_keypoints" if separate else "dataset.keypoints")
-    bad = BadItems(settings.skip_bad)
-    source = keypoints_voc.read(path, bad) if path.is_dir() else keypoints_coco.read(path, bad)
-    found = keypoints.attach(annotations, source, bad)
-    return replace(found, counts={**found.counts, "bad_items": found.counts.get("bad_items", 0) + bad.count})
+    path = existing_path(Path(settings.root), name, "dataset.val_keypoints" if separate else "dataset.keypoints")
+    bad_items = BadItems(settings.skip_bad)
+    source = keypoints_voc.read(path, bad_items) if path.is_dir() else keypoints_coco.read(path, bad_items)
+    attached = keypoints.attach(annotations, source, bad_items)
+    total = attached.counts.get("bad_items", 0) + bad_items.count
+    return replace(attached, counts={**attached.counts, "bad_items": total})
 
 
 def check_photographs(annotations: AnnotationSet) -> None:
-    """Decode every photograph once, so that no later step meets a missing, truncated or resized one.
+    """Decode every photograph once, so that no later step meets one that is missing, truncated or resized.
 
     Raises
     ------
     InputError
-        For the first photograph, in order, that cannot be read or has another size than its annotations.
+        For the first photograph, in order, that cannot be read or differs in size from its annotations.
     """
 
     def check(image: Image) -> None:
-        read_photograph(annotations.image_path(image), image)  # and forget it: all of them may not fit in memory
+        # Nothing is returned: the photographs together may not fit in memory.
+        read_photograph(annotations.image_path(image), image)
 
-    each(check, annotations.images, "photographs")
+    map_in_threads(check, annotations.images, "photographs")

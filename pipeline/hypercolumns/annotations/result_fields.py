@@ -1,4 +1,4 @@
-"""Answers in COCO results: the field each kind of answer stands in, and how one is checked."""
+"""The fields of COCO results that hold an answer, and the check of each."""
 
 import sys
 from collections.abc import Callable
@@ -16,12 +16,18 @@ class ResultField:
 
     name: str
     problem: Callable[[Any, Category, Image], str | None]
-    """Says what is wrong with a value, given the category and image of its result; None if nothing is."""
+    """Explains what is wrong with a value, given the category and image of its result; None if it is valid."""
 
 
 def is_finite(value: Any) -> bool:
-    """Whether a JSON value is a finite number."""
-    # Compared, since `math.isfinite` fails on integers of hundreds of digits.
+    """Tell whether a JSON value is a finite number.
+
+    Examples
+    --------
+    >>> is_finite(0.5), is_finite(float("inf")), is_finite(True), is_finite("1")
+    (True, False, False, False)
+    """
+    # `math.isfinite` would raise an OverflowError for integers of hundreds of digits.
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
@@ -70,8 +76,8 @@ def _parts_problem(parts: Any, category: Category, image: Image) -> str | None:
 BOX = ResultField("bbox", _box_problem)
 """x, y, width, height in pixels."""
 MASK = ResultField("segmentation", _mask_problem)
-"""Compressed RLE of the image's size."""
+"""Compressed RLE of the size of the image."""
 KEYPOINTS = ResultField("keypoints", _keypoints_problem)
 """x, y and score of every keypoint of the category."""
 PARTS = ResultField("parts", _parts_problem)
-"""Name and compressed RLE of every part that shows."""
+"""Name and compressed RLE of every visible part."""

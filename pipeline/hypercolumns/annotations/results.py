@@ -1,4 +1,4 @@
-"""Result files (COCO results): reading and checking what detectors and predictors wrote."""
+"""COCO results files: reading, checking and writing the results of detectors and predictors."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from hypercolumns.annotations.result_fields import ResultField, is_finite
 from hypercolumns.errors import InputError, choices
 
 Boxes = Literal["detections", "instances"]
-"""The boxes that results are about: scored detections, or the boxes of annotated instances."""
+"""The boxes that results refer to: scored detections, or annotated instances."""
 
 
 class Result(TypedDict):
@@ -25,13 +25,13 @@ class Result(TypedDict):
     keypoints: NotRequired[Sequence[float]]
     """x, y and score of every keypoint of the category."""
     parts: NotRequired[Sequence[Mapping[str, Any]]]
-    """`name` and `segmentation` of every part that shows."""
+    """`name` and `segmentation` of every visible part."""
     instance_id: NotRequired[int]
-    """In results on boxes of instances."""
+    """Only in results that refer to instances."""
 
 
 Results = Sequence[Mapping[str, Any]]
-"""COCO results as any step makes them; each entry has the keys of `Result` that its boxes and answer need."""
+"""COCO results of any step; each entry has the keys of `Result` that its boxes and answer need."""
 
 
 def read_results(
@@ -50,12 +50,12 @@ def read_results(
     boxes
         `detections`: every entry has a score. `instances`: every entry names its `instance_id`, each once.
     step
-        The step of the pipeline that writes the file, for the error when it is missing.
+        The pipeline step that writes the file, for the error if it is missing.
 
     Raises
     ------
     InputError
-        Naming the file and the entry that cannot be used.
+        If the file is missing or not a JSON list, or naming the first entry that cannot be used.
     """
     try:
         content = json.loads(path.read_text())
@@ -77,7 +77,10 @@ def read_results(
 
 
 def write_results(results: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Write COCO results by image, best first, one a line: the same bytes for the same results in any order."""
+    """Write COCO results, one per line, sorted by image and falling score.
+
+    The bytes of the file do not depend on the order of `results`.
+    """
     lines = [json.dumps(r, separators=(",", ":")) for r in results]
     order = sorted(range(len(lines)), key=lambda i: (results[i]["image_id"], -results[i].get("score", 0.0), lines[i]))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,9 +88,9 @@ def write_results(results: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 
 def _problem(entry: Any, annotations: AnnotationSet, answer: ResultField, boxes: Boxes) -> str | None:
-    """What is wrong with one entry, or None."""
+    """Explain what is wrong with an entry, or return None if it is valid."""
     if not isinstance(entry, dict):
-        return f"a result is an object, not {entry!r}"
+        return f"a result must be an object, not {entry!r}"
     required = ("image_id", "category_id", "score" if boxes == "detections" else "instance_id", answer.name)
     missing = [key for key in required if key not in entry]
     if missing:

@@ -1,4 +1,4 @@
-"""What `dataset.categories` and `dataset.minimum_area` mean, the same for every format."""
+"""Selecting categories and making instances, the same way for every format."""
 
 from collections.abc import Sequence
 
@@ -10,12 +10,12 @@ from hypercolumns.parameters import DatasetParameters
 
 
 def keep_categories(settings: DatasetParameters, known: Sequence[Category]) -> tuple[Category, ...]:
-    """The categories to use, in the data set's order and with its ids; no filter keeps all.
+    """Keep the categories that `dataset.categories` names, or all if it is empty, in the data set's order.
 
     Raises
     ------
     InputError
-        When `dataset.categories` names one that the data set does not have.
+        If `dataset.categories` names a category that the data set does not have.
     """
     unknown = sorted(set(settings.categories) - {category.name for category in known})
     if unknown:
@@ -26,12 +26,25 @@ def keep_categories(settings: DatasetParameters, known: Sequence[Category]) -> t
     return tuple(c for c in known if not settings.categories or c.name in settings.categories)
 
 
-def from_mask(
+def instance_from_mask(
     settings: DatasetParameters, image_id: int, category_id: int, mask: RLE, *, difficult: bool = False
 ) -> Instance | None:
-    """The instance of a mask, with its tight box and its id still 0; None for a mask without pixels.
+    """Make an instance with the tight box and the area of its mask; its id is 0 until the caller sets one.
 
-    It neither trains nor counts when it is smaller than `dataset.minimum_area`, or `difficult`: the data set says so.
+    Parameters
+    ----------
+    settings
+        Instances smaller than `minimum_area` pixels become difficult.
+    image_id, category_id
+        Ids of its image and category.
+    mask
+        Its mask.
+    difficult
+        The data set marks it as difficult.
+
+    Returns
+    -------
+    The instance, or None if the mask is empty.
     """
     area = masks.area(mask)
     if area == 0:

@@ -1,10 +1,10 @@
-"""What a split holds, as a table for people."""
+"""A printed overview of one split."""
 
 from hypercolumns.annotations.model import AnnotationSet
 
 
 def summarise(split: str, annotations: AnnotationSet) -> str:
-    """A line of totals, then one line per category that occurs."""
+    """Summarise a split as text: totals, then a table with one line per category that occurs."""
     instances = annotations.instances
     lines = [
         f"{split}: {annotations.description}",

@@ -1,4 +1,4 @@
-"""PASCAL VOC: JPEGImages, SegmentationObject, SegmentationClass, Annotations, ImageSets/Segmentation."""
+"""Data sets in the PASCAL VOC layout: label images of objects and categories, XML annotations and image sets."""
 
 import math
 from dataclasses import dataclass
@@ -8,7 +8,14 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from numpy.typing import NDArray
 
-from hypercolumns.annotations.files import image_size, named, read_labels, read_stems, read_xml, require_folder
+from hypercolumns.annotations.files import (
+    existing_path,
+    image_size,
+    read_label_image,
+    read_stems,
+    read_xml,
+    require_folder,
+)
 from hypercolumns.annotations.label_maps import VOC_CATEGORIES, VOC_NAMES, VOID, LabelledObject, LabelMap, assemble
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.errors import InputError
@@ -25,15 +32,16 @@ class _XmlObject:
 
 
 def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
-    """The image set `settings.train` or `settings.val` of a data set in VOC layout.
+    """Read the image set `settings.train` or `settings.val` of a data set in VOC layout.
 
-    The pixels decide: an object's category is the most frequent one of its pixels in SegmentationClass and its box is
-    tight around its mask. `difficult` comes from the XML object of that category whose box overlaps the mask's most.
+    Label images take precedence over the XML: an object's category is the most frequent one of its pixels in
+    SegmentationClass, and its box is the tight box of its mask. `difficult` comes from the XML object of that
+    category whose box overlaps the mask's box most.
 
     Raises
     ------
     InputError
-        For a missing folder, list, photograph, mask or XML file, a broken one, or a mask of another size.
+        If a folder, list, photograph, mask or XML file is missing or broken, or a mask does not fit its photograph.
     """
     root = require_folder(Path(settings.root), "dataset.root")
     photographs = require_folder(root / "JPEGImages", "photographs of a VOC data set")
@@ -41,49 +49,49 @@ def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
     require_folder(root / "SegmentationClass", "category masks of a VOC data set")
     require_folder(root / "Annotations", "XML annotations of a VOC data set")
     name = settings.train if split == "train" else settings.val
-    listed = named(root / "ImageSets" / "Segmentation", f"{name}.txt", f"dataset.{split}")
+    list_path = existing_path(root / "ImageSets" / "Segmentation", f"{name}.txt", f"dataset.{split}")
     return assemble(
-        settings, read_stems(listed), lambda stem: _load(root, stem), str(photographs), f"PASCAL VOC layout, {name}"
+        settings, read_stems(list_path), lambda stem: _load(root, stem), str(photographs), f"PASCAL VOC layout, {name}"
     )
 
 
 def _load(root: Path, stem: str) -> LabelMap:
     file_name = f"{stem}.jpg"
     size = image_size(root / "JPEGImages" / file_name)
-    numbers = read_labels(root / "SegmentationObject" / f"{stem}.png", size)
+    numbers = read_label_image(root / "SegmentationObject" / f"{stem}.png", size)
     classes_path = root / "SegmentationClass" / f"{stem}.png"
-    classes = read_labels(classes_path, size)
+    classes = read_label_image(classes_path, size)
     highest = int(classes[classes != VOID].max(initial=0))
     if highest > len(VOC_CATEGORIES):
         raise InputError(
             f"The mask {classes_path} holds the value {highest}; "
             f"categories are 1 to {len(VOC_CATEGORIES)}, background 0, void {VOID}."
         )
-    annotated = _read_xml(root / "Annotations" / f"{stem}.xml")
+    xml_objects = _read_xml(root / "Annotations" / f"{stem}.xml")
     present = [int(n) for n in np.unique(numbers) if n not in (0, VOID)]
-    objects = [_object(n, numbers == n, classes, annotated) for n in present]
-    # Object i of the XML has number i in the mask; those that others hide entirely are counted as empty masks.
-    hidden = [n for n in range(1, len(annotated) + 1) if n not in present]
+    objects = [_object(n, numbers == n, classes, xml_objects) for n in present]
+    # Object i of the XML has number i in the mask; objects that others hide entirely count as empty masks.
+    hidden = [n for n in range(1, len(xml_objects) + 1) if n not in present]
     return LabelMap(file_name, numbers, (*objects, *(LabelledObject(n, None) for n in hidden)))
 
 
 def _object(
-    number: int, mask: NDArray[np.bool_], classes: NDArray[np.uint8], annotated: list[_XmlObject]
+    number: int, mask: NDArray[np.bool_], classes: NDArray[np.uint8], xml_objects: list[_XmlObject]
 ) -> LabelledObject:
     votes = np.bincount(classes[mask], minlength=VOID + 1)[1 : len(VOC_CATEGORIES) + 1]
     if votes.sum() == 0:
         return LabelledObject(number, None)
     category = int(votes.argmax()) + 1
-    rivals = [item for item in annotated if item.name == VOC_NAMES[category - 1]]
+    candidates = [item for item in xml_objects if item.name == VOC_NAMES[category - 1]]
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     box = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
-    overlaps = boxes.iou([box], [item.box for item in rivals])[0]
-    difficult = bool(overlaps.any()) and rivals[int(overlaps.argmax())].difficult
+    overlaps = boxes.iou([box], [item.box for item in candidates])[0]
+    difficult = bool(overlaps.any()) and candidates[int(overlaps.argmax())].difficult
     return LabelledObject(number, category, difficult)
 
 
 def _read_xml(path: Path) -> list[_XmlObject]:
-    objects = read_xml(path, "VOC annotation").findall("object")
+    objects = read_xml(path, "a VOC annotation").findall("object")
     return [_xml_object(item, f"{path}: object {number}") for number, item in enumerate(objects, start=1)]
 
 
@@ -97,7 +105,7 @@ def _xml_object(item: Element, where: str) -> _XmlObject:
 
 
 def _box(item: Element, where: str) -> tuple[float, float, float, float]:
-    """VOC counts pixels from 1 and includes the last one; ours start at 0 and exclude the end."""
+    """Read a box; VOC counts pixels from 1 and includes the last one, our boxes start at 0 and exclude the end."""
     texts = [item.findtext(f"bndbox/{side}", "") for side in ("xmin", "ymin", "xmax", "ymax")]
     try:
         x0, y0, x1, y1 = (float(text) for text in texts)
@@ -105,5 +113,7 @@ def _box(item: Element, where: str) -> tuple[float, float, float, float]:
         x0 = y0 = x1 = y1 = math.nan
     if not (0 <= x0 <= x1 < math.inf and 0 <= y0 <= y1 < math.inf):
         sides = ", ".join(text or "nothing" for text in texts)
-        raise InputError(f"{where}: its bndbox is {sides}; xmin, ymin, xmax, ymax must be numbers from 0 on, in order.")
+        raise InputError(
+            f"{where}: its bndbox is {sides}; xmin, ymin, xmax, ymax must be finite, non-negative and in order."
+        )
     return x0 - 1, y0 - 1, x1, y1
