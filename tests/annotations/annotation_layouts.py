@@ -1,4 +1,4 @@
-"""Tiny data sets in the layouts that the readers know, all with the same two images and the same objects."""
+"""Tiny data sets in every layout that the readers know, all with the same two images and the same objects."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ STEMS = ("first", "second")
 
 
 def numbers(stem: str) -> np.ndarray:
-    """Object numbers: two objects in the first image, one in the second; 255 is void."""
+    """Object number of each pixel: two objects in the first image, one in the second; 255 is void."""
     labels = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
     labels[5:15, 4:12] = 1
     labels[4, 4:12] = 255
@@ -26,10 +26,12 @@ def numbers(stem: str) -> np.ndarray:
 
 
 def categories(stem: str) -> list[int]:
+    """Category ids of the objects, in the order of their numbers."""
     return [PERSON, CAR] if stem == "first" else [CAR]
 
 
 def classes(stem: str) -> np.ndarray:
+    """Category of each pixel; 255 is void."""
     lookup = np.zeros(256, dtype=np.uint8)
     lookup[255] = 255
     lookup[1 : 1 + len(categories(stem))] = categories(stem)
@@ -37,12 +39,14 @@ def classes(stem: str) -> np.ndarray:
 
 
 def write_photograph(path: Path, width: int = WIDTH, height: int = HEIGHT) -> None:
+    """Write a photograph of noise."""
     path.parent.mkdir(parents=True, exist_ok=True)
     shades = np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
     Image.fromarray(shades).save(path)
 
 
 def write_labels(path: Path, labels: np.ndarray) -> None:
+    """Write a label image with a grey palette."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(labels, mode="P")
     image.putpalette([shade for value in range(256) for shade in (value, value, value)])
@@ -50,11 +54,13 @@ def write_labels(path: Path, labels: np.ndarray) -> None:
 
 
 def write_list(path: Path, stems: tuple[str, ...] = STEMS) -> None:
+    """Write a list file, one stem per line."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{stem}\n" for stem in stems))
 
 
 def xml_object(name: str, box: tuple[int, int, int, int], difficult: int = 0) -> str:
+    """An object of a VOC annotation; the box counts pixels from 1 and includes the last one."""
     x0, y0, x1, y1 = box
     return (
         f"<object><name>{name}</name><difficult>{difficult}</difficult><bndbox><xmin>{x0}</xmin><ymin>{y0}</ymin>"
@@ -63,11 +69,13 @@ def xml_object(name: str, box: tuple[int, int, int, int], difficult: int = 0) ->
 
 
 def write_xml(path: Path, *objects: str) -> None:
+    """Write a VOC annotation of the given objects."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"<annotation>{''.join(objects)}</annotation>")
 
 
 def make_voc(root: Path, train: tuple[str, ...] = STEMS, val: tuple[str, ...] = STEMS) -> Path:
+    """Write the data set in VOC layout and return its folder."""
     for stem in STEMS:
         write_photograph(root / "JPEGImages" / f"{stem}.jpg")
         write_labels(root / "SegmentationObject" / f"{stem}.png", numbers(stem))
@@ -82,6 +90,7 @@ def make_voc(root: Path, train: tuple[str, ...] = STEMS, val: tuple[str, ...] = 
 
 
 def make_sbd(root: Path) -> Path:
+    """Write the data set in SBD's layout and return its folder."""
     (root / "inst").mkdir(parents=True)
     for stem in STEMS:
         write_photograph(root / "img" / f"{stem}.jpg")
@@ -100,7 +109,7 @@ def make_sbd(root: Path) -> Path:
 
 
 def coco_content() -> dict:
-    """COCO JSON of the same objects: compressed codes in the first image, uncompressed in the second."""
+    """Content of a COCO file: compressed codes for the first image, uncompressed ones for the second."""
     annotations = []
     for image_id, stem in ((11, "first"), (12, "second")):
         for number, category in enumerate(categories(stem), start=1):
@@ -136,6 +145,7 @@ def uncompressed(mask: np.ndarray) -> dict:
 
 
 def make_coco(root: Path, content: dict | None = None) -> Path:
+    """Write photographs and the same annotation file for both splits, and return the folder."""
     for stem in STEMS:
         write_photograph(root / "photographs" / f"{stem}.jpg")
     text = json.dumps(coco_content() if content is None else content)
@@ -145,7 +155,7 @@ def make_coco(root: Path, content: dict | None = None) -> Path:
 
 
 def part_masks(stem: str) -> dict[str, np.ndarray]:
-    """The parts of the first image's person: its upper rows are the head, the lower ones two legs."""
+    """Parts of the first image's person: the head in the upper rows, two legs below."""
     person = numbers(stem) == 1
     rows, columns = np.indices(person.shape)
     lower = person & (rows >= 9)
@@ -153,7 +163,7 @@ def part_masks(stem: str) -> dict[str, np.ndarray]:
 
 
 def pascal_part_objects(stem: str) -> list[dict]:
-    """Objects as PASCAL-Part has them; what is not the person of the first image has no parts."""
+    """Objects in PASCAL-Part's structure; only the person of the first image has parts."""
     names = {PERSON: "person", CAR: "car"}
     objects = []
     for number, category in enumerate(categories(stem), start=1):
@@ -170,7 +180,7 @@ def pascal_part_objects(stem: str) -> list[dict]:
 
 
 def struct_array(items: list[dict]) -> np.ndarray:
-    """A 1 x n MATLAB struct array."""
+    """A 1 x n MATLAB struct array; fields that an item lacks are empty."""
     names = list(dict.fromkeys(name for item in items for name in item))
     array = np.empty((1, len(items)), dtype=[(name, object) for name in names])
     for index, item in enumerate(items):
@@ -180,6 +190,7 @@ def struct_array(items: list[dict]) -> np.ndarray:
 
 
 def write_pascal_part(path: Path, objects: list[dict]) -> None:
+    """Write a PASCAL-Part annotation of the given objects."""
     path.parent.mkdir(parents=True, exist_ok=True)
     nested = [
         item
@@ -190,6 +201,7 @@ def write_pascal_part(path: Path, objects: list[dict]) -> None:
 
 
 def make_pascal_part(root: Path) -> Path:
+    """Write the data set in PASCAL-Part's layout and return its folder."""
     for stem in STEMS:
         write_photograph(root / "JPEGImages" / f"{stem}.jpg")
         write_pascal_part(root / "Annotations_Part" / f"{stem}.mat", pascal_part_objects(stem))

@@ -1,4 +1,4 @@
-"""Malformed items end the reading, or are all counted while only the first are named."""
+"""Malformed items raise the first error, or are all counted while only the first ones are named in the log."""
 
 import logging
 
@@ -8,28 +8,30 @@ from hypercolumns.annotations.bad_items import BadItems
 from hypercolumns.errors import InputError
 
 
-def test_the_first_bad_item_ends_the_reading_unless_they_are_skipped():
+def test_the_first_bad_item_raises_unless_items_are_skipped():
+    """Without `skip`, the error of an item passes through and nothing is counted."""
     refusing = BadItems(skip=False)
-    with pytest.raises(InputError, match="item 3"), refusing.item():
+    with pytest.raises(InputError, match="item 3"), refusing.catch():
         raise InputError("item 3")
     assert refusing.count == 0
 
 
-def test_all_are_counted_and_the_first_are_named(caplog):
+def test_skipped_items_are_all_counted_but_not_all_logged(caplog):
+    """Thirty skipped items count as thirty, but the log names only the first twenty."""
     skipping = BadItems(skip=True)
     with caplog.at_level(logging.WARNING):
         for number in range(30):
-            with skipping.item():
+            with skipping.catch():
                 raise InputError(f"item {number:02}.")
     assert skipping.count == 30
     assert "item 19." in caplog.text
     assert "item 20." not in caplog.text
-    assert "more, which are counted only" in caplog.text
+    assert "More items are left out" in caplog.text
 
 
 def test_other_errors_are_never_skipped():
-    """A mistake of ours must not pass for a malformed file."""
+    """A bug must not pass for a malformed item."""
     skipping = BadItems(skip=True)
-    with pytest.raises(ZeroDivisionError), skipping.item():
+    with pytest.raises(ZeroDivisionError), skipping.catch():
         _ = 1 / 0
     assert skipping.count == 0

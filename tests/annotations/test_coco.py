@@ -1,6 +1,5 @@
-"""COCO: equal to VOC for the same masks, whatever form they have in the file; what is wrong is named."""
+"""COCO: the same masks give the same annotations as VOC, in any form that COCO allows; errors name what is wrong."""
 
-import copy
 import json
 
 import numpy as np
@@ -13,17 +12,19 @@ from hypercolumns.parameters import DatasetParameters
 from tests.annotations import annotation_layouts as layouts
 
 
-def settings_of(root):
+def coco_settings(root):
+    """Parameters for a data set that `make_coco` wrote."""
     return DatasetParameters(format="coco", root=str(root), train="train.json", val="val.json", images="photographs")
 
 
-def read(tmp_path, content):
-    return coco.read(settings_of(layouts.make_coco(tmp_path / "coco", content)), "train")
+def read_content(tmp_path, content):
+    """Read the train split of a data set with the given annotation file."""
+    return coco.read(coco_settings(layouts.make_coco(tmp_path / "coco", content)), "train")
 
 
-def test_coco_equals_voc_for_the_same_masks(tmp_path):
-    """Compressed and uncompressed codes must give the annotations that the label images give, ids aside."""
-    found = coco.read(settings_of(layouts.make_coco(tmp_path / "coco")), "train")
+def test_coco_equals_voc(tmp_path):
+    """Compressed and uncompressed codes must give the annotations that label images give, ids aside."""
+    found = coco.read(coco_settings(layouts.make_coco(tmp_path / "coco")), "train")
     expected = voc.read(DatasetParameters(format="voc", root=str(layouts.make_voc(tmp_path / "voc"))), "train")
     assert [i.id for i in found.images] == [11, 12]
     assert [i.id for i in found.instances] == [100, 101, 102]
@@ -33,50 +34,53 @@ def test_coco_equals_voc_for_the_same_masks(tmp_path):
     readers.check_photographs(found)
 
 
-def test_what_we_save_is_coco_that_we_read_again(tmp_path):
-    """A round trip through our own JSON keeps masks, crowds, flags and keypoints."""
+def test_saved_annotations_are_valid_coco(tmp_path):
+    """Annotations that `save` wrote are read as COCO with the same masks, crowds, flags and keypoints."""
     content = layouts.coco_content()
     content["categories"][1] |= {"keypoints": ["head", "foot"], "skeleton": [[1, 2]]}
     content["annotations"][0]["keypoints"] = [5.5, 6, 2, 0, 0, 0]
     content["annotations"][1]["iscrowd"] = 1
-    first = read(tmp_path, content)
+    first = read_content(tmp_path, content)
     assert first.instances[0].keypoints == (5.5, 6, 2, 0, 0, 0)
     assert first.instances[1].crowd
     assert first.category_by_id[layouts.PERSON].skeleton == ((1, 2),)
     first.save(tmp_path / "coco" / "train.json")
-    second = coco.read(settings_of(tmp_path / "coco"), "train")
+    second = coco.read(coco_settings(tmp_path / "coco"), "train")
     assert second.instances == first.instances
     assert second.categories == first.categories
     assert second.images == first.images
 
 
-def test_polygons_cover_what_pycocotools_covers(tmp_path):
+def test_polygons_cover_the_pixels_that_pycocotools_covers(tmp_path):
+    """Several polygons of an object are united; those with fewer than three corners add nothing."""
     content = layouts.coco_content()
     square, triangle = [2.0, 3, 12, 3, 12, 9, 2, 9], [20.0, 20, 30, 20, 25, 28]
     content["annotations"][0]["segmentation"] = [square, triangle, [1.0, 1, 30, 25]]  # the last encloses nothing
     codes = coco_mask.frPyObjects([square, triangle], layouts.HEIGHT, layouts.WIDTH)
     expected = coco_mask.decode(coco_mask.merge(codes)).astype(bool)
-    instance = read(tmp_path, content).instances[0]
+    instance = read_content(tmp_path, content).instances[0]
     np.testing.assert_array_equal(masks.decode(instance.segmentation), expected)
     assert instance.area == expected.sum()
 
 
 def test_empty_masks_are_dropped_and_counted(tmp_path):
+    """An object without pixels is left out and counted, in every form of an empty mask; its image stays."""
     content = layouts.coco_content()
     content["annotations"][0]["segmentation"] = [[1.0, 1, 5, 5]]
     content["annotations"][1]["segmentation"] = []
     content["annotations"][2]["segmentation"] = {"size": [30, 40], "counts": [1200]}
-    found = read(tmp_path, content)
+    found = read_content(tmp_path, content)
     assert found.instances == ()
     assert found.counts["empty_masks"] == 3
     assert len(found.images) == 2
 
 
-def test_a_list_chooses_and_orders_images(tmp_path):
+def test_a_list_selects_and_orders_images(tmp_path):
+    """Each split reads the images of its list in the order of the list; unknown names and empty lists are refused."""
     root = layouts.make_coco(tmp_path / "coco")
-    layouts.write_list(root / "some.txt", ("second", "first"))
+    layouts.write_list(root / "both.txt", ("second", "first"))
     layouts.write_list(root / "one.txt", ("second",))
-    settings = settings_of(root).model_copy(update={"train_list": "some.txt", "val_list": "one.txt"})
+    settings = coco_settings(root).model_copy(update={"train_list": "both.txt", "val_list": "one.txt"})
     assert [i.id for i in coco.read(settings, "train").images] == [12, 11]
     assert [i.image_id for i in coco.read(settings, "val").instances] == [12]
     layouts.write_list(root / "one.txt", ("third",))
@@ -87,8 +91,9 @@ def test_a_list_chooses_and_orders_images(tmp_path):
         coco.read(settings, "val")
 
 
-def test_the_filter_keeps_ids(tmp_path):
-    settings = settings_of(layouts.make_coco(tmp_path / "coco")).model_copy(update={"categories": ("person",)})
+def test_selected_categories_keep_their_ids(tmp_path):
+    """Selecting categories changes neither their ids nor those of instances, and unknown categories are refused."""
+    settings = coco_settings(layouts.make_coco(tmp_path / "coco")).model_copy(update={"categories": ("person",)})
     found = coco.read(settings, "train")
     assert [(c.id, c.name) for c in found.categories] == [(layouts.PERSON, "person")]
     assert [i.id for i in found.instances] == [100]
@@ -97,11 +102,10 @@ def test_the_filter_keeps_ids(tmp_path):
         coco.read(settings.model_copy(update={"categories": ("dog",)}), "train")
 
 
-def _change(content, path, value):
-    target = content
+def _set_entry(content, path, value):
     for key in path[:-1]:
-        target = target[key]
-    target[path[-1]] = value
+        content = content[key]
+    content[path[-1]] = value
 
 
 @pytest.mark.parametrize(
@@ -127,26 +131,31 @@ def _change(content, path, value):
         (("categories", 1, "id"), 7, "category id 7 twice"),
         (("categories", 1, "name"), "car", "'car' twice"),
         (("annotations", 0, "segmentation"), "nothing", "annotations.0.segmentation is neither"),
+        (("annotations", 0, "segmentation"), {"counts": [1200]}, "annotations.0.segmentation is neither"),
+        (("annotations", 0), 7, "annotations.0: it must be a mapping"),
     ],
 )
-def test_what_is_wrong_in_the_file_is_named(tmp_path, path, value, complaint):
-    content = copy.deepcopy(layouts.coco_content())
-    _change(content, path, value)
+def test_an_invalid_entry_is_named(tmp_path, path, value, complaint):
+    """One paragraph names the entry of the file that is invalid."""
+    content = layouts.coco_content()
+    _set_entry(content, path, value)
     with pytest.raises(InputError, match=complaint) as error:
-        read(tmp_path, content)
+        read_content(tmp_path, content)
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"images": 3}', '{"images": [], "categories": []}'])
-def test_json_that_is_no_coco_is_refused(tmp_path, text):
+def test_other_json_is_refused(tmp_path, text):
+    """Broken JSON and JSON of another structure are refused with the name of the file."""
     root = layouts.make_coco(tmp_path / "coco")
     (root / "train.json").write_text(text)
-    with pytest.raises(InputError, match=r"train\.json is no COCO annotation file"):
-        coco.read(settings_of(root), "train")
+    with pytest.raises(InputError, match=r"train\.json is not a COCO annotation file"):
+        coco.read(coco_settings(root), "train")
 
 
 def test_missing_folders_and_files_are_named(tmp_path):
-    settings = settings_of(layouts.make_coco(tmp_path / "coco"))
+    """The message names the missing path and the parameter that points to it."""
+    settings = coco_settings(layouts.make_coco(tmp_path / "coco"))
     for key, value in (
         ("root", str(tmp_path / "no")),
         ("images", "no"),
@@ -158,17 +167,19 @@ def test_missing_folders_and_files_are_named(tmp_path):
         assert f"dataset.{key}" in str(error.value)
 
 
-def test_train_and_val_may_have_folders_of_their_own(tmp_path):
+def test_val_may_have_a_separate_folder_of_photographs(tmp_path):
+    """`dataset.val_images` replaces `dataset.images` for val only."""
     root = layouts.make_coco(tmp_path / "coco")
     (root / "later").mkdir()
-    settings = settings_of(root).model_copy(update={"val_images": "later"})
+    settings = coco_settings(root).model_copy(update={"val_images": "later"})
     assert coco.read(settings, "train").image_root == str(root / "photographs")
     assert coco.read(settings, "val").image_root == str(root / "later")
 
 
 def test_photographs_are_checked_for_presence_truncation_and_size(tmp_path):
+    """`check_photographs` refuses a photograph that is truncated, resized or missing."""
     root = layouts.make_coco(tmp_path / "coco")
-    found = coco.read(settings_of(root), "train")
+    found = coco.read(coco_settings(root), "train")
     photograph = root / "photographs" / "second.jpg"
     content = photograph.read_bytes()
     photograph.write_bytes(content[: len(content) // 2])
@@ -182,8 +193,8 @@ def test_photographs_are_checked_for_presence_truncation_and_size(tmp_path):
         readers.check_photographs(found)
 
 
-def test_our_check_of_codes_agrees_with_pycocotools(tmp_path):
-    """Every code that pycocotools writes passes; codes cut anywhere are refused, unless they still fill the mask."""
+def test_run_length_codes_are_checked_as_pycocotools_writes_them(tmp_path):
+    """Every code that pycocotools writes passes; a code that is cut off is refused."""
     rng = np.random.default_rng(0)
     for share in (0.02, 0.5, 0.98):
         mask = rng.random((layouts.HEIGHT, layouts.WIDTH)) < share
@@ -191,31 +202,32 @@ def test_our_check_of_codes_agrees_with_pycocotools(tmp_path):
         content = layouts.coco_content()
         content["annotations"] = content["annotations"][:1]
         content["annotations"][0]["segmentation"] = dict(code)
-        found = read(tmp_path / str(share), content)
+        found = read_content(tmp_path / str(share), content)
         np.testing.assert_array_equal(masks.decode(found.instances[0].segmentation), mask)
         for length in rng.integers(0, len(code["counts"]), 5):
             content["annotations"][0]["segmentation"] = {"size": code["size"], "counts": code["counts"][:length]}
             (tmp_path / str(share) / "coco" / "train.json").write_text(json.dumps(content))
             with pytest.raises(InputError, match="does not fill"):
-                coco.read(settings_of(tmp_path / str(share) / "coco"), "train")
+                coco.read(coco_settings(tmp_path / str(share) / "coco"), "train")
 
 
 @pytest.mark.parametrize(
     ("key", "value", "split"),
     [("images", "nowhere", "train"), ("val_images", "nowhere", "val"), ("images", "train.json", "val")],
 )
-def test_a_folder_of_photographs_that_is_none_is_told_by_its_own_key(tmp_path, key, value, split):
-    """Not by dataset.root, which is right."""
-    settings = settings_of(layouts.make_coco(tmp_path / "coco")).model_copy(update={key: value})
+def test_a_wrong_folder_of_photographs_is_named_by_its_key(tmp_path, key, value, split):
+    """The message names the parameter that is wrong, not `dataset.root`, which is right."""
+    settings = coco_settings(layouts.make_coco(tmp_path / "coco")).model_copy(update={key: value})
     with pytest.raises(InputError, match=f"dataset.{key} names '{value}', but") as caught:
         coco.read(settings, split)
     assert "dataset.root" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("key", "what"), [("name", "a category"), ("keypoints", "a keypoint"), ("parts", "a part")])
+@pytest.mark.parametrize(("key", "subject"), [("name", "a category"), ("keypoints", "a keypoint"), ("parts", "a part")])
 @pytest.mark.parametrize("empty", ["", " "])
-def test_names_without_a_character_are_refused(tmp_path, key, what, empty):
+def test_empty_names_are_refused(tmp_path, key, subject, empty):
+    """Categories, keypoints and parts need names that are not blank."""
     content = layouts.coco_content()
     content["categories"][1][key] = empty if key == "name" else ["left", empty]
-    with pytest.raises(InputError, match=rf"train\.json: {what} .*has no name"):
-        read(tmp_path, content)
+    with pytest.raises(InputError, match=rf"train\.json: {subject} .*has no name"):
+        read_content(tmp_path, content)

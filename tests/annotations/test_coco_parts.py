@@ -1,4 +1,4 @@
-"""Parts in COCO files: as lists of an object's parts, or as categories whose union is the object; bad items."""
+"""Parts in COCO files, as lists in an object's annotation or as categories whose union is the object."""
 
 import numpy as np
 import pytest
@@ -11,14 +11,15 @@ from tests.annotations import annotation_layouts as layouts
 SQUARE = [2.0, 3, 12, 3, 12, 9, 2, 9]
 
 
-def settings_of(root, **changes):
+def coco_settings(root, **changes):
+    """Parameters for a data set that `make_coco` wrote."""
     return DatasetParameters(
         format="coco", root=str(root), train="train.json", val="val.json", images="photographs", **changes
     )
 
 
-def parts_content():
-    """The objects of the usual layout, their categories taken for parts."""
+def part_category_content():
+    """Content of an annotation file in which the usual objects are parts."""
     content = layouts.coco_content()
     content["categories"] = [
         {"id": 1, "name": "_background_"},
@@ -28,13 +29,15 @@ def parts_content():
     return content
 
 
-def read_parts(tmp_path, content, **changes):
+def read_part_categories(tmp_path, content, **changes):
+    """Read the train split of a data set whose categories are parts of a car."""
     root = layouts.make_coco(tmp_path / "coco", content)
-    return coco_parts.read(settings_of(root, parts_of="car", **changes), "train")
+    return coco_parts.read(coco_settings(root, parts_of="car", **changes), "train")
 
 
 def test_the_object_is_the_union_of_its_parts(tmp_path):
-    found = read_parts(tmp_path, parts_content())
+    """The parts of an image form one object, whose mask, area and box are those of their union."""
+    found = read_part_categories(tmp_path, part_category_content())
     (category,) = found.categories
     assert (category.name, category.parts) == ("car", ("_background_", "wheel", "door"))
     first, second = found.instances
@@ -51,26 +54,28 @@ def test_the_object_is_the_union_of_its_parts(tmp_path):
 
 
 def test_two_wheels_are_one_part(tmp_path):
-    content = parts_content()
+    """Annotations of one category in an image are united into one part."""
+    content = part_category_content()
     content["annotations"][1]["category_id"] = layouts.PERSON
-    (wheel,) = read_parts(tmp_path, content).instances[0].parts
+    (wheel,) = read_part_categories(tmp_path, content).instances[0].parts
     assert masks.area(wheel.segmentation) == np.isin(layouts.numbers("first"), (1, 2)).sum()
 
 
-def test_images_without_parts_have_no_object_and_sizes_are_those_of_the_object(tmp_path):
-    content = parts_content()
+def test_filters_apply_to_the_object_not_to_its_parts(tmp_path):
+    """Crowds are not parts, an image without parts has no object, and areas and categories are the object's."""
+    content = part_category_content()
     content["annotations"][2]["iscrowd"] = 1
-    found = read_parts(tmp_path, content, minimum_area=100)
+    found = read_part_categories(tmp_path, content, minimum_area=100)
     assert len(found.images) == 2
     (car,) = found.instances
     assert not car.difficult
     assert any(masks.area(part.segmentation) < 100 for part in car.parts), "a part may be small"
     with pytest.raises(InputError, match=r"'wheel'.*choose from car"):
-        read_parts(tmp_path, content, categories=("wheel",))
+        read_part_categories(tmp_path, content, categories=("wheel",))
 
 
-def listed_content(parts):
-    """The usual objects, the first with a list of parts."""
+def part_list_content(parts):
+    """Content of an annotation file in which the first object has a list of parts."""
     content = layouts.coco_content()
     content["categories"][1] |= {"parts": ["head", "leg"], "keypoints": ["nose"]}
     content["annotations"][0]["parts"] = parts
@@ -78,13 +83,14 @@ def listed_content(parts):
 
 
 def test_lists_of_parts_survive_saving_and_reading(tmp_path):
-    content = listed_content([{"name": "leg", "segmentation": [SQUARE]}, {"name": "head", "segmentation": []}])
+    """Saved lists of parts are read as they were; parts without pixels are left out."""
+    content = part_list_content([{"name": "leg", "segmentation": [SQUARE]}, {"name": "head", "segmentation": []}])
     root = layouts.make_coco(tmp_path / "coco", content)
-    first = coco.read(settings_of(root), "train")
+    first = coco.read(coco_settings(root), "train")
     assert [part.name for part in first.instances[0].parts] == ["leg"], "an empty part does not show"
     assert first.category_by_id[layouts.PERSON].parts == ("head", "leg")
     first.save(root / "train.json")
-    second = coco.read(settings_of(root), "train")
+    second = coco.read(coco_settings(root), "train")
     assert second.instances == first.instances
     assert second.categories == first.categories
 
@@ -105,12 +111,13 @@ GOOD = {"name": "head", "segmentation": [SQUARE]}
     ],
 )
 def test_a_bad_part_is_named_or_left_out_alone(tmp_path, part, complaint):
-    root = layouts.make_coco(tmp_path / "coco", listed_content([GOOD, part]))
+    """A malformed part is named with its file and annotation, or left out while its object stays."""
+    root = layouts.make_coco(tmp_path / "coco", part_list_content([GOOD, part]))
     with pytest.raises(InputError, match=complaint) as error:
-        coco.read(settings_of(root), "train")
+        coco.read(coco_settings(root), "train")
     assert "train.json" in str(error.value)
     assert "annotation 100" in str(error.value)
-    found = coco.read(settings_of(root, skip_bad=True), "train")
+    found = coco.read(coco_settings(root, skip_bad=True), "train")
     assert [[part.name for part in instance.parts] for instance in found.instances] == [["head"], [], []]
     assert found.counts["bad_items"] == 1
 
@@ -131,21 +138,23 @@ def test_a_bad_part_is_named_or_left_out_alone(tmp_path, part, complaint):
     ],
 )
 def test_a_bad_annotation_is_named_or_left_out_alone(tmp_path, key, value, complaint):
-    content = listed_content([])
+    """A malformed annotation is named with its file, or left out while the others stay."""
+    content = part_list_content([])
     content["annotations"][0][key] = value
     root = layouts.make_coco(tmp_path / "coco", content)
     with pytest.raises(InputError, match=rf"train\.json.*{complaint}"):
-        coco.read(settings_of(root), "train")
-    found = coco.read(settings_of(root, skip_bad=True), "train")
+        coco.read(coco_settings(root), "train")
+    found = coco.read(coco_settings(root, skip_bad=True), "train")
     assert (len(found.instances), found.counts["bad_items"]) == (2, 1)
 
 
-def test_a_bad_image_goes_with_its_annotations(tmp_path):
+def test_a_bad_image_is_left_out_with_its_annotations(tmp_path):
+    """Leaving a malformed image out leaves its annotations out too, and counts them."""
     content = layouts.coco_content()
     del content["images"][0]["width"]
     root = layouts.make_coco(tmp_path / "coco", content)
     with pytest.raises(InputError, match=r"images\.0\.width: it is missing \(id 11\)"):
-        coco.read(settings_of(root), "train")
-    found = coco.read(settings_of(root, skip_bad=True), "train")
+        coco.read(coco_settings(root), "train")
+    found = coco.read(coco_settings(root, skip_bad=True), "train")
     assert ([i.id for i in found.images], [i.id for i in found.instances]) == ([12], [102])
     assert found.counts["bad_items"] == 3

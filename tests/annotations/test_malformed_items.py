@@ -1,4 +1,4 @@
-"""Every reader meets every kind of malformed item alike: one error naming file and object, or left out and counted."""
+"""Every reader treats malformed items alike: one error that names file and object, or left out and counted."""
 
 import json
 from collections.abc import Callable
@@ -18,15 +18,15 @@ COCO = {"format": "coco", "train": "train.json", "val": "val.json", "images": "p
 
 
 @dataclass(frozen=True)
-class Format:
-    """A tiny data set of which `write(root, change)` damages one item, the first person or what is known of it."""
+class DataSet:
+    """A tiny data set, of which `write(root, change)` damages the first person or one of its parts or keypoints."""
 
     settings: dict
     write: Callable
-    whole: tuple
-    """Instances, parts and instances with keypoints when nothing is damaged."""
-    left: tuple
-    """The same when the damaged item is left out."""
+    intact: tuple
+    """Numbers of instances, parts and instances with keypoints if nothing is damaged."""
+    reduced: tuple
+    """The same if the damaged item is left out."""
 
 
 def _voc(root, change):
@@ -43,7 +43,7 @@ def _sbd(root, change):
 
 
 def _coco_content(change):
-    """Persons have a nose; the last instance is one too, so that keypoints remain without the first."""
+    """Persons have a nose; the last instance is one too, so that keypoints remain if the first is left out."""
     content = layouts.coco_content()
     content["categories"][1] |= {"keypoints": ["nose"], "parts": ["head", "leg"]}
     content["annotations"][0]["keypoints"] = [5, 6, 2]
@@ -87,37 +87,41 @@ def _keypoints_voc(root, change):
     (root / "points/second_1.xml").write_text(XML.format(image="second"))
 
 
-FORMATS = {
-    "voc": Format({"format": "voc"}, _voc, (3, 0, 0), (1, 0, 0)),
-    "sbd": Format({"format": "sbd"}, _sbd, (3, 0, 0), (1, 0, 0)),
-    "coco": Format(COCO, _coco, (3, 0, 2), (2, 0, 1)),
-    "coco_parts": Format(COCO | {"parts_of": "car"}, _coco, (2, 3, 0), (2, 2, 0)),
-    "pascal_part": Format({"format": "pascal_part"}, _pascal_part, (3, 3, 0), (2, 0, 0)),
-    "pascal_part, part": Format({"format": "pascal_part"}, _pascal_part_part, (3, 3, 0), (3, 2, 0)),
-    "keypoints_coco": Format({"format": "voc", "keypoints": "points.json"}, _keypoints_coco, (3, 0, 1), (3, 0, 0)),
-    "keypoints_voc": Format({"format": "voc", "keypoints": "points"}, _keypoints_voc, (3, 0, 1), (3, 0, 0)),
+DATA_SETS = {
+    "voc": DataSet({"format": "voc"}, _voc, (3, 0, 0), (1, 0, 0)),
+    "sbd": DataSet({"format": "sbd"}, _sbd, (3, 0, 0), (1, 0, 0)),
+    "coco": DataSet(COCO, _coco, (3, 0, 2), (2, 0, 1)),
+    "coco_parts": DataSet(COCO | {"parts_of": "car"}, _coco, (2, 3, 0), (2, 2, 0)),
+    "pascal_part": DataSet({"format": "pascal_part"}, _pascal_part, (3, 3, 0), (2, 0, 0)),
+    "pascal_part, part": DataSet({"format": "pascal_part"}, _pascal_part_part, (3, 3, 0), (3, 2, 0)),
+    "keypoints_coco": DataSet({"format": "voc", "keypoints": "points.json"}, _keypoints_coco, (3, 0, 1), (3, 0, 0)),
+    "keypoints_voc": DataSet({"format": "voc", "keypoints": "points"}, _keypoints_voc, (3, 0, 1), (3, 0, 0)),
 }
 
 
 def put(key, value):
+    """A change that sets a field."""
     return lambda item: item.__setitem__(key, value)
 
 
 def drop(key):
+    """A change that removes a field."""
     return lambda item: item.pop(key)
 
 
-def text(old, new):
+def swap(old, new):
+    """A change that replaces the first occurrence of a text."""
     return lambda content: content.replace(old, new, 1)
 
 
-def labelled(value):
-    """Another value for the first object in a label map of SBD."""
+def relabel(value):
+    """A change that gives the first object another number in an SBD label map."""
     numbers = layouts.numbers("first").astype(float)
     return put("Segmentation", np.where(numbers == 1, value, numbers))
 
 
-def coco_rows(reader, file):
+def coco_cases(reader, file):
+    """Cases of a damaged annotation in a COCO file."""
     where = rf"{file}.*annotation"
     return [
         (reader, "missing field", drop("image_id"), rf"{where}s\.0\.image_id: it is missing \(id 100\)"),
@@ -126,7 +130,7 @@ def coco_rows(reader, file):
             reader,
             "wrong type",
             put("category_id", "person"),
-            rf"{where}s\.0\.category_id: a whole number is needed \(id 100\)",
+            rf"{where}s\.0\.category_id: it must be an integer \(id 100\)",
         ),
         (reader, "wrong type", put("segmentation", 3), rf"{where}s\.0\.segmentation is neither .* \(id 100\)"),
         (reader, "NaN", put("segmentation", [[1.0, NAN, 9, 9, 1, 9]]), rf"{where}s\.0\.segmentation is neither"),
@@ -134,7 +138,7 @@ def coco_rows(reader, file):
             reader,
             "NaN",
             put("keypoints", [NAN, 6, 2]),
-            rf"{where}s\.0\.keypoints\.0: a finite number is needed \(id 100\)",
+            rf"{where}s\.0\.keypoints\.0: it must be a finite number \(id 100\)",
         ),
         (reader, "negative", put("keypoints", [-5, 6, 2]), rf"{where} 100 has the keypoint 'nose' at negative"),
         (reader, "negative", put("segmentation", {"size": [30, 40], "counts": [-5, 1205]}), rf"{where}s\.0\.seg"),
@@ -145,98 +149,102 @@ def coco_rows(reader, file):
     ]
 
 
-def mask_rows(reader, what):
+def mask_cases(reader, what):
+    """Cases of a damaged mask in a PASCAL-Part file."""
     where = rf"first\.mat: object 1.*{what}"
     return [
-        # A MATLAB struct array has the fields of its other items: empty where one is missing.
-        (reader, "missing field", drop("mask"), rf"{where}.*no \(height, width\) array of numbers"),
-        (reader, "wrong type", put("mask", "text"), rf"{where}.*no \(height, width\) array of numbers"),
-        (reader, "wrong type", put("mask", {"a": 1}), rf"{where}.*no \(height, width\) array of numbers"),
+        # An item of a MATLAB struct array has all fields of the others; a missing one is empty.
+        (reader, "missing field", drop("mask"), rf"{where}.*not a \(height, width\) array of numbers"),
+        (reader, "wrong type", put("mask", "text"), rf"{where}.*not a \(height, width\) array of numbers"),
+        (reader, "wrong type", put("mask", {"a": 1}), rf"{where}.*not a \(height, width\) array of numbers"),
         (reader, "NaN", put("mask", np.full((30, 40), NAN)), rf"{where}.*other than 0 and 1"),
         (reader, "negative", put("mask", np.full((30, 40), -1)), rf"{where}.*other than 0 and 1"),
     ]
 
 
-TABLE = [
-    ("voc", "missing field", text("<xmin>5</xmin>", ""), r"first\.xml: object 1 \(person\): its bndbox is nothing, 6"),
-    ("voc", "missing field", text("<name>car</name>", ""), r"first\.xml: object 2 has no name"),
-    ("voc", "wrong type", text(">5</xmin>", ">left</xmin>"), r"first\.xml: object 1 \(person\): its bndbox is left, 6"),
+CASES = [
+    ("voc", "missing field", swap("<xmin>5</xmin>", ""), r"first\.xml: object 1 \(person\): its bndbox is nothing, 6"),
+    ("voc", "missing field", swap("<name>car</name>", ""), r"first\.xml: object 2 has no name"),
+    ("voc", "wrong type", swap(">5</xmin>", ">left</xmin>"), r"first\.xml: object 1 \(person\): its bndbox is left, 6"),
     (
         "voc",
         "wrong type",
-        text(">0</difficult>", ">maybe</difficult>"),
+        swap(">0</difficult>", ">maybe</difficult>"),
         r"first\.xml: object 1 \(person\): difficult is 'may",
     ),
-    ("voc", "NaN", text(">5</xmin>", ">nan</xmin>"), r"first\.xml: object 1 \(person\): its bndbox is nan, 6"),
-    ("voc", "NaN", text(">12</xmax>", ">inf</xmax>"), r"first\.xml: object 1 \(person\): its bndbox is 5, 6, inf"),
-    ("voc", "negative", text(">6</ymin>", ">-6</ymin>"), r"first\.xml: object 1 \(person\): its bndbox is 5, -6"),
-    ("voc", "negative", text(">12</xmax>", ">2</xmax>"), r"first\.xml: object 1 \(person\): its bndbox is 5, 6, 2"),
+    ("voc", "NaN", swap(">5</xmin>", ">nan</xmin>"), r"first\.xml: object 1 \(person\): its bndbox is nan, 6"),
+    ("voc", "NaN", swap(">12</xmax>", ">inf</xmax>"), r"first\.xml: object 1 \(person\): its bndbox is 5, 6, inf"),
+    ("voc", "negative", swap(">6</ymin>", ">-6</ymin>"), r"first\.xml: object 1 \(person\): its bndbox is 5, -6"),
+    ("voc", "negative", swap(">12</xmax>", ">2</xmax>"), r"first\.xml: object 1 \(person\): its bndbox is 5, 6, 2"),
     ("sbd", "missing field", drop("Categories"), r"first\.mat.*no field 'Categories'"),
-    ("sbd", "missing field", put("Categories", np.array([15.0])), r"first\.mat has an object 2 .* only 1 categories"),
-    ("sbd", "wrong type", put("Categories", "person"), r"first\.mat.*Categories are no numbers"),
-    ("sbd", "wrong type", put("Segmentation", "text"), r"first\.mat.*Segmentation are no numbers"),
+    ("sbd", "missing field", put("Categories", np.array([15.0])), r"first\.mat has the object 2 .* only 1 categories"),
+    ("sbd", "wrong type", put("Categories", "person"), r"first\.mat.*Categories are not numbers"),
+    ("sbd", "wrong type", put("Segmentation", "text"), r"first\.mat.*Segmentation are not numbers"),
     ("sbd", "NaN", put("Categories", np.array([NAN, 7])), r"first\.mat: object 1 has the category nan"),
-    ("sbd", "NaN", labelled(NAN), r"first\.mat.*other than the numbers 0 to 255"),
-    ("sbd", "negative", labelled(-1), r"first\.mat.*other than the numbers 0 to 255"),
+    ("sbd", "NaN", relabel(NAN), r"first\.mat.*other than the numbers 0 to 255"),
+    ("sbd", "negative", relabel(-1), r"first\.mat.*other than the numbers 0 to 255"),
     ("sbd", "negative", put("Categories", np.array([-15.0, 7])), r"first\.mat: object 1 has the category -15"),
     ("sbd", "unknown category", put("Categories", np.array([21.0, 7])), r"first\.mat: object 1 has the category 21"),
-    *coco_rows("coco", r"train\.json"),
+    *coco_cases("coco", r"train\.json"),
     ("coco", "duplicate id", put("id", 102), r"train\.json has the annotation id 102 twice"),
-    *coco_rows("coco_parts", r"train\.json"),
-    *mask_rows("pascal_part", ""),
+    *coco_cases("coco_parts", r"train\.json"),
+    *mask_cases("pascal_part", ""),
     ("pascal_part", "missing field", drop("class"), r"first\.mat: object 1 has the category "),
     ("pascal_part", "wrong type", put("class", 3.0), r"first\.mat: object 1 has the category 3"),
     ("pascal_part", "unknown category", put("class", "unicorn"), r"first\.mat: object 1 has the category 'unicorn'"),
-    *mask_rows("pascal_part, part", "part 'ruleg'"),
+    *mask_cases("pascal_part, part", "part 'ruleg'"),
     ("pascal_part, part", "missing field", put("part_name", ""), r"first\.mat: object 1 .* unknown part"),
     ("pascal_part, part", "wrong type", put("part_name", np.ones(3)), r"first\.mat: object 1 .* unknown part"),
     ("pascal_part, part", "unknown part", put("part_name", "wing"), r"first\.mat: object 1 .* unknown part 'wing'"),
     ("pascal_part, part", "duplicate", put("part_name", "head"), r"first\.mat: object 1 .* part 'head' twice"),
-    *coco_rows("keypoints_coco", r"points\.json"),
-    ("keypoints_voc", "missing field", text(' x="7"', ""), r"first_1\.xml: x of 'Nose' is None"),
-    ("keypoints_voc", "missing field", text("<image>first</image>", ""), r"first_1\.xml has no image"),
-    ("keypoints_voc", "wrong type", text('visible="1"', 'visible="yes"'), r"first_1\.xml: visible of 'Nose' is 'yes'"),
-    ("keypoints_voc", "NaN", text('y="9"', 'y="nan"'), r"first_1\.xml: y of 'Nose' is 'nan'"),
-    ("keypoints_voc", "NaN", text('width="8"', 'width="inf"'), r"first_1\.xml: width of 'visible_bounds' is 'inf'"),
+    *coco_cases("keypoints_coco", r"points\.json"),
+    ("keypoints_voc", "missing field", swap(' x="7"', ""), r"first_1\.xml: x of 'Nose' is None"),
+    ("keypoints_voc", "missing field", swap("<image>first</image>", ""), r"first_1\.xml has no image"),
+    ("keypoints_voc", "wrong type", swap('visible="1"', 'visible="yes"'), r"first_1\.xml: visible of 'Nose' is 'yes'"),
+    ("keypoints_voc", "NaN", swap('y="9"', 'y="nan"'), r"first_1\.xml: y of 'Nose' is 'nan'"),
+    ("keypoints_voc", "NaN", swap('width="8"', 'width="inf"'), r"first_1\.xml: width of 'visible_bounds' is 'inf'"),
     (
         "keypoints_voc",
         "negative",
-        text('y="9"', 'y="-9"'),
+        swap('y="9"', 'y="-9"'),
         r"first_1\.xml has a visible keypoint at \(7, -9\), outside",
     ),
-    ("keypoints_voc", "negative", text('width="8"', 'width="-8"'), r"first_1\.xml has visible_bounds of -8 x 10"),
-    ("keypoints_voc", "duplicate", text('"Chin"', '"Nose"'), r"first_1\.xml has the keypoint 'Nose' twice"),
+    ("keypoints_voc", "negative", swap('width="8"', 'width="-8"'), r"first_1\.xml has visible_bounds of -8 x 10"),
+    ("keypoints_voc", "duplicate", swap('"Chin"', '"Nose"'), r"first_1\.xml has the keypoint 'Nose' twice"),
 ]
 
 
-def held(root, form, **changes):
-    settings = DatasetParameters.model_validate({"root": str(root)} | form.settings | changes)
+def read_counts(root, data_set, **changes):
+    """Instances, parts and instances with keypoints of the train split, and the number of bad items."""
+    settings = DatasetParameters.model_validate({"root": str(root)} | data_set.settings | changes)
     found = readers.rename(readers.read(settings, "train"), settings)
     parts = sum(len(i.parts) for i in found.instances)
     return (len(found.instances), parts, sum(any(i.keypoints) for i in found.instances)), found.counts["bad_items"]
 
 
-@pytest.mark.parametrize("reader", FORMATS)
-def test_what_is_not_damaged_is_read_completely(tmp_path, reader):
-    form = FORMATS[reader]
-    form.write(tmp_path / "data", lambda item: item)
-    assert held(tmp_path / "data", form) == (form.whole, 0)
+@pytest.mark.parametrize("reader", DATA_SETS)
+def test_an_undamaged_data_set_is_read_completely(tmp_path, reader):
+    """Without damage, every reader reads everything and counts no bad item."""
+    data_set = DATA_SETS[reader]
+    data_set.write(tmp_path / "data", lambda item: item)
+    assert read_counts(tmp_path / "data", data_set) == (data_set.intact, 0)
 
 
-@pytest.mark.parametrize(("reader", "kind", "change", "complaint"), TABLE, ids=[f"{r}: {k}" for r, k, *_ in TABLE])
+@pytest.mark.parametrize(("reader", "kind", "change", "complaint"), CASES, ids=[f"{r}: {k}" for r, k, *_ in CASES])
 def test_a_malformed_item_is_named_or_left_out_alone(tmp_path, reader, kind, change, complaint):
-    form = FORMATS[reader]
-    form.write(tmp_path / "data", change)
+    """Damage to an item raises an error of one paragraph, or costs that item only."""
+    data_set = DATA_SETS[reader]
+    data_set.write(tmp_path / "data", change)
     with pytest.raises(InputError, match=complaint) as error:
-        held(tmp_path / "data", form)
+        read_counts(tmp_path / "data", data_set)
     assert "\n" not in str(error.value), kind
-    assert held(tmp_path / "data", form, skip_bad=True) == (form.left, 1)
+    assert read_counts(tmp_path / "data", data_set, skip_bad=True) == (data_set.reduced, 1)
 
 
-def test_keypoints_that_are_not_labelled_may_lie_anywhere(tmp_path):
-    """Some files keep them at -1, -1."""
+def test_unlabelled_keypoints_may_lie_anywhere(tmp_path):
+    """Some files keep unlabelled keypoints at -1, -1."""
     _coco(tmp_path / "data", put("keypoints", [-1, -1, 0]))
-    assert held(tmp_path / "data", FORMATS["coco"])[1] == 0
+    assert read_counts(tmp_path / "data", DATA_SETS["coco"])[1] == 0
 
 
 @pytest.mark.parametrize(
@@ -246,13 +254,14 @@ def test_keypoints_that_are_not_labelled_may_lie_anywhere(tmp_path):
     "content",
     ["", "\0", "<a", '<?xml version="1.0" encoding="klingon"?><a/>', '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'],
 )
-def test_what_is_no_xml_is_named(tmp_path, reader, file, content):
-    form = FORMATS[reader]
-    form.write(tmp_path / "data", lambda item: item)
+def test_a_file_that_is_not_xml_is_named_or_left_out_alone(tmp_path, reader, file, content):
+    """Empty, broken and wrongly encoded files, and files with entities, are refused by name or left out."""
+    data_set = DATA_SETS[reader]
+    data_set.write(tmp_path / "data", lambda item: item)
     (tmp_path / "data" / file).write_text(content)
-    with pytest.raises(InputError, match=rf"{file} is no (VOC annotation|xml file of keypoints): "):
-        held(tmp_path / "data", form)
-    assert held(tmp_path / "data", form, skip_bad=True) == (form.left, 1)
+    with pytest.raises(InputError, match=rf"{file} is not (a VOC annotation|an XML file of keypoints): "):
+        read_counts(tmp_path / "data", data_set)
+    assert read_counts(tmp_path / "data", data_set, skip_bad=True) == (data_set.reduced, 1)
 
 
 @pytest.mark.parametrize(
@@ -265,9 +274,9 @@ def test_what_is_no_xml_is_named(tmp_path, reader, file, content):
     ],
 )
 def test_a_malformed_category_is_always_an_error(tmp_path, change, complaint):
-    """Its annotations could mean anything."""
+    """Annotations of a malformed category could mean anything, so `skip_bad` does not help."""
     content = _coco_content(lambda item: item)
     content["categories"][1] |= change
     layouts.make_coco(tmp_path / "data", content)
     with pytest.raises(InputError, match=rf"train\.json.*{complaint}"):
-        held(tmp_path / "data", FORMATS["coco"], skip_bad=True)
+        read_counts(tmp_path / "data", DATA_SETS["coco"], skip_bad=True)

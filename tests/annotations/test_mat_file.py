@@ -1,4 +1,4 @@
-"""MATLAB files: what SciPy reads is read, what is damaged is refused before SciPy crashes the process over it."""
+"""MATLAB files: valid ones are read as SciPy reads them, damaged ones are refused before SciPy crashes the process."""
 
 import subprocess
 import sys
@@ -16,24 +16,25 @@ CONTENT = {"a": {"numbers": np.arange(2000).reshape(40, 50) % 7, "inner": {"name
 
 @pytest.mark.parametrize("compressed", [True, False])
 def test_nested_structs_are_dictionaries(tmp_path, compressed):
+    """Fields of nested structs are read by name, with and without compression."""
     savemat(tmp_path / "a.mat", CONTENT, do_compression=compressed)
-    found = read_struct(tmp_path / "a.mat", "a", "annotation")
+    found = read_struct(tmp_path / "a.mat", "a", "an annotation")
     np.testing.assert_array_equal(found["numbers"], CONTENT["a"]["numbers"])
     assert found["inner"]["name"] == "head"
 
 
 def test_every_damaged_byte_of_a_compressed_variable_is_noticed(tmp_path):
-    """Some of them end the process in SciPy alone."""
+    """Some of these bytes crash the process when SciPy reads the file directly."""
     path = tmp_path / "a.mat"
     savemat(path, CONTENT, do_compression=True)
     good = path.read_bytes()
-    for at in range(136, len(good)):
-        path.write_bytes(good[:at] + bytes([good[at] ^ 0x55]) + good[at + 1 :])
-        with pytest.raises(InputError, match=r"a\.mat is no annotation"):
-            read_struct(path, "a", "annotation")
+    for position in range(136, len(good)):
+        path.write_bytes(good[:position] + bytes([good[position] ^ 0x55]) + good[position + 1 :])
+        with pytest.raises(InputError, match=r"a\.mat is not an annotation"):
+            read_struct(path, "a", "an annotation")
 
 
-def test_no_damaged_byte_of_an_uncompressed_variable_ends_the_process(tmp_path):
+def test_no_damaged_byte_of_an_uncompressed_variable_crashes_the_process(tmp_path):
     """Without a checksum not every change is noticed, but none may do more than raise our error."""
     outlines = np.empty((1, 2), dtype=object)
     outlines[0, 0], outlines[0, 1] = csc_matrix(np.eye(3)), np.zeros((0, 0))
@@ -45,11 +46,11 @@ from hypercolumns.annotations.mat_file import read_struct
 from hypercolumns.errors import InputError
 path = Path({str(tmp_path / "a.mat")!r})
 good, refused = path.read_bytes(), 0
-for at in range(128, len(good)):
-    for value in (0, 1, 14, 255, good[at] ^ 0x55):
-        path.write_bytes(good[:at] + bytes([value]) + good[at + 1 :])
+for position in range(128, len(good)):
+    for value in (0, 1, 14, 255, good[position] ^ 0x55):
+        path.write_bytes(good[:position] + bytes([value]) + good[position + 1 :])
         try:
-            read_struct(path, "a", "annotation")
+            read_struct(path, "a", "an annotation")
         except InputError:
             refused += 1
 print("refused", refused)
@@ -76,16 +77,18 @@ print("refused", refused)
     ],
     ids=repr,
 )
-def test_what_is_sound_is_read_the_same_with_and_without_compression(tmp_path, value):
+def test_compression_does_not_change_what_is_read(tmp_path, value):
+    """Values of every class are accepted and equal, whether compressed or not."""
     for compressed in (True, False):
         savemat(tmp_path / f"{compressed}.mat", {"a": {"value": value, "other": 1}}, do_compression=compressed)
-    one, two = (read_struct(tmp_path / f"{compressed}.mat", "a", "annotation") for compressed in (True, False))
+    one, two = (read_struct(tmp_path / f"{compressed}.mat", "a", "an annotation") for compressed in (True, False))
     assert repr(one) == repr(two)
     assert set(one) == {"value", "other"}
 
 
 @pytest.mark.parametrize("content", [{"b": 1}, {"a": 3.0}, {"a": "text"}])
-def test_another_variable_or_no_struct_is_refused(tmp_path, content):
+def test_a_file_without_the_struct_is_refused(tmp_path, content):
+    """The variable must exist and be a struct."""
     savemat(tmp_path / "a.mat", content)
-    with pytest.raises(InputError, match=r"a\.mat is no annotation: it has no struct 'a'"):
-        read_struct(tmp_path / "a.mat", "a", "annotation")
+    with pytest.raises(InputError, match=r"a\.mat is not an annotation: it has no struct 'a'"):
+        read_struct(tmp_path / "a.mat", "a", "an annotation")

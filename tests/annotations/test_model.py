@@ -1,4 +1,4 @@
-"""The annotation model: what is saved is read again, equal sets give equal bytes, pycocotools reads the file."""
+"""The annotation model: saving and loading restores it, equal sets give equal bytes, pycocotools reads the file."""
 
 import numpy as np
 import pytest
@@ -10,16 +10,17 @@ from hypercolumns.errors import InputError
 
 
 def example() -> AnnotationSet:
+    """A set with every kind of annotation."""
     rng = np.random.default_rng(0)
     mask, void = rng.random((2, 20, 30)) < 0.4
     code = masks.encode(mask)
     head = Part("head", masks.encode(mask & (rng.random((20, 30)) < 0.5)))
-    whole = Instance(4, 7, 2, code, masks.box(code), masks.area(code), keypoints=(1.5, 2, 2, 0, 0, 0), parts=(head,))
+    cat = Instance(4, 7, 2, code, masks.box(code), masks.area(code), keypoints=(1.5, 2, 2, 0, 0, 0), parts=(head,))
     return AnnotationSet(
         images=(Image(7, "a.jpg", 30, 20, masks.encode(void)), Image(9, "sub/b.jpg", 30, 20)),
         categories=(Category(2, "cat", ("nose", "tail"), ((1, 2),), ("head",)), Category(3, "dog")),
         instances=(
-            whole,
+            cat,
             Instance(5, 7, 3, code, (0.5, 1, 7.25, 9), 3.5, crowd=True),
             Instance(6, 9, 3, code, (0, 0, 1, 1), 1, difficult=True),
         ),
@@ -29,18 +30,21 @@ def example() -> AnnotationSet:
     )
 
 
-def test_what_is_saved_is_read_again(tmp_path):
+def test_loading_restores_what_was_saved(tmp_path):
+    """A loaded set equals the saved one, in a folder that `save` makes."""
     example().save(tmp_path / "deep" / "set.json")
     assert AnnotationSet.load(tmp_path / "deep" / "set.json") == example()
 
 
 def test_equal_sets_give_equal_bytes(tmp_path):
+    """Saving a loaded set again writes the same bytes."""
     example().save(tmp_path / "a.json")
     AnnotationSet.load(tmp_path / "a.json").save(tmp_path / "b.json")
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
 
 
 def test_pycocotools_reads_the_same_masks_boxes_and_flags(tmp_path):
+    """The saved file is COCO: pycocotools finds the same masks, boxes, crowds and ignore flags."""
     expected = example()
     expected.save(tmp_path / "set.json")
     found = COCO(tmp_path / "set.json")
@@ -53,7 +57,8 @@ def test_pycocotools_reads_the_same_masks_boxes_and_flags(tmp_path):
         assert annotation["ignore"] == instance.ignore
 
 
-def test_instances_are_grouped_by_image_and_empty_images_have_an_empty_list():
+def test_instances_are_grouped_by_image():
+    """Every image has a list, which is empty if it has no instance."""
     grouped = example().instances_by_image
     assert {image: [i.id for i in group] for image, group in grouped.items()} == {7: [4, 5], 9: [6]}
 
@@ -71,13 +76,15 @@ def test_instances_are_grouped_by_image_and_empty_images_have_an_empty_list():
         "3",
     ],
 )
-def test_other_files_are_refused_in_one_paragraph(tmp_path, text):
+def test_other_files_are_refused(tmp_path, text):
+    """Files that `save` did not write are refused by name."""
     (tmp_path / "set.json").write_text(text)
     with pytest.raises(InputError, match=r"set\.json is not an annotation file"):
         AnnotationSet.load(tmp_path / "set.json")
 
 
 def test_a_box_of_three_numbers_is_refused(tmp_path):
+    """A field of the wrong shape makes the file unusable."""
     example().save(tmp_path / "set.json")
     text = (tmp_path / "set.json").read_text()
     (tmp_path / "set.json").write_text(text.replace('"bbox":[0.0,0.0,1.0,1.0]', '"bbox":[0.0,0.0,1.0]'))
@@ -85,7 +92,8 @@ def test_a_box_of_three_numbers_is_refused(tmp_path):
         AnnotationSet.load(tmp_path / "set.json")
 
 
-def test_a_missing_file_says_which_step_writes_it(tmp_path):
+def test_the_error_for_a_missing_file_has_the_step_that_writes_it(tmp_path):
+    """Commands use the step to say what to run."""
     with pytest.raises(InputError, match=r"set\.json does not exist") as error:
         AnnotationSet.load(tmp_path / "set.json")
     assert error.value.step == "prepare"

@@ -1,4 +1,4 @@
-"""PASCAL-Part: objects as VOC has them, their parts beside; what is malformed is named, or left out and counted."""
+"""PASCAL-Part: the same objects as VOC, with their parts; malformed items are named, or left out and counted."""
 
 import numpy as np
 import pytest
@@ -13,42 +13,47 @@ from tests.annotations import annotation_layouts as layouts
 
 @pytest.fixture
 def root(tmp_path):
+    """A data set in PASCAL-Part's layout."""
     return layouts.make_pascal_part(tmp_path / "parts")
 
 
-def settings_of(root, **changes):
+def part_settings(root, **changes):
+    """Parameters for a data set in PASCAL-Part's layout."""
     return DatasetParameters(format="pascal_part", root=str(root), **changes)
 
 
-def test_objects_equal_those_of_voc_and_parts_are_what_was_written(root, tmp_path):
-    found = pascal_part.read(settings_of(root), "train")
+def test_objects_equal_those_of_voc(root, tmp_path):
+    """Objects equal those that VOC's reader finds, and parts have the masks that were written."""
+    found = pascal_part.read(part_settings(root), "train")
     expected = voc.read(DatasetParameters(format="voc", root=str(layouts.make_voc(tmp_path / "voc"))), "train")
     for ours, theirs in zip(found.instances, expected.instances, strict=True):
         assert (ours.id, ours.image_id, ours.category_id) == (theirs.id, theirs.image_id, theirs.category_id)
         assert (ours.segmentation, ours.box, ours.area) == (theirs.segmentation, theirs.box, theirs.area)
-    person, *others = found.instances
+    person, *cars = found.instances
     assert [part.name for part in person.parts] == ["head", "luleg", "ruleg"]
     for part in person.parts:
         np.testing.assert_array_equal(masks.decode(part.segmentation), layouts.part_masks("first")[part.name])
-    assert all(other.parts == () for other in others)
+    assert all(car.parts == () for car in cars)
 
 
-def test_lists_and_categories_choose(root):
-    layouts.write_list(root / "some.txt", ("second",))
-    found = pascal_part.read(settings_of(root, val_list="some.txt"), "val")
+def test_lists_and_categories_select(root):
+    """A list selects the images of its split, `dataset.categories` the instances."""
+    layouts.write_list(root / "second.txt", ("second",))
+    found = pascal_part.read(part_settings(root, val_list="second.txt"), "val")
     assert [image.file_name for image in found.images] == ["second.jpg"]
-    people = pascal_part.read(settings_of(root, categories=("person",)), "train")
+    people = pascal_part.read(part_settings(root, categories=("person",)), "train")
     assert [c.name for c in people.categories] == ["person"]
     assert people.counts["other_categories"] == 2
     assert people.categories[0].parts == PARTS["person"]
 
 
-def test_a_table_is_a_dining_table_and_empty_parts_are_none(root):
+def test_tables_are_dining_tables_and_empty_parts_are_left_out(root):
+    """The files say "table" for VOC's diningtable, and a part without pixels is not visible."""
     objects = layouts.pascal_part_objects("first")
     objects[1]["class"] = "table"
     objects[0]["parts"][0]["mask"][:] = 0
     layouts.write_pascal_part(root / "Annotations_Part/first.mat", objects)
-    person, table, _ = pascal_part.read(settings_of(root), "train").instances
+    person, table, _ = pascal_part.read(part_settings(root), "train").instances
     assert table.category_id == 11
     assert [part.name for part in person.parts] == ["luleg", "ruleg"]
 
@@ -65,7 +70,7 @@ BAD_OBJECTS = [
     (_without("mask"), "no field 'mask'"),
     (_with("class", "unicorn"), "category 'unicorn'; choose from aeroplane"),
     (_with("class", 3.0), "category 3"),
-    (_with("mask", "a text"), "no .* array of numbers"),
+    (_with("mask", "a string"), "not a .* array of numbers"),
     (_with("mask", np.full((30, 40), np.nan)), "other than 0 and 1"),
     (_with("mask", np.ones((40, 30))), "30 x 40 pixels, but its photograph is 40 x 30"),
     (_with("parts", [{"name": "head"}]), "no field 'part_name'"),
@@ -80,19 +85,21 @@ BAD_PARTS = [
 
 @pytest.mark.parametrize(("change", "complaint"), BAD_OBJECTS)
 def test_a_bad_object_is_named_with_its_file(root, change, complaint):
+    """The message names the file, the object and what is wrong with it."""
     objects = layouts.pascal_part_objects("second")
     change(objects[0])
     layouts.write_pascal_part(root / "Annotations_Part/second.mat", objects)
     with pytest.raises(InputError, match=rf"second\.mat.*object 1.*{complaint}"):
-        pascal_part.read(settings_of(root), "train")
+        pascal_part.read(part_settings(root), "train")
 
 
 @pytest.mark.parametrize(("change", "complaint"), BAD_OBJECTS)
-def test_a_bad_object_is_left_out_alone_when_asked(root, change, complaint):
+def test_a_bad_object_is_left_out_alone(root, change, complaint):
+    """With `skip_bad`, a malformed object is left out and counted; one with a malformed part loses only the part."""
     objects = layouts.pascal_part_objects("first")
     change(objects[0])
     layouts.write_pascal_part(root / "Annotations_Part/first.mat", objects)
-    found = pascal_part.read(settings_of(root, skip_bad=True), "train")
+    found = pascal_part.read(part_settings(root, skip_bad=True), "train")
     lost = 0 if "part_name" in complaint else 1
     assert len(found.instances) == 3 - lost
     assert found.counts["bad_items"] == 1
@@ -100,28 +107,30 @@ def test_a_bad_object_is_left_out_alone_when_asked(root, change, complaint):
 
 @pytest.mark.parametrize(("change", "complaint"), BAD_PARTS)
 def test_a_bad_part_is_named_or_left_out_alone(root, change, complaint):
+    """A malformed part is named with its file and object, or left out while the object stays."""
     objects = layouts.pascal_part_objects("first")
     change(objects[0]["parts"][2])
     layouts.write_pascal_part(root / "Annotations_Part/first.mat", objects)
     with pytest.raises(InputError, match=rf"first\.mat: object 1 \(person\).*{complaint}"):
-        pascal_part.read(settings_of(root), "train")
-    found = pascal_part.read(settings_of(root, skip_bad=True), "train")
+        pascal_part.read(part_settings(root), "train")
+    found = pascal_part.read(part_settings(root, skip_bad=True), "train")
     assert [part.name for part in found.instances[0].parts] == ["head", "luleg"]
     assert (len(found.instances), found.counts["bad_items"]) == (3, 1)
 
 
 def test_a_broken_file_is_named_or_its_image_left_out(root):
+    """A damaged file is named, or left out with its image; a folder without files is refused."""
     file = root / "Annotations_Part" / "first.mat"
     good = file.read_bytes()
     savemat(root / "other.mat", {"anno": 3.0})
     for content in (b"", good[:200], good[: len(good) // 2], b"nonsense" * 50, (root / "other.mat").read_bytes()):
         file.write_bytes(content)
-        with pytest.raises(InputError, match=r"first\.mat is no PASCAL-Part annotation"):
-            pascal_part.read(settings_of(root), "train")
-        found = pascal_part.read(settings_of(root, skip_bad=True), "train")
+        with pytest.raises(InputError, match=r"first\.mat is not a PASCAL-Part annotation"):
+            pascal_part.read(part_settings(root), "train")
+        found = pascal_part.read(part_settings(root, skip_bad=True), "train")
         assert [image.file_name for image in found.images] == ["second.jpg"]
         assert found.counts["bad_items"] == 1
     for name in ("first.mat", "second.mat"):
         (root / "Annotations_Part" / name).unlink()
-    with pytest.raises(InputError, match=r"holds no \.mat file"):
-        pascal_part.read(settings_of(root), "train")
+    with pytest.raises(InputError, match=r"has no \.mat file"):
+        pascal_part.read(part_settings(root), "train")
