@@ -1,1 +1,1 @@
-"""How good results are: matching to ground truth, average precision, overlaps of masks, and what limits them."""
+"""Metrics: matching of predictions to ground truth, average precision, mask overlaps, and causes of lost precision."""

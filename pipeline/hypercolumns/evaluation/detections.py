@@ -1,6 +1,6 @@
-"""From overlaps to verdicts for a whole image set: the part that masks, boxes, parts and keypoints share."""
+"""Overlaps and matches of results over an image set; shared by masks, boxes and parts."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,51 +16,60 @@ from hypercolumns.evaluation.matching import Matching, match
 from hypercolumns.regions import boxes
 
 THRESHOLDS = np.arange(1, 10) / 10
-"""Overlaps of AP^r_vol: .1, .2, ... .9. Paper, section 4.1."""
+"""Overlap thresholds of AP^r_vol: .1, .2, ... .9. Paper, section 4.1."""
 
 OverlapFunction = Callable[[Image, Results, Sequence[Instance]], NDArray[np.float64]]
-"""Overlaps (n, m) of the results and the instances of one image, of any categories."""
+"""Computes the overlaps (n, m) of n results with m instances of one image, of any categories."""
 
 
 @dataclass(frozen=True)
 class ImageOverlaps:
-    """Results and instances of one image, of all categories."""
+    """Results and instances of one image, of all categories, and their overlaps."""
 
     rows: NDArray[np.int64]
-    """(n,) positions of the results in the whole list."""
+    """(n,) positions of the results in the list of all results."""
     categories: NDArray[np.int64]
     """(n,) category ids of the results."""
     instances: tuple[Instance, ...]
+    """The m instances of the image."""
     values: NDArray[np.float64]
     """(n, m) overlaps."""
 
 
 @dataclass(frozen=True)
 class CategoryMatches:
-    """The verdicts on all n detections of one category at t thresholds."""
+    """Verdicts on all n detections of one category at t thresholds."""
 
     rows: NDArray[np.int64]
-    """(n,) positions in the whole list of results."""
+    """(n,) positions of the detections in the list of all results, ascending."""
     scores: NDArray[np.float64]
+    """(n,) confidences."""
     hit: NDArray[np.bool_]
     """(n, t) as in `matching.Matches`."""
     neutral: NDArray[np.bool_]
-    """(n, t)"""
+    """(n, t) as in `matching.Matches`."""
     claimed: NDArray[np.int64]
     """(n, t) id of the instance that a hit claims, -1 without a hit."""
     positives: int
-    """Instances that count."""
+    """Number of instances that count."""
 
     def average_precision(self, threshold: int) -> float | None:
-        """In 0..1 at the threshold of this position; None without instances that count."""
+        """Average precision in 0..1 at the threshold of this position; None without instances that count."""
         return average_precision(self.scores, self.hit[:, threshold], self.positives, self.neutral[:, threshold])
 
     def curve(self, threshold: int) -> Curve:
+        """Precision-recall curve at the threshold of this position; needs instances that count."""
         return precision_recall(self.scores, self.hit[:, threshold], self.positives, self.neutral[:, threshold])
 
 
 def group_by_image(results: Results) -> dict[int, list[int]]:
-    """Positions of the results per image id."""
+    """Positions of the results by image id.
+
+    Examples
+    --------
+    >>> group_by_image([{"image_id": 7}, {"image_id": 3}, {"image_id": 7}])[7]
+    [0, 2]
+    """
     groups: dict[int, list[int]] = defaultdict(list)
     for row, result in enumerate(results):
         groups[result["image_id"]].append(row)
@@ -68,7 +77,7 @@ def group_by_image(results: Results) -> dict[int, list[int]]:
 
 
 def mask_overlaps(image: Image, results: Results, instances: Sequence[Instance]) -> NDArray[np.float64]:
-    """Mask IoU (n, m) of the results and instances of one image; void pixels leave the results first."""
+    """Mask IoU (n, m) of results and instances of one image, after void pixels are removed from the results."""
     codes = without_void([result["segmentation"] for result in results], image)
     return masks.iou(codes, [i.segmentation for i in instances], [i.crowd for i in instances])
 
@@ -78,16 +87,16 @@ def box_overlaps(
     results: Results,
     instances: Sequence[Instance],
 ) -> NDArray[np.float64]:
-    """Box IoU (n, m) of the results and instances of one image; of crowds, the share of the result inside."""
+    """Box IoU (n, m) of results and instances of one image; for a crowd, the share of the result inside it."""
     if not results or not instances:
         return np.zeros((len(results), len(instances)))
-    found = np.array([result["bbox"] for result in results], dtype=np.float64)
+    predicted = np.array([result["bbox"] for result in results], dtype=np.float64)
     truth = boxes.to_coco([instance.box for instance in instances])
-    return np.asarray(coco_mask.iou(found, truth, [int(i.crowd) for i in instances]), dtype=np.float64)
+    return np.asarray(coco_mask.iou(predicted, truth, [int(i.crowd) for i in instances]), dtype=np.float64)
 
 
 def without_void(codes: Sequence[masks.RLE], image: Image) -> list[masks.RLE]:
-    """The masks without the pixels that the image's annotation leaves open."""
+    """Remove the image's void pixels from each mask."""
     if image.void is None or not codes:
         return list(codes)
     known = masks.encode(~masks.decode(image.void))
@@ -95,25 +104,26 @@ def without_void(codes: Sequence[masks.RLE], image: Image) -> list[masks.RLE]:
 
 
 def intersection(first: masks.RLE, second: masks.RLE) -> masks.RLE:
-    """The pixels of both masks."""
+    """Pixels that lie in both masks."""
     code = coco_mask.merge([first, second], intersect=True)
     return masks.RLE(size=code["size"], counts=code["counts"].decode("ascii"))
 
 
-def overlaps_of(annotations: AnnotationSet, results: Results, overlap: OverlapFunction) -> dict[int, ImageOverlaps]:
-    """Overlaps per image id, of the images that have results."""
-    groups = group_by_image(results)
-    found = {}
-    for image_id, rows in groups.items():
-        chosen = [results[row] for row in rows]
+def overlaps_by_image(
+    annotations: AnnotationSet, results: Results, overlap: OverlapFunction
+) -> dict[int, ImageOverlaps]:
+    """Compute the overlaps of every image that has results, by image id."""
+    overlaps = {}
+    for image_id, rows in group_by_image(results).items():
+        in_image = [results[row] for row in rows]
         instances = annotations.instances_by_image[image_id]
-        found[image_id] = ImageOverlaps(
+        overlaps[image_id] = ImageOverlaps(
             rows=np.array(rows),
-            categories=np.array([result["category_id"] for result in chosen]),
+            categories=np.array([result["category_id"] for result in in_image]),
             instances=tuple(instances),
-            values=overlap(annotations.image_by_id[image_id], chosen, instances),
+            values=overlap(annotations.image_by_id[image_id], in_image, instances),
         )
-    return found
+    return overlaps
 
 
 def match_categories(
@@ -123,18 +133,39 @@ def match_categories(
     thresholds: NDArray[np.float64],
     matching: Matching,
 ) -> dict[int, CategoryMatches]:
-    """The verdicts per category id, of all categories of the annotations."""
+    """Match results to instances, category by category.
+
+    Parameters
+    ----------
+    annotations
+        The ground truth.
+    results
+        Scored results on its images.
+    overlaps
+        `overlaps_by_image` of these results.
+    thresholds
+        (t,) overlaps that a hit needs.
+    matching
+        The rule; see `match`.
+
+    Returns
+    -------
+    dict
+        The verdicts by category id, for every category of the annotations.
+    """
     scores = np.array([result["score"] for result in results], dtype=np.float64)
-    verdicts = {category.id: _Verdicts(len(thresholds)) for category in annotations.categories}
+    categories = np.array([result["category_id"] for result in results], dtype=np.int64)
+    shape = len(results), len(thresholds)
+    hit, neutral, claimed = np.zeros(shape, bool), np.zeros(shape, bool), np.full(shape, -1, dtype=np.int64)
     for image in overlaps.values():
-        owners = np.array([instance.category_id for instance in image.instances], dtype=np.int64)
+        instance_categories = np.array([instance.category_id for instance in image.instances], dtype=np.int64)
         for category_id in np.unique(image.categories):
-            own = image.categories == category_id
-            columns = np.flatnonzero(owners == category_id)
+            detected = image.categories == category_id
+            columns = np.flatnonzero(instance_categories == category_id)
             instances = [image.instances[column] for column in columns]
-            rows = image.rows[own]
+            rows = image.rows[detected]
             matches = match(
-                image.values[np.ix_(own, columns)],
+                image.values[np.ix_(detected, columns)],
                 scores[rows],
                 thresholds,
                 np.array([i.difficult for i in instances], dtype=bool),
@@ -142,32 +173,15 @@ def match_categories(
                 matching,
             )
             ids = np.array([i.id for i in instances] + [-1], dtype=np.int64)
-            verdicts[int(category_id)].add(rows, matches.hit, matches.neutral, ids[matches.instance])
-    counted = [instance.category_id for instance in annotations.instances if not instance.ignore]
-    return {key: verdict.join(scores, counted.count(key)) for key, verdict in verdicts.items()}
+            hit[rows], neutral[rows], claimed[rows] = matches.hit, matches.neutral, ids[matches.instance]
+    positives = Counter(instance.category_id for instance in annotations.instances if not instance.ignore)
+    by_category = {category.id: np.flatnonzero(categories == category.id) for category in annotations.categories}
+    return {
+        key: CategoryMatches(rows, scores[rows], hit[rows], neutral[rows], claimed[rows], positives[key])
+        for key, rows in by_category.items()
+    }
 
 
 def mean_average_precision(matches: Mapping[int, CategoryMatches], threshold: int) -> float | None:
-    """Mean over the categories that have instances, in 0..1; None when none has."""
+    """Mean average precision in 0..1 over the categories with instances that count; None when there are none."""
     return known_mean(m.average_precision(threshold) for m in matches.values())
-
-
-class _Verdicts:
-    """Collects the verdicts on one category image by image, and joins them in the order of the results."""
-
-    def __init__(self, thresholds: int) -> None:
-        self._rows: list[NDArray] = [np.zeros(0, dtype=np.int64)]
-        self._parts: list[tuple[NDArray, NDArray, NDArray]] = [
-            (np.zeros((0, thresholds), bool), np.zeros((0, thresholds), bool), np.zeros((0, thresholds), np.int64))
-        ]
-
-    def add(self, rows: NDArray, hit: NDArray, neutral: NDArray, claimed: NDArray) -> None:
-        self._rows.append(rows)
-        self._parts.append((hit, neutral, claimed))
-
-    def join(self, scores: NDArray[np.float64], positives: int) -> CategoryMatches:
-        rows = np.concatenate(self._rows)
-        # Ties between images fall to the order of the file, not to the order of image ids.
-        order = np.argsort(rows)
-        hit, neutral, claimed = (np.concatenate(part)[order] for part in zip(*self._parts, strict=True))
-        return CategoryMatches(rows[order], scores[rows[order]], hit, neutral, claimed, positives)

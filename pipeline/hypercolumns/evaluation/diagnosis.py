@@ -1,6 +1,6 @@
-"""What limits detections: kinds of false positives, the AP that mending each would gain, and what was never found.
+"""Causes of lost precision: kinds of false positives, the AP that fixing each kind would gain, and missed instances.
 
-The authors' diagnosis of false positives, as in their code. Gains of different kinds do not add up.
+Follows the diagnosis of false positives in the authors' code. Gains of different kinds do not add up.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,15 @@ from hypercolumns.evaluation.detections import CategoryMatches, ImageOverlaps, i
 from hypercolumns.regions.boxes import clip, expand, from_coco
 
 KINDS = ("correct", "neutral", "duplicate", "mislocalised", "other_category", "background")
-"""Verdict on a detection: a hit; on an ignored instance; a second one of a found instance; on an instance of its
-category but with too little overlap (>= .1); on an instance of another category (>= .1); on nothing."""
+"""Kinds of detections.
 
-TOUCHING = 0.1
-"""Overlap from which a false detection belongs to an instance. Hoiem et al., ECCV 2012."""
+correct: a hit; neutral: on an ignored instance; duplicate: on an instance that another detection has claimed;
+mislocalised: on an instance of its category, but with too little overlap; other_category: on an instance of another
+category; background: on nothing. "On" means an overlap of at least `MIN_OVERLAP`.
+"""
+
+MIN_OVERLAP = 0.1
+"""Overlap from which a false detection is attributed to an instance. Hoiem et al., ECCV 2012."""
 
 
 def diagnose(
@@ -31,41 +35,47 @@ def diagnose(
     position: int,
     threshold: float,
 ) -> dict[str, Any]:
-    """Counts per kind of detection, and the gain in mean AP from mending each kind.
+    """Count each kind of detection, and measure the gain in mean AP from fixing each kind.
 
     Parameters
     ----------
-    results : the detections.
-    overlaps, matches : of these detections, by `overlaps_of` and `match_categories`.
-    position, threshold : which of the thresholds of `matches`, and its value.
+    results
+        The detections.
+    overlaps
+        `overlaps_by_image` of these detections.
+    matches
+        `match_categories` of these detections.
+    position
+        Which of the thresholds of `matches` to look at.
+    threshold
+        The value of that threshold.
 
     Returns
     -------
     dict
-        `detections`: counts per name of `KINDS`; `missed`: instances that count and were not found;
-        `ap_gain` (points of 0..100): false detections of a kind removed, mislocalised ones moved onto their instance
-        where it is free, missed instances taken out of the count (a category that finds none stays at 0).
+        `detections`: counts by the names in `KINDS`; `missed`: number of instances that count and were not found;
+        `ap_gain`, in points of 0..100: false detections of a kind removed, mislocalised ones moved onto their instance
+        if it is unclaimed, missed instances not counted (a category without a hit stays at 0).
     """
     kinds = classify(len(results), overlaps, matches, position, threshold)
-    # Mending looks at one threshold only.
-    single = {
+    at_threshold = {
         key: replace(m, hit=m.hit[:, [position]], neutral=m.neutral[:, [position]], claimed=m.claimed[:, [position]])
         for key, m in matches.items()
     }
-    mended: dict[str, dict[int, CategoryMatches]] = {
-        kind: {key: _without(m, kinds == kind) for key, m in single.items()}
+    fixed: dict[str, dict[int, CategoryMatches]] = {
+        kind: {key: _without(m, kinds == kind) for key, m in at_threshold.items()}
         for kind in ("duplicate", "other_category", "background")
     }
-    target = _best_instances(len(results), overlaps)
-    mended["mislocalised"] = {key: _moved(m, kinds == "mislocalised", target) for key, m in single.items()}
-    mended["missed"] = {key: replace(m, positives=int(m.hit.sum())) for key, m in single.items()}
-    counted = [key for key, m in single.items() if m.positives]
-    before = _mean_points(single, counted)
+    targets = _best_instances(len(results), overlaps)
+    fixed["mislocalised"] = {key: _moved(m, kinds == "mislocalised", targets) for key, m in at_threshold.items()}
+    fixed["missed"] = {key: replace(m, positives=int(m.hit.sum())) for key, m in at_threshold.items()}
+    category_ids = [key for key, m in at_threshold.items() if m.positives]
+    before = _mean_ap(at_threshold, category_ids)
     return {
         "detections": {kind: int(np.sum(kinds == kind)) for kind in KINDS},
-        "missed": sum(m.positives - int(m.hit.sum()) for m in single.values()),
+        "missed": sum(m.positives - int(m.hit.sum()) for m in at_threshold.values()),
         "ap_gain": {
-            kind: _mean_points(changed, counted) - before if counted else None for kind, changed in mended.items()
+            kind: _mean_ap(after, category_ids) - before if category_ids else None for kind, after in fixed.items()
         },
     }
 
@@ -77,13 +87,13 @@ def classify(
     position: int,
     threshold: float,
 ) -> NDArray[np.str_]:
-    """The kind (one of `KINDS`) of each of `count` detections."""
+    """Kind (one of `KINDS`) of each of `count` detections, (count,); `diagnose` explains the arguments."""
     kinds = np.full(count, "background", dtype="<U14")
     for image in overlaps.values():
-        own, other = _own_and_other(image)
-        kinds[image.rows[other >= TOUCHING]] = "other_category"
-        kinds[image.rows[own >= TOUCHING]] = "mislocalised"
-        kinds[image.rows[own >= threshold]] = "duplicate"
+        same, other = _best_overlaps(image)
+        kinds[image.rows[other >= MIN_OVERLAP]] = "other_category"
+        kinds[image.rows[same >= MIN_OVERLAP]] = "mislocalised"
+        kinds[image.rows[same >= threshold]] = "duplicate"
     for m in matches.values():
         kinds[m.rows[m.neutral[:, position]]] = "neutral"
         kinds[m.rows[m.hit[:, position]]] = "correct"
@@ -93,35 +103,35 @@ def classify(
 def recall(
     annotations: AnnotationSet, overlaps: Mapping[int, ImageOverlaps], threshold: float
 ) -> dict[str, float | None]:
-    """Shares (0..1) of the instances that count which some detection overlaps by at least `threshold`.
+    """Share (0..1) of the instances that count with a detection of at least this overlap; None without instances.
 
-    `own_category` asks for a detection of the instance's category, `any_category` for any detection: the difference
-    is what naming loses, the rest what finding loses.
+    `own_category` asks for a detection of the instance's category, `any_category` for a detection of any category:
+    instances between the two were found but misnamed, the rest were not found at all.
     """
-    best_own, best_any = [], []
+    best_same, best_any = [], []
     for image_id, instances in annotations.instances_by_image.items():
         image = overlaps.get(image_id)
         for column, instance in enumerate(instances):
             if instance.ignore:
                 continue
             values = image.values[:, column] if image is not None else np.zeros(0)
-            named = image.categories == instance.category_id if image is not None else np.zeros(0, dtype=bool)
+            same = image.categories == instance.category_id if image is not None else np.zeros(0, dtype=bool)
             best_any.append(values.max(initial=0.0))
-            best_own.append(values[named].max(initial=0.0))
+            best_same.append(values[same].max(initial=0.0))
     return {
         name: float(np.mean(np.array(best) >= threshold)) if best else None
-        for name, best in (("own_category", best_own), ("any_category", best_any))
+        for name, best in (("own_category", best_same), ("any_category", best_any))
     }
 
 
 def with_perfect_masks(
     annotations: AnnotationSet, boxes: Results, overlaps: Mapping[int, ImageOverlaps], expansion: float
 ) -> list[Mapping[str, Any]]:
-    """The detected boxes with the best masks that prediction could give them, in the order of `boxes`.
+    """Detected boxes with the best masks that prediction could give them, in the order of `boxes`.
 
-    Each gets the mask of the instance of its category that its box overlaps most (a crowd only where there is no
-    other), cut to the box expanded by `expansion`, beyond which no heat map reaches; an empty mask where it touches
-    none.
+    The mask is that of the instance of the detection's category that its box overlaps most (a crowd only if there is
+    no other), cut to the box expanded by `expansion`, which is as far as heat maps reach. It is empty if the box
+    touches no instance.
     """
     perfect = list(boxes)
     for image_id, image in overlaps.items():
@@ -132,62 +142,67 @@ def with_perfect_masks(
                 for column, (value, instance) in enumerate(zip(values, image.instances, strict=True))
                 if instance.category_id == category_id and value > 0
             ]
-            reach = clip(np.round(expand(from_coco(boxes[row]["bbox"]), expansion)), width, height)
-            x0, y0, x1, y1 = reach.tolist() if touched else (0, 0, 0, 0)
-            rectangle = masks.from_polygons([[x0, y0, x1, y0, x1, y1, x0, y1]], height, width)
-            mask = intersection(image.instances[-max(touched)[2]].segmentation, rectangle) if touched else rectangle
+            mask = masks.encode(np.zeros((height, width), dtype=bool))
+            if touched:
+                reach = clip(np.round(expand(from_coco(boxes[row]["bbox"]), expansion)), width, height)
+                x0, y0, x1, y1 = reach.tolist()
+                rectangle = masks.from_polygons([[x0, y0, x1, y0, x1, y1, x0, y1]], height, width)
+                mask = intersection(image.instances[-max(touched)[2]].segmentation, rectangle)
             perfect[row] = {**boxes[row], "segmentation": mask}
     return perfect
 
 
-def _own_and_other(image: ImageOverlaps) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The best overlap (n,) with an instance of the detection's category, and with one of any other.
+def _best_overlaps(image: ImageOverlaps) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Best overlap (n,) of each detection with an instance of its category, and with one of any other category.
 
-    Crowds are left out: what lies on one is neutral already, or has little to do with it.
+    Crowds are left out: a detection inside one is already neutral.
     """
-    owners = np.array([instance.category_id for instance in image.instances], dtype=np.int64)
+    instance_categories = np.array([instance.category_id for instance in image.instances], dtype=np.int64)
     crowd = np.array([instance.crowd for instance in image.instances], dtype=bool)
-    same = image.categories[:, None] == owners[None, :]
-    own = np.max(image.values, axis=1, where=same & ~crowd, initial=0.0)
-    other = np.max(image.values, axis=1, where=~same & ~crowd, initial=0.0)
-    return own, other
+    is_same = image.categories[:, None] == instance_categories[None, :]
+    same = np.max(image.values, axis=1, where=is_same & ~crowd, initial=0.0)
+    other = np.max(image.values, axis=1, where=~is_same & ~crowd, initial=0.0)
+    return same, other
 
 
 def _best_instances(count: int, overlaps: Mapping[int, ImageOverlaps]) -> NDArray[np.int64]:
-    """Per detection the id of the counting instance of its category that it overlaps most, -1 for none."""
+    """Id of the counted instance of its category that each detection overlaps most, (count,); -1 for none."""
     best = np.full(count, -1, dtype=np.int64)
     for image in overlaps.values():
         for row, category_id, values in zip(image.rows, image.categories, image.values, strict=True):
             touched = [
                 (value, -column, instance.id)
                 for column, (value, instance) in enumerate(zip(values, image.instances, strict=True))
-                if instance.category_id == category_id and not instance.ignore and value >= TOUCHING
+                if instance.category_id == category_id and not instance.ignore and value >= MIN_OVERLAP
             ]
             if touched:
                 best[row] = max(touched)[2]
     return best
 
 
-def _mean_points(matches: Mapping[int, CategoryMatches], counted: Sequence[int]) -> float:
-    """Mean AP (0..100) over the categories of these ids at the first threshold; 0 for one without positives."""
-    return 100 * sum(matches[key].average_precision(0) or 0.0 for key in counted) / max(len(counted), 1)
+def _mean_ap(matches: Mapping[int, CategoryMatches], category_ids: Sequence[int]) -> float:
+    """Mean AP in points of these categories at the first threshold; a category without positives has 0."""
+    return 100 * sum(matches[key].average_precision(0) or 0.0 for key in category_ids) / max(len(category_ids), 1)
 
 
-def _without(matches: CategoryMatches, chosen: NDArray[np.bool_]) -> CategoryMatches:
-    """The detections of `chosen` (over the whole list of results) drop out."""
-    return replace(matches, neutral=matches.neutral | chosen[matches.rows, None])
+def _without(matches: CategoryMatches, removed: NDArray[np.bool_]) -> CategoryMatches:
+    """Remove the detections marked in `removed`, a mask over all results."""
+    return replace(matches, neutral=matches.neutral | removed[matches.rows, None])
 
 
-def _moved(matches: CategoryMatches, chosen: NDArray[np.bool_], target: NDArray[np.int64]) -> CategoryMatches:
-    """The best-scored detection of `chosen` on each free instance becomes its hit, the others drop out."""
+def _moved(matches: CategoryMatches, movable: NDArray[np.bool_], targets: NDArray[np.int64]) -> CategoryMatches:
+    """Turn the best-scored movable detection of each unclaimed instance into a hit, and remove the other movable ones.
+
+    `movable` and `targets` (ids of `_best_instances`) cover all results.
+    """
     hit, neutral = matches.hit.copy(), matches.neutral.copy()
     claimed = set(matches.claimed[matches.hit].tolist())
     for index in np.argsort(-matches.scores, kind="stable"):
         row = matches.rows[index]
-        if not chosen[row]:
+        if not movable[row]:
             continue
-        if target[row] >= 0 and target[row] not in claimed:
-            claimed.add(int(target[row]))
+        if targets[row] >= 0 and targets[row] not in claimed:
+            claimed.add(int(targets[row]))
             hit[index] = True
         else:
             neutral[index] = True

@@ -1,4 +1,4 @@
-"""What the evaluation of any task comes to: metrics, their headline, plot data and a table to read."""
+"""The outcome of evaluating any task: metrics, their headline, plot data and a table for the terminal."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,34 +7,45 @@ from typing import Any
 from hypercolumns.annotations.results import Results
 
 DECIMALS = 4
-"""Of every figure that is kept: more would only make files differ for nothing."""
+"""Decimals of every stored value; more would cause spurious differences between files."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """The predictions of one task, and the detections whose boxes they were made in."""
+    """Predictions of one task, and the detections that some of them were made for."""
 
     in_detections: Results
+    """Predictions in detected boxes."""
     in_instances: Results
     """Predictions in the boxes of annotated instances."""
     detections: Results
+    """The detected boxes."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """The verdict on one task; its figures are `rounded`, once, before anything is said or drawn of them."""
+    """Evaluation of one task; all values are `rounded` before they are stored, printed or drawn."""
 
     metrics: Mapping[str, Any]
     """Content of `metrics/<task>.json`."""
     summary: Mapping[str, Any]
-    """The headline, for `dvc metrics show` and `diff`, and what is said of baselines."""
+    """Headline values, which `dvc metrics show` and `dvc metrics diff` print and baselines are compared by."""
     plots: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
-    """Rows by the name of the plot."""
+    """Rows of plot data by the name of the plot."""
     table: str = ""
+    """Table for the terminal."""
 
 
 def rounded(content: Any) -> Any:
-    """Dictionaries and lists with their numbers to `DECIMALS`; what shows fewer starts from these, wherever it is."""
+    """Round the floats in nested mappings and sequences to `DECIMALS`.
+
+    Whatever shows fewer digits starts from these values, so that a metric reads the same everywhere.
+
+    Examples
+    --------
+    >>> rounded({"iou": [0.123456, None], "instances": 3})
+    {'iou': [0.1235, None], 'instances': 3}
+    """
     if isinstance(content, Mapping):
         return {key: rounded(value) for key, value in content.items()}
     if isinstance(content, Sequence) and not isinstance(content, str):
@@ -43,7 +54,16 @@ def rounded(content: Any) -> Any:
 
 
 def table(rows: Mapping[str, Sequence[str]], titles: Sequence[str], note: str) -> str:
-    """Named rows of cells under `titles`, as text, a note below."""
+    """Align named rows of cells under their titles as plain text, with a note below.
+
+    Examples
+    --------
+    >>> print(table({"cat": ["1.5"], "all": ["10.0"]}, ["AP"], "In points."))
+           AP
+    cat   1.5
+    all  10.0
+    In points.
+    """
     name_width = max(len(name) for name in rows)
     widths = [max(len(cell) for cell in column) + 2 for column in zip(titles, *rows.values(), strict=True)]
     lines = [
@@ -54,10 +74,16 @@ def table(rows: Mapping[str, Sequence[str]], titles: Sequence[str], note: str) -
 
 
 def number(value: float | None, digits: int) -> str:
-    """A value of a table; a dash where nothing counts."""
+    """Format a value for a table; None becomes a dash.
+
+    Examples
+    --------
+    >>> number(0.4525, 3), number(None, 3)
+    ('0.453', '-')
+    """
     return "-" if value is None else f"{value:.{digits}f}"
 
 
 def with_baselines(metrics: Mapping[str, Any], baselines: Mapping[str, Judgement]) -> dict[str, Any]:
-    """The metrics of a task with the headline of every baseline as `baseline_<name>`."""
+    """Add the headline of every baseline to the metrics of a task, as `baseline_<name>`."""
     return {**metrics, **{f"baseline_{name}": dict(judged.summary) for name, judged in baselines.items()}}

@@ -1,4 +1,4 @@
-"""The metrics of keypoints: APK of detections, PCK in ground-truth boxes. Paper, section 4.2."""
+"""Keypoint metrics: APK in detected boxes, PCK in ground-truth boxes. Paper, section 4.2."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,15 +10,15 @@ from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Category, Instance
 from hypercolumns.annotations.results import Results
 from hypercolumns.errors import InputError
-from hypercolumns.evaluation.average_precision import average_precision, known_mean, points
+from hypercolumns.evaluation.average_precision import average_precision, known_mean, to_points
 from hypercolumns.evaluation.detections import group_by_image
 from hypercolumns.evaluation.judgement import Answers, Judgement, number, rounded, table
 from hypercolumns.evaluation.matching import match
 from hypercolumns.evaluation.oks import oks_average_precision
 from hypercolumns.parameters import EvaluateParameters, Parameters
 
-_WITHIN = np.array([0.5])
-"""Closeness, reach / (reach + distance), at exactly the tolerance: 1 in the same place, towards 0 far away."""
+_CLOSENESS_AT_TOLERANCE = np.array([0.5])
+"""Closeness is tolerance / (tolerance + distance): 1 in the same place, .5 at the tolerance, towards 0 far away."""
 
 
 def judge_keypoints(truth: AnnotationSet, answers: Answers, parameters: Parameters) -> Judgement:
@@ -49,51 +49,62 @@ def judge_keypoints(truth: AnnotationSet, answers: Answers, parameters: Paramete
 def evaluate_keypoints(
     annotations: AnnotationSet, detections: Results, ground_truth_boxes: Results, settings: EvaluateParameters
 ) -> dict[str, Any]:
-    """All metrics of the keypoint task.
+    """Compute all metrics of the keypoint task.
 
     Parameters
     ----------
-    annotations : the ground truth.
-    detections : scored keypoints (`read_results` of kind `keypoints`).
-    ground_truth_boxes : keypoints in the boxes of instances (kind `ground_truth_keypoints`).
+    annotations
+        The ground truth.
+    detections
+        Scored keypoints in detected boxes.
+    ground_truth_boxes
+        Keypoints in the boxes of instances.
+    settings
+        Tolerance, and minimum area of instances for PCK.
 
     Returns
     -------
     dict
-        `mean_apk` in points of 0..100 and `mean_pck` in 0..1 over all keypoints of all categories that are labelled
-        anywhere, `per_keypoint` by "category/keypoint", `per_category`; None where nothing counts. `oks_ap` is COCO's
-        AP in points, `oks_ap_50` at OKS .5, for categories with COCO's 17 keypoints.
+        `mean_apk` in points of 0..100 and `mean_pck` in 0..1, over all keypoints of all categories that are labelled
+        anywhere; `per_keypoint` by "category/keypoint"; `per_category`. Values are None without a labelled keypoint.
+        Categories with COCO's 17 keypoints also have COCO's AP in points as `oks_ap`, and that at OKS .5 as
+        `oks_ap_50`.
+
+    Raises
+    ------
+    InputError
+        When an instance that counts has no result in its ground-truth box.
     """
     per_keypoint: dict[str, dict[str, Any]] = {}
     per_category = {}
     for category in annotations.categories:
         if not category.keypoints:
             continue
-        own = [r for r in detections if r["category_id"] == category.id]
-        apk, labelled = _apk(annotations, category, own, settings)
+        of_category = [r for r in detections if r["category_id"] == category.id]
+        apk, labelled = _apk(annotations, category, of_category, settings)
         pck = _pck(annotations, category, ground_truth_boxes, settings)
         rows = {
             f"{category.name}/{name}": {"apk": apk[k], "pck": pck[k], "instances": labelled[k]}
             for k, name in enumerate(category.keypoints)
         }
         per_keypoint |= rows
-        per_category[category.name] = _means(rows) | oks_average_precision(annotations, category, own)
+        per_category[category.name] = _means(rows) | oks_average_precision(annotations, category, of_category)
     return _means(per_keypoint) | {"per_category": per_category, "per_keypoint": per_keypoint}
 
 
 def tolerance(instance: Instance, category: Category, settings: EvaluateParameters) -> float:
     """Distance in pixels within which a keypoint of this instance is right: `apk_tolerance` torso heights.
 
-    Torso height is the distance between the middles of the labelled shoulders and of the labelled hips; where either
-    has none, `torso_share` of the longer side of the box. The fallback is ours.
+    Torso height is the distance from the centre of the labelled shoulders to that of the labelled hips. Without
+    labelled shoulders or hips it is `torso_share` of the longer side of the box; this fallback is ours.
     """
-    truth = _truth(instance, category)
-    middles = []
+    truth = _true_keypoints(instance, category)
+    centres = []
     for joint in ("shoulder", "hip"):
         rows = [k for k, name in enumerate(category.keypoints) if joint in name.lower()]
         labelled = truth[rows][truth[rows, 2] > 0]
-        middles.append(labelled[:, :2].mean(axis=0) if len(labelled) else None)
-    shoulders, hips = middles
+        centres.append(labelled[:, :2].mean(axis=0) if len(labelled) else None)
+    shoulders, hips = centres
     torso = 0.0 if shoulders is None or hips is None else float(np.hypot(*(shoulders - hips)))
     x0, y0, x1, y1 = instance.box
     return settings.apk_tolerance * (torso or settings.torso_share * max(x1 - x0, y1 - y0))
@@ -102,53 +113,55 @@ def tolerance(instance: Instance, category: Category, settings: EvaluateParamete
 def _apk(
     annotations: AnnotationSet, category: Category, results: Results, settings: EvaluateParameters
 ) -> tuple[list[float | None], list[int]]:
-    """Average precision of each keypoint in points, and how often it is labelled.
+    """Average precision of each keypoint in points, and how many instances have it labelled.
 
-    A hypothesis claims the nearest keypoint, in torso heights, that is not claimed. Hypotheses within the tolerance of
-    the box of an instance that is ignored or has no labelled keypoints neither count nor punish; a keypoint predicted
-    on an instance that has others labelled, but not this one, is false.
+    A prediction claims the nearest unclaimed keypoint, in torso heights. Predictions within the tolerance of the box
+    of an instance that does not count are neutral. A keypoint predicted on an instance that counts but does not have
+    this keypoint labelled is false.
     """
     n_keypoints = len(category.keypoints)
-    found = np.array([r["keypoints"] for r in results], dtype=np.float64).reshape(len(results), n_keypoints, 3)
-    hit, neutral = np.zeros(found.shape[:2], bool), np.zeros(found.shape[:2], bool)
+    predicted = np.array([r["keypoints"] for r in results], dtype=np.float64).reshape(len(results), n_keypoints, 3)
+    scores = predicted[..., 2]
+    present = scores > 0
+    hit, neutral = np.zeros(scores.shape, bool), np.zeros(scores.shape, bool)
     for image_id, rows in group_by_image(results).items():
         instances = [i for i in annotations.instances_by_image[image_id] if i.category_id == category.id]
         if not instances:
             continue
-        silent = np.array([_is_silent(i) for i in instances])
-        truth = np.stack([_truth(i, category) for i in instances])
-        box = np.array([i.box for i in instances])
-        reach = np.array([tolerance(i, category, settings) for i in instances])
+        ignored = np.array([not _counts(i, category) for i in instances])
+        truth = np.stack([_true_keypoints(i, category) for i in instances])
+        boxes = np.array([i.box for i in instances])
+        tolerances = np.array([tolerance(i, category, settings) for i in instances])
         for k in range(n_keypoints):
-            known = silent | (truth[:, k, 2] > 0)
-            said = found[rows, k, None, :2]
-            place = np.where(silent[:, None], said.clip(box[:, :2], box[:, 2:]), truth[:, k, :2])
-            closeness = reach / (reach + np.hypot(*(said - place).transpose(2, 0, 1)))
-            given = found[rows, k, 2] > 0
-            chosen = np.array(rows)[given]
-            judged = match(
-                closeness[np.ix_(given, known)],
-                found[chosen, k, 2],
-                _WITHIN,
-                silent[known],
-                np.zeros(int(known.sum()), dtype=bool),
+            candidates = ignored | (truth[:, k, 2] > 0)
+            chosen = np.array(rows)[present[rows, k]]
+            positions = predicted[chosen, k, None, :2]
+            nearest_in_box = positions.clip(boxes[:, :2], boxes[:, 2:])
+            targets = np.where(ignored[:, None], nearest_in_box, truth[:, k, :2])
+            closeness = tolerances / (tolerances + np.hypot(*(positions - targets).transpose(2, 0, 1)))
+            matches = match(
+                closeness[:, candidates],
+                scores[chosen, k],
+                _CLOSENESS_AT_TOLERANCE,
+                ignored[candidates],
+                np.zeros(int(candidates.sum()), dtype=bool),
                 "best_free",
             )
-            hit[chosen, k], neutral[chosen, k] = judged.hit[:, 0], judged.neutral[:, 0]
-    counted = [_truth(i, category) for i in annotations.instances if _counts(i, category)]
-    labelled = [sum(bool(own[k, 2] > 0) for own in counted) for k in range(n_keypoints)]
+            hit[chosen, k], neutral[chosen, k] = matches.hit[:, 0], matches.neutral[:, 0]
+    counted = [_true_keypoints(i, category) for i in annotations.instances if _counts(i, category)]
+    labelled = [sum(bool(truth[k, 2] > 0) for truth in counted) for k in range(n_keypoints)]
     values = []
     for k in range(n_keypoints):
-        given = found[:, k, 2] > 0
-        area = average_precision(found[given, k, 2], hit[given, k], labelled[k], neutral[given, k])
-        values.append(points(area))
+        rated = present[:, k]
+        area = average_precision(scores[rated, k], hit[rated, k], labelled[k], neutral[rated, k])
+        values.append(to_points(area))
     return values, labelled
 
 
 def _pck(
     annotations: AnnotationSet, category: Category, results: Results, settings: EvaluateParameters
 ) -> list[float | None]:
-    """Share of each labelled keypoint that is right when the box is given, over instances of `minimum_area` pixels.
+    """Share of each labelled keypoint that is right in ground-truth boxes, over instances of at least `minimum_area`.
 
     Raises
     ------
@@ -162,10 +175,10 @@ def _pck(
             continue
         if instance.id not in by_instance:
             raise InputError(
-                f"Instance {instance.id} ({category.name}) has no keypoints among the results on ground-truth boxes; "
+                f"Instance {instance.id} ({category.name}) has no keypoints among the results in ground-truth boxes; "
                 f"every instance with labelled keypoints that is neither crowd nor difficult needs them."
             )
-        labelled = np.flatnonzero(_truth(instance, category)[:, 2] > 0)
+        labelled = np.flatnonzero(_true_keypoints(instance, category)[:, 2] > 0)
         verdicts = right_keypoints(instance, category, by_instance[instance.id], settings)
         for k, verdict in zip(labelled, verdicts, strict=True):
             right[k].append(bool(verdict))
@@ -173,30 +186,44 @@ def _pck(
 
 
 def right_keypoints(
-    instance: Instance, category: Category, found: Sequence[float], settings: EvaluateParameters
+    instance: Instance, category: Category, predicted: Sequence[float], settings: EvaluateParameters
 ) -> NDArray[np.bool_]:
-    """Which of the labelled keypoints of an instance are right, in their order; `found` is COCO's flat list."""
-    truth, said = _truth(instance, category), np.array(found, dtype=np.float64).reshape(-1, 3)
-    near = np.hypot(*(truth - said)[:, :2].T) < tolerance(instance, category, settings)
-    verdicts: NDArray[np.bool_] = (near & (said[:, 2] > 0))[truth[:, 2] > 0]
+    """Tell which labelled keypoints of an instance are predicted within the tolerance.
+
+    Parameters
+    ----------
+    instance
+        An instance with keypoints.
+    category
+        Its category.
+    predicted
+        COCO's flat list x, y, score per keypoint of the category.
+    settings
+        The tolerance; see `tolerance`.
+
+    Returns
+    -------
+    numpy.ndarray
+        (k,) bool, one value per labelled keypoint, in the category's order.
+    """
+    truth, answer = _true_keypoints(instance, category), np.array(predicted, dtype=np.float64).reshape(-1, 3)
+    near = np.hypot(*(truth - answer)[:, :2].T) < tolerance(instance, category, settings)
+    verdicts: NDArray[np.bool_] = (near & (answer[:, 2] > 0))[truth[:, 2] > 0]
     return verdicts
 
 
 def _counts(instance: Instance, category: Category) -> bool:
-    return instance.category_id == category.id and not _is_silent(instance)
+    """Whether an instance of the category counts: not ignored, with at least one labelled keypoint."""
+    labelled = any(visibility > 0 for visibility in instance.keypoints[2::3])
+    return instance.category_id == category.id and not instance.ignore and labelled
 
 
-def _is_silent(instance: Instance) -> bool:
-    """Whether the instance says nothing of its keypoints."""
-    return instance.ignore or not any(v > 0 for v in instance.keypoints[2::3])
-
-
-def _truth(instance: Instance, category: Category) -> NDArray[np.float64]:
-    """COCO's flat list as (k, 3), all unlabelled when the instance has none."""
+def _true_keypoints(instance: Instance, category: Category) -> NDArray[np.float64]:
+    """Keypoints x, y, visibility of an instance, (k, 3); all unlabelled when it has none."""
     flat = instance.keypoints or (0.0,) * (3 * len(category.keypoints))
     return np.array(flat, dtype=np.float64).reshape(-1, 3)
 
 
 def _means(rows: dict[str, dict[str, Any]]) -> dict[str, float | None]:
-    """Over the keypoints that are labelled anywhere."""
+    """Mean APK and PCK over the keypoints that are labelled anywhere."""
     return {f"mean_{name}": known_mean(row[name] for row in rows.values()) for name in ("apk", "pck")}

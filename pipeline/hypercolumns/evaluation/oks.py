@@ -1,4 +1,4 @@
-"""COCO's own keypoint evaluation (object keypoint similarity), as a second opinion on people."""
+"""COCO's keypoint evaluation by object keypoint similarity (OKS), as a second opinion on people."""
 
 import contextlib
 import io
@@ -11,16 +11,21 @@ from hypercolumns.annotations.model import AnnotationSet, Category
 from hypercolumns.annotations.results import Results
 from hypercolumns.regions.boxes import to_coco
 
-_SIDED = ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-COCO_KEYPOINTS = ("nose", *(f"{side}_{name}" for name in _SIDED for side in ("left", "right")))
-"""The keypoints of COCO's people, in COCO's order; how far annotators spread is known for these only."""
+_PAIRED = ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+COCO_KEYPOINTS = ("nose", *(f"{side}_{name}" for name in _PAIRED for side in ("left", "right")))
+"""The keypoints of COCO's people, in COCO's order. Only for these is the spread of annotators known."""
 
 
 def oks_average_precision(annotations: AnnotationSet, category: Category, results: Results) -> dict[str, float | None]:
-    """`oks_ap` (mean over the OKS .50, .55, ... .95) and `oks_ap_50`, in points.
+    """Compute COCO's AP for keypoints of one category.
 
-    None where no keypoints are labelled; nothing at all for a category that does not have COCO's 17 keypoints, in any
-    order. At most 20 results per image enter, as in COCO; difficult instances count as unlabelled, which COCO ignores.
+    At most 20 results per image enter, as in COCO. Difficult instances are passed on as unlabelled, which COCO ignores.
+
+    Returns
+    -------
+    dict
+        `oks_ap` (mean over the OKS .50, .55, ... .95) and `oks_ap_50`, in points of 0..100; both are None without a
+        labelled keypoint. Empty when the category's keypoints are not COCO's 17, in any order.
     """
     if sorted(category.keypoints) != sorted(COCO_KEYPOINTS):
         return {}
@@ -49,10 +54,10 @@ def oks_average_precision(annotations: AnnotationSet, category: Category, result
         "categories": [{"id": category.id, "name": category.name}],
         "annotations": instances,
     }
-    found = [{key: r[key] for key in ("image_id", "category_id", "keypoints", "score")} for r in results]
-    with contextlib.redirect_stdout(io.StringIO()):
+    predicted = [{key: r[key] for key in ("image_id", "category_id", "keypoints", "score")} for r in results]
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
         truth.createIndex()
-        evaluation = COCOeval(truth, truth.loadRes(found), "keypoints")
+        evaluation = COCOeval(truth, truth.loadRes(predicted), "keypoints")
         spread = dict(zip(COCO_KEYPOINTS, Params("keypoints").kpt_oks_sigmas, strict=True))
         evaluation.params.kpt_oks_sigmas = np.array([spread[name] for name in category.keypoints])
         evaluation.evaluate()

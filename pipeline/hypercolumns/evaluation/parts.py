@@ -1,4 +1,4 @@
-"""The metrics of part labels: AP^r_part of detections, part IoU and pixel accuracy in ground-truth boxes."""
+"""Part metrics: AP^r_part in detected boxes, part IoU and pixel accuracy in ground-truth boxes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,28 +11,34 @@ from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
 from hypercolumns.annotations.results import Results
 from hypercolumns.errors import InputError
-from hypercolumns.evaluation.average_precision import known_mean, points
-from hypercolumns.evaluation.detections import CategoryMatches, match_categories, mean_average_precision, overlaps_of
+from hypercolumns.evaluation.average_precision import known_mean, to_points
+from hypercolumns.evaluation.detections import (
+    CategoryMatches,
+    match_categories,
+    mean_average_precision,
+    overlaps_by_image,
+)
 from hypercolumns.evaluation.judgement import Answers, Judgement, number, rounded, table
 from hypercolumns.evaluation.plots import precision_recall_rows
 from hypercolumns.parameters import EvaluateParameters, Parameters
 
-HALF, STRICT = 0, 1
-"""Positions of .5 and .7 in `THRESHOLDS`."""
 THRESHOLDS = np.array([0.5, 0.7])
+"""Overlap thresholds of AP^r_part."""
+AT_50, AT_70 = 0, 1
+"""Positions of .5 and .7 in `THRESHOLDS`."""
 
 
 def judge_parts(truth: AnnotationSet, answers: Answers, parameters: Parameters) -> Judgement:
     """Judge the predictions of the task: metrics, headline, plot data and a table for the terminal."""
-    found, matches = evaluate_parts(truth, answers.in_detections, answers.in_instances, parameters.evaluate)
-    metrics = rounded(found)
-    names = ("ap_r_part_50", "mean_part_iou", "pixel_accuracy")
+    exact, matches = evaluate_parts(truth, answers.in_detections, answers.in_instances, parameters.evaluate)
+    metrics = rounded(exact)
+    digits = {"ap_r_part_50": 1, "mean_part_iou": 3, "pixel_accuracy": 3}
     rows = [*metrics["per_category"].items(), ("all", metrics)]
     return Judgement(
         metrics,
-        {name: metrics[name] for name in names},
+        {name: metrics[name] for name in digits},
         {
-            "pr_50": rounded(precision_recall_rows(truth, matches, HALF)),
+            "pr_50": rounded(precision_recall_rows(truth, matches, AT_50)),
             "parts": [
                 {"part": f"{category}/{name}", "iou": iou}
                 for category, row in metrics["per_category"].items()
@@ -41,7 +47,7 @@ def judge_parts(truth: AnnotationSet, answers: Answers, parameters: Parameters) 
             ],
         },
         table(
-            {name: [number(m[key], digits) for key, digits in zip(names, (1, 3, 3), strict=True)] for name, m in rows},
+            {name: [number(m[key], n) for key, n in digits.items()] for name, m in rows},
             ["AP^r_part .5", "part IoU", "accuracy"],
             "AP of detections in points; part IoU and pixel accuracy with ground-truth boxes.",
         ),
@@ -51,58 +57,69 @@ def judge_parts(truth: AnnotationSet, answers: Answers, parameters: Parameters) 
 def evaluate_parts(
     annotations: AnnotationSet, detections: Results, ground_truth_boxes: Results, settings: EvaluateParameters
 ) -> tuple[dict[str, Any], dict[int, CategoryMatches]]:
-    """All metrics of the part task, and the verdicts of AP^r_part at `THRESHOLDS` per category id.
+    """Compute all metrics of the part task.
 
     Parameters
     ----------
-    annotations : the ground truth.
-    detections : scored part labels (`read_results` of kind `parts`).
-    ground_truth_boxes : part labels in the boxes of instances (kind `ground_truth_parts`).
+    annotations
+        The ground truth.
+    detections
+        Scored part labels in detected boxes.
+    ground_truth_boxes
+        Part labels in the boxes of instances.
+    settings
+        Matching rule, and minimum area of instances in ground-truth boxes.
 
     Returns
     -------
-    dict
-        `ap_r_part_50`, `ap_r_part_70` in points, mean over the categories with parts; `mean_part_iou` in 0..1, mean
-        over all parts of all categories that show anywhere; `pixel_accuracy` in 0..1 over all pixels of all parts;
-        None where nothing counts. `per_category` holds the same by category, with `part_iou` by part.
+    metrics : dict
+        `ap_r_part_50` and `ap_r_part_70` in points of 0..100, means over the categories with parts; `mean_part_iou` in
+        0..1, mean over all parts of all categories that show anywhere; `pixel_accuracy` in 0..1 over the pixels of all
+        parts; None where nothing counts. `per_category` holds the same by category name, with `part_iou` by part.
+    matches : dict
+        The verdicts on `detections` at `THRESHOLDS`, by the id of each category with parts.
+
+    Raises
+    ------
+    InputError
+        When an instance that counts has no result in its ground-truth box.
 
     Notes
     -----
-    A part's IoU counts its pixels over all boxes before dividing, as in semantic segmentation. Instances whose parts
-    are not annotated neither count nor punish; pixels of an object that belong to no part are left out.
+    A part's IoU sums its pixels over all boxes before dividing, as in semantic segmentation. Instances without
+    annotated parts do not count, and detections on them are neutral. Pixels of an object that belong to no part are
+    left out.
     """
-    with_parts = _silence_without_parts(annotations)
-    known = {c.id for c in annotations.categories if c.parts}
-    overlaps = overlaps_of(with_parts, detections, part_overlaps)
-    matches = match_categories(with_parts, detections, overlaps, THRESHOLDS, settings.matching)
-    matches = {key: found for key, found in matches.items() if key in known}
-    given = {result["instance_id"]: result for result in ground_truth_boxes}
+    annotations = _ignore_without_parts(annotations)
+    categories = [category for category in annotations.categories if category.parts]
+    overlaps = overlaps_by_image(annotations, detections, part_overlaps)
+    matches_of_all = match_categories(annotations, detections, overlaps, THRESHOLDS, settings.matching)
+    matches = {category.id: matches_of_all[category.id] for category in categories}
+    by_instance = {result["instance_id"]: result for result in ground_truth_boxes}
     per_category: dict[str, dict[str, Any]] = {}
-    right = total = 0
-    for category in with_parts.categories:
-        if category.id not in known:
-            continue
-        confusion = _confusion(with_parts, category, given, settings)
+    all_hits = all_pixels = 0
+    for category in categories:
+        confusion = _confusion(annotations, category, by_instance, settings)
         truth, hits = confusion.sum(axis=1), np.diag(confusion)
         union = truth + confusion.sum(axis=0) - hits
-        own_right, own_total = int(hits[1:].sum()), int(truth[1:].sum())
-        right, total = right + own_right, total + own_total
+        n_hits, n_pixels = int(hits[1:].sum()), int(truth[1:].sum())
+        all_hits, all_pixels = all_hits + n_hits, all_pixels + n_pixels
         ious = {name: float(hits[k] / union[k]) if truth[k] else None for k, name in enumerate(category.parts, start=1)}
-        own = matches[category.id]
+        matched = matches[category.id]
         per_category[category.name] = {
-            "ap_r_part_50": points(own.average_precision(HALF)),
-            "ap_r_part_70": points(own.average_precision(STRICT)),
+            "ap_r_part_50": to_points(matched.average_precision(AT_50)),
+            "ap_r_part_70": to_points(matched.average_precision(AT_70)),
             "mean_part_iou": known_mean(ious.values()),
-            "pixel_accuracy": own_right / own_total if own_total else None,
+            "pixel_accuracy": n_hits / n_pixels if n_pixels else None,
             "part_iou": ious,
-            "positives": own.positives,
-            "detections": len(own.scores),
+            "positives": matched.positives,
+            "detections": len(matched.scores),
         }
     metrics = {
-        "ap_r_part_50": points(mean_average_precision(matches, HALF)),
-        "ap_r_part_70": points(mean_average_precision(matches, STRICT)),
+        "ap_r_part_50": to_points(mean_average_precision(matches, AT_50)),
+        "ap_r_part_70": to_points(mean_average_precision(matches, AT_70)),
         "mean_part_iou": known_mean(iou for m in per_category.values() for iou in m["part_iou"].values()),
-        "pixel_accuracy": right / total if total else None,
+        "pixel_accuracy": all_hits / all_pixels if all_pixels else None,
         "per_category": per_category,
     }
     return metrics, matches
@@ -111,37 +128,40 @@ def evaluate_parts(
 def part_overlaps(image: Image, results: Results, instances: Sequence[Instance]) -> NDArray[np.float64]:
     """Overlaps (n, m) of AP^r_part: pixels with the right part label over the union of the labelled pixels.
 
-    Void pixels, and those of the instance that belong to none of its parts, leave the result first. For an instance
-    without parts the overlap is mask IoU, and of a crowd the share of the result inside, so that they can be ignored.
-    Paper, section 4.3.
+    Void pixels, and pixels of the instance that belong to none of its parts, are removed from the result first. For an
+    instance without parts the overlap is mask IoU, and for a crowd the share of the result inside it, so that
+    detections on them can be ignored. Paper, section 4.3.
     """
     names = sorted({p["name"] for r in results for p in r["parts"]} | {p.name for i in instances for p in i.parts})
     void = masks.decode(image.void) if image.void is not None else np.zeros((image.height, image.width), dtype=bool)
-    found = [_labels(image, names, _named(result)) for result in results]
-    for labels in found:
+    predicted = [_labels(image, names, _named_masks(result)) for result in results]
+    for labels in predicted:
         labels[void] = 0
     overlaps = np.zeros((len(results), len(instances)))
     for column, instance in enumerate(instances):
-        own = masks.decode(instance.segmentation)
-        truth = _truth(image, names, instance)
-        is_part, unlabelled = truth > 0, own & (truth == 0)
-        for row, labels in enumerate(found):
+        figure = masks.decode(instance.segmentation)
+        truth = _true_labels(image, names, instance)
+        is_part, unlabelled = truth > 0, figure & (truth == 0)
+        for row, labels in enumerate(predicted):
             if results[row]["category_id"] != instance.category_id:
                 continue
             if instance.parts:
                 common = np.count_nonzero((labels == truth) & is_part)
                 union = np.count_nonzero((labels > 0) & ~unlabelled | is_part)
             else:
-                common = np.count_nonzero((labels > 0) & own)
-                union = np.count_nonzero(labels) if instance.crowd else np.count_nonzero((labels > 0) | own)
+                common = np.count_nonzero((labels > 0) & figure)
+                union = np.count_nonzero(labels) if instance.crowd else np.count_nonzero((labels > 0) | figure)
             overlaps[row, column] = common / union if union else 0.0
     return overlaps
 
 
 def _confusion(
-    annotations: AnnotationSet, category: Category, given: Mapping[int, Mapping[str, Any]], settings: EvaluateParameters
+    annotations: AnnotationSet,
+    category: Category,
+    by_instance: Mapping[int, Mapping[str, Any]],
+    settings: EvaluateParameters,
 ) -> NDArray[np.int64]:
-    """Pixels by true part (rows) and predicted part (columns) over the given boxes; 0 is none.
+    """Count pixels by true part (rows) and predicted part (columns) over all ground-truth boxes; 0 means no part.
 
     Raises
     ------
@@ -155,42 +175,43 @@ def _confusion(
             continue
         if masks.area(instance.segmentation) < settings.minimum_area:
             continue
-        if instance.id not in given:
+        if instance.id not in by_instance:
             raise InputError(
-                f"Instance {instance.id} ({category.name}) has no parts among the results on ground-truth boxes; every "
+                f"Instance {instance.id} ({category.name}) has no parts among the results in ground-truth boxes; every "
                 f"instance with annotated parts that is neither crowd nor difficult needs them."
             )
         image = annotations.image_by_id[instance.image_id]
-        truth = _truth(image, category.parts, instance)
-        said = _labels(image, category.parts, _named(given[instance.id]))
+        truth = _true_labels(image, category.parts, instance)
+        predicted = _labels(image, category.parts, _named_masks(by_instance[instance.id]))
         counted = (truth > 0) | ~masks.decode(instance.segmentation)
         if image.void is not None:
             counted &= ~masks.decode(image.void) | (truth > 0)
-        pairs = truth[counted].astype(np.int64) * size + said[counted]
+        pairs = truth[counted].astype(np.int64) * size + predicted[counted]
         confusion += np.bincount(pairs, minlength=size * size).reshape(size, size)
     return confusion
 
 
-def _silence_without_parts(annotations: AnnotationSet) -> AnnotationSet:
-    """The same set, instances without parts marked difficult."""
+def _ignore_without_parts(annotations: AnnotationSet) -> AnnotationSet:
+    """Mark instances without parts as difficult."""
     instances = tuple(i if i.parts else replace(i, difficult=True) for i in annotations.instances)
     return replace(annotations, instances=instances)
 
 
-def _truth(image: Image, names: Sequence[str], instance: Instance) -> NDArray[np.uint16]:
-    """Labels of an instance's parts, inside its mask: what an annotation paints beyond it is no part of the object."""
+def _true_labels(image: Image, names: Sequence[str], instance: Instance) -> NDArray[np.uint16]:
+    """Label map of an instance's parts, cut to its mask: pixels annotated beyond it do not belong to the object."""
     labels = _labels(image, names, [(part.name, part.segmentation) for part in instance.parts])
     labels[~masks.decode(instance.segmentation)] = 0
     return labels
 
 
 def _labels(image: Image, names: Sequence[str], parts: Sequence[tuple[str, masks.RLE]]) -> NDArray[np.uint16]:
-    """(height, width) 1 + position in `names` of the part at each pixel, the later of two that overlap; 0 for none."""
-    labels = np.zeros((image.height, image.width), dtype=np.uint16, order="F")  # as masks are
+    """Label map (height, width) of parts: 1 + position in `names`, 0 for no part; later parts cover earlier ones."""
+    labels = np.zeros((image.height, image.width), dtype=np.uint16, order="F")  # the memory order of decoded masks
     for name, segmentation in parts:
         labels[masks.decode(segmentation)] = 1 + names.index(name)
     return labels
 
 
-def _named(result: Mapping[str, Any]) -> list[tuple[str, masks.RLE]]:
+def _named_masks(result: Mapping[str, Any]) -> list[tuple[str, masks.RLE]]:
+    """Name and mask of each part of a result."""
     return [(part["name"], part["segmentation"]) for part in result["parts"]]

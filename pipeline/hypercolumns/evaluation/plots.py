@@ -1,4 +1,4 @@
-"""Plot data that DVC draws and the report reads: precision over recall, and AP per category."""
+"""Plot data for DVC and the report: precision over recall, and AP per category."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.evaluation.detections import CategoryMatches
 
 MEAN = "mean of categories"
-"""The column of the mean curve."""
+"""Column of the mean curve."""
 
 
 def precision_recall_rows(
@@ -17,12 +17,12 @@ def precision_recall_rows(
 ) -> list[dict[str, float]]:
     """Precision (envelope, 0..1) at the recalls 0, .01, ... 1: one row per recall, one column per category.
 
-    Categories without instances are left out; the mean curve comes first. `threshold` is the position of the
-    threshold in `matches`.
+    The mean curve comes first; categories without instances are left out. `threshold` is a position among the
+    thresholds of `matches`.
     """
     recall = np.arange(101) / 100
     columns = {
-        category.name: matches[category.id].curve(threshold).at(recall)
+        category.name: matches[category.id].curve(threshold).precision_at(recall)
         for category in annotations.categories
         if category.id in matches and matches[category.id].positives
     }
@@ -36,7 +36,7 @@ def precision_recall_rows(
 
 
 def category_rows(per_category: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One row per category that has instances, for a bar chart, by falling AP^r at .5."""
+    """One row of a bar chart per category that has instances, by falling AP^r at .5."""
     rows = [
         {"category": name, "ap_r_50": m["ap_r_50"], "ap_r_70": m["ap_r_70"]}
         for name, m in per_category.items()

@@ -1,4 +1,4 @@
-"""How well proposals cover the objects of an image set: recall of boxes and best overlap of masks."""
+"""How well proposals cover the objects of an image set: box recall and best mask overlap."""
 
 from typing import Any
 
@@ -14,15 +14,17 @@ from hypercolumns.regions import boxes
 
 
 def evaluate(annotations: AnnotationSet, store: ProposalStore, minimum_area: int) -> dict[str, Any]:
-    """Recall and average best overlap over the instances that count.
+    """Compute recall and average best overlap over the instances that count.
 
     Instances that are crowd or difficult, or have fewer than `minimum_area` pixels, do not count.
 
     Returns
     -------
-    `box_recall_50`, `box_recall_70`: share of instances with a candidate of at least that box IoU;
-    `mask_abo`: mean over instances of the best mask IoU, and `superpixel_bound`, what the best union of
-    superpixels would reach; None for these without instances. `instances`; `per_image`, mean number of candidates.
+    dict
+        `box_recall_50` and `box_recall_70`: share of instances with a proposal of at least that box IoU; `mask_abo`:
+        mean over instances of the best mask IoU; `superpixel_bound`: the same for the best possible union of
+        superpixels; all in 0..1, and None without instances. `instances`: how many count. `per_image`: mean number of
+        proposals.
 
     Raises
     ------
@@ -54,7 +56,7 @@ def evaluate(annotations: AnnotationSet, store: ProposalStore, minimum_area: int
 def best_overlaps(
     proposals: Proposals, instances: list[Instance]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Best box IoU, best mask IoU, and mask IoU of the best union of superpixels, per instance: (m,) each."""
+    """Best box IoU, best mask IoU and `superpixel_bound` of each of m instances of one image, (m,) each."""
     count = proposals.members.shape[1]
     area = np.bincount(proposals.superpixels.ravel(), minlength=count)
     shared = np.stack(
@@ -66,16 +68,30 @@ def best_overlaps(
 
 
 def superpixel_bound(area: NDArray[np.integer], shared: NDArray[np.integer]) -> NDArray[np.float64]:
-    """The highest mask IoU (m,) of any union of superpixels with each instance.
+    """Highest mask IoU (m,) that any union of superpixels reaches with each instance.
 
-    The best union takes superpixels in falling order of the share that lies in the instance; see `mask_iou` for
-    the arguments.
+    The best union consists of the superpixels with the largest shares inside the instance, so it is enough to try the
+    prefixes of that order.
+
+    Parameters
+    ----------
+    area
+        (s,) pixels of each superpixel.
+    shared
+        (s, m) pixels that each superpixel shares with each instance.
+
+    Examples
+    --------
+    Two superpixels of 10 pixels; the instance covers all of one and a fifth of the other:
+
+    >>> superpixel_bound(np.array([10, 10]), np.array([[10], [2]])).round(3)
+    array([0.833])
     """
     best = []
-    for own in shared.T:
-        order = np.argsort(-own / area, kind="stable")
-        intersection = np.cumsum(own[order])
-        union = np.cumsum(area[order]) + own.sum() - intersection
+    for column in shared.T:
+        order = np.argsort(-column / area, kind="stable")
+        intersection = np.cumsum(column[order])
+        union = np.cumsum(area[order]) + column.sum() - intersection
         best.append((intersection / union).max())
     return np.array(best)
 

@@ -1,4 +1,4 @@
-"""The metrics of instance masks: AP^r, box AP, mask IoU on ground-truth boxes, and what limits the detections."""
+"""Segmentation metrics: AP^r and box AP of detections, mask IoU in ground-truth boxes, causes of lost precision."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from hypercolumns.annotations.model import AnnotationSet, Instance
 from hypercolumns.annotations.results import Results
 from hypercolumns.errors import InputError
 from hypercolumns.evaluation import diagnosis
-from hypercolumns.evaluation.average_precision import known_mean, points
+from hypercolumns.evaluation.average_precision import known_mean, to_points
 from hypercolumns.evaluation.detections import (
     THRESHOLDS,
     CategoryMatches,
@@ -21,24 +21,25 @@ from hypercolumns.evaluation.detections import (
     mask_overlaps,
     match_categories,
     mean_average_precision,
-    overlaps_of,
+    overlaps_by_image,
     without_void,
 )
 from hypercolumns.evaluation.judgement import Answers, Judgement, number, rounded, table
 from hypercolumns.evaluation.plots import category_rows, precision_recall_rows
 from hypercolumns.parameters import EvaluateParameters, Parameters
 
-HALF, STRICT = 4, 6
+AT_50, AT_70 = 4, 6
 """Positions of .5 and .7 in `THRESHOLDS`."""
 
 
 @dataclass(frozen=True)
 class SegmentationEvaluation:
-    """The content of `metrics/segmentation.json`, and the verdicts it was computed from."""
+    """Metrics of the segmentation task, and the verdicts they were computed from."""
 
     metrics: dict[str, Any]
+    """Content of `metrics/segmentation.json`; see `evaluate_segmentation`."""
     matches: dict[int, CategoryMatches]
-    """Of the masks, per category id, at `THRESHOLDS`."""
+    """Verdicts on the masks at `THRESHOLDS`, by category id."""
 
 
 def judge_segmentation(truth: AnnotationSet, answers: Answers, parameters: Parameters) -> Judgement:
@@ -55,8 +56,8 @@ def judge_segmentation(truth: AnnotationSet, answers: Answers, parameters: Param
     summary = {name: metrics[name] for name in ("ap_r_50", "ap_r_70", "ap_r_vol", "box_ap_50")}
     summary |= {name: metrics["ground_truth_boxes"][name] for name in ("mean_iou", "iou_50", "iou_70")}
     plots = {
-        "pr_50": rounded(precision_recall_rows(truth, evaluation.matches, HALF)),
-        "pr_70": rounded(precision_recall_rows(truth, evaluation.matches, STRICT)),
+        "pr_50": rounded(precision_recall_rows(truth, evaluation.matches, AT_50)),
+        "pr_70": rounded(precision_recall_rows(truth, evaluation.matches, AT_70)),
         "categories": category_rows(metrics["per_category"]),
     }
     titles = ["AP^r .5", "AP^r .7", "AP^r vol", "box AP .5", "mask IoU", "> .5", "> .7", "instances", "detections"]
@@ -73,10 +74,11 @@ def judge_segmentation(truth: AnnotationSet, answers: Answers, parameters: Param
 
 
 def _mask_cells(m: Mapping[str, Any]) -> list[str]:
+    """Cells of one row of the table."""
     boxes = m["ground_truth_boxes"]
-    points = [number(m[name], 1) for name in ("ap_r_50", "ap_r_70", "ap_r_vol", "box_ap_50")]
+    precisions = [number(m[name], 1) for name in ("ap_r_50", "ap_r_70", "ap_r_vol", "box_ap_50")]
     shares = [number(boxes[name], 3) for name in ("mean_iou", "iou_50", "iou_70")]
-    return [*points, *shares, str(m["positives"]), str(m["detections"])]
+    return [*precisions, *shares, str(m["positives"]), str(m["detections"])]
 
 
 def evaluate_segmentation(
@@ -87,64 +89,77 @@ def evaluate_segmentation(
     settings: EvaluateParameters,
     expansion: float,
 ) -> SegmentationEvaluation:
-    """All metrics of the segmentation task.
+    """Compute all metrics of the segmentation task.
 
     Parameters
     ----------
-    annotations : the ground truth.
-    detections : scored masks (`read_results` of kind `masks`).
-    boxes : the scored boxes those masks were predicted in (kind `boxes`).
-    ground_truth_boxes : masks predicted in the boxes of instances (kind `ground_truth`).
-    expansion : by how much boxes were expanded before prediction (`regions.expansion`).
+    annotations
+        The ground truth.
+    detections
+        Scored masks in detected boxes.
+    boxes
+        The scored boxes that those masks were predicted in.
+    ground_truth_boxes
+        Masks predicted in the boxes of instances.
+    settings
+        Matching rule, and minimum area of instances in ground-truth boxes.
+    expansion
+        Factor by which boxes are expanded before prediction (`regions.expansion`).
 
     Returns
     -------
     SegmentationEvaluation
-        AP in points of 0..100, overlaps and shares in 0..1; None where nothing counts. `ap_r_vol` is the mean
-        over the overlaps .1, .2, ... .9. `diagnosis` compares verdicts on masks with those on boxes;
-        `ap_r_50_perfect_masks` is what AP^r at .5 would be with perfect masks in the detected boxes.
+        AP in points of 0..100, overlaps and shares in 0..1; None where nothing counts. `ap_r_vol` is the mean AP^r
+        over the overlaps .1, .2, ... .9. `diagnosis` has the causes of lost precision for masks and for boxes; its
+        `ap_r_50_perfect_masks` is AP^r at .5 if the masks in the detected boxes were perfect. `per_category` holds
+        the metrics by category name.
+
+    Raises
+    ------
+    InputError
+        When an instance that counts has no result in its ground-truth box.
 
     Notes
     -----
-    Paper, section 4.1; matching by `settings.matching`. `per_category` holds the categories by name.
+    Paper, section 4.1.
     """
-    on_masks = overlaps_of(annotations, detections, mask_overlaps)
+    on_masks = overlaps_by_image(annotations, detections, mask_overlaps)
     matches = match_categories(annotations, detections, on_masks, THRESHOLDS, settings.matching)
-    on_boxes = overlaps_of(annotations, boxes, box_overlaps)
+    on_boxes = overlaps_by_image(annotations, boxes, box_overlaps)
     box_matches = match_categories(annotations, boxes, on_boxes, THRESHOLDS, settings.matching)
     perfect = diagnosis.with_perfect_masks(annotations, boxes, on_boxes, expansion)
-    on_perfect = overlaps_of(annotations, perfect, mask_overlaps)
+    on_perfect = overlaps_by_image(annotations, perfect, mask_overlaps)
     perfect_matches = match_categories(annotations, perfect, on_perfect, THRESHOLDS, settings.matching)
     instances, ious = ground_truth_box_ious(annotations, ground_truth_boxes, settings)
 
     per_category = {}
     for category in annotations.categories:
-        own = matches[category.id]
-        chosen = np.array([i.category_id == category.id for i in instances], dtype=bool)
+        matched = matches[category.id]
+        in_category = np.array([i.category_id == category.id for i in instances], dtype=bool)
         per_category[category.name] = {
-            "ap_r_50": points(own.average_precision(HALF)),
-            "ap_r_70": points(own.average_precision(STRICT)),
-            "ap_r_vol": points(_volume({category.id: own})),
-            "box_ap_50": points(box_matches[category.id].average_precision(HALF)),
-            "detections": len(own.scores),
-            "positives": own.positives,
-            "ground_truth_boxes": summarise_ious(ious[chosen]),
+            "ap_r_50": to_points(matched.average_precision(AT_50)),
+            "ap_r_70": to_points(matched.average_precision(AT_70)),
+            "ap_r_vol": to_points(_ap_r_vol({category.id: matched})),
+            "box_ap_50": to_points(box_matches[category.id].average_precision(AT_50)),
+            "detections": len(matched.scores),
+            "positives": matched.positives,
+            "ground_truth_boxes": summarise_ious(ious[in_category]),
         }
     metrics = {
-        "ap_r_50": points(mean_average_precision(matches, HALF)),
-        "ap_r_70": points(mean_average_precision(matches, STRICT)),
-        "ap_r_vol": points(_volume(matches)),
-        "box_ap_50": points(mean_average_precision(box_matches, HALF)),
-        "box_ap_70": points(mean_average_precision(box_matches, STRICT)),
+        "ap_r_50": to_points(mean_average_precision(matches, AT_50)),
+        "ap_r_70": to_points(mean_average_precision(matches, AT_70)),
+        "ap_r_vol": to_points(_ap_r_vol(matches)),
+        "box_ap_50": to_points(mean_average_precision(box_matches, AT_50)),
+        "box_ap_70": to_points(mean_average_precision(box_matches, AT_70)),
         "detections": len(detections),
         "positives": sum(m.positives for m in matches.values()),
         "ground_truth_boxes": summarise_ious(ious),
         "diagnosis": {
-            "masks": diagnosis.diagnose(detections, on_masks, matches, HALF, THRESHOLDS[HALF]),
-            "boxes": diagnosis.diagnose(boxes, on_boxes, box_matches, HALF, THRESHOLDS[HALF]),
-            "ap_r_50_perfect_masks": points(mean_average_precision(perfect_matches, HALF)),
-            "box_recall_50": diagnosis.recall(annotations, on_boxes, THRESHOLDS[HALF]),
-            "box_recall_70": diagnosis.recall(annotations, on_boxes, THRESHOLDS[STRICT]),
+            "masks": diagnosis.diagnose(detections, on_masks, matches, AT_50, THRESHOLDS[AT_50]),
+            "boxes": diagnosis.diagnose(boxes, on_boxes, box_matches, AT_50, THRESHOLDS[AT_50]),
+            "ap_r_50_perfect_masks": to_points(mean_average_precision(perfect_matches, AT_50)),
+            "box_recall_50": diagnosis.recall(annotations, on_boxes, THRESHOLDS[AT_50]),
+            "box_recall_70": diagnosis.recall(annotations, on_boxes, THRESHOLDS[AT_70]),
         },
         "per_category": per_category,
     }
@@ -154,9 +169,12 @@ def evaluate_segmentation(
 def ground_truth_box_metrics(
     annotations: AnnotationSet, results: Results, settings: EvaluateParameters
 ) -> dict[str, float | int | None]:
-    """`mean_iou`, `iou_50`, `iou_70` and `instances` of masks predicted in ground-truth boxes.
+    """Compute `mean_iou`, `iou_50`, `iou_70` and `instances` of masks predicted in ground-truth boxes.
 
-    For the metrics and, many times over, for the ablation; see `ground_truth_box_ious`.
+    See Also
+    --------
+    ground_truth_box_ious : the overlaps, and which instances count.
+    summarise_ious : the values.
     """
     return summarise_ious(ground_truth_box_ious(annotations, results, settings)[1])
 
@@ -164,31 +182,47 @@ def ground_truth_box_metrics(
 def ground_truth_box_ious(
     annotations: AnnotationSet, results: Results, settings: EvaluateParameters
 ) -> tuple[list[Instance], NDArray[np.float64]]:
-    """The instances that count, of at least `settings.minimum_area` pixels, and the mask IoU (n,) of each.
+    """Mask IoU in ground-truth boxes of the instances that count.
+
+    Parameters
+    ----------
+    annotations
+        The ground truth.
+    results
+        Masks predicted in the boxes of instances.
+    settings
+        `minimum_area` is the number of pixels that an instance must have to count.
+
+    Returns
+    -------
+    instances : list of Instance
+        The n instances that count.
+    ious : numpy.ndarray
+        (n,) mask IoU of each with its result.
 
     Raises
     ------
     InputError
         When one of them has no result: leaving it out would flatter the mean.
     """
-    chosen = [
+    counted = [
         instance
         for instance in annotations.instances
         if not instance.ignore and masks.area(instance.segmentation) >= settings.minimum_area
     ]
     ious = dict(zip((r["instance_id"] for r in results), mask_ious(annotations, results), strict=True))
-    missing = [instance.id for instance in chosen if instance.id not in ious]
+    missing = [instance.id for instance in counted if instance.id not in ious]
     if missing:
         raise InputError(
-            f"{len(missing)} of {len(chosen)} instances have no mask among the results on ground-truth boxes, "
-            f"the first is instance {missing[0]}; every instance of at least evaluate.minimum_area "
+            f"{len(missing)} of {len(counted)} instances have no mask among the results in ground-truth boxes, "
+            f"the first of them instance {missing[0]}; every instance of at least evaluate.minimum_area "
             f"({settings.minimum_area}) pixels that is neither crowd nor difficult needs one."
         )
-    return chosen, np.array([ious[instance.id] for instance in chosen], dtype=np.float64)
+    return counted, np.array([ious[instance.id] for instance in counted], dtype=np.float64)
 
 
 def mask_ious(annotations: AnnotationSet, results: Results) -> NDArray[np.float64]:
-    """Mask IoU (n,) of each result with its own instance (`instance_id`), void pixels left out."""
+    """Mask IoU (n,) of each result with the instance that its `instance_id` names, without void pixels."""
     ious = np.zeros(len(results))
     for image_id, rows in group_by_image(results).items():
         image = annotations.image_by_id[image_id]
@@ -200,7 +234,13 @@ def mask_ious(annotations: AnnotationSet, results: Results) -> NDArray[np.float6
 
 
 def summarise_ious(ious: ArrayLike) -> dict[str, float | int | None]:
-    """Mean of (n,) overlaps and the shares above .5 and .7; None for no instances."""
+    """Summarise (n,) overlaps: their mean, the shares above .5 and .7, and their number; None without overlaps.
+
+    Examples
+    --------
+    >>> summarise_ious([0.5, 1.0])
+    {'mean_iou': 0.75, 'iou_50': 0.5, 'iou_70': 0.5, 'instances': 2}
+    """
     values = np.asarray(ious, dtype=np.float64)
     if not len(values):
         return {"mean_iou": None, "iou_50": None, "iou_70": None, "instances": 0}
@@ -212,6 +252,6 @@ def summarise_ious(ious: ArrayLike) -> dict[str, float | int | None]:
     }
 
 
-def _volume(matches: dict[int, CategoryMatches]) -> float | None:
-    """AP^r_vol in 0..1: the mean over all thresholds of the mean AP."""
+def _ap_r_vol(matches: dict[int, CategoryMatches]) -> float | None:
+    """Mean over all thresholds of the mean AP^r, in 0..1."""
     return known_mean(mean_average_precision(matches, position) for position in range(len(THRESHOLDS)))

@@ -1,1 +1,1 @@
-"""Tasks: what the targets of a region are, and how its heat maps become an answer."""
+"""Tasks: the training targets of a region, and how its heat maps become an answer."""

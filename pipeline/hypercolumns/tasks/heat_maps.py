@@ -1,4 +1,4 @@
-"""Heat maps kept on disk: those of the boxes of instances, for the report and for looking at."""
+"""Heat maps of ground-truth boxes on disk, for the report and for inspection."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +15,30 @@ SCHEMA = "hypercolumns-heat-maps/1"
 
 @dataclass(frozen=True)
 class HeatMap:
-    """Probability (S, S) uint8, 255 for 1, over the expanded box x0, y0, x1, y1."""
+    """Heat map of one region."""
 
     box: NDArray[np.float64]
+    """Expanded box x0, y0, x1, y1 in pixels, which the map covers."""
     heat: NDArray[np.uint8]
+    """(size, size) probabilities times 255."""
 
 
 def write_heat_maps(
     path: Path, instance_ids: NDArray[np.integer], boxes: NDArray[np.floating], heat: NDArray[np.uint8]
 ) -> None:
-    """Write a Zarr group of `instance_id` (n,), expanded `box` (n, 4) and `heat` (n, S, S), 255 for probability 1."""
+    """Write heat maps as a Zarr group of the arrays `instance_id`, `box` and `heat`.
+
+    Parameters
+    ----------
+    path
+        Folder of the group; replaced if it exists.
+    instance_ids
+        (n,) ids of the instances whose boxes the maps cover.
+    boxes
+        (n, 4) expanded boxes x0, y0, x1, y1 in pixels.
+    heat
+        (n, size, size) probabilities times 255.
+    """
     root = zarr.create_group(path, overwrite=True, attributes={"schema": SCHEMA})
     columns = {"instance_id": instance_ids, "box": boxes.astype(np.float32), "heat": heat}
     for name, values in columns.items():
@@ -32,15 +46,16 @@ def write_heat_maps(
 
 
 def read_heat_maps(path: Path) -> dict[int, HeatMap]:
-    """What `write_heat_maps` wrote, by instance id.
+    """Read the file of `write_heat_maps`: heat maps by instance id.
 
     Raises
     ------
     InputError
-        When there is nothing at `path`, or something else.
+        When `path` does not exist or is not a group of heat maps.
     """
     root = open_group(path, SCHEMA, "group of heat maps", "predict")
-    ids, boxes, heat = (np.asarray(array(root, name)) for name in ("instance_id", "box", "heat"))
+    ids, boxes, maps = (np.asarray(array(root, name)) for name in ("instance_id", "box", "heat"))
     return {
-        int(number): HeatMap(box.astype(np.float64), map_) for number, box, map_ in zip(ids, boxes, heat, strict=True)
+        int(instance_id): HeatMap(box.astype(np.float64), heat)
+        for instance_id, box, heat in zip(ids, boxes, maps, strict=True)
     }

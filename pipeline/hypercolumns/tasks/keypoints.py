@@ -1,4 +1,4 @@
-"""Keypoints: one heat map each, positive near the keypoint; the answer is the map's peak. Paper, section 4.2."""
+"""Keypoint prediction: one heat map per keypoint, whose peak is the answer. Paper, section 4.2."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from hypercolumns.tasks.task import Region, coco_result, union
 
 @dataclass(frozen=True)
 class KeypointTask:
-    """A target per name of a keypoint; a category's answer looks at its own keypoints only."""
+    """One target per keypoint name; answers for a category use the targets of its keypoints."""
 
     annotations: AnnotationSet
     settings: KeypointParameters
@@ -28,14 +28,16 @@ class KeypointTask:
 
     @property
     def categories(self) -> tuple[Category, ...]:
+        """All categories of the annotations."""
         return self.annotations.categories
 
     @cached_property
     def targets(self) -> tuple[str, ...]:
+        """The keypoint names of all categories."""
         return union(category.keypoints for category in self.annotations.categories)
 
     def targets_of(self, category_id: int) -> Sequence[int]:
-        """A category's keypoints; see `Task`."""
+        """The category's keypoints; see `Task.targets_of`."""
         return self._targets_by_category[category_id]
 
     @cached_property
@@ -43,41 +45,41 @@ class KeypointTask:
         return {c.id: [self.targets.index(name) for name in c.keypoints] for c in self.annotations.categories}
 
     def target_maps(self, regions: pd.DataFrame, boxes: NDArray[np.float64], size: int) -> NDArray[np.int8]:
-        """Positive within `settings.radius` of the keypoint, in shares of the expanded box's sides, hidden or not.
+        """Label the locations near each keypoint positive, whether it is visible or hidden, and the others negative.
 
-        Ignored: keypoints that are not labelled or that the category does not have, and what lies outside of the
-        photograph. See `hypercolumns.grid.targets.Targets`.
+        "Near" is within `settings.radius`, in shares of the expanded box's sides. Ignored are keypoints that are not
+        labelled or that the category does not have, and locations outside the photograph. See `Targets.target_maps`.
         """
         maps = np.full((len(regions), len(self.targets), size, size), IGNORE, dtype=np.int8)
-        for row, (identifier, box) in enumerate(zip(regions["instance"], boxes, strict=True)):
-            instance = self.annotations.instance_by_id[int(identifier)]
+        for row, (instance_id, box) in enumerate(zip(regions["instance"], boxes, strict=True)):
+            instance = self.annotations.instance_by_id[int(instance_id)]
             image = self.annotations.image_by_id[instance.image_id]
             x, y = location_centres(box, size)
             outside = ~pixels_under(box, size, image.width, image.height).inside
-            points = np.array(instance.keypoints, dtype=np.float64).reshape(-1, 3)
-            own = self.targets_of(instance.category_id)
-            for target, (at_x, at_y, visibility) in zip(own, points, strict=False):
+            points = np.array(instance.keypoints, dtype=np.float64).reshape(-1, 3)  # none without annotated keypoints
+            targets = self.targets_of(instance.category_id)
+            for target, (true_x, true_y, visibility) in zip(targets, points, strict=False):
                 if visibility > 0:
-                    far = np.hypot((x - at_x) / (box[2] - box[0]), ((y - at_y) / (box[3] - box[1]))[:, None])
-                    labels = np.where(far <= self.settings.radius, POSITIVE, NEGATIVE)
+                    distance = np.hypot((x - true_x) / (box[2] - box[0]), ((y - true_y) / (box[3] - box[1]))[:, None])
+                    labels = np.where(distance <= self.settings.radius, POSITIVE, NEGATIVE)
                     maps[row, target] = np.where(outside, IGNORE, labels)
         return maps
 
     def answer(self, heat: NDArray[np.float32], region: Region) -> list[dict[str, Any]]:
-        """One result per hypothesis, the best first: x, y in pixels and a score per keypoint of the category.
+        """Answer with one result per hypothesis, best first; see `Task.answer`.
 
-        A keypoint's score is detection score times peak, the result's their mean. Where a keypoint has fewer peaks
-        than others, it is 0, 0, 0. See `Task`.
+        `keypoints` is a flat list of x, y in pixels and a score for each keypoint of the category. A keypoint's score
+        is the detection's score times the heat of the peak, and the result's score is the mean over its keypoints. A
+        keypoint with fewer peaks than there are hypotheses is 0, 0, 0 in the remaining ones.
         """
-        own = self.targets_of(region.category_id)
+        targets = self.targets_of(region.category_id)
         inside = pixels_under(region.box, heat.shape[1], region.width, region.height).inside
         count = 1 if region.is_ground_truth else self.settings.hypotheses
-        peaks = [find_peaks(np.where(inside, heat[target], -1), count, self.settings.radius) for target in own]
-        detection = float(region.row["score"])
+        peaks = [find_peaks(np.where(inside, heat[target], -1), count, self.settings.radius) for target in targets]
         results = []
-        for hypothesis in range(max(len(found) for found in peaks)):
-            chosen = [found[hypothesis] if hypothesis < len(found) else None for found in peaks]
-            points = [_in_photograph(peak, region.box, detection) for peak in chosen]
+        for hypothesis in range(max(len(of_keypoint) for of_keypoint in peaks)):
+            chosen = [of_keypoint[hypothesis] if hypothesis < len(of_keypoint) else None for of_keypoint in peaks]
+            points = [_scored_point(peak, region.box, float(region.row["score"])) for peak in chosen]
             answer = {
                 "keypoints": [value for point in points for value in point],
                 "score": round(float(np.mean([score for _, _, score in points])), 6),
@@ -86,9 +88,9 @@ class KeypointTask:
         return results
 
 
-def _in_photograph(peak: Peak | None, box: NDArray[np.float64], detection: float) -> tuple[float, float, float]:
-    """x, y in pixels and score."""
+def _scored_point(peak: Peak | None, box: NDArray[np.float64], score: float) -> tuple[float, float, float]:
+    """Position x, y of a peak in pixels, and its heat times the detection's `score`; zeros without a peak."""
     if peak is None:
         return 0.0, 0.0, 0.0
     x, y = box[0] + (box[2] - box[0]) * peak.x, box[1] + (box[3] - box[1]) * peak.y
-    return round(float(x), 2), round(float(y), 2), round(detection * peak.heat, 6)
+    return round(float(x), 2), round(float(y), 2), round(score * peak.heat, 6)

@@ -1,4 +1,4 @@
-"""Where the locations of a heat map lie in the photograph: which pixel is under each, and whether there is one."""
+"""Pixels of the photograph under the locations of a heat map."""
 
 from dataclasses import dataclass
 
@@ -10,25 +10,36 @@ from hypercolumns.regions.interpolation import location_centres
 
 @dataclass(frozen=True)
 class Pixels:
-    """The pixels under `size` x `size` locations.
-
-    Attributes
-    ----------
-    at
-        Rows (size, 1) and columns (1, size) that index an array of the photograph (height, width); of locations outside
-        of it, those of the nearest pixel.
-    inside
-        (size, size) which locations lie in the photograph.
-    """
+    """Pixels under `size` x `size` locations."""
 
     at: tuple[NDArray[np.intp], NDArray[np.intp]]
+    """Rows (size, 1) and columns (1, size) to index an array (height, width) with; the nearest pixel for locations
+    outside the photograph."""
     inside: NDArray[np.bool_]
+    """(size, size), which locations lie inside the photograph."""
 
 
 def pixels_under(box: NDArray[np.float64], size: int, width: int, height: int) -> Pixels:
-    """The pixels under the locations of a heat map over the expanded `box` x0, y0, x1, y1.
+    """Find the pixel under each location of a heat map.
 
-    `width` and `height` are those of the photograph in pixels.
+    Parameters
+    ----------
+    box
+        Expanded box x0, y0, x1, y1 that the map covers; may extend beyond the photograph.
+    size
+        Locations along each side of the map.
+    width
+        Width of the photograph in pixels.
+    height
+        Height of the photograph in pixels.
+
+    Examples
+    --------
+    >>> pixels = pixels_under(np.array([-2.0, 0.0, 2.0, 4.0]), 4, width=10, height=10)
+    >>> pixels.at[1]
+    array([[0, 0, 0, 1]])
+    >>> pixels.inside[0]
+    array([False, False,  True,  True])
     """
     x, y = location_centres(box, size)
     columns, rows = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)

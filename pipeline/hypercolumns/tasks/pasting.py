@@ -1,4 +1,4 @@
-"""Heat maps back into the photograph."""
+"""Heat maps pasted back into the photograph, by pixel or by superpixel."""
 
 from dataclasses import dataclass
 
@@ -10,22 +10,40 @@ from hypercolumns.regions.interpolation import linear_weights
 
 @dataclass(frozen=True)
 class Patch:
-    """Values of the pixels of a photograph from (`top`, `left`) on; (height, width), zero elsewhere."""
+    """A rectangle of pixel values in a photograph; all other pixels count as zero."""
 
     top: int
+    """First row in the photograph."""
     left: int
+    """First column in the photograph."""
     values: NDArray[np.float32]
+    """(height, width) of the rectangle."""
 
     @property
     def window(self) -> tuple[slice, slice]:
+        """Rows and columns of the photograph that the patch covers."""
         height, width = self.values.shape
         return slice(self.top, self.top + height), slice(self.left, self.left + width)
 
 
 def paste(heat: NDArray[np.float32], box: NDArray[np.float64], width: int, height: int) -> Patch:
-    """Resize a (size, size) heat map to its expanded `box` x0, y0, x1, y1 in a photograph of `width` x `height`.
+    """Resize a heat map to its box in the photograph, bilinearly, as in the paper.
 
-    Only pixels whose centre lies in the box get a value. Bilinear, as in the paper.
+    Parameters
+    ----------
+    heat
+        (size, size) values.
+    box
+        Expanded box x0, y0, x1, y1 that the map covers; may extend beyond the photograph.
+    width
+        Width of the photograph in pixels.
+    height
+        Height of the photograph in pixels.
+
+    Returns
+    -------
+    Patch
+        Values of the pixels whose centre lies in the box and in the photograph.
     """
     left, columns = _resize(box[0], box[2], width, heat.shape[1])
     top, rows = _resize(box[1], box[3], height, heat.shape[0])
@@ -33,19 +51,31 @@ def paste(heat: NDArray[np.float32], box: NDArray[np.float64], width: int, heigh
 
 
 def mean_by_superpixel(patch: Patch, superpixels: NDArray[np.int32]) -> Patch:
-    """Every pixel's value replaced by the mean over its superpixel, pixels outside of the patch counting as zero.
+    """Replace every pixel's value by the mean over its superpixel. Paper, section 4.1, System 1.
 
-    `superpixels` are the labels of the whole photograph (height, width). Paper, section 4.1, System 1.
+    Parameters
+    ----------
+    patch
+        Values; pixels outside the patch count as zero.
+    superpixels
+        (height, width) labels of the whole photograph.
+
+    Returns
+    -------
+    Patch
+        Values of the whole photograph, because superpixels may extend beyond the patch.
     """
     labels = superpixels[patch.window]
     total = np.bincount(labels.ravel(), weights=patch.values.ravel(), minlength=int(superpixels.max()) + 1)
     mean = total / np.bincount(superpixels.ravel(), minlength=len(total))
-    # Superpixels reach beyond the box: the answer covers the photograph.
     return Patch(0, 0, mean[superpixels].astype(np.float32))
 
 
 def _resize(start: float, stop: float, length: int, source: int) -> tuple[int, NDArray[np.float32]]:
-    """First pixel and interpolation (pixels, source) along one axis for a box that spans `start` to `stop`."""
+    """First pixel in the box, and interpolation weights (pixels, source), along an axis of `length` pixels.
+
+    The box spans `start` to `stop`.
+    """
     first = max(int(np.ceil(start - 0.5)), 0)
     last = min(int(np.ceil(stop - 0.5)), length)
     centres = np.arange(first, max(last, first), dtype=np.float64) + 0.5

@@ -1,4 +1,4 @@
-"""Peaks of a heat map, to a fraction of a location."""
+"""Peaks of a heat map, located more finely than its locations."""
 
 from dataclasses import dataclass
 
@@ -8,48 +8,63 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Peak:
-    """A local answer of a heat map: its place in shares of the map (0 and 1 are its sides), and its heat."""
+    """A local maximum of a heat map."""
 
     x: float
+    """Position as a share of the map's width, from 0 at the left side to 1 at the right."""
     y: float
+    """Position as a share of the map's height, from 0 at the top to 1 at the bottom."""
     heat: float
+    """Value of the map at the peak's location."""
 
 
 def find_peaks(heat: NDArray[np.float32], count: int, radius: float) -> list[Peak]:
-    """The `count` highest peaks of a (size, size) heat map, highest first; fewer when nothing is left.
+    """Find the highest peaks of a heat map, highest first.
 
     Parameters
     ----------
     heat
-        Values below 0 are no candidates.
+        (size, size) values; locations below 0 are excluded.
+    count
+        Number of peaks wanted; there are fewer when every remaining location belongs to one.
     radius
-        What lies within this share of the map of a peak belongs to it.
+        Locations within this share of the map's side from a peak belong to it.
 
     Notes
     -----
-    A parabola through the highest location and its neighbours, along each axis, gives the place between
-    locations; ours. The heat is that of the location, so that it stays a probability.
+    Along each axis, the vertex of the parabola through the highest location and its two neighbours is the position of
+    the peak; ours. The heat is the value at the location itself, so that it remains a probability.
+
+    Examples
+    --------
+    >>> heat = np.zeros((4, 4), np.float32)
+    >>> heat[1, 2] = 0.5
+    >>> find_peaks(heat, 1, radius=0.1)
+    [Peak(x=0.625, y=0.375, heat=0.5)]
     """
     size = len(heat)
-    left = np.array(heat, dtype=np.float64)
-    places = np.arange(size)
+    remaining = np.array(heat, dtype=np.float64)
+    axis = np.arange(size)
     peaks: list[Peak] = []
-    while len(peaks) < count and left.max() >= 0:
-        row, column = (int(v) for v in np.unravel_index(left.argmax(), left.shape))
-        x = (column + 0.5 + _offset(heat[row], column)) / size
-        y = (row + 0.5 + _offset(heat[:, column], row)) / size
+    while len(peaks) < count and remaining.max() >= 0:
+        row, column = (int(v) for v in np.unravel_index(remaining.argmax(), remaining.shape))
+        x = (column + 0.5 + _vertex_offset(heat[row], column)) / size
+        y = (row + 0.5 + _vertex_offset(heat[:, column], row)) / size
         peaks.append(Peak(x, y, float(heat[row, column])))
         if len(peaks) < count:
-            left[np.hypot(places[:, None] - row, places - column) <= radius * size] = -1
+            remaining[np.hypot(axis[:, None] - row, axis - column) <= radius * size] = -1
     return peaks
 
 
-def _offset(values: NDArray[np.float32], at: int) -> float:
-    """How far the top of the parabola through three neighbours lies from the middle one, -.5 .. .5; 0 at the ends."""
-    if not 0 < at < len(values) - 1:
+def _vertex_offset(values: NDArray[np.float32], position: int) -> float:
+    """Offset of the vertex of the parabola through `position` and its two neighbours, in -.5..+.5 locations.
+
+    It is 0 at the ends, next to an excluded location and where the parabola has no maximum.
+    """
+    if not 0 < position < len(values) - 1:
         return 0.0
-    before, middle, after = (float(v) for v in values[at - 1 : at + 2])
-    bend = before - 2 * middle + after
-    if min(before, after) < 0 or bend >= 0:
+    before, middle, after = (float(v) for v in values[position - 1 : position + 2])
+    curvature = before - 2 * middle + after
+    if min(before, after) < 0 or curvature >= 0:
         return 0.0
-    return min(max((before - after) / (2 * bend), -0.5), 0.5)
+    return min(max((before - after) / (2 * curvature), -0.5), 0.5)

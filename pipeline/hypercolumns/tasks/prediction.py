@@ -1,4 +1,4 @@
-"""From a feature store and trained grids to answers: every region scored on Dask workers, shard by shard."""
+"""Prediction: trained grids score every region of a feature store, shard by shard on Dask workers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from distributed import Client
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from hypercolumns.errors import InputError, choices
+from hypercolumns.errors import InputError
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.model import GridModel
 from hypercolumns.grid.scoring import heat_maps
@@ -22,18 +22,20 @@ from hypercolumns.tasks.task import Region, Task
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one model says of the regions of one kind."""
+    """Predictions of one model for the regions of one kind."""
 
     rows: NDArray[np.int64]
     """(n,) rows of the store."""
     heat: NDArray[np.uint8]
-    """(n, size, size) of the likeliest target at each location, 255 is certain; (n, 0, 0) where it is not kept."""
+    """(n, size, size) highest probability of any target at each location, times 255; (n, 0, 0) if not kept."""
     results: list[Mapping[str, Any]]
     """COCO results, in the order of the rows."""
 
 
 @dataclass(frozen=True)
 class _Job:
+    """The part of the work that all shards share; `predict` explains the fields."""
+
     store: Path
     task: Task
     settings: PredictParameters
@@ -53,16 +55,33 @@ def predict(
     proposals: Path | None = None,
     keep_heat: tuple[str, ...] = (),
 ) -> list[dict[str, Prediction]]:
-    """The answers of `task` for the regions of `kinds` from every one of `models`, by kind; each shard is read once.
+    """Answer a task for the regions of a feature store with every one of several models.
+
+    Each shard is read once, however many models there are.
 
     Parameters
     ----------
+    store_path
+        The feature store.
+    models
+        Models of the task, trained on the same targets and categories.
     task
-        Goes to every worker: give it annotations without instances.
+        The task. It is sent to every worker, so give it annotations without instances.
+    settings
+        Blending of cells, threshold and projection onto superpixels.
+    client
+        Client of the Dask cluster to run on.
+    kinds
+        Kinds of regions to predict.
     proposals
-        Where the superpixels are, with `settings.superpixels`.
+        Proposal store that holds the superpixels; used if `settings.superpixels`.
     keep_heat
-        The kinds of which heat maps come back too.
+        Kinds of regions whose heat maps are returned too.
+
+    Returns
+    -------
+    list of dict
+        For each model, its predictions by kind of region.
 
     Raises
     ------
@@ -79,69 +98,71 @@ def predict(
         kinds,
         keep_heat,
     )
-    sent = client.scatter(list(models), broadcast=True, hash=False)
+    sent_models = client.scatter(list(models), broadcast=True, hash=False)
     regions, boxes = store.regions, store.expanded_boxes
     futures = [
-        client.submit(_predict_shard, job, rows, regions.iloc[rows], boxes[rows], sent, pure=False)
+        client.submit(_predict_shard, job, rows, regions.iloc[rows], boxes[rows], sent_models, pure=False)
         for rows in store.shards
     ]
-    parts = []
+    shards = []
     for future in tqdm(futures, desc="predict", unit=" shards"):
-        parts.append(future.result())
-        future.release()  # workers need not keep what is here
-    return [{kind: _joined([part[i][kind] for part in parts]) for kind in kinds} for i in range(len(models))]
+        shards.append(future.result())
+        future.release()  # frees the worker's copy
+    return [{kind: _concatenate([shard[i][kind] for shard in shards]) for kind in kinds} for i in range(len(models))]
 
 
 def _check(models: Sequence[GridModel], task: Task, store: FeatureStore) -> None:
-    """Refuse models of other annotations: positions of targets would mean something else."""
+    """Refuse models trained on other annotations, whose targets would be mistaken for those of the task."""
     categories = {int(category) for category in store.regions["category"].unique()}
     for model in models:
         if model.targets != task.targets:
             raise InputError(
-                f"The model for {task.name} was trained for {choices(model.targets)}, the annotations of {store.path} "
-                f"have {choices(task.targets)}, in this order; both splits need the same."
+                f"The model for {task.name} was trained for the targets {', '.join(model.targets)}, but the "
+                f"annotations of {store.path} have {', '.join(task.targets)}; both splits need the same targets in the "
+                "same order."
             )
-        unknown = categories - set(model.group_of_category)
+        known = model.group_of_category
+        unknown = categories - set(known)
         if unknown:
             raise InputError(
-                f"The model for {task.name} knows the categories {choices(map(str, sorted(model.group_of_category)))}, "
-                f"{store.path} has {choices(map(str, sorted(unknown)))} too; both splits need the same categories."
+                f"The model for {task.name} knows the categories {', '.join(map(str, sorted(known)))}, but "
+                f"{store.path} also has {', '.join(map(str, sorted(unknown)))}; both splits need the same categories."
             )
 
 
-def _joined(parts: Sequence[Prediction]) -> Prediction:
-    rows, heat = (np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "heat"))
-    return Prediction(rows, heat, [result for part in parts for result in part.results])
+def _concatenate(shards: Sequence[Prediction]) -> Prediction:
+    rows, heat = (np.concatenate([getattr(shard, name) for shard in shards]) for name in ("rows", "heat"))
+    return Prediction(rows, heat, [result for shard in shards for result in shard.results])
 
 
 def _predict_shard(
     job: _Job, rows: slice, regions: pd.DataFrame, boxes: NDArray[np.float64], models: Sequence[GridModel]
 ) -> list[dict[str, Prediction]]:
-    """Predictions for `rows` of the store, whose region table and expanded boxes come along."""
+    """Predict `rows` of the store with each model; `regions` and `boxes` are their region table and expanded boxes."""
     store = FeatureStore.reopen(job.store)
-    numbers = np.flatnonzero(regions["kind"].isin(job.kinds).to_numpy())
+    wanted = np.flatnonzero(regions["kind"].isin(job.kinds).to_numpy())
     layers = sorted({layer for model in models for layer in model.spec.layers})
-    blocks = {layer: store.read(layer, rows)[numbers] for layer in layers} if len(numbers) else {}
+    blocks = {layer: store.read(layer, rows)[wanted] for layer in layers} if len(wanted) else {}
     superpixels = ProposalStore.open(job.proposals) if job.proposals else None
-    chosen = regions.iloc[numbers]
-    kinds = chosen["kind"].to_numpy()
+    regions, boxes = regions.iloc[wanted], boxes[wanted]
+    kinds = regions["kind"].to_numpy()
     predictions = []
     for model in models:
-        heat = _heat_maps(model, job, chosen["category"].to_numpy(), blocks)
-        results: list[list[Mapping[str, Any]]] = []
-        for position, row in enumerate(chosen.to_dict("records")):
+        heat = _heat_maps(model, job, regions["category"].to_numpy(), blocks)
+        results: list[Sequence[Mapping[str, Any]]] = []
+        for position, row in enumerate(regions.to_dict("records")):
             image = job.task.annotations.image_by_id[int(row["image"])]
             labels = superpixels[image.id].superpixels if superpixels else None
-            region = Region(row, boxes[numbers[position]], image.width, image.height, labels)
+            region = Region(row, boxes[position], image.width, image.height, labels)
             has_answer = job.task.targets_of(region.category_id)
-            results.append(list(job.task.answer(heat[position], region)) if has_answer else [])
+            results.append(job.task.answer(heat[position], region) if has_answer else [])
         by_kind = {}
         for kind in job.kinds:
-            own = np.flatnonzero(kinds == kind)
+            positions = np.flatnonzero(kinds == kind)
             size = model.heat_map if kind in job.keep_heat else 0
-            kept = np.round(255 * heat[own, :, :size, :size].max(axis=1)).astype(np.uint8)
-            of_kind = [result for position in own for result in results[position]]
-            by_kind[kind] = Prediction(numbers[own] + rows.start, kept, of_kind)
+            highest = np.round(255 * heat[positions, :, :size, :size].max(axis=1)).astype(np.uint8)
+            of_kind = [result for position in positions for result in results[position]]
+            by_kind[kind] = Prediction(wanted[positions] + rows.start, highest, of_kind)
         predictions.append(by_kind)
     return predictions
 
@@ -149,14 +170,15 @@ def _predict_shard(
 def _heat_maps(
     model: GridModel, job: _Job, categories: NDArray[np.int64], blocks: Mapping[str, NDArray[np.float16]]
 ) -> NDArray[np.float32]:
-    """(region, target, size, size); a category's regions are only asked for its own targets."""
+    """Heat maps (region, target, size, size) of regions of these categories; 0 for targets a category does not need."""
     size = model.heat_map
     heat = np.zeros((len(categories), len(model.targets), size, size), dtype=np.float32)
     for category in np.unique(categories):
         targets = np.array(job.task.targets_of(int(category)), dtype=np.int64)
         if len(targets):
             rows = np.flatnonzero(categories == category)
-            own = {layer: blocks[layer][rows] for layer in model.spec.layers}
+            category_blocks = {layer: blocks[layer][rows] for layer in model.spec.layers}
             group = model.group_of_category[int(category)]
-            heat[np.ix_(rows, targets)] = heat_maps(model.of_targets(targets), group, own, job.settings.blending)
+            scored = heat_maps(model.select_targets(targets), group, category_blocks, job.settings.blending)
+            heat[np.ix_(rows, targets)] = scored
     return heat

@@ -19,7 +19,7 @@ from hypercolumns.tasks.task import Region, coco_result
 
 @dataclass(frozen=True)
 class SegmentationTask:
-    """One target: the location is inside the object."""
+    """One target, the figure: whether a location is inside the object."""
 
     annotations: AnnotationSet
     settings: PredictParameters
@@ -28,25 +28,26 @@ class SegmentationTask:
 
     @property
     def categories(self) -> tuple[Category, ...]:
+        """All categories of the annotations."""
         return self.annotations.categories
 
-    def target_maps(self, regions: pd.DataFrame, boxes: NDArray[np.float64], size: int) -> NDArray[np.int8]:
-        """The matched instance's mask at every location; void pixels and what lies outside the photograph are ignored.
-
-        See `hypercolumns.grid.targets.Targets`.
-        """
-        maps = np.zeros((len(regions), 1, size, size), dtype=np.int8)
-        for row, (identifier, box) in enumerate(zip(regions["instance"], boxes, strict=True)):
-            maps[row, 0] = self._labels(self.annotations.instance_by_id[int(identifier)], box, size)
-        return maps
-
     def targets_of(self, category_id: int) -> Sequence[int]:
-        """The figure, of every category; see `Task`."""
+        """The figure, for every category; see `Task.targets_of`."""
         del category_id
         return (0,)
 
+    def target_maps(self, regions: pd.DataFrame, boxes: NDArray[np.float64], size: int) -> NDArray[np.int8]:
+        """Label every location by the mask of the matched instance; see `Targets.target_maps`.
+
+        Locations outside the photograph and void pixels are ignored.
+        """
+        maps = np.zeros((len(regions), 1, size, size), dtype=np.int8)
+        for row, (instance_id, box) in enumerate(zip(regions["instance"], boxes, strict=True)):
+            maps[row, 0] = self._labels(self.annotations.instance_by_id[int(instance_id)], box, size)
+        return maps
+
     def answer(self, heat: NDArray[np.float32], region: Region) -> list[dict[str, Any]]:
-        """The mask of the region; see `Task`."""
+        """Answer with the mask of the region, as `segmentation`; see `Task.answer`."""
         mask = segment(heat[0], region.box, region.width, region.height, self.settings.threshold, region.superpixels)
         return [coco_result(region.row, {"segmentation": mask})]
 
@@ -68,14 +69,22 @@ def segment(
     threshold: float,
     superpixels: NDArray[np.int32] | None = None,
 ) -> masks.RLE:
-    """The mask of a region: where the pasted heat exceeds `threshold`, by pixel or by superpixel.
+    """Cut out a region's mask: the pixels or superpixels whose heat exceeds the threshold.
 
     Parameters
     ----------
     heat
-        (size, size) probabilities over the expanded `box` x0, y0, x1, y1.
+        (size, size) probabilities.
+    box
+        Expanded box x0, y0, x1, y1 that they cover.
+    width
+        Width of the photograph in pixels.
+    height
+        Height of the photograph in pixels.
+    threshold
+        Probability that the mask must exceed.
     superpixels
-        (height, width) labels of the photograph to project onto, or None.
+        (height, width) labels of the photograph to project onto, or None to decide pixel by pixel.
     """
     patch = paste(heat, box, width, height)
     if superpixels is not None:

@@ -1,4 +1,4 @@
-"""What a task is: the targets of a region, and how their heat maps become an answer. A new task is one such class."""
+"""The interface of a task: training targets of a region, and an answer from its heat maps."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,59 +14,82 @@ from hypercolumns.regions.boxes import to_coco
 
 @dataclass(frozen=True)
 class Region:
-    """A region as a task answers for it."""
+    """A region that a task is to answer for."""
 
     row: Mapping[Hashable, Any]
-    """Its row in the store's region table."""
+    """Row of the store's region table."""
     box: NDArray[np.float64]
-    """The expanded box x0, y0, x1, y1 that the heat maps cover."""
+    """Expanded box x0, y0, x1, y1 in pixels, which the heat maps cover."""
     width: int
-    """Of the photograph, in pixels."""
+    """Width of the photograph in pixels."""
     height: int
+    """Height of the photograph in pixels."""
     superpixels: NDArray[np.int32] | None = None
     """(height, width) labels of the photograph to project heat onto, or None."""
 
     @property
     def category_id(self) -> int:
+        """Category that the answer is for."""
         return int(self.row["category"])
 
     @property
     def is_ground_truth(self) -> bool:
-        """Whether the box is that of an instance, which the answer then names."""
+        """Whether the box is that of an annotated instance, which the answer then names."""
         return bool(self.row["kind"] == "ground_truth")
 
 
 class Task(Targets, Protocol):
-    """Targets for training (`Targets`), and an answer from heat maps. Paper, section 4: three tasks, one mechanism."""
+    """Training targets (`Targets`), and answers from heat maps. Paper, section 4: three tasks, one mechanism."""
 
     @property
     def name(self) -> str:
-        """As in the parameters, and of the task's files."""
+        """Name in the parameters and in the names of the task's files."""
 
     @property
     def annotations(self) -> AnnotationSet:
-        """Of the photographs; answers look at their images and categories only, never at their instances."""
+        """Annotations of the photographs; `answer` uses only their images and categories, never their instances."""
 
     def targets_of(self, category_id: int) -> Sequence[int]:
-        """Positions among `targets` of those that answers for a category look at; none when it has no answer."""
+        """Positions in `targets` of the targets that answers for a category need; empty if it has no answer."""
 
     def answer(self, heat: NDArray[np.float32], region: Region) -> Sequence[Mapping[str, Any]]:
-        """The COCO results of one region of a category that has targets; one in the box of an instance.
+        """Turn the heat maps of one region into COCO results.
 
-        `heat` (target, size, size) are the probabilities over the region's expanded box; 0 of what is no target of
-        its category.
+        Parameters
+        ----------
+        heat
+            (target, size, size) probabilities over the region's expanded box; 0 for targets that are not among
+            `targets_of` its category.
+        region
+            A region of a category that has targets.
+
+        Returns
+        -------
+        sequence of mappings
+            COCO results; exactly one if the box is that of an instance.
         """
 
 
 def union(names: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """The targets of several categories, each name once: equal names share a classifier where categories do."""
-    return tuple(dict.fromkeys(name for own in names for name in own))
+    """Merge the targets of several categories, each name once: categories that share a name share its classifier.
+
+    Examples
+    --------
+    >>> union([("head", "legs"), ("wheel", "head")])
+    ('head', 'legs', 'wheel')
+    """
+    return tuple(dict.fromkeys(name for of_category in names for name in of_category))
 
 
 def coco_result(row: Mapping[Hashable, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
-    """A COCO result of one row of a store's region table; ground-truth boxes name their instance.
+    """Make a COCO result for one row of a store's region table; ground-truth boxes name their instance.
 
-    `answer` is what the task adds; a `score` in it replaces that of the region.
+    Parameters
+    ----------
+    row
+        Row of the region table.
+    answer
+        Keys that the task adds; a `score` replaces that of the region.
     """
     box = [float(row[name]) for name in ("x0", "y0", "x1", "y1")]
     result: dict[str, Any] = {
