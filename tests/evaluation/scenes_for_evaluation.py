@@ -1,4 +1,4 @@
-"""Made-up scenes for the evaluation tests: rectangles as instances, and detections of them."""
+"""Synthetic scenes for the evaluation tests: rectangles as instances, and detections of them."""
 
 import numpy as np
 
@@ -10,22 +10,26 @@ CATEGORIES = (Category(1, "person"), Category(2, "horse"), Category(7, "car"))
 
 
 def rectangle(x0, y0, x1, y1):
+    """Boolean mask (HEIGHT, WIDTH) of a box."""
     mask = np.zeros((HEIGHT, WIDTH), dtype=bool)
     mask[y0:y1, x0:x1] = True
     return mask
 
 
 def instance(number, box, category_id=1, image_id=1, **flags):
+    """Instance that fills its box x0, y0, x1, y1."""
     mask = masks.encode(rectangle(*box))
     return Instance(number, image_id, category_id, mask, tuple(map(float, box)), float(masks.area(mask)), **flags)
 
 
 def annotation_set(*instances, images=1, void=None):
+    """Annotations of `images` photographs, numbered from 1, which all have the same void mask."""
     pictures = tuple(Image(number, f"{number}.jpg", WIDTH, HEIGHT, void) for number in range(1, images + 1))
     return AnnotationSet(pictures, CATEGORIES, tuple(instances), image_root=".")
 
 
 def detection(box, score, category_id=1, image_id=1):
+    """COCO result whose mask fills its box x0, y0, x1, y1."""
     x0, y0, x1, y1 = box
     return {
         "image_id": image_id,
@@ -37,7 +41,7 @@ def detection(box, score, category_id=1, image_id=1):
 
 
 def perfect(annotations):
-    """A detection of score 1 for every instance, with its own mask and box."""
+    """One detection of score 1 per instance, with the mask and box of the instance."""
     return [
         {
             "image_id": i.image_id,
@@ -52,13 +56,14 @@ def perfect(annotations):
 
 
 def random_box(rng):
+    """Box x0, y0, x1, y1 of at least 5 x 5 pixels."""
     x0, y0 = rng.integers(0, WIDTH - 8), rng.integers(0, HEIGHT - 8)
     return int(x0), int(y0), int(rng.integers(x0 + 5, WIDTH + 1)), int(rng.integers(y0 + 5, HEIGHT + 1))
 
 
 def random_scene(rng, images=12, difficult=0.2, crowd=0.2):
-    """Instances of random categories and flags, and detections near them and elsewhere, distinct scores."""
-    instances, found = [], []
+    """Instances of random categories and flags, and detections near them and elsewhere, with distinct scores."""
+    instances, entries = [], []
     for image_id in range(1, images + 1):
         for _ in range(rng.integers(0, 5)):
             box = random_box(rng)
@@ -70,10 +75,10 @@ def random_scene(rng, images=12, difficult=0.2, crowd=0.2):
                 moved = np.array(box) + rng.integers(-3, 4, 4)
                 x0, y0 = max(moved[0], 0), max(moved[1], 0)
                 near = x0, y0, min(max(moved[2], x0 + 1), WIDTH), min(max(moved[3], y0 + 1), HEIGHT)
-                named = category_id if rng.random() < 0.8 else 3 - category_id
-                found.append(detection(tuple(map(int, near)), 0.0, named, image_id))
+                predicted_id = category_id if rng.random() < 0.8 else 3 - category_id
+                entries.append(detection(tuple(map(int, near)), 0.0, predicted_id, image_id))
         for _ in range(rng.integers(0, 3)):
-            found.append(detection(random_box(rng), 0.0, int(rng.choice([1, 2])), image_id))
-    scores = (rng.permutation(len(found)) + 1) / (len(found) + 1)
-    detections = [entry | {"score": float(score)} for entry, score in zip(found, scores, strict=True)]
+            entries.append(detection(random_box(rng), 0.0, int(rng.choice([1, 2])), image_id))
+    scores = (rng.permutation(len(entries)) + 1) / (len(entries) + 1)
+    detections = [entry | {"score": float(score)} for entry, score in zip(entries, scores, strict=True)]
     return annotation_set(*instances, images=images), detections

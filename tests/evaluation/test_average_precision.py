@@ -1,3 +1,5 @@
+"""Average precision equals its definition written out, and the curve that of scikit-learn."""
+
 import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_curve
@@ -11,21 +13,21 @@ def random_detections(rng):
     return rng.permutation(n) / n, hit, int(hit.sum() + rng.integers(1, 5))
 
 
-def test_finding_everything_first_scores_one_and_nothing_scores_zero():
+def test_finding_everything_first_scores_one_and_finding_nothing_scores_zero():
     assert average_precision([0.9, 0.8, 0.1], [True, True, False], positives=2) == 1.0
     assert average_precision([], [], positives=3) == 0.0
     assert average_precision([0.9, 0.8], [False, False], positives=3) == 0.0
 
 
-def test_without_instances_there_is_no_average_precision():
+def test_average_precision_is_undefined_without_instances():
     assert average_precision([0.9], [False], positives=0) is None
-    with pytest.raises(ValueError, match="recall is not defined"):
+    with pytest.raises(ValueError, match="positives is 0, but recall is undefined"):
         precision_recall([0.9], [False], positives=0)
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_area_is_the_mean_over_instances_of_the_best_precision_that_finds_as_many(seed):
-    """Written out without a curve: the k-th instance counts with the best precision of any prefix of >= k hits."""
+def test_area_is_the_mean_over_k_of_the_best_precision_with_at_least_k_hits(seed):
+    """Computed without a curve: the k-th instance contributes the best precision of any prefix with >= k hits."""
     scores, hit, positives = random_detections(np.random.default_rng(seed))
     ranked = hit[np.argsort(-scores)]
     prefixes = [(sum(ranked[:n]), sum(ranked[:n]) / n) for n in range(1, len(ranked) + 1)]
@@ -34,17 +36,17 @@ def test_area_is_the_mean_over_instances_of_the_best_precision_that_finds_as_man
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_points_of_the_curve_equal_those_of_scikit_learn(seed):
+def test_the_curve_equals_that_of_scikit_learn(seed):
     scores, hit, positives = random_detections(np.random.default_rng(100 + seed))
     hit[np.argmax(scores)] = True
     curve = precision_recall(scores, hit, positives)
     precision, recall, _ = precision_recall_curve(hit, scores)
-    # scikit-learn counts only the instances that were scored, and starts from the lowest score.
+    # scikit-learn counts only scored instances, and starts at the lowest score.
     np.testing.assert_allclose(curve.precision, precision[:-1][::-1])
     np.testing.assert_allclose(curve.recall * positives, recall[:-1][::-1] * hit.sum())
 
 
-def test_neutral_detections_count_as_if_they_had_never_been_made():
+def test_neutral_detections_change_nothing():
     rng = np.random.default_rng(3)
     scores, hit, positives = random_detections(rng)
     neutral = ~hit & (rng.random(len(hit)) < 0.5)
@@ -59,12 +61,12 @@ def test_equal_scores_keep_their_order():
     assert average_precision([0.5, 0.5], [False, True], positives=1) == 0.5
 
 
-def test_curve_at_a_recall_is_the_best_precision_at_this_recall_or_above():
+def test_precision_at_a_recall_is_the_best_one_at_this_recall_or_above():
     curve = precision_recall([4, 3, 2, 1], [True, False, True, True], positives=5)
-    np.testing.assert_allclose(curve.at([0, 0.2, 0.21, 0.6, 0.61, 1]), [1, 1, 0.75, 0.75, 0, 0])
+    np.testing.assert_allclose(curve.precision_at([0, 0.2, 0.21, 0.6, 0.61, 1]), [1, 1, 0.75, 0.75, 0, 0])
 
 
 def test_mean_of_a_finely_sampled_curve_is_the_area():
     scores, hit, positives = random_detections(np.random.default_rng(8))
     curve = precision_recall(scores, hit, positives)
-    assert curve.at((np.arange(100_000) + 0.5) / 100_000).mean() == pytest.approx(curve.area, abs=1e-4)
+    assert curve.precision_at((np.arange(100_000) + 0.5) / 100_000).mean() == pytest.approx(curve.area, abs=1e-4)

@@ -1,25 +1,33 @@
+"""Diagnosis: each detection has one kind, and a gain is the AP of the detections with that kind fixed."""
+
 import numpy as np
 import pytest
 
 from hypercolumns.annotations import masks
-from hypercolumns.evaluation.detections import THRESHOLDS, box_overlaps, mask_overlaps, match_categories, overlaps_of
+from hypercolumns.evaluation.detections import (
+    THRESHOLDS,
+    box_overlaps,
+    mask_overlaps,
+    match_categories,
+    overlaps_by_image,
+)
 from hypercolumns.evaluation.diagnosis import classify, diagnose, recall, with_perfect_masks
-from hypercolumns.evaluation.segmentation import HALF, evaluate_segmentation
+from hypercolumns.evaluation.segmentation import AT_50, evaluate_segmentation
 from hypercolumns.parameters import EvaluateParameters
 from tests.evaluation.scenes_for_evaluation import annotation_set, detection, instance, perfect, random_scene, rectangle
 
 
-def judged(annotations, detections, matching="voc"):
-    overlaps = overlaps_of(annotations, detections, mask_overlaps)
+def matched(annotations, detections, matching="voc"):
+    overlaps = overlaps_by_image(annotations, detections, mask_overlaps)
     return overlaps, match_categories(annotations, detections, overlaps, THRESHOLDS, matching)
 
 
 def kinds_of(annotations, detections, matching="voc"):
-    return classify(len(detections), *judged(annotations, detections, matching), HALF, 0.5)
+    return classify(len(detections), *matched(annotations, detections, matching), AT_50, 0.5)
 
 
 def diagnosis_of(annotations, detections):
-    return diagnose(detections, *judged(annotations, detections), HALF, 0.5)
+    return diagnose(detections, *matched(annotations, detections), AT_50, 0.5)
 
 
 def mean_ap(annotations, detections):
@@ -28,7 +36,7 @@ def mean_ap(annotations, detections):
 
 
 @pytest.mark.parametrize("matching", ["voc", "best_free"])
-def test_one_detection_of_every_kind(matching):
+def test_one_detection_of_each_kind_is_recognised(matching):
     annotations = annotation_set(
         instance(1, (0, 0, 10, 10)),
         instance(2, (20, 0, 30, 10), category_id=2),
@@ -58,7 +66,7 @@ def test_every_detection_has_one_kind_and_every_instance_is_found_or_missed(seed
 
 @pytest.mark.parametrize("kind", ["duplicate", "other_category", "background"])
 @pytest.mark.parametrize("seed", range(3))
-def test_gain_of_a_kind_is_what_leaving_those_detections_away_gains(seed, kind):
+def test_the_gain_of_a_kind_is_what_removing_its_detections_gains(seed, kind):
     annotations, detections = random_scene(np.random.default_rng(seed))
     kinds = kinds_of(annotations, detections)
     kept = [found for found, k in zip(detections, kinds, strict=True) if k != kind]
@@ -68,7 +76,7 @@ def test_gain_of_a_kind_is_what_leaving_those_detections_away_gains(seed, kind):
     assert gain >= 0
 
 
-def test_gain_of_localisation_moves_the_best_scored_one_and_drops_the_rest():
+def test_fixing_localisation_moves_the_best_scored_detection_and_removes_the_rest():
     annotations = annotation_set(instance(1, (0, 0, 10, 10)), instance(2, (20, 0, 30, 10)))
     detections = [
         detection((0, 0, 10, 3), 0.9),
@@ -80,14 +88,14 @@ def test_gain_of_localisation_moves_the_best_scored_one_and_drops_the_rest():
 
 
 @pytest.mark.parametrize("category_id", [1, 2])
-def test_a_detection_touches_an_instance_from_a_tenth_of_overlap_on(category_id):
+def test_a_false_detection_is_attributed_to_an_instance_from_an_overlap_of_a_tenth(category_id):
     annotations = annotation_set(instance(1, (0, 0, 20, 20)))
     detections = [detection((0, 0, 20, rows), 0.5, category_id) for rows in (1, 2, 9)]
-    touching = "mislocalised" if category_id == 1 else "other_category"
-    assert kinds_of(annotations, detections).tolist() == ["background", touching, touching]
+    attributed = "mislocalised" if category_id == 1 else "other_category"
+    assert kinds_of(annotations, detections).tolist() == ["background", attributed, attributed]
 
 
-def test_a_detection_off_an_ignored_instance_has_nowhere_to_move():
+def test_fixing_localisation_does_not_move_a_detection_onto_an_ignored_instance():
     annotations = annotation_set(instance(1, (0, 0, 10, 10)), instance(2, (20, 0, 30, 10), difficult=True))
     detections = [detection((20, 0, 30, 4), 0.9), detection((0, 0, 10, 10), 0.8)]
     assert kinds_of(annotations, detections).tolist() == ["mislocalised", "correct"]
@@ -95,25 +103,25 @@ def test_a_detection_off_an_ignored_instance_has_nowhere_to_move():
     assert diagnosis_of(annotations, detections)["ap_gain"]["mislocalised"] == pytest.approx(50)
 
 
-def test_gain_of_missed_instances_is_full_recall_at_the_same_precision():
+def test_the_gain_of_missed_instances_is_that_of_full_recall_at_the_same_precision():
     annotations = annotation_set(instance(1, (0, 0, 10, 10)), instance(2, (20, 0, 30, 10)))
     result = diagnosis_of(annotations, [detection((0, 0, 10, 10), 0.9)])
     assert result["missed"] == 1
     assert result["ap_gain"]["missed"] == pytest.approx(50)
 
 
-def test_a_category_that_finds_nothing_stays_in_the_mean():
+def test_a_category_without_a_hit_stays_in_the_mean():
     annotations = annotation_set(instance(1, (0, 0, 10, 10)), instance(2, (20, 0, 30, 10), category_id=2))
     assert diagnosis_of(annotations, [detection((0, 0, 10, 10), 0.9)])["ap_gain"]["missed"] == 0
 
 
-def test_nothing_is_gained_on_a_perfect_prediction():
+def test_a_perfect_prediction_has_nothing_to_gain():
     annotations = annotation_set(instance(1, (0, 0, 10, 10)), instance(2, (20, 0, 30, 10), category_id=2))
     result = diagnosis_of(annotations, perfect(annotations))
     assert set(result["ap_gain"].values()) == {0.0}
 
 
-def test_recall_tells_naming_from_finding():
+def test_recall_separates_misnamed_instances_from_missed_ones():
     annotations = annotation_set(
         instance(1, (0, 0, 10, 10)),
         instance(2, (20, 0, 30, 10)),
@@ -123,12 +131,12 @@ def test_recall_tells_naming_from_finding():
         images=2,
     )
     detections = [detection((0, 0, 10, 10), 0.9), detection((20, 0, 30, 10), 0.8, category_id=2)]
-    overlaps = overlaps_of(annotations, detections, box_overlaps)
+    overlaps = overlaps_by_image(annotations, detections, box_overlaps)
     assert recall(annotations, overlaps, 0.5) == {"own_category": 0.25, "any_category": 0.5}
     assert recall(annotation_set(), {}, 0.5) == {"own_category": None, "any_category": None}
 
 
-def test_a_perfect_mask_is_the_touched_instance_cut_to_the_expanded_box():
+def test_a_perfect_mask_is_that_of_the_touched_instance_cut_to_the_expanded_box():
     annotations = annotation_set(
         instance(1, (0, 0, 10, 10)),
         instance(2, (6, 0, 26, 10)),
@@ -136,7 +144,7 @@ def test_a_perfect_mask_is_the_touched_instance_cut_to_the_expanded_box():
         instance(4, (0, 0, 60, 40), crowd=True),
     )
     boxes = [detection((2, 0, 12, 10), 0.9), detection((50, 0, 60, 10), 0.8), detection((0, 0, 9, 9), 0.7, 2)]
-    overlaps = overlaps_of(annotations, boxes, box_overlaps)
+    overlaps = overlaps_by_image(annotations, boxes, box_overlaps)
     found = [masks.decode(r["segmentation"]) for r in with_perfect_masks(annotations, boxes, overlaps, 1.2)]
     np.testing.assert_array_equal(found[0], rectangle(1, 0, 10, 10))
     np.testing.assert_array_equal(found[1], rectangle(49, 0, 60, 11))
@@ -144,8 +152,7 @@ def test_a_perfect_mask_is_the_touched_instance_cut_to_the_expanded_box():
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_no_masks_score_better_than_perfect_ones_when_boxes_are_right(seed):
-    """Detections of true boxes: with perfect masks only naming and ranking are left to lose."""
+def test_perfect_masks_in_true_boxes_score_100_and_detected_masks_less(seed):
     annotations, detections = random_scene(np.random.default_rng(seed), crowd=0)
     settings = EvaluateParameters(matching="voc", minimum_area=0)
     truth = perfect(annotations)

@@ -1,4 +1,4 @@
-"""APK and PCK on cases made by hand, and against second, plain computations; COCO's OKS is in `test_oks.py`."""
+"""APK and PCK of hand-made cases, and against independent computations; `test_oks.py` tests COCO's OKS."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ PERSON = Category(1, "person", NAMES)
 STONE = Category(2, "stone")
 SETTINGS = EvaluateParameters()
 FIGURE = np.array([[10, 10], [20, 10], [10, 40], [20, 40], [5, 25]], dtype=float)
-"""Torso height 30: the tolerance is 6 pixels."""
+"""Torso height 30 pixels, which makes the tolerance 6 pixels."""
 SIZE = 400
 
 
@@ -49,73 +49,74 @@ def answer(instance, score=0.9, moved=(0.0, 0.0), order=(0, 1, 2, 3, 4)):
     }
 
 
-def judged(truth, found, given=None):
-    return evaluate_keypoints(truth, found, found if given is None else given, SETTINGS)
+def evaluate(truth, detections, ground_truth_boxes=None):
+    boxes = detections if ground_truth_boxes is None else ground_truth_boxes
+    return evaluate_keypoints(truth, detections, boxes, SETTINGS)
 
 
 def test_a_perfect_prediction_scores_100_and_an_empty_one_0():
     truth = truth_of(person(1), person(2, (100, 0)))
     perfect = [answer(i) for i in truth.instances]
-    metrics = judged(truth, perfect)
+    metrics = evaluate(truth, perfect)
     assert (metrics["mean_apk"], metrics["mean_pck"]) == (100, 1)
     assert set(metrics["per_keypoint"]) == {f"person/{name}" for name in NAMES}
-    assert judged(truth, [], perfect)["mean_apk"] == 0
+    assert evaluate(truth, [], perfect)["mean_apk"] == 0
 
 
 def test_a_duplicate_is_a_false_positive():
     truth = truth_of(person(1), person(2, (100, 0)))
     first, second = (answer(i, score) for i, score in zip(truth.instances, (0.9, 0.3), strict=True))
-    twice = judged(truth, [first, answer(truth.instances[0], 0.6), second], [first, second])
-    assert twice["mean_apk"] == pytest.approx(100 * (0.5 + 0.5 * 2 / 3))
+    metrics = evaluate(truth, [first, answer(truth.instances[0], 0.6), second], [first, second])
+    assert metrics["mean_apk"] == pytest.approx(100 * (0.5 + 0.5 * 2 / 3))
 
 
-def test_a_second_hypothesis_claims_the_neighbour_within_reach_that_is_free():
-    """Both are nearest to the first person; the second person stands 5 pixels beside, the tolerance is 6."""
+def test_a_second_detection_claims_an_unclaimed_neighbour_within_the_tolerance():
+    """Both detections are nearest to the first person; the second person is 5 pixels away, and the tolerance is 6."""
     truth = truth_of(person(1), person(2, (5, 0)))
     first = truth.instances[0]
-    metrics = judged(truth, [answer(first, 0.9), answer(first, 0.8, (1, 0))], [answer(i) for i in truth.instances])
+    metrics = evaluate(truth, [answer(first, 0.9), answer(first, 0.8, (1, 0))], [answer(i) for i in truth.instances])
     assert metrics["mean_apk"] == 100
 
 
-def test_swapped_left_and_right_are_wrong_and_the_others_stay_right():
+def test_swapped_left_and_right_are_wrong_and_the_other_keypoints_stay_right():
     truth = truth_of(person(1))
     swapped = [answer(truth.instances[0], order=(1, 0, 2, 3, 4))]
-    per_keypoint = judged(truth, swapped)["per_keypoint"]
+    per_keypoint = evaluate(truth, swapped)["per_keypoint"]
     assert [per_keypoint[f"person/{name}"]["apk"] for name in NAMES] == [0, 0, 100, 100, 100]
     assert [per_keypoint[f"person/{name}"]["pck"] for name in NAMES] == [0, 0, 1, 1, 1]
 
 
 @pytest.mark.parametrize(("shift", "right"), [(5.9, 1.0), (6.1, 0.0)])
-def test_a_fifth_of_the_torso_height_is_the_limit(shift, right):
+def test_the_tolerance_is_a_fifth_of_the_torso_height(shift, right):
     truth = truth_of(person(1))
-    metrics = judged(truth, [answer(truth.instances[0], moved=(shift, 0))])
+    metrics = evaluate(truth, [answer(truth.instances[0], moved=(shift, 0))])
     assert (metrics["mean_apk"], metrics["mean_pck"]) == (100 * right, right)
 
 
-def test_without_hips_or_shoulders_the_box_stands_in():
+def test_the_tolerance_is_a_share_of_the_box_without_labelled_hips_or_shoulders():
     assert tolerance(person(1), PERSON, SETTINGS) == pytest.approx(6)
     assert tolerance(person(1, visibility=(2, 2, 2, 0, 2)), PERSON, SETTINGS) == pytest.approx(0.2 * np.hypot(5, 30))
     assert tolerance(person(1, visibility=(2, 2, 0, 0, 2)), PERSON, SETTINGS) == pytest.approx(0.2 * 0.4 * 50)
     assert tolerance(replace(person(1), keypoints=()), PERSON, SETTINGS) == pytest.approx(0.2 * 0.4 * 50)
 
 
-def test_keypoints_that_are_not_labelled_are_not_missed_but_hidden_ones_are():
+def test_hidden_keypoints_can_be_missed_and_unlabelled_ones_cannot():
     truth = truth_of(person(1, visibility=(2, 2, 2, 2, 0)), person(2, (100, 0), visibility=(2, 2, 2, 2, 1)))
-    found = [answer(truth.instances[0])]
-    metrics = judged(truth, found, [answer(i) for i in truth.instances])
+    detections = [answer(truth.instances[0])]
+    metrics = evaluate(truth, detections, [answer(i) for i in truth.instances])
     hand = metrics["per_keypoint"]["person/left_hand"]
     assert hand == {"apk": 0, "pck": 1, "instances": 1}
     assert metrics["per_keypoint"]["person/left_hip"]["apk"] == 50
 
 
-def test_a_keypoint_never_labelled_enters_no_mean():
+def test_a_keypoint_that_is_never_labelled_is_left_out_of_the_means():
     truth = truth_of(person(1, visibility=(2, 2, 2, 2, 0)))
-    metrics = judged(truth, [answer(truth.instances[0])])
+    metrics = evaluate(truth, [answer(truth.instances[0])])
     assert metrics["per_keypoint"]["person/left_hand"] == {"apk": None, "pck": None, "instances": 0}
     assert metrics["mean_apk"] == 100
 
 
-SILENT = {
+IGNORED = {
     "crowd": replace(person(2, (100, 0)), crowd=True),
     "difficult": replace(person(2, (100, 0)), difficult=True),
     "all unlabelled": person(2, (100, 0), visibility=(0, 0, 0, 0, 0)),
@@ -123,64 +124,63 @@ SILENT = {
 }
 
 
-@pytest.mark.parametrize("kind", SILENT)
-def test_instances_that_are_ignored_or_say_nothing_neither_count_nor_punish(kind):
-    """Neither one hypothesis on them nor two."""
-    truth = truth_of(person(1), SILENT[kind])
-    on_it = [answer(person(2, (100, 0)), 0.9), answer(person(2, (100, 0)), 0.8)]
-    metrics = judged(truth, [answer(truth.instances[0], 0.5), *on_it], [answer(truth.instances[0])])
+@pytest.mark.parametrize("kind", IGNORED)
+def test_ignored_and_unlabelled_instances_do_not_count_and_detections_on_them_are_neutral(kind):
+    truth = truth_of(person(1), IGNORED[kind])
+    on_ignored = [answer(person(2, (100, 0)), 0.9), answer(person(2, (100, 0)), 0.8)]
+    metrics = evaluate(truth, [answer(truth.instances[0], 0.5), *on_ignored], [answer(truth.instances[0])])
     assert (metrics["mean_apk"], metrics["mean_pck"]) == (100, 1)
     assert {row["instances"] for row in metrics["per_keypoint"].values()} == {1}
 
 
-@pytest.mark.parametrize("kind", SILENT)
-@pytest.mark.parametrize(("beyond", "punished"), [(3.9, False), (6.1, True)])
-def test_they_pardon_what_lies_within_the_tolerance_of_their_box(kind, beyond, punished):
-    """A tight box ends at the wrist, whose prediction may lie on either side of it; the tolerance is 4 or 6 pixels."""
-    truth = truth_of(person(1), SILENT[kind])
-    beside = answer(person(2, (100, 0))) | {"keypoints": [100 - beyond, 25, 0.9] * len(NAMES)}
-    assert (judged(truth, [answer(truth.instances[0], 0.5), beside])["mean_apk"] < 100) == punished
+@pytest.mark.parametrize("kind", IGNORED)
+@pytest.mark.parametrize(("distance", "is_false"), [(3.9, False), (6.1, True)])
+def test_predictions_within_the_tolerance_of_an_ignored_box_are_neutral(kind, distance, is_false):
+    """A tight box may end at a wrist, which is then predicted inside or outside it; the tolerance is 4 or 6 pixels."""
+    truth = truth_of(person(1), IGNORED[kind])
+    beside = answer(person(2, (100, 0))) | {"keypoints": [100 - distance, 25, 0.9] * len(NAMES)}
+    assert (evaluate(truth, [answer(truth.instances[0], 0.5), beside])["mean_apk"] < 100) == is_false
 
 
-def test_a_keypoint_is_false_on_an_instance_that_has_only_others_labelled():
+def test_a_keypoint_predicted_on_an_instance_with_only_others_labelled_is_false():
     truth = truth_of(person(1), person(2, (100, 0), visibility=(2, 2, 2, 2, 0)))
-    metrics = judged(truth, [answer(truth.instances[0], 0.5), answer(person(2, (100, 0)), 0.9)])
+    metrics = evaluate(truth, [answer(truth.instances[0], 0.5), answer(person(2, (100, 0)), 0.9)])
     assert [metrics["per_keypoint"][f"person/{name}"]["apk"] for name in NAMES] == [100, 100, 100, 100, 50]
 
 
-def test_a_keypoint_outside_of_its_box_counts_where_it_is():
-    own = person(1)
-    points = np.array(own.keypoints)
+def test_a_keypoint_outside_its_box_counts_where_it_is():
+    original = person(1)
+    points = np.array(original.keypoints)
     points[12:14] = 200, 200
-    truth = truth_of(replace(own, keypoints=tuple(points)))
-    metrics = judged(truth, [answer(truth.instances[0])])
+    truth = truth_of(replace(original, keypoints=tuple(points)))
+    metrics = evaluate(truth, [answer(truth.instances[0])])
     assert (metrics["mean_apk"], metrics["mean_pck"]) == (100, 1)
-    inside = judged(truth, [answer(own)])["per_keypoint"]["person/left_hand"]
+    inside = evaluate(truth, [answer(original)])["per_keypoint"]["person/left_hand"]
     assert (inside["apk"], inside["pck"]) == (0, 0)
 
 
-def test_a_missing_hypothesis_is_none_and_not_the_corner_of_the_photograph():
-    corner = person(1, (-5, -25))
-    truth = truth_of(corner)
-    nothing = answer(corner) | {"keypoints": [0.0] * 15}
-    metrics = judged(truth, [nothing])
+def test_a_missing_keypoint_is_not_taken_for_the_corner_of_the_photograph():
+    in_corner = person(1, (-5, -25))
+    truth = truth_of(in_corner)
+    missing = answer(in_corner) | {"keypoints": [0.0] * 15}
+    metrics = evaluate(truth, [missing])
     assert (metrics["mean_apk"], metrics["mean_pck"]) == (0, 0)
 
 
-def test_an_instance_without_result_on_its_box_is_refused():
+def test_an_instance_without_a_result_in_its_box_is_refused():
     truth = truth_of(person(1), person(2, (100, 0)))
-    with pytest.raises(InputError, match="Instance 2"):
-        judged(truth, [], [answer(truth.instances[0])])
+    with pytest.raises(InputError, match=r"Instance 2 \(person\) has no keypoints"):
+        evaluate(truth, [], [answer(truth.instances[0])])
 
 
-def test_without_any_keypoint_the_means_are_none():
-    metrics = judged(AnnotationSet((), (STONE,), (), "."), [])
+def test_the_means_are_none_without_a_category_with_keypoints():
+    metrics = evaluate(AnnotationSet((), (STONE,), (), "."), [])
     assert metrics == {"mean_apk": None, "mean_pck": None, "per_category": {}, "per_keypoint": {}}
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_apk_equals_a_plain_second_computation(seed):
-    """Greedy by score over everything; the area as a sum over ranks of the best later precision."""
+def test_apk_equals_an_independent_computation(seed):
+    """Greedy matching over all images by score; the area as a sum over hits of the best later precision."""
     rng = np.random.default_rng(seed)
     truth = truth_of(
         *(
@@ -190,21 +190,21 @@ def test_apk_equals_a_plain_second_computation(seed):
         images=3,
     )
     scores = rng.permutation(36) / 36 + 0.01
-    found = [
+    detections = [
         answer(person(0, np.array(truth.instances[i % 12].box[:2]), 1 + i % 3), scores[i], rng.normal(0, 5, 2))
         for i in range(36)
     ]
-    metrics = judged(truth, found, [answer(i) for i in truth.instances])
+    metrics = evaluate(truth, detections, [answer(i) for i in truth.instances])
     for k, name in enumerate(NAMES):
         claimed, verdicts = set(), []
-        for result in sorted(found, key=lambda r: -r["keypoints"][3 * k + 2]):
+        for result in sorted(detections, key=lambda r: -r["keypoints"][3 * k + 2]):
             near = []
-            for own in truth.instances:
-                x, y, v = own.keypoints[3 * k : 3 * k + 3]
-                far = np.hypot(x - result["keypoints"][3 * k], y - result["keypoints"][3 * k + 1])
-                limit = tolerance(own, PERSON, SETTINGS)
-                if own.image_id == result["image_id"] and v > 0 and own.id not in claimed and far < limit:
-                    near.append((far / limit, own.id))
+            for one in truth.instances:
+                x, y, v = one.keypoints[3 * k : 3 * k + 3]
+                distance = np.hypot(x - result["keypoints"][3 * k], y - result["keypoints"][3 * k + 1])
+                limit = tolerance(one, PERSON, SETTINGS)
+                if one.image_id == result["image_id"] and v > 0 and one.id not in claimed and distance < limit:
+                    near.append((distance / limit, one.id))
             claimed |= {min(near)[1]} if near else set()
             verdicts.append(bool(near))
         positives = sum(i.keypoints[3 * k + 2] > 0 for i in truth.instances)
@@ -214,15 +214,15 @@ def test_apk_equals_a_plain_second_computation(seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_pck_equals_counting_one_by_one(seed):
-    """A known torso of 30 pixels, so that the limit is 6 pixels without asking for it."""
+def test_pck_equals_counting_keypoints_one_by_one(seed):
+    """The torso is 30 pixels high, so the tolerance is known to be 6 pixels."""
     rng = np.random.default_rng(seed)
     people = [person(i, rng.uniform(0, 300, 2), visibility=(2, 1, 2, 1, int(rng.integers(0, 3)))) for i in range(1, 20)]
-    given = [answer(one, moved=rng.normal(0, 5, 2)) for one in people]
-    metrics = judged(truth_of(*people), [], given)
+    in_boxes = [answer(one, moved=rng.normal(0, 5, 2)) for one in people]
+    metrics = evaluate(truth_of(*people), [], in_boxes)
     for k, name in enumerate(NAMES):
         verdicts = []
-        for one, result in zip(people, given, strict=True):
+        for one, result in zip(people, in_boxes, strict=True):
             x, y, v = one.keypoints[3 * k : 3 * k + 3]
             if v:
                 verdicts.append((x - result["keypoints"][3 * k]) ** 2 + (y - result["keypoints"][3 * k + 1]) ** 2 < 36)

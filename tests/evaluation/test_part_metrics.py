@@ -1,4 +1,4 @@
-"""AP^r_part, part IoU and pixel accuracy on cases made by hand, and against a second, plain computation."""
+"""AP^r_part, part IoU and pixel accuracy of hand-made cases, and against independent computations."""
 
 from dataclasses import replace
 
@@ -26,29 +26,30 @@ def rectangle(x0, y0, x1, y1):
 
 
 def cat(number, x=0, **flags):
-    """Head in the upper half, legs in the lower one of 10 x 20 pixels."""
+    """Cat of 10 x 20 pixels from column x: head in the upper half, legs in the lower half."""
     parts = (Part("head", rectangle(x, 0, x + 10, 10)), Part("legs", rectangle(x, 10, x + 10, 20)))
     return Instance(number, 1, 1, rectangle(x, 0, x + 10, 20), (x, 0, x + 10, 20), 200.0, **({"parts": parts} | flags))
 
 
 def answer(instance, score=0.9, parts=None):
-    given = instance.parts if parts is None else parts
+    predicted = instance.parts if parts is None else parts
     return {
         "image_id": 1,
         "category_id": instance.category_id,
         "instance_id": instance.id,
         "score": score,
         "segmentation": instance.segmentation,
-        "parts": [{"name": part.name, "segmentation": part.segmentation} for part in given],
+        "parts": [{"name": part.name, "segmentation": part.segmentation} for part in predicted],
     }
 
 
-def judged(instances, found, given=None, void=None):
+def evaluate(instances, detections, ground_truth_boxes=None, void=None):
     truth = AnnotationSet((replace(IMAGE, void=void),), (CAT, STONE), tuple(instances), ".")
-    return evaluate_parts(truth, found, found if given is None else given, SETTINGS)[0]
+    boxes = detections if ground_truth_boxes is None else ground_truth_boxes
+    return evaluate_parts(truth, detections, boxes, SETTINGS)[0]
 
 
-def figures(metrics):
+def headline(metrics):
     return metrics["ap_r_part_50"], metrics["mean_part_iou"], metrics["pixel_accuracy"]
 
 
@@ -60,115 +61,116 @@ def swapped(instance):
 def test_a_perfect_prediction_scores_100_and_an_empty_one_0():
     cats = [cat(1), cat(2, 20)]
     perfect = [answer(i) for i in cats]
-    assert figures(judged(cats, perfect)) == (100, 1, 1)
-    assert judged(cats, [], perfect)["ap_r_part_50"] == 0
-    assert figures(judged(cats, [answer(i, parts=()) for i in cats])) == (0, 0, 0)
+    assert headline(evaluate(cats, perfect)) == (100, 1, 1)
+    assert evaluate(cats, [], perfect)["ap_r_part_50"] == 0
+    assert headline(evaluate(cats, [answer(i, parts=()) for i in cats])) == (0, 0, 0)
 
 
-def test_swapped_left_and_right_are_wrong_where_they_are_parts_of_their_own():
-    """With merged legs there is nothing to swap."""
+def test_swapped_left_and_right_are_wrong_unless_they_are_merged_into_one_part():
     one = cat(1)
     sides = (Part("left", one.parts[0].segmentation), Part("right", one.parts[1].segmentation))
     sided = AnnotationSet((IMAGE,), (Category(1, "cat", parts=("left", "right")),), (replace(one, parts=sides),), ".")
     swap = answer(one, parts=(replace(sides[0], name="right"), replace(sides[1], name="left")))
-    assert figures(evaluate_parts(sided, [swap], [swap], SETTINGS)[0]) == (0, 0, 0)
+    assert headline(evaluate_parts(sided, [swap], [swap], SETTINGS)[0]) == (0, 0, 0)
     merged = merge_parts(sided, {"legs": ["left", "right"]})
     found = answer(one, parts=(Part("legs", one.segmentation),))
-    assert figures(evaluate_parts(merged, [found], [found], SETTINGS)[0]) == (100, 1, 1)
+    assert headline(evaluate_parts(merged, [found], [found], SETTINGS)[0]) == (100, 1, 1)
 
 
-def test_a_hidden_part_enters_no_mean_and_predicting_it_is_wrong():
+def test_a_hidden_part_is_left_out_of_the_means_and_predicting_it_is_wrong():
     one = replace(cat(1), segmentation=rectangle(0, 0, 10, 10), parts=(Part("head", rectangle(0, 0, 10, 10)),))
-    assert judged([one], [answer(one)])["per_category"]["cat"]["part_iou"] == {"head": 1, "legs": None}
-    assert figures(judged([one], [answer(one, parts=swapped(cat(1)))])) == (0, 0, 0)
+    assert evaluate([one], [answer(one)])["per_category"]["cat"]["part_iou"] == {"head": 1, "legs": None}
+    assert headline(evaluate([one], [answer(one, parts=swapped(cat(1)))])) == (0, 0, 0)
 
 
 def test_a_duplicate_is_a_false_positive():
     cats = [cat(1), cat(2, 20)]
     found = [answer(cats[0], 0.9), answer(cats[0], 0.6), answer(cats[1], 0.3)]
-    assert judged(cats, found, [found[0], found[2]])["ap_r_part_50"] == pytest.approx(100 * (0.5 + 0.5 * 2 / 3))
+    assert evaluate(cats, found, [found[0], found[2]])["ap_r_part_50"] == pytest.approx(100 * (0.5 + 0.5 * 2 / 3))
 
 
-def test_the_right_mask_with_wrong_labels_is_no_hit():
+def test_the_right_mask_with_wrong_labels_is_not_a_hit():
     cats = [cat(1)]
-    assert figures(judged(cats, [answer(cats[0], parts=swapped(cats[0]))])) == (0, 0, 0)
+    assert headline(evaluate(cats, [answer(cats[0], parts=swapped(cats[0]))])) == (0, 0, 0)
 
 
-def test_one_of_two_parts_right_is_half_an_overlap():
+def test_one_right_part_of_two_equal_ones_is_an_overlap_of_half():
     one = cat(1)
     all_head = (Part("head", one.segmentation),)
     assert part_overlaps(IMAGE, [answer(one, parts=all_head)], [one])[0, 0] == 0.5
-    metrics = judged([one], [answer(one, parts=all_head)])
+    metrics = evaluate([one], [answer(one, parts=all_head)])
     assert metrics["per_category"]["cat"]["part_iou"] == {"head": 0.5, "legs": 0}
     assert metrics["pixel_accuracy"] == 0.5
 
 
-def test_with_one_part_for_all_the_overlap_is_that_of_the_masks():
+def test_the_overlap_of_single_part_objects_is_that_of_their_masks():
     rng = np.random.default_rng(0)
     codes = [rectangle(x, y, x + w, y + h) for x, y, w, h in rng.integers(1, 20, (8, 4))]
-    whole = [replace(cat(i), segmentation=c, parts=(Part("head", c),)) for i, c in enumerate(codes)]
-    results = [answer(i) for i in whole[:5]]
-    assert part_overlaps(IMAGE, results, whole[3:]) == pytest.approx(mask_overlaps(IMAGE, results, whole[3:]))
+    instances = [replace(cat(i), segmentation=c, parts=(Part("head", c),)) for i, c in enumerate(codes)]
+    results = [answer(i) for i in instances[:5]]
+    assert part_overlaps(IMAGE, results, instances[3:]) == pytest.approx(mask_overlaps(IMAGE, results, instances[3:]))
 
 
-def test_an_object_without_parts_neither_counts_nor_punishes():
+def test_an_object_without_parts_does_not_count_and_detections_on_it_are_neutral():
     cats = [cat(1), cat(2, 20, parts=())]
     found = [answer(cats[0], 0.5), answer(cat(2, 20), 0.9)]
-    assert figures(judged(cats, found)) == (100, 1, 1)
-    assert figures(judged(cats, found[:1])) == (100, 1, 1), "it is not missed either"
-    assert figures(judged(cats, [found[0], found[1], found[1]], found)) == (100, 1, 1), "nor claimed by the first"
+    assert headline(evaluate(cats, found)) == (100, 1, 1)
+    assert headline(evaluate(cats, found[:1])) == (100, 1, 1), "the object is not missed either"
+    assert headline(evaluate(cats, [found[0], found[1], found[1]], found)) == (100, 1, 1), (
+        "nor claimed by its first detection"
+    )
 
 
 @pytest.mark.parametrize("flag", ["crowd", "difficult"])
-def test_ignored_objects_neither_count_nor_punish(flag):
+def test_ignored_objects_do_not_count_and_detections_on_them_are_neutral(flag):
     cats = [cat(1), cat(2, 20, **{flag: True})]
-    assert figures(judged(cats, [answer(cats[0], 0.5), answer(cat(2, 20), 0.9)])) == (100, 1, 1)
+    assert headline(evaluate(cats, [answer(cats[0], 0.5), answer(cat(2, 20), 0.9)])) == (100, 1, 1)
 
 
-def test_an_annotated_part_outside_of_the_mask_does_not_count_and_a_predicted_one_does():
+def test_parts_outside_the_mask_are_dropped_from_annotations_and_wrong_in_predictions():
     one = cat(1)
     beyond = (Part("head", rectangle(0, 0, 20, 10)), one.parts[1])
-    assert figures(judged([replace(one, parts=beyond)], [answer(one)])) == (100, 1, 1)
-    metrics = judged([one], [answer(one, parts=beyond)])
+    assert headline(evaluate([replace(one, parts=beyond)], [answer(one)])) == (100, 1, 1)
+    metrics = evaluate([one], [answer(one, parts=beyond)])
     assert metrics["per_category"]["cat"]["part_iou"] == {"head": 0.5, "legs": 1}
     assert part_overlaps(IMAGE, [answer(one, parts=beyond)], [one])[0, 0] == pytest.approx(200 / 300)
 
 
-def test_pixels_of_no_part_and_void_pixels_are_left_out():
+def test_void_pixels_and_object_pixels_without_a_part_are_left_out():
     one = cat(1)
     only_head = replace(one, parts=one.parts[:1])
-    assert figures(judged([only_head], [answer(one)])) == (100, 1, 1)
+    assert headline(evaluate([only_head], [answer(one)])) == (100, 1, 1)
     wide, void = (Part("head", rectangle(0, 0, 20, 10)), one.parts[1]), rectangle(10, 0, 20, 10)
-    assert figures(judged([one], [answer(one, parts=wide)], void=void)) == (100, 1, 1)
+    assert headline(evaluate([one], [answer(one, parts=wide)], void=void)) == (100, 1, 1)
     assert part_overlaps(replace(IMAGE, void=void), [answer(one, parts=wide)], [one])[0, 0] == 1
 
 
-def test_an_instance_without_result_on_its_box_is_refused():
+def test_an_instance_without_a_result_in_its_box_is_refused():
     cats = [cat(1), cat(2, 20)]
-    with pytest.raises(InputError, match="Instance 2"):
-        judged(cats, [], [answer(cats[0])])
+    with pytest.raises(InputError, match=r"Instance 2 \(cat\) has no parts"):
+        evaluate(cats, [], [answer(cats[0])])
 
 
-def test_without_parts_anywhere_nothing_is_said():
+def test_the_metrics_are_none_without_a_category_with_parts():
     truth = AnnotationSet((IMAGE,), (STONE,), (), ".")
     metrics, _ = evaluate_parts(truth, [], [], SETTINGS)
-    assert figures(metrics) == (None, None, None)
+    assert headline(metrics) == (None, None, None)
     assert metrics["per_category"] == {}
 
 
 def random_labels(rng, shape):
-    """Stripes of parts 1 and 2, or none, inside of `shape` and nothing outside."""
+    """Label map with vertical stripes of 0 (no part), 1 and 2 inside `shape`, and 0 outside."""
     return np.where(shape, rng.integers(0, 3, shape.shape[1])[None, :], 0)
 
 
 def parts_of(labels):
-    """The parts that show in a map of labels: 1 is the head, 2 are the legs."""
+    """Parts that occur in a label map: 1 is the head, 2 the legs."""
     return tuple(Part(name, masks.encode(labels == k)) for k, name in ((1, "head"), (2, "legs")) if (labels == k).any())
 
 
 def random_scene(rng):
-    """Ten cats, maps of their true labels, and twenty answers that know the labels of most of their columns."""
-    cats, truth, found, said = [], [], [], []
+    """Ten cats, their label maps, and twenty answers with their label maps, which are right in most columns."""
+    cats, truth, found, predicted = [], [], [], []
     for number in range(1, 11):
         x, y, w, h = rng.integers((0, 0, 12, 10), (40, 20, 20, 20))
         shape = masks.decode(rectangle(x, y, x + w, y + h))
@@ -177,21 +179,21 @@ def random_scene(rng):
     for score in rng.permutation(20) / 20 + 0.01:
         number = int(rng.integers(0, 10))
         noise = random_labels(rng, np.ones_like(truth[number], bool))
-        said.append(np.where(rng.random(IMAGE.width) < rng.choice([0.05, 0.3]), noise, truth[number]))
-        found.append(answer(cats[number], float(score), parts_of(said[-1])))
-    return cats, truth, found, said
+        predicted.append(np.where(rng.random(IMAGE.width) < rng.choice([0.05, 0.3]), noise, truth[number]))
+        found.append(answer(cats[number], float(score), parts_of(predicted[-1])))
+    return cats, truth, found, predicted
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_ap_r_part_equals_a_plain_second_computation(seed):
-    """Overlap pixel by pixel, greedy choice by score, area as a sum over hits of the best later precision."""
-    cats, truth, found, said = random_scene(np.random.default_rng(seed))
+def test_ap_r_part_equals_an_independent_computation(seed):
+    """Overlap pixel by pixel, greedy matching by score, the area as a sum over hits of the best later precision."""
+    cats, truth, found, predicted = random_scene(np.random.default_rng(seed))
     verdicts, claimed = [], set()
     for row in sorted(range(20), key=lambda row: -found[row]["score"]):
         overlaps = []
         for one, labels in zip(cats, truth, strict=True):
             unlabelled = masks.decode(one.segmentation) & (labels == 0)
-            pairs = [(a, b) for a, b in zip(labels[~unlabelled], said[row][~unlabelled], strict=True) if a or b]
+            pairs = [(a, b) for a, b in zip(labels[~unlabelled], predicted[row][~unlabelled], strict=True) if a or b]
             overlaps.append(sum(a == b for a, b in pairs) / len(pairs))
         best = int(np.argmax(overlaps))
         verdicts.append(overlaps[best] >= 0.5 and best not in claimed)
@@ -199,7 +201,7 @@ def test_ap_r_part_equals_a_plain_second_computation(seed):
     precision = np.cumsum(verdicts) / np.arange(1, 21)
     expected = sum(precision[rank:].max() for rank in range(20) if verdicts[rank]) / 10
     assert 0 < expected < 1
-    metrics = judged(cats, found, [answer(one) for one in cats])
+    metrics = evaluate(cats, found, [answer(one) for one in cats])
     assert metrics["ap_r_part_50"] == pytest.approx(100 * expected)
 
 
@@ -207,17 +209,21 @@ def test_ap_r_part_equals_a_plain_second_computation(seed):
 def test_part_iou_and_accuracy_equal_counting_pixel_by_pixel(seed):
     rng = np.random.default_rng(seed)
     cats, truth, *_ = random_scene(rng)
-    said = [np.roll(labels, rng.integers(-4, 5, 2), (0, 1)) for labels in truth]
+    predicted = [np.roll(labels, rng.integers(-4, 5, 2), (0, 1)) for labels in truth]
     both, either, right, total = np.zeros(3), np.zeros(3), 0, 0
-    for one, true, own in zip(cats, truth, said, strict=True):
-        for inside, a, b in zip(masks.decode(one.segmentation).ravel(), true.ravel(), own.ravel(), strict=True):
+    for one, true_labels, labels in zip(cats, truth, predicted, strict=True):
+        for inside, a, b in zip(
+            masks.decode(one.segmentation).ravel(), true_labels.ravel(), labels.ravel(), strict=True
+        ):
             if inside and a == 0:
-                continue  # of the object, but of no part
+                continue  # belongs to the object, but to no part
             for part in (1, 2):
                 both[part] += a == part and b == part
                 either[part] += a == part or b == part
             right, total = right + (a == b and a > 0), total + (a > 0)
-    metrics = judged(cats, [], [answer(one, parts=parts_of(own)) for one, own in zip(cats, said, strict=True)])
+    metrics = evaluate(
+        cats, [], [answer(one, parts=parts_of(labels)) for one, labels in zip(cats, predicted, strict=True)]
+    )
     assert metrics["per_category"]["cat"]["part_iou"] == pytest.approx(
         {"head": both[1] / either[1], "legs": both[2] / either[2]}
     )
@@ -228,11 +234,10 @@ def test_part_iou_and_accuracy_equal_counting_pixel_by_pixel(seed):
 @pytest.mark.parametrize("seed", range(4))
 def test_overlap_equals_counting_pixel_by_pixel(seed):
     rng = np.random.default_rng(seed)
-    truth, said = (rng.integers(0, 3, (IMAGE.height, IMAGE.width)) for _ in range(2))
-
+    truth, predicted = (rng.integers(0, 3, (IMAGE.height, IMAGE.width)) for _ in range(2))
     one = replace(cat(1), segmentation=masks.encode(truth > 0), parts=parts_of(truth))
     right = total = 0
-    for a, b in zip(truth.ravel(), said.ravel(), strict=True):
+    for a, b in zip(truth.ravel(), predicted.ravel(), strict=True):
         right += a == b and a > 0
         total += a > 0 or b > 0
-    assert part_overlaps(IMAGE, [answer(one, parts=parts_of(said))], [one])[0, 0] == pytest.approx(right / total)
+    assert part_overlaps(IMAGE, [answer(one, parts=parts_of(predicted))], [one])[0, 0] == pytest.approx(right / total)

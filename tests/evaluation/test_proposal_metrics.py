@@ -1,4 +1,4 @@
-"""Recall of proposals: overlaps counted on superpixels equal those counted on masks."""
+"""Proposal metrics: overlaps computed from superpixels equal those computed from masks."""
 
 from pathlib import Path
 
@@ -29,8 +29,8 @@ def _proposals(rng: np.random.Generator, n: int) -> Proposals:
 def _annotations(figures: dict[int, list[NDArray[np.bool_]]], **flags: bool) -> AnnotationSet:
     instances = [
         Instance(10 * image + i, image, 1, code := masks.encode(mask), masks.box(code), float(mask.sum()), **flags)
-        for image, own in figures.items()
-        for i, mask in enumerate(own)
+        for image, image_figures in figures.items()
+        for i, mask in enumerate(image_figures)
     ]
     images = tuple(Image(image, f"{image}.png", WIDTH, HEIGHT) for image in figures)
     return AnnotationSet(images, (Category(1, "thing"),), tuple(instances), ".")
@@ -54,12 +54,12 @@ def test_metrics_equal_those_of_masks_compared_pixel_by_pixel(tmp_path: Path) ->
     rng = np.random.default_rng(0)
     content = {image: _proposals(rng, 12 + image) for image in (1, 2, 3)}
     figures = {image: [_figure(rng) for _ in range(4)] for image in content}
-    figures[2] = []  # an image without instances counts only for the number of candidates
+    figures[2] = []  # an image without instances counts only towards the mean number of proposals
     box_best, mask_best = [], []
-    for image, own in figures.items():
+    for image, image_figures in figures.items():
         proposed = content[image].masks(slice(None))
         frames = _filled_boxes(proposed)
-        for figure in own:
+        for figure in image_figures:
             frame = _filled_boxes(figure[None])[0]
             mask_best.append(max((figure & m).sum() / (figure | m).sum() for m in proposed))
             box_best.append(max((frame & f).sum() / (frame | f).sum() for f in frames))
@@ -73,6 +73,7 @@ def test_metrics_equal_those_of_masks_compared_pixel_by_pixel(tmp_path: Path) ->
 
 
 def _filled_boxes(figures: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Masks of the tight boxes of figures, (n, height, width) like these."""
     frames = np.zeros_like(figures)
     for figure, frame in zip(figures, frames, strict=True):
         rows, columns = np.nonzero(figure)
@@ -86,13 +87,13 @@ def test_perfect_proposals_score_one(tmp_path: Path) -> None:
     assert [found[k] for k in ("box_recall_50", "box_recall_70", "mask_abo", "superpixel_bound")] == [1, 1, 1, 1]
 
 
-def test_the_bound_is_that_of_trying_every_union() -> None:
+def test_the_bound_is_the_best_of_all_unions() -> None:
     rng = np.random.default_rng(2)
     area = rng.integers(3, 20, 9)
     shared = np.stack([rng.integers(0, area + 1) for _ in range(5)], axis=1)
     unions = (np.arange(1, 2**9)[:, None] >> np.arange(9)) & 1
-    tried = (unions @ shared) / ((unions @ area)[:, None] + shared.sum(axis=0) - unions @ shared)
-    assert superpixel_bound(area, shared) == pytest.approx(tried.max(axis=0))
+    ious = (unions @ shared) / ((unions @ area)[:, None] + shared.sum(axis=0) - unions @ shared)
+    assert superpixel_bound(area, shared) == pytest.approx(ious.max(axis=0))
 
 
 @pytest.mark.parametrize("flag", ["crowd", "difficult"])
@@ -115,7 +116,7 @@ def test_small_instances_do_not_count(tmp_path: Path) -> None:
     assert found["instances"] == 1
 
 
-def test_a_store_of_other_images_is_refused(tmp_path: Path) -> None:
+def test_a_store_that_lacks_an_image_is_refused(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     with pytest.raises(InputError, match="no proposals for image 2"):
         evaluate(_annotations({2: [_figure(rng)]}), _store(tmp_path / "p", {1: _proposals(rng, 5)}), 0)

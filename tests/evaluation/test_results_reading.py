@@ -1,3 +1,5 @@
+"""Reading results: good files are returned unchanged, and bad ones refused by file, entry and key."""
+
 import json
 from dataclasses import replace
 
@@ -22,14 +24,14 @@ def written(tmp_path, content):
     return path
 
 
-def test_good_results_are_read_as_they_are(tmp_path):
+def test_good_results_are_returned_unchanged(tmp_path):
     entries = perfect(ANNOTATIONS)
     for answer in (BOX, MASK):
         for boxes in ("detections", "instances"):
             assert read_results(written(tmp_path, entries), ANNOTATIONS, answer, boxes) == entries
 
 
-def test_no_results_are_results(tmp_path):
+def test_an_empty_list_of_results_is_valid(tmp_path):
     assert read_results(written(tmp_path, []), ANNOTATIONS, MASK) == []
 
 
@@ -50,7 +52,7 @@ def test_no_results_are_results(tmp_path):
         ({"segmentation": [[0, 0, 5, 0, 5, 5]]}, "not a compressed RLE"),
     ],
 )
-def test_a_bad_entry_is_named_with_its_file(tmp_path, change, complaint):
+def test_a_bad_entry_is_refused_by_file_and_entry(tmp_path, change, complaint):
     path = written(tmp_path, [GOOD, GOOD | change])
     with pytest.raises(InputError, match=rf"results\.json, entry 1: .*{complaint}"):
         read_results(path, ANNOTATIONS, MASK)
@@ -63,7 +65,7 @@ def test_a_bad_box_is_refused(tmp_path, box):
 
 
 @pytest.mark.parametrize("key", ["image_id", "category_id", "score", "segmentation"])
-def test_a_missing_key_is_named_with_what_is_needed(tmp_path, key):
+def test_a_missing_key_is_refused_with_a_list_of_the_keys_needed(tmp_path, key):
     entry = {name: value for name, value in GOOD.items() if name != key}
     with pytest.raises(InputError, match=f"'{key}' is missing; such results need category_id, image_id, score"):
         read_results(written(tmp_path, [entry]), ANNOTATIONS, MASK)
@@ -80,26 +82,26 @@ def test_an_instance_of_another_image_is_refused(tmp_path, number, complaint):
         )
 
 
-def test_an_instance_given_twice_is_refused(tmp_path):
+def test_a_second_mask_for_an_instance_is_refused(tmp_path):
     entry = GOOD | {"instance_id": 1}
     with pytest.raises(InputError, match="entry 1: instance_id 1 occurs twice"):
         read_results(written(tmp_path, [entry, entry]), ANNOTATIONS, MASK, "instances")
 
 
 @pytest.mark.parametrize(("content", "complaint"), [("{", "is not JSON"), ('{"a": 1}', "list"), ("[3]", "entry 0")])
-def test_other_files_are_refused(tmp_path, content, complaint):
+def test_files_that_do_not_hold_results_are_refused(tmp_path, content, complaint):
     with pytest.raises(InputError, match=complaint):
         read_results(written(tmp_path, content), ANNOTATIONS, MASK)
 
 
-def test_a_missing_file_names_the_step_that_writes_it(tmp_path):
+def test_the_error_on_a_missing_file_knows_the_step_that_writes_it(tmp_path):
     with pytest.raises(InputError, match=r"none\.json does not exist\.") as error:
         read_results(tmp_path / "none.json", ANNOTATIONS, MASK, step="predict")
     assert error.value.step == "predict"
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_runs_of_any_mask_add_up_to_its_pixels(seed):
+def test_the_runs_of_any_mask_add_up_to_its_pixels(seed):
     rng = np.random.default_rng(seed)
     height, width = rng.integers(1, 400, 2)
     mask = rng.random((height, width)) < rng.choice([0.0, 0.001, 0.5, 1.0])
@@ -107,8 +109,7 @@ def test_runs_of_any_mask_add_up_to_its_pixels(seed):
     assert masks.run_total(counts) == height * width
 
 
-def test_pycocotools_does_not_notice_a_truncated_code_but_reading_does():
-    """Why runs are counted at all: the library decodes half a mask without a word."""
+def test_counting_runs_detects_a_truncated_code_that_pycocotools_accepts():
     mask = np.random.default_rng(0).random((20, 30)) < 0.5
     counts = masks.encode(mask)["counts"][:-9]
     assert coco_mask.area({"size": [20, 30], "counts": counts}) > 0
@@ -143,20 +144,20 @@ HEAD = {"name": "head", "segmentation": GOOD["segmentation"]}
         (PARTS, "instances", {"parts": [HEAD], "instance_id": 9}, "instance_id 9 is not an instance"),
     ],
 )
-def test_keypoints_and_parts_that_cannot_be_used_are_named(tmp_path, answer, boxes, change, complaint):
+def test_malformed_keypoints_and_parts_are_refused_by_file_and_entry(tmp_path, answer, boxes, change, complaint):
     path = written(tmp_path, [GOOD | change])
     with pytest.raises(InputError, match=rf"results\.json, entry 0: .*{complaint}"):
         read_results(path, PARTS_AND_KEYPOINTS, answer, boxes)
 
 
-def test_good_keypoints_and_parts_are_read_as_they_are(tmp_path):
+def test_good_keypoints_and_parts_are_returned_unchanged(tmp_path):
     entries = [GOOD | {"instance_id": 1, "keypoints": [1, 2, 0.5, 0, 0, 0], "parts": [HEAD]}]
     for answer in (KEYPOINTS, PARTS):
         for boxes in ("detections", "instances"):
             assert read_results(written(tmp_path, entries), PARTS_AND_KEYPOINTS, answer, boxes) == entries
 
 
-def test_an_instance_named_twice_is_refused_for_every_task(tmp_path):
+def test_a_second_result_for_an_instance_is_refused_for_every_task(tmp_path):
     entry = GOOD | {"instance_id": 1, "keypoints": [1, 2, 0.5, 0, 0, 0], "parts": []}
     for answer in (KEYPOINTS, PARTS):
         with pytest.raises(InputError, match="instance_id 1 occurs twice"):

@@ -1,3 +1,5 @@
+"""Segmentation metrics of hand-made and random scenes whose scores are known."""
+
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +9,7 @@ from hypercolumns.annotations import masks
 from hypercolumns.errors import InputError
 from hypercolumns.evaluation.plots import MEAN, category_rows, precision_recall_rows
 from hypercolumns.evaluation.segmentation import (
-    HALF,
+    AT_50,
     evaluate_segmentation,
     ground_truth_box_ious,
     ground_truth_box_metrics,
@@ -45,7 +47,7 @@ def test_a_perfect_prediction_scores_100(settings):
 
 
 @pytest.mark.parametrize("settings", [VOC, BEST_FREE])
-def test_no_detections_score_0_and_none_are_reported(settings):
+def test_no_detections_score_0_and_miss_every_instance(settings):
     annotations, _ = scene()
     metrics = evaluate(annotations, [], settings)
     assert headline(metrics) == [0, 0, 0, 0, 0]
@@ -62,20 +64,20 @@ def test_empty_masks_score_0():
     assert metrics["ground_truth_boxes"]["mean_iou"] == 0
 
 
-def test_without_instances_there_is_nothing_to_report():
+def test_the_metrics_are_none_without_instances():
     metrics = evaluate(annotation_set(), [detection((0, 0, 9, 9), 0.5)])
     assert headline(metrics) == [None] * 5
     assert metrics["ground_truth_boxes"] == {"mean_iou": None, "iou_50": None, "iou_70": None, "instances": 0}
 
 
 def test_duplicates_are_false_positives():
-    """Every detection given twice: the k-th pair leaves precision k / (2k - 1) at most, the envelope is known."""
+    """With every detection given twice, the precision at the k-th hit is k / (2k - 1)."""
     annotations = annotation_set(instance(1, (0, 0, 10, 10)), instance(2, (20, 20, 40, 30)))
     twice = [found | {"score": s} for found, s in zip(perfect(annotations), (0.9, 0.5), strict=True) for _ in "12"]
     assert evaluate(annotations, twice)["ap_r_50"] == pytest.approx(100 * (1 + 2 / 3) / 2)
 
 
-def test_categories_without_instances_leave_the_mean_alone():
+def test_categories_without_instances_do_not_change_the_mean():
     annotations, detections = scene()
     extra = [detection((0, 0, 30, 30), 0.99, category_id=7)]
     assert evaluate(annotations, detections + extra)["ap_r_50"] == evaluate(annotations, detections)["ap_r_50"]
@@ -84,8 +86,8 @@ def test_categories_without_instances_leave_the_mean_alone():
 
 
 @pytest.mark.parametrize("settings", [VOC, BEST_FREE])
-def test_ignored_instances_neither_count_nor_punish(settings):
-    """Adding perfect detections of difficult and crowd instances changes no average precision."""
+def test_ignored_instances_do_not_count_and_detections_on_them_are_neutral(settings):
+    """Adding detections of difficult and crowd instances changes no average precision."""
     annotations = annotation_set(
         instance(1, (0, 0, 10, 10)),
         instance(2, (20, 0, 30, 10)),
@@ -101,7 +103,7 @@ def test_ignored_instances_neither_count_nor_punish(settings):
 
 @pytest.mark.parametrize("settings", [VOC, BEST_FREE])
 @pytest.mark.parametrize("seed", range(3))
-def test_masks_that_fill_their_boxes_score_as_boxes(seed, settings):
+def test_masks_that_fill_their_boxes_score_like_boxes(seed, settings):
     metrics = evaluate(*scene(seed), settings)
     assert metrics["ap_r_50"] == pytest.approx(metrics["box_ap_50"])
     assert metrics["ap_r_70"] == pytest.approx(metrics["box_ap_70"])
@@ -115,7 +117,7 @@ def test_volume_is_the_mean_over_nine_overlaps():
 
 
 @pytest.mark.parametrize(("rows", "half", "strict"), [(9, 0, 0), (11, 100, 0), (13, 100, 0), (15, 100, 100)])
-def test_thresholds_are_what_the_keys_say(rows, half, strict):
+def test_keys_name_their_thresholds(rows, half, strict):
     """A mask of `rows` of the 20 rows of its instance has the IoU rows / 20; its box likewise."""
     metrics = evaluate(annotation_set(instance(1, (0, 0, 20, 20))), [detection((0, 0, 20, rows), 0.5)])
     assert headline(metrics)[:2] == headline(metrics)[3:] == [half, strict]
@@ -129,11 +131,11 @@ def test_equal_scores_of_different_images_keep_the_order_of_the_file():
     assert evaluate(annotations, [also_wrong, wrong, right])["ap_r_50"] == 50
 
 
-def test_mean_over_categories_of_the_categories_own_figures():
+def test_the_overall_score_is_the_mean_over_categories():
     metrics = evaluate(*scene(4))
-    own = [m["ap_r_vol"] for m in metrics["per_category"].values() if m["positives"]]
-    assert len(own) == 2
-    assert metrics["ap_r_vol"] == pytest.approx(np.mean(own))
+    volumes = [m["ap_r_vol"] for m in metrics["per_category"].values() if m["positives"]]
+    assert len(volumes) == 2
+    assert metrics["ap_r_vol"] == pytest.approx(np.mean(volumes))
 
 
 def test_the_order_of_detections_with_distinct_scores_does_not_matter():
@@ -141,8 +143,8 @@ def test_the_order_of_detections_with_distinct_scores_does_not_matter():
     assert evaluate(annotations, detections[::-1]) == evaluate(annotations, detections)
 
 
-def test_void_pixels_leave_the_predictions_first():
-    """A mask that spills into void only is perfect; without the void mark it is not."""
+def test_void_pixels_are_removed_from_predictions():
+    """A mask that spills only into void pixels is perfect; without the void mask it is not."""
     truth, spilt = (0, 0, 20, 20), (0, 0, 30, 20)
     plain = annotation_set(instance(1, truth))
     void = annotation_set(instance(1, truth), void=masks.encode(rectangle(20, 0, 60, 40)))
@@ -165,16 +167,16 @@ def test_mask_ious_equal_those_of_boolean_arrays():
     np.testing.assert_allclose(mask_ious(annotations, results), expected)
 
 
-def test_ground_truth_boxes_count_only_instances_that_are_large_enough_and_not_ignored():
+def test_small_and_ignored_instances_do_not_count_in_ground_truth_boxes():
     annotations = annotation_set(
         instance(1, (0, 0, 10, 10)), instance(2, (20, 0, 30, 9)), instance(3, (40, 0, 60, 20), crowd=True)
     )
-    chosen, ious = ground_truth_box_ious(annotations, perfect(annotations), EvaluateParameters(minimum_area=100))
-    assert [i.id for i in chosen] == [1]
+    counted, ious = ground_truth_box_ious(annotations, perfect(annotations), EvaluateParameters(minimum_area=100))
+    assert [i.id for i in counted] == [1]
     assert ious.tolist() == [1]
 
 
-def test_overall_mean_iou_is_over_instances_not_over_categories():
+def test_the_overall_mean_iou_is_over_instances_and_not_over_categories():
     annotations = annotation_set(
         instance(1, (0, 0, 10, 10)), instance(2, (20, 0, 30, 10)), instance(3, (40, 0, 50, 10), category_id=2)
     )
@@ -188,11 +190,11 @@ def test_overall_mean_iou_is_over_instances_not_over_categories():
     assert metrics["ground_truth_boxes"] == ground_truth_box_metrics(annotations, results, VOC)
 
 
-def test_an_instance_without_result_is_an_error_not_a_better_mean():
+def test_an_instance_without_a_result_is_refused():
     annotations, _ = scene()
     counted = next(i for i in annotations.instances if not i.ignore)
     results = [result for result in perfect(annotations) if result["instance_id"] != counted.id]
-    with pytest.raises(InputError, match=rf"1 of .* instance {counted.id}"):
+    with pytest.raises(InputError, match=rf"1 of .* the first of them instance {counted.id};"):
         ground_truth_box_metrics(annotations, results, VOC)
 
 
@@ -205,28 +207,30 @@ def test_shares_are_strictly_above_their_thresholds():
     }
 
 
-def test_plot_rows_hold_the_curves_of_the_categories_with_instances_and_their_mean():
+def test_plot_rows_hold_the_curves_of_categories_with_instances_and_their_mean():
     annotations, detections = scene(2)
     evaluation = evaluate_segmentation(annotations, detections, detections, perfect(annotations), VOC, EXPANSION)
-    rows = precision_recall_rows(annotations, evaluation.matches, HALF)
+    rows = precision_recall_rows(annotations, evaluation.matches, AT_50)
     assert [row["recall"] for row in rows] == [k / 100 for k in range(101)]
     assert list(rows[0]) == ["recall", MEAN, "person", "horse"]
     for row in rows:
         assert row[MEAN] == pytest.approx((row["person"] + row["horse"]) / 2, abs=1e-4)
     area = np.mean([row["person"] for row in rows])
     assert 100 * area == pytest.approx(evaluation.metrics["per_category"]["person"]["ap_r_50"], abs=1.5)
-    assert [row["category"] for row in category_rows(evaluation.metrics["per_category"])]
+    per_category = evaluation.metrics["per_category"]
+    by_ap = sorted(("person", "horse"), key=lambda name: -per_category[name]["ap_r_50"])
+    assert [row["category"] for row in category_rows(per_category)] == by_ap
 
 
-def test_without_instances_there_is_no_curve():
+def test_there_are_no_plot_rows_without_instances():
     annotations, detections = scene(2)
     nothing = replace(annotations, instances=())
     evaluation = evaluate_segmentation(nothing, detections, detections, [], VOC, EXPANSION)
-    assert precision_recall_rows(nothing, evaluation.matches, HALF) == []
+    assert precision_recall_rows(nothing, evaluation.matches, AT_50) == []
     assert category_rows(evaluation.metrics["per_category"]) == []
 
 
-def test_images_without_detections_or_instances_are_welcome():
+def test_an_image_without_detections_and_instances_changes_nothing():
     annotations, detections = scene(6)
     more = replace(annotations, images=(*annotations.images, replace(annotations.images[0], id=99)))
     assert evaluate(more, detections) == evaluate(annotations, detections)

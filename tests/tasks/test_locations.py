@@ -1,4 +1,4 @@
-"""Locations of a heat map and the pixels under them."""
+"""Pixels under the locations of a heat map."""
 
 import numpy as np
 
@@ -7,8 +7,8 @@ from hypercolumns.tasks.locations import pixels_under
 WIDTH, HEIGHT = 5, 4
 
 
-def test_a_location_per_pixel_is_that_pixel_and_those_outside_hold_the_border() -> None:
-    """A box of one location per pixel, three pixels beyond the upper left corner: a shifted, padded copy."""
+def test_locations_outside_the_photograph_repeat_its_border() -> None:
+    """With one location per pixel, a box that starts three pixels beyond the upper left corner is a padded copy."""
     photograph = np.arange(WIDTH * HEIGHT).reshape(HEIGHT, WIDTH)
     pixels = pixels_under(np.array([-3.0, -3.0, 7.0, 7.0]), 10, WIDTH, HEIGHT)
     padding = ((3, 10 - 3 - HEIGHT), (3, 10 - 3 - WIDTH))

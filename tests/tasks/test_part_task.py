@@ -1,4 +1,4 @@
-"""The part task: maps speak inside the object only, and a perfect heat map gives the parts back, inside the mask."""
+"""Part task: target maps label only the object, and a perfect heat map gives its parts back, inside the mask."""
 
 import numpy as np
 import pandas as pd
@@ -32,8 +32,8 @@ def task(parts: tuple[Part, ...] = PARTS, category: int = 2) -> PartTask:
     return PartTask(AnnotationSet((Image(1, "a.jpg", WIDTH, HEIGHT),), CATEGORIES, (instance,), "."), SETTINGS)
 
 
-def maps(definition: PartTask) -> np.ndarray:
-    return definition.target_maps(pd.DataFrame({"instance": [7]}), BOX[None], 50)[0]
+def maps(part_task: PartTask) -> np.ndarray:
+    return part_task.target_maps(pd.DataFrame({"instance": [7]}), BOX[None], 50)[0]
 
 
 def answer(heat: np.ndarray) -> list:
@@ -46,58 +46,59 @@ def decoded(result: dict) -> dict[str, np.ndarray]:
     return {part["name"]: masks.decode(part["segmentation"]) for part in result["parts"]}
 
 
-def test_targets_are_the_figure_and_the_parts_of_all_categories() -> None:
+def test_targets_are_the_figure_and_the_parts_of_all_categories_or_none() -> None:
     assert task().targets == ("figure", "head", "legs", "wheel")
     stones = AnnotationSet((), CATEGORIES[:1], (), ".")
     assert PartTask(stones, SETTINGS).targets == ()
 
 
-def test_the_figure_is_that_of_the_segmentation_task() -> None:
-    definition = task()
+def test_the_figure_is_labelled_as_in_the_segmentation_task() -> None:
+    part_task = task()
     regions = pd.DataFrame({"instance": [7]})
-    figure = SegmentationTask(definition.annotations, SETTINGS).target_maps(regions, BOX[None], 50)
-    assert np.array_equal(maps(definition)[:1], figure[0])
+    figure = SegmentationTask(part_task.annotations, SETTINGS).target_maps(regions, BOX[None], 50)
+    assert np.array_equal(maps(part_task)[:1], figure[0])
 
 
-def test_parts_are_told_from_other_parts_and_from_nothing_else() -> None:
+def test_the_negatives_of_a_part_are_the_other_parts_of_the_object() -> None:
     found = maps(task())
     assert np.array_equal(found[1], np.where(HEAD, 1, np.where(LEGS, 0, -1)))
     assert np.array_equal(found[2], np.where(LEGS, 1, np.where(HEAD, 0, -1)))
 
 
-def test_a_part_that_does_not_show_is_nowhere_and_one_of_another_category_unknown() -> None:
+def test_a_hidden_part_is_negative_and_a_part_of_another_category_is_ignored() -> None:
     found = maps(task(PARTS[:1]))
     assert np.array_equal(found[2], np.where(HEAD, 0, -1))
     assert np.all(found[3] == -1)
 
 
 @pytest.mark.parametrize("category", [1, 2])
-def test_an_object_without_parts_trains_the_figure_alone(category: int) -> None:
+def test_an_object_without_parts_trains_only_the_figure(category: int) -> None:
     found = maps(task((), category))
     assert np.array_equal(found[0], BODY)
     assert np.all(found[1:] == -1)
 
 
-def test_a_part_outside_of_the_mask_is_not_part_of_the_object() -> None:
+def test_pixels_of_a_part_outside_the_mask_are_ignored() -> None:
     beyond = Part("head", masks.encode(rectangle(0, 0, 40, 20)))
     assert np.array_equal(maps(task((beyond, PARTS[1])))[1], np.where(HEAD, 1, np.where(LEGS, 0, -1)))
 
 
-def test_training_targets_as_heat_give_the_parts_back() -> None:
+def test_heat_on_the_true_parts_gives_them_back() -> None:
     (result,) = answer(np.stack([BODY, HEAD * 0.7, LEGS * 0.6, np.ones_like(HEAD)]))
     assert np.array_equal(masks.decode(result["segmentation"]), BODY)
     found = decoded(result)
     assert list(found) == ["head", "legs"]
+    assert np.array_equal(found["head"], HEAD | (BODY & ~LEGS & ~HEAD))
     assert np.array_equal(found["legs"], LEGS)
     assert result["instance_id"] == 7
 
 
-def test_parts_share_out_the_mask_and_do_not_leave_it() -> None:
+def test_parts_divide_the_mask_among_them() -> None:
     heat = np.random.default_rng(0).random((4, 50, 50))
     (result,) = answer(heat)
     found = decoded(result)
-    total = np.sum(list(found.values()), axis=0)
-    assert np.array_equal(total, masks.decode(result["segmentation"]))
+    times_covered = np.sum(list(found.values()), axis=0)
+    assert np.array_equal(times_covered, masks.decode(result["segmentation"]))
     assert "wheel" not in found
 
 

@@ -1,4 +1,4 @@
-"""Heat maps return to the photograph where they came from."""
+"""Heat maps are pasted into the pixels that they were computed for."""
 
 import numpy as np
 import pytest
@@ -18,25 +18,25 @@ def test_pasting_into_a_box_of_whole_pixels_equals_torch_interpolate() -> None:
     np.testing.assert_allclose(patch.values, expected, atol=1e-5)
 
 
-def test_only_pixels_with_their_centre_in_the_box_and_in_the_photograph_get_a_value() -> None:
+def test_a_patch_covers_the_pixels_with_their_centre_in_the_box_and_the_photograph() -> None:
     patch = paste(HEAT, np.array([-20.4, 3.5, 30.5, 80.0]), 40, 60)
     assert patch.window == (slice(3, 60), slice(0, 30))
-    # A pixel's centre on the left or upper side belongs to the box, one on the right or lower side does not.
+    # A centre on the left or upper side belongs to the box; one on the right or lower side does not.
     assert paste(HEAT, np.array([0.5, 0.5, 1.5, 1.5]), 9, 9).values.shape == (1, 1)
 
 
 @pytest.mark.parametrize("box", [[50.0, 10, 90, 40], [10.0, -50, 30, -5], [3.6, 3.6, 4.2, 4.2]])
-def test_a_box_without_a_pixel_gives_an_empty_patch(box: list[float]) -> None:
+def test_a_box_without_a_pixel_centre_gives_an_empty_patch(box: list[float]) -> None:
     assert paste(HEAT, np.array(box), 40, 60).values.size == 0
 
 
-def test_superpixels_take_their_mean_heat_with_zero_outside_of_the_box() -> None:
+def test_superpixels_take_their_mean_heat_counting_zero_outside_the_box() -> None:
     labels = np.zeros((6, 8), dtype=np.int32)
     labels[:, 4:] = 1
     labels[5] = 2
     patch = paste(np.full((50, 50), 0.8, np.float32), np.array([0.0, 0.0, 6.0, 4.0]), 8, 6)
     projected = mean_by_superpixel(patch, labels)
-    whole = np.zeros((6, 8), np.float32)
-    whole[patch.window] = patch.values
+    pasted = np.zeros((6, 8), np.float32)
+    pasted[patch.window] = patch.values
     for label in range(3):
-        np.testing.assert_allclose(projected.values[labels == label], whole[labels == label].mean(), rtol=1e-6)
+        np.testing.assert_allclose(projected.values[labels == label], pasted[labels == label].mean(), rtol=1e-6)

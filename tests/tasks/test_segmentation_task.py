@@ -1,4 +1,4 @@
-"""The segmentation task: labels are the instance's mask, and a perfect heat map gives that mask back."""
+"""Segmentation task: target maps show the instance's mask, and a perfect heat map gives that mask back."""
 
 import numpy as np
 import pandas as pd
@@ -33,7 +33,7 @@ def test_labels_are_the_pixels_under_the_locations() -> None:
     assert np.array_equal(found, expected)
 
 
-def test_outside_the_photograph_and_void_is_ignored() -> None:
+def test_void_and_locations_outside_the_photograph_are_ignored() -> None:
     found = labels([-20.0, -10.0, 100.0, 70.0], 120)
     inside = np.zeros((80, 120), dtype=bool)
     inside[10:70, 20:100] = True
@@ -43,7 +43,7 @@ def test_outside_the_photograph_and_void_is_ignored() -> None:
 
 
 @pytest.mark.parametrize("expansion", [1.0, 1.2, 2.0])
-def test_a_perfect_heat_map_gives_nearly_the_mask_back(expansion: float) -> None:
+def test_a_perfect_heat_map_nearly_gives_the_mask_back(expansion: float) -> None:
     x0, y0, x1, y1 = masks.box(masks.encode(SHAPE))
     half = np.array([x1 - x0, y1 - y0]) / 2 * expansion
     centre = np.array([x0 + x1, y0 + y1]) / 2
@@ -53,12 +53,12 @@ def test_a_perfect_heat_map_gives_nearly_the_mask_back(expansion: float) -> None
     assert masks.iou([mask], [masks.encode(SHAPE)])[0, 0] > 0.93
 
 
-def test_nothing_above_the_threshold_is_an_empty_mask() -> None:
+def test_heat_at_the_threshold_gives_an_empty_mask() -> None:
     mask = segment(np.full((50, 50), 0.4, np.float32), np.array([0.0, 0, 40, 40]), WIDTH, HEIGHT, 0.4)
     assert masks.area(mask) == 0
 
 
-def test_projection_onto_superpixels_that_fit_the_object_cuts_it_out_exactly() -> None:
+def test_projection_onto_superpixels_that_fit_the_object_gives_its_exact_mask() -> None:
     superpixels = SHAPE.astype(np.int32)
     box = np.array(masks.box(masks.encode(SHAPE)))
     mask = segment(np.full((50, 50), 0.6, np.float32), box, WIDTH, HEIGHT, 0.5, superpixels)
@@ -66,7 +66,7 @@ def test_projection_onto_superpixels_that_fit_the_object_cuts_it_out_exactly() -
 
 
 @pytest.mark.parametrize("kind", ["detection", "ground_truth"])
-def test_results_are_coco_results_and_name_the_instance_of_ground_truth_boxes(kind: str) -> None:
+def test_only_results_in_ground_truth_boxes_name_their_instance(kind: str) -> None:
     region = {"image": 1, "category": 2, "instance": 5, "kind": kind, "score": 0.5}
     result = coco_result(region | {"x0": 1.0, "y0": 2.0, "x1": 4.0, "y1": 8.0}, {"segmentation": masks.encode(SHAPE)})
     assert result["bbox"] == [1, 2, 3, 6]
