@@ -25,6 +25,13 @@ def drawn_columns(task):
     return [(file, column) for file, column in pairs if file.startswith(f"plots/{task}/")]
 
 
+def assert_drawn_columns_exist(project, task):
+    for file, column in drawn_columns(task):
+        rows = json.loads((project / file).read_text())
+        assert rows, file
+        assert all(column in row for row in rows), file
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """Current folder with all the inputs of the stage."""
@@ -65,19 +72,15 @@ def test_the_table_rounds_the_values_of_the_file(project, monkeypatch):
     assert f"{0.4525:.3f}" != f"{0.45246:.3f}"
 
 
-def assert_drawn_columns_exist(project, task):
-    for file, column in drawn_columns(task):
-        rows = json.loads((project / file).read_text())
-        assert rows, file
-        assert all(column in row for row in rows), file
-
-
 def test_a_second_run_writes_the_same_bytes(project):
     def run():
         assert CliRunner().invoke(main).exit_code == 0
         return {path.name: path.read_bytes() for path in project.glob("[mp]*/**/*.json")}
 
-    assert run() == run()
+    first = run()
+    plots = {"pr_50.json", "pr_70.json", "categories.json"}
+    assert first.keys() == {"segmentation.json", "segmentation_summary.json"} | plots
+    assert run() == first
 
 
 def test_missing_predictions_exit_with_1_and_name_the_stage_that_writes_them(project):
