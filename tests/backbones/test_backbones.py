@@ -1,4 +1,4 @@
-"""Backbones by name: their layers, their weights, and what is said when a name or a file is wrong."""
+"""Backbones by name: their layers, their weights, and the messages for wrong names and files."""
 
 from pathlib import Path
 
@@ -11,12 +11,13 @@ from torch.nn import functional
 
 from hypercolumns.backbones import Backbone, create_backbone, registry, vision
 from hypercolumns.backbones.alexnet_caffe import MEAN, AlexNetCaffe
-from hypercolumns.backbones.taps import Outputs, measure
+from hypercolumns.backbones.taps import OutputShapes, infer_tap
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import BackboneParameters
 from hypercolumns.parameters.backbone import LAYERS
 
-EGYPTIAN_CAT = 285  # ImageNet class
+EGYPTIAN_CAT = 285
+"""The ImageNet class."""
 
 
 def make(name: str, *layers: str, weights: str = "random", input_size: int = 64, seed: int = 0) -> Backbone:
@@ -32,8 +33,8 @@ def default() -> Backbone:
     return create_backbone(BackboneParameters())
 
 
-def test_packaged_weights_name_the_cat(default: Backbone) -> None:
-    """If one tensor were misplaced or the normalisation wrong, the photograph would not be an Egyptian cat."""
+def test_packaged_weights_recognise_the_cat(default: Backbone) -> None:
+    """With a misplaced tensor or wrong normalisation, the photograph would not be classified as an Egyptian cat."""
     photo = torch.from_numpy(chelsea()).permute(2, 0, 1)[None] / 255
     crop = functional.interpolate(photo, (224, 224), mode="bilinear", antialias=True)
     with torch.inference_mode():
@@ -43,7 +44,7 @@ def test_packaged_weights_name_the_cat(default: Backbone) -> None:
     assert probability[EGYPTIAN_CAT] > 0.5
 
 
-def test_layers_of_the_default_are_what_the_forward_pass_gives(default: Backbone) -> None:
+def test_layers_describe_the_maps_of_the_forward_pass(default: Backbone) -> None:
     with torch.inference_mode():
         maps = default(torch.rand(2, 3, 224, 224))
     assert list(maps) == [layer.name for layer in default.layers] == list(BackboneParameters().layers)
@@ -53,7 +54,7 @@ def test_layers_of_the_default_are_what_the_forward_pass_gives(default: Backbone
     assert [layer.channels for layer in default.layers] == [40, 80, 112, 192, 1280]
 
 
-def test_the_layers_that_parameters_are_checked_against_are_those_of_the_networks() -> None:
+def test_parameters_and_networks_agree_on_the_names_of_layers() -> None:
     modules = {name: recipe().modules or {} for name, recipe in registry.REGISTRY.items()}
     assert {name: set(layers) for name, layers in modules.items()} == {name: set(LAYERS[name]) for name in LAYERS}
 
@@ -67,10 +68,10 @@ def test_the_layers_that_parameters_are_checked_against_are_those_of_the_network
         pytest.param("vgg16", 64, marks=pytest.mark.slow),
     ],
 )
-def test_all_layers_in_the_order_of_the_table_go_from_fine_to_coarse(name: str, size: int) -> None:
-    """The table is written by hand; `create` measures the order in the network and refuses another."""
-    made = make(name, *LAYERS[name], input_size=size)
-    assert [layer.name for layer in made.layers] == list(LAYERS[name])
+def test_the_table_of_layers_goes_from_fine_to_coarse(name: str, size: int) -> None:
+    """The table is written by hand; `create_backbone` measures the order in the network and refuses any other."""
+    backbone = make(name, *LAYERS[name], input_size=size)
+    assert [layer.name for layer in backbone.layers] == list(LAYERS[name])
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_all_layers_in_the_order_of_the_table_go_from_fine_to_coarse(name: str, 
         ("efficientnet_lite0", ("pooled", "stage1"), "[stage1, pooled]"),
     ],
 )
-def test_layers_in_another_order_are_refused_with_the_right_one(
+def test_layers_in_the_wrong_order_are_refused_with_the_right_one(
     name: str, given: tuple[str, ...], ordered: str
 ) -> None:
     with pytest.raises(InputError) as caught:
@@ -91,9 +92,9 @@ def test_layers_in_another_order_are_refused_with_the_right_one(
 
 
 def test_maps_equal_those_of_the_bare_network(default: Backbone) -> None:
-    """Taps and folded batch norms change nothing: timm's model by hand, block after block, gives the same numbers."""
+    """Taps and folded batch norms change nothing: running timm's model block by block gives the same numbers."""
     images = torch.from_numpy(np.random.default_rng(0).random((1, 3, 224, 224), dtype=np.float32))
-    network = registry.with_weights(BackboneParameters(), registry.find("efficientnet_lite0"), 0).eval()
+    network = registry.build_network(BackboneParameters(), registry.find_recipe("efficientnet_lite0"), 0).eval()
     assert any("BatchNorm" in type(module).__name__ for module in network.modules())
     assert not any("BatchNorm" in type(module).__name__ for module in default.network.modules())
     with torch.inference_mode():
@@ -107,7 +108,7 @@ def test_maps_equal_those_of_the_bare_network(default: Backbone) -> None:
         torch.testing.assert_close(maps["pooled"].flatten(1), x, rtol=1e-3, atol=1e-3)
 
 
-def test_the_mean_colour_is_zero_inside_the_network() -> None:
+def test_the_mean_colour_is_normalised_to_zero() -> None:
     backbone = make("torchvision:squeezenet1_1", "features.0")
     colour = torch.tensor(backbone.mean).view(1, 3, 1, 1).expand(1, 3, 64, 64)
     with torch.inference_mode():
@@ -126,40 +127,40 @@ def test_the_network_stops_at_the_deepest_layer() -> None:
     assert 7 not in ran
 
 
-def test_work_in_place_behind_a_layer_does_not_change_its_map() -> None:
-    """features.8 of AlexNet is a convolution followed by a ReLU in place; its negative values must survive."""
+def test_later_modules_that_work_in_place_do_not_change_a_map() -> None:
+    """features.8 of AlexNet is a convolution followed by an in-place ReLU; its negative values must survive."""
     maps = make("torchvision:alexnet", "features.8", "features.9")(torch.rand(1, 3, 64, 64))
     assert (maps["features.8"] < 0).any()
     torch.testing.assert_close(maps["features.8"].relu(), maps["features.9"])
 
 
-def test_t_net_has_the_papers_4736_channels_and_equals_its_formula() -> None:
+def test_t_net_has_4736_channels_and_equals_its_formula() -> None:
     backbone = make("alexnet_caffe", "pool2", "conv4", "fc7", input_size=227)
     assert [layer.channels for layer in backbone.layers] == [256, 384, 4096]
     assert [layer.stride for layer in backbone.layers] == [16, 16, 0]
     images = torch.rand(1, 3, 227, 227)
-    t = backbone.network.state_dict()
+    tensors = backbone.network.state_dict()
 
-    def half(x: torch.Tensor, name: str, group: int, n: int) -> torch.Tensor:
-        """Convolution of one of two channel groups, as Caffe computes grouped convolutions."""
-        weight, bias = t[f"{name}.weight"], t[f"{name}.bias"]
+    def group_convolution(x: torch.Tensor, name: str, group: int, padding: int) -> torch.Tensor:
+        """Convolve one of two channel groups, as Caffe computes grouped convolutions."""
+        weight, bias = tensors[f"{name}.weight"], tensors[f"{name}.bias"]
         return functional.conv2d(
-            x.chunk(2, dim=1)[group], weight.chunk(2)[group], bias.chunk(2)[group], padding=n
+            x.chunk(2, dim=1)[group], weight.chunk(2)[group], bias.chunk(2)[group], padding=padding
         ).relu()
 
-    def across(x: torch.Tensor) -> torch.Tensor:
-        """Normalisation over five neighbouring channels: x / (1 + 1e-4 / 5 * sum of squares)^.75."""
+    def normalise(x: torch.Tensor) -> torch.Tensor:
+        """Normalise over five neighbouring channels: x / (1 + 1e-4 / 5 * sum of squares)^.75."""
         squares = functional.pad(x**2, (0, 0, 0, 0, 2, 2))
         total = sum(squares[:, i : i + x.shape[1]] for i in range(5))
         return x / (1 + 1e-4 / 5 * total) ** 0.75
 
     with torch.inference_mode():
         bgr = 255 * (images - torch.tensor(MEAN).view(1, 3, 1, 1)).flip(1)
-        x = functional.conv2d(bgr, t["conv1.weight"], t["conv1.bias"], stride=4).relu()
-        x = across(functional.max_pool2d(x, 3, 2))
-        pool2 = functional.max_pool2d(torch.cat([half(x, "conv2", g, 2) for g in (0, 1)], dim=1), 3, 2)
-        x = functional.conv2d(across(pool2), t["conv3.weight"], t["conv3.bias"], padding=1).relu()
-        conv4 = torch.cat([half(x, "conv4", g, 1) for g in (0, 1)], dim=1)
+        x = functional.conv2d(bgr, tensors["conv1.weight"], tensors["conv1.bias"], stride=4).relu()
+        x = normalise(functional.max_pool2d(x, 3, 2))
+        pool2 = functional.max_pool2d(torch.cat([group_convolution(x, "conv2", g, 2) for g in (0, 1)], dim=1), 3, 2)
+        x = functional.conv2d(normalise(pool2), tensors["conv3.weight"], tensors["conv3.bias"], padding=1).relu()
+        conv4 = torch.cat([group_convolution(x, "conv4", g, 1) for g in (0, 1)], dim=1)
         maps = backbone(images)
     torch.testing.assert_close(maps["pool2"], pool2, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(maps["conv4"], conv4, rtol=1e-4, atol=1e-4)
@@ -188,8 +189,8 @@ def test_o_net_has_pool3_pool4_and_fc7() -> None:
     assert [layer.channels for layer in backbone.layers] == [256, 512, 4096]
 
 
-def test_tokens_lie_in_the_map_where_their_patches_lie_in_the_image() -> None:
-    """The patch embedding sees one patch only, so a bright patch changes exactly one place of its map."""
+def test_tokens_are_arranged_like_their_patches() -> None:
+    """The embedding of a patch depends on that patch only, so a bright patch changes exactly one cell of the map."""
     backbone = make("timm:vit_tiny_patch16_224", "patch_embed", input_size=64)
     dark, bright = torch.zeros(1, 3, 64, 96), torch.zeros(1, 3, 64, 96)
     bright[:, :, 16:32, 64:80] = 1
@@ -198,18 +199,18 @@ def test_tokens_lie_in_the_map_where_their_patches_lie_in_the_image() -> None:
     assert difference.nonzero().tolist() == [[1, 4]]
 
 
-def test_shapes_are_told_apart() -> None:
+def test_the_form_of_an_output_follows_from_its_shape() -> None:
     shapes = {"map": (1, 8, 4, 4), "last": (1, 4, 4, 8), "tokens": (1, 17, 8), "vector": (1, 8), "cube": (1, 4, 4, 4)}
-    outputs = Outputs(shapes, frozenset())
-    forms = {name: tap.form if (tap := measure(outputs, name, 64)) else None for name in shapes}
+    outputs = OutputShapes(shapes, frozenset())
+    forms = {name: tap.form if (tap := infer_tap(outputs, name, 64)) else None for name in shapes}
     assert forms == {"map": "map", "last": "channels_last", "tokens": "tokens", "vector": "vector", "cube": None}
-    plain = Outputs({"cube": (1, 4, 4, 4), "map": (1, 8, 2, 2)}, frozenset())
-    cube = measure(plain, "cube", 64)
+    plain = OutputShapes({"cube": (1, 4, 4, 4), "map": (1, 8, 2, 2)}, frozenset())
+    cube = infer_tap(plain, "cube", 64)
     assert cube is not None
     assert cube.form == "map"
 
 
-def test_random_weights_follow_the_seed_and_leave_the_global_generator_alone() -> None:
+def test_random_weights_depend_on_the_seed_and_leave_the_global_generator_alone() -> None:
     torch.manual_seed(5)
     before = torch.random.get_rng_state()
     first, again, other = (make("torchvision:squeezenet1_1", "features.3", seed=s) for s in (1, 1, 2))
@@ -218,7 +219,7 @@ def test_random_weights_follow_the_seed_and_leave_the_global_generator_alone() -
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_weights_from_a_file_are_those_of_the_file(tmp_path: Path, suffix: str) -> None:
+def test_weights_are_loaded_from_a_file(tmp_path: Path, suffix: str) -> None:
     source = make("torchvision:squeezenet1_1", "features.3", seed=3)
     path = tmp_path / f"weights{suffix}"
     tensors = {name: tensor.contiguous() for name, tensor in source.network.state_dict().items()}
@@ -228,7 +229,7 @@ def test_weights_from_a_file_are_those_of_the_file(tmp_path: Path, suffix: str) 
     assert loaded.weights == "file"
 
 
-def test_a_file_that_does_not_fit_names_the_tensors(tmp_path: Path) -> None:
+def test_weights_that_do_not_fit_are_refused_by_name(tmp_path: Path) -> None:
     tensors = {n: v for n, v in AlexNetCaffe().state_dict().items() if not n.startswith("fc6")}
     tensors["conv2.weight"] = torch.zeros(256, 96, 5, 5)  # not grouped
     tensors["fc9.weight"] = torch.zeros(1)
@@ -242,7 +243,7 @@ def test_a_file_that_does_not_fit_names_the_tensors(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "fragments"),
     [
         ({"layers": ("stage9",)}, ["'stage9'", "stage0", "stage6", "pooled"]),
         ({"layers": ("stage1", "stage1")}, ["'stage1' more than once"]),
@@ -259,40 +260,42 @@ def test_a_file_that_does_not_fit_names_the_tensors(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_wrong_settings_are_refused_with_the_valid_choices(settings: dict, words: list[str]) -> None:
+def test_wrong_settings_are_refused_with_the_valid_choices(settings: dict, fragments: list[str]) -> None:
     with pytest.raises(InputError) as caught:
         create_backbone(BackboneParameters(**settings))
-    for word in words:
-        assert word in str(caught.value)
+    for fragment in fragments:
+        assert fragment in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"not a file of weights", b""])
-def test_a_broken_file_of_weights_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_broken_weights_file_is_refused(tmp_path: Path, content: bytes) -> None:
     for name in ("weights.pth", "weights.safetensors"):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(InputError, match="no readable file of weights"):
+        with pytest.raises(InputError, match="not a readable weights file"):
             make("torchvision:squeezenet1_1", "features.3", weights=str(tmp_path / name))
 
 
-def test_a_download_that_fails_says_which_file_to_get(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_download_names_the_file_to_get(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OSError("no network")
 
     monkeypatch.setattr(vision.torchvision.models, "get_model", fail)
-    with pytest.raises(InputError, match=r"no network.*https://download.pytorch.org/models/resnet18.*backbone.weights"):
+    with pytest.raises(
+        InputError, match=r"no network.*https://download\.pytorch\.org/models/resnet18.*backbone\.weights"
+    ):
         make("torchvision:resnet18", "layer4", weights="library")
 
 
-def test_fully_connected_layers_refuse_other_image_sizes_convolutions_do_not() -> None:
-    with_fc7 = make("alexnet_caffe", "conv4", "fc7", input_size=227)
+def test_fully_connected_layers_refuse_other_image_sizes_but_convolutions_do_not() -> None:
+    connected = make("alexnet_caffe", "conv4", "fc7", input_size=227)
     with pytest.raises(InputError, match="227 x 227 pixels, not 300 x 240"):
-        with_fc7(torch.zeros(1, 3, 240, 300))
-    without = make("alexnet_caffe", "conv4", input_size=227)
-    assert without(torch.zeros(1, 3, 240, 300))["conv4"].shape[-2:] == (13, 17)
+        connected(torch.zeros(1, 3, 240, 300))
+    convolutional = make("alexnet_caffe", "conv4", input_size=227)
+    assert convolutional(torch.zeros(1, 3, 240, 300))["conv4"].shape[-2:] == (13, 17)
 
 
-def test_nms_agrees_with_a_plain_loop() -> None:
-    """Our kernel, or torchvision's where it is compiled, keeps what greedy suppression keeps."""
+def test_nms_equals_a_plain_loop() -> None:
+    """Our kernel and torchvision's operator, compiled or declared, keep the boxes of greedy suppression."""
     rng = np.random.default_rng(0)
     corner = rng.uniform(0, 60, (200, 2))
     boxes = np.concatenate([corner, corner + rng.uniform(5, 40, (200, 2))], axis=1)

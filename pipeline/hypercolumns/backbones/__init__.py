@@ -1,4 +1,4 @@
-"""Frozen networks by name, with the maps of chosen layers."""
+"""Frozen networks, created by name, that return the maps of chosen layers."""
 
 from hypercolumns.backbones.backbone import Backbone, Layer
 from hypercolumns.backbones.creation import create_backbone

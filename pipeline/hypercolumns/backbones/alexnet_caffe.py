@@ -1,15 +1,14 @@
-"""AlexNet as Caffe's reference model has it: the T-Net of the paper, with grouped convolutions and normalisation."""
+"""Caffe's reference AlexNet, with grouped convolutions and local response normalisation: the T-Net of the paper."""
 
 from collections import OrderedDict
 
 from torch import Tensor, nn
 
 MEAN = (122.67892 / 255, 116.66877 / 255, 104.00699 / 255)
-"""Caffe's mean colour of ImageNet, here as RGB in 0..1; Caffe subtracts it from BGR in 0..255."""
+"""Caffe's ImageNet mean colour, converted to RGB in 0..1 (Caffe subtracts it from BGR in 0..255)."""
 
 STD = (1 / 255, 1 / 255, 1 / 255)
-
-INPUT_SIZE = 227
+"""Restores the range 0..255: Caffe subtracts the mean without scaling."""
 
 LAYERS = {
     **{f"conv{i}": f"relu{i}" for i in range(1, 6)},
@@ -17,16 +16,22 @@ LAYERS = {
     "fc6": "relu6",
     "fc7": "relu7",
 }
-"""Caffe works in place: its blobs conv4 and fc7 hold the values after the ReLU, and so do these layers."""
+"""Module by layer name. Caffe's ReLU works in place, so its blobs `conv4` and `fc7` hold the values after the ReLU."""
 
 
 class AlexNetCaffe(nn.Sequential):
-    """Caffe's reference AlexNet up to fc7, for RGB input (3, 227, 227) from which the mean is subtracted.
+    """Caffe's reference AlexNet up to fc7.
 
-    A file of weights has the tensors conv1 ... conv5, fc6 and fc7, each `.weight` and `.bias`, with the shapes
-    and the BGR channel order of Caffe's blobs: conv1.weight (96, 3, 11, 11), conv2.weight (256, 48, 5, 5),
+    Takes (b, 3, 227, 227) RGB images normalised with `MEAN` and `STD`; the fully connected layers accept no other size.
+
+    Notes
+    -----
+    A weights file holds the tensors conv1 to conv5, fc6 and fc7, each with `.weight` and `.bias`, in the shapes and
+    the BGR channel order of Caffe's blobs: conv1.weight (96, 3, 11, 11), conv2.weight (256, 48, 5, 5),
     conv3.weight (384, 256, 3, 3), conv4.weight (384, 192, 3, 3), conv5.weight (256, 192, 3, 3), fc6.weight (4096,
-    9216), fc7.weight (4096, 4096). pool2 (256) + conv4 (384) + fc7 (4096) = 4736. Paper, T-Net.
+    9216), fc7.weight (4096, 4096).
+
+    The hypercolumn has pool2 (256) + conv4 (384) + fc7 (4096) = 4736 channels. Paper, T-Net.
     """
 
     def __init__(self) -> None:
@@ -56,5 +61,5 @@ class AlexNetCaffe(nn.Sequential):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """(b, 3, 227, 227) RGB to (b, 4096)."""
+        """Map (b, 3, 227, 227) RGB images to the (b, 4096) activations of fc7."""
         return super().forward(images.flip(1))

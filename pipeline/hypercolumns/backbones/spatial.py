@@ -1,36 +1,40 @@
-"""Backbones for whole photographs, of which every layer must be a map, so that a region's part can be taken from it."""
+"""Backbones for whole photographs: every layer is a map, so that the part that belongs to a region can be cut out."""
 
 import torch
 
 from hypercolumns.backbones.backbone import Backbone
-from hypercolumns.backbones.taps import source_of_mean, trace
+from hypercolumns.backbones.taps import find_averaged_map, trace
 from hypercolumns.errors import InputError
 
 
 def spatial(backbone: Backbone) -> Backbone:
-    """The backbone with every layer as a map: of what global average pooling averages, the map before it.
+    """Replace every globally pooled layer of a backbone by the map that the network averages to compute it.
 
-    The mean of such a map over a region is what the pooled layer means for a region. Ours.
+    The mean of that map over a region stands for the pooled layer of the region. Ours.
+
+    Returns
+    -------
+    A backbone that shares the network and the device; all of its layers are maps.
 
     Raises
     ------
     InputError
-        When a layer is a vector of another kind (fully connected, class token), which says nothing of a place.
+        When a layer is another kind of vector (fully connected, class token), which has no spatial extent.
     """
     vectors = {name for name, layer in zip(backbone.taps, backbone.layers, strict=True) if layer.stride == 0}
     taps = dict(backbone.taps)
     side = backbone.input_size
     noise = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)).to(backbone.device)
     for name in vectors:
-        source = source_of_mean(backbone.network, taps[name], trace(backbone.network, noise), noise)
-        if source is None:
-            works = ", ".join(repr(layer) for layer in taps if layer not in vectors) or "(none of these)"
+        averaged = find_averaged_map(backbone.network, taps[name], trace(backbone.network, noise), noise)
+        if averaged is None:
+            maps = ", ".join(repr(layer) for layer in taps if layer not in vectors) or "(none of these)"
             raise InputError(
-                f"backbone.layers: {name!r} of {backbone.name} is one vector for a whole photograph, no average of a "
-                f"map, so it has no part for each region as regions.mode 'image' needs; leave it out (layers that are "
-                f"maps: {works}), or choose regions.mode warp."
+                f"backbone.layers: {name!r} of {backbone.name} is a single vector for the whole photograph and not the "
+                f"average of a map, so regions.mode 'image' cannot cut regions out of it; leave it out (layers that "
+                f"are maps: {maps}), or choose regions.mode warp."
             )
-        taps[name] = source
+        taps[name] = averaged
     return Backbone(
         backbone.name,
         backbone.network,

@@ -1,4 +1,4 @@
-"""Where a network's layers are tapped: module outputs of any shape become (batch, channel, y, x) maps."""
+"""Read the outputs of a network's modules and turn them, whatever their shape, into (batch, channel, y, x) maps."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -11,17 +11,30 @@ from torch import Tensor, nn
 
 Form = Literal["map", "channels_last", "tokens", "vector"]
 
+MAX_PREFIX_TOKENS = 8
+"""Class and register tokens that are tried before those of the grid when their number is unknown."""
 
-class _Reached(Exception):  # noqa: N818 - a signal, not an error
-    """The deepest wanted module has given its output; the rest of the network need not run."""
+
+class _AllCollected(Exception):  # noqa: N818 - a signal, not an error
+    """All wanted modules have run; the rest of the network can be skipped."""
 
 
 @dataclass(frozen=True)
 class Tap:
-    """How the output of a module becomes a map.
+    """A module whose output is read, and how that output becomes a map.
 
-    `form`: (b, c, y, x), channels_last (b, y, x, c), tokens (b, prefix + y * x, c) or a vector (b, c). `stride` is in
-    pixels of the input; 0 for what is 1 x 1 for any input.
+    Attributes
+    ----------
+    module
+        Name of the module in the network.
+    form
+        map (b, c, y, x), channels_last (b, y, x, c), tokens (b, prefix + y * x, c) or vector (b, c).
+    channels
+        Number of channels c.
+    stride
+        Distance between neighbouring cells in pixels of the input; 0 for outputs that are 1 x 1 for any input.
+    prefix
+        Number of tokens before those of the grid.
     """
 
     module: str
@@ -31,7 +44,7 @@ class Tap:
     prefix: int = 0
 
     def as_map(self, output: Tensor, height: int, width: int) -> Tensor:
-        """The module's `output` for an input of `height` x `width` pixels as (b, c, y, x)."""
+        """Reshape the module's `output` for an input of `height` x `width` pixels to (b, c, y, x)."""
         if self.form == "vector":
             return output[:, :, None, None]
         if self.form == "channels_last":
@@ -43,97 +56,133 @@ class Tap:
 
 
 @dataclass(frozen=True)
-class Outputs:
-    """Shapes that the modules of a network gave in one pass, in the order of the pass."""
+class OutputShapes:
+    """Output shapes of a network's modules in one forward pass, in the order in which the modules ran.
+
+    Attributes
+    ----------
+    shapes
+        Shape by module name.
+    repeated
+        Modules that ran more than once, so that their name does not identify one output.
+    """
 
     shapes: Mapping[str, tuple[int, ...]]
     repeated: frozenset[str]
-    """Modules that ran more than once in the pass, so that their name does not say which output is meant."""
 
 
-def trace(model: nn.Module, images: Tensor) -> Outputs:
-    """Run `model` on `images` and note the shape of every module's output that is one tensor."""
+def trace(model: nn.Module, images: Tensor) -> OutputShapes:
+    """Run `model` on `images` and record the shape of every module output that is a single tensor."""
     shapes: dict[str, tuple[int, ...]] = {}
     repeated: set[str] = set()
 
-    def note(name: str, output: Any) -> None:
+    def record(name: str, output: Any) -> None:
         if name in shapes:
             repeated.add(name)
         elif isinstance(output, Tensor) and output.ndim in (2, 3, 4) and len(output) == len(images):
             shapes[name] = tuple(output.shape)
 
-    with torch.inference_mode(), _listening(dict(model.named_modules()), note):
+    with torch.inference_mode(), _output_hooks(dict(model.named_modules()), record):
         model(images)
     shapes.pop("", None)
-    return Outputs(shapes, frozenset(repeated))
+    return OutputShapes(shapes, frozenset(repeated))
 
 
-def measure(outputs: Outputs, module: str, side: int, prefix: int | None = None) -> Tap | None:
-    """The tap of a module from the shape it gave for a square input of `side` pixels.
+def infer_tap(outputs: OutputShapes, module: str, side: int, prefix: int | None = None) -> Tap | None:
+    """Infer the tap of a module from the shape of its output for a square input.
 
-    `prefix` is the number of tokens before those of the grid, tried from 0 to 8 when not known. Returns None when
-    the shape cannot be told to be a map: tokens that form no square, or a map that may be channels-last or not.
+    Parameters
+    ----------
+    outputs
+        Shapes for an input of `side` x `side` pixels.
+    prefix
+        Number of tokens before those of the grid; None tries 0 to `MAX_PREFIX_TOKENS`.
+
+    Returns
+    -------
+    The tap, or None when the shape is ambiguous: tokens that do not form a square, or a four-dimensional output that
+    may or may not have its channels last.
+
+    Examples
+    --------
+    >>> outputs = OutputShapes({"layer": (1, 64, 14, 14), "block": (1, 197, 192)}, frozenset())
+    >>> infer_tap(outputs, "layer", 224)
+    Tap(module='layer', form='map', channels=64, stride=16, prefix=0)
+    >>> infer_tap(outputs, "block", 224)
+    Tap(module='block', form='tokens', channels=192, stride=16, prefix=1)
     """
     shape = outputs.shapes[module]
     if len(shape) == 2:
         return Tap(module, "vector", shape[1], 0)
     if len(shape) == 3:
-        for candidate in range(9) if prefix is None else (prefix, 0):
+        for candidate in range(MAX_PREFIX_TOKENS + 1) if prefix is None else (prefix, 0):
             grid = math.isqrt(max(shape[1] - candidate, 0))
             if grid and grid**2 == shape[1] - candidate and side % grid == 0:
                 return Tap(module, "tokens", shape[2], side // grid, candidate)
         return None
     if _is_channels_last(shape):
         return Tap(module, "channels_last", shape[3], _stride(side, shape[1]))
-    ambiguous = shape[1] == shape[2] == shape[3] > 1
-    if shape[2] != shape[3] or (ambiguous and any(_is_channels_last(s) for s in outputs.shapes.values())):
+    is_cube = shape[1] == shape[2] == shape[3] > 1
+    if shape[2] != shape[3] or (is_cube and any(_is_channels_last(s) for s in outputs.shapes.values())):
         return None
     return Tap(module, "map", shape[1], _stride(side, shape[2]))
 
 
-def source_of_mean(model: nn.Module, tap: Tap, outputs: Outputs, noise: Tensor) -> Tap | None:
-    """The map whose mean over all its cells is what `tap` gives, as after global average pooling; the last such one.
+def find_averaged_map(model: nn.Module, tap: Tap, outputs: OutputShapes, noise: Tensor) -> Tap | None:
+    """Find the map whose mean over all cells is the output of `tap`, as with global average pooling.
 
-    Found by comparing the two for a square image of `noise` (1, 3, side, side), on the device of `model`, whatever the
-    modules are called. None where the output of `tap` is no such mean. `outputs` are those of a pass over such images.
+    Compares the values of all maps, so that it works whatever the modules are called.
+
+    Parameters
+    ----------
+    tap
+        A tap of form vector, or of a 1 x 1 map.
+    outputs
+        Shapes of a pass over `noise`.
+    noise
+        (1, 3, side, side) random image on the device of `model`.
+
+    Returns
+    -------
+    The last matching map, or None when the output of `tap` is not the mean of any map.
     """
     side = noise.shape[-1]
-    measured = {name: measure(outputs, name, side) for name in outputs.shapes if name not in outputs.repeated}
-    maps = {name: m for name, m in measured.items() if m and m.stride and m.channels == tap.channels}
+    taps = {name: infer_tap(outputs, name, side) for name in outputs.shapes if name not in outputs.repeated}
+    maps = {name: t for name, t in taps.items() if t and t.stride and t.channels == tap.channels}
     means: dict[str, Tensor] = {}
 
-    def keep(name: str, output: Any) -> None:
-        # At once, since modules behind may work in place.
+    def keep_mean(name: str, output: Any) -> None:
+        # Compute new tensors at once: later modules may change the output in place.
         means[name] = maps[name].as_map(output, side, side).mean(dim=(2, 3)) if name in maps else output.flatten(1) + 0
 
-    with torch.inference_mode(), _listening({n: model.get_submodule(n) for n in (*maps, tap.module)}, keep):
+    with torch.inference_mode(), _output_hooks({n: model.get_submodule(n) for n in (*maps, tap.module)}, keep_mean):
         model(noise)
     vector = means.pop(tap.module)
     tolerance = 1e-4 * float(vector.abs().max())
-    same = [name for name, mean in means.items() if torch.allclose(mean, vector, rtol=0, atol=tolerance)]
-    return maps[same[-1]] if same else None
+    matches = [name for name, mean in means.items() if torch.allclose(mean, vector, rtol=0, atol=tolerance)]
+    return maps[matches[-1]] if matches else None
 
 
 def collect(model: nn.Module, modules: tuple[str, ...], images: Tensor) -> dict[str, Tensor]:
-    """Outputs of `modules` for `images`, by module; runs no deeper than needed.
+    """Run `model` on `images` only as deep as needed and return the outputs of `modules` by name.
 
-    Outputs are copied, since modules behind them may work in place (ReLU, residual sums).
+    Outputs are copied, except the last: later modules may work in place (ReLU, residual sums).
     """
     found: dict[str, Tensor] = {}
 
     def keep(name: str, output: Any) -> None:
         if len(found) + 1 == len(modules):
             found[name] = output
-            raise _Reached
+            raise _AllCollected
         found[name] = output.clone()
 
-    with _listening({name: model.get_submodule(name) for name in modules}, keep), suppress(_Reached):
+    with _output_hooks({name: model.get_submodule(name) for name in modules}, keep), suppress(_AllCollected):
         model(images)
     return found
 
 
 @contextmanager
-def _listening(modules: Mapping[str, nn.Module], receive: Callable[[str, Any], None]) -> Iterator[None]:
+def _output_hooks(modules: Mapping[str, nn.Module], receive: Callable[[str, Any], None]) -> Iterator[None]:
     """Call `receive(name, output)` whenever one of `modules` has run."""
 
     def hook(name: str) -> Callable[[nn.Module, Any, Any], None]:
@@ -152,9 +201,10 @@ def _is_channels_last(shape: tuple[int, ...]) -> bool:
 
 
 def _stride(side: int, cells: int) -> int:
-    """The stride of a map of `cells` cells a side: exact where it divides the input, else the next power of two.
+    """Stride of a map with `cells` cells per side: exact if they divide the input, else the nearest power of two.
 
-    Borders without padding make maps smaller than input / stride: 13 cells of 227 pixels have stride 16.
+    Unpadded borders make maps smaller than input / stride: 13 cells for 227 pixels mean stride 16. A single cell means
+    stride 0.
     """
     if cells == 1:
         return 0

@@ -1,8 +1,8 @@
-"""The one place that imports torchvision and timm, so that they work next to a torch they were not compiled for.
+"""Import torchvision and timm, here only, so that they work with a build of torch they were not compiled for.
 
-With a CPU build of torch, torchvision's wheel from PyPI cannot load its compiled operators, and `import torchvision`
-fails with "operator torchvision::nms does not exist". Declaring the two operators that the import looks for cures it;
-models, transforms and feature extraction then work.
+torchvision's wheel from PyPI cannot load its compiled operators into a CPU build of torch, and `import torchvision`
+fails with "operator torchvision::nms does not exist". Declaring the two operators that the import looks up solves this;
+models, transforms and feature extraction do not need the others.
 """
 
 import importlib.machinery
@@ -13,11 +13,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-_DECLARATIONS: list[torch.library.Library] = []  # operators live as long as the library object that declared them
+_DECLARATIONS: list[torch.library.Library] = []
+"""Keeps the declaring objects alive: operators disappear with them."""
 
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
-    """Greedy non-maximum suppression as `torchvision.ops.nms` defines it.
+    """Greedy non-maximum suppression, as `torchvision.ops.nms` defines it.
 
     Parameters
     ----------
@@ -26,11 +27,17 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     scores
         (n,)
     iou_threshold
-        A box goes when it overlaps a better one that stays by more than this.
+        A box is dropped when it overlaps a kept, better one by more than this.
 
     Returns
     -------
-    Row numbers of the boxes that stay, best first, int64.
+    (kept,) int64 row numbers of the kept boxes, best first.
+
+    Examples
+    --------
+    >>> boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 9], [20, 20, 30, 30]])
+    >>> nms(boxes, torch.tensor([0.8, 0.9, 0.1]), 0.5)
+    tensor([1, 2])
     """
     order = torch.argsort(scores, descending=True, stable=True)
     ranked = boxes[order]
@@ -48,7 +55,7 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
 
 
 def _compiled_operators_load() -> bool:
-    """Whether torchvision's compiled operators are there and fit this torch; loads them if so."""
+    """Load torchvision's compiled operators and tell whether they fit this build of torch."""
     package = importlib.util.find_spec("torchvision")
     if package is None or package.origin is None:
         return False

@@ -1,4 +1,4 @@
-"""Loading the tensors of a network from a file."""
+"""Read the tensors of a network from a file and load them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,20 +8,23 @@ from torch import Tensor, nn
 
 from hypercolumns.errors import InputError
 
-SHOWN = 6  # names listed in a message
+MAX_LISTED_TENSORS = 6
+"""Tensor names that a message lists before it abbreviates."""
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors by name from a safetensors file or one that `torch.save` wrote (a state dict, bare or under a key).
+    """Read tensors by name from a safetensors file or from a state dict saved with `torch.save`.
+
+    The state dict may be nested under the key `state_dict` or `model`. Code in the file is never executed.
 
     Raises
     ------
     InputError
-        When the file is missing or holds something else; nothing in it is executed.
+        When the file is missing or holds something else.
     """
     if not path.is_file():
         raise InputError(
-            f"backbone.file: the file {path} does not exist. Name a file of weights, or choose backbone.weights: "
+            f"backbone.file: the file {path} does not exist. Name a weights file, or choose backbone.weights: "
             f"packaged, library or random."
         )
     try:
@@ -31,10 +34,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        # Broken files make the two readers raise anything; torch's texts advise unsafe loading, so they are not shown.
+        # Both readers raise errors of any type for broken files. Torch's messages recommend unsafe loading: hide them.
         raise InputError(
-            f"backbone.file: {path} is no readable file of weights ({type(error).__name__}): a .safetensors file "
-            f"or a state dict saved with torch.save is wanted."
+            f"backbone.file: {path} is not a readable weights file ({type(error).__name__}); use a .safetensors file "
+            f"or a state dict saved with torch.save."
         ) from None
     for key in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
@@ -47,26 +50,36 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
-    """Put `tensors` into `network`.
+    """Load `tensors` into `network`, in place.
+
+    Parameters
+    ----------
+    source
+        Origin of the tensors, for messages.
 
     Raises
     ------
     InputError
-        Naming `source` and the tensors that are missing, unexpected or of another shape.
+        When tensors are missing, unexpected or of another shape; names them and `source`.
     """
-    own = network.state_dict()
-    missing = [n for n in own if n not in tensors and not n.endswith("num_batches_tracked")]
-    unexpected = [n for n in tensors if n not in own]
+    expected = network.state_dict()
+    missing = [n for n in expected if n not in tensors and not n.endswith("num_batches_tracked")]
+    unexpected = [n for n in tensors if n not in expected]
     reshaped = [
-        f"{n} {tuple(tensors[n].shape)} instead of {tuple(own[n].shape)}"
-        for n in own
-        if n in tensors and tensors[n].shape != own[n].shape
+        f"{n} {tuple(tensors[n].shape)} instead of {tuple(expected[n].shape)}"
+        for n in expected
+        if n in tensors and tensors[n].shape != expected[n].shape
     ]
     problems = [
-        f"{kind}: {', '.join(names[:SHOWN])}{f' and {len(names) - SHOWN} more' if len(names) > SHOWN else ''}"
+        f"{kind}: {_abbreviate(names)}"
         for kind, names in (("missing", missing), ("unexpected", unexpected), ("other shapes", reshaped))
         if names
     ]
     if problems:
         raise InputError(f"backbone.weights: the tensors of {source} do not fit the network; {'; '.join(problems)}.")
     network.load_state_dict(dict(tensors), strict=False)
+
+
+def _abbreviate(names: list[str]) -> str:
+    more = len(names) - MAX_LISTED_TENSORS
+    return ", ".join(names[:MAX_LISTED_TENSORS]) + (f" and {more} more" if more > 0 else "")

@@ -1,1 +1,1 @@
-"""Dask workers: connecting to them, and what they start with."""
+"""Dask workers: what they start with, and connections to them."""

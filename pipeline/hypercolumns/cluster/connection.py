@@ -1,4 +1,4 @@
-"""Dask workers: a local cluster of processes, or a scheduler that is running already."""
+"""Connect to Dask workers: a local cluster of processes, or a scheduler that is already running."""
 
 import logging
 import os
@@ -11,27 +11,27 @@ import dask
 from distributed import CancelledError, Client, LocalCluster
 from distributed.comm import CommClosedError
 
-from hypercolumns.cluster.workers import START_METHOD, WORKER_ENVIRONMENT, serve_forks
+from hypercolumns.cluster.workers import START_METHOD, WORKER_ENVIRONMENT, start_fork_server
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import ComputeParameters
 
 
 @contextmanager
 def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator[Client]:
-    """A Dask client for the span of a `with` block.
-
-    Workers are processes of one thread each.
+    """Provide a Dask client within a `with` block; local workers are processes with one thread each.
 
     Parameters
     ----------
+    compute
+        Address of the scheduler, or number of local workers.
     modules
-        What the tasks need and this process may not have imported. They are imported once for all workers of this
-        process, with the environment of its first call.
+        Modules that the tasks need. Local workers preload them, so that this process need not import them. Only the
+        first call in a process has an effect: it starts the fork server of all later workers.
 
     Raises
     ------
     InputError
-        When `compute.scheduler` does not answer, or goes away in the meantime.
+        When `compute.scheduler` does not answer, has no workers or goes away.
     """
     if compute.scheduler is not None:
         try:
@@ -47,8 +47,8 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
                 yield client
             except (CancelledError, CommClosedError):
                 raise InputError(
-                    f"compute.scheduler: the scheduler at {compute.scheduler} went away. What is finished is kept; run "
-                    "the same again when it is there, or set compute.scheduler to null."
+                    f"compute.scheduler: the scheduler at {compute.scheduler} went away. Finished work is kept; run "
+                    "again when the scheduler is back, or set compute.scheduler to null."
                 ) from None
         return
     workers = compute.workers or os.cpu_count() or 1
@@ -58,32 +58,32 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
         "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
     }
     with ExitStack() as stack:
-        with _interrupts_held():
-            serve_forks(modules)
+        with defer_interrupts():
+            start_fork_server(modules)
             stack.enter_context(dask.config.set(settings))
             cluster = stack.enter_context(
                 LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0")
             )
             client = stack.enter_context(Client(cluster))
-            # Ctrl-C reaches the whole process group; only the client shall speak of it.
+            # Ctrl-C reaches the whole process group; only the client should report it.
             client.run(_ignore_interrupts)
         yield client
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C is heard at the end of the block: half a cluster cannot be closed."""
-    # Not ours to hear in other threads, and in the background of a shell.
+def defer_interrupts() -> Iterator[None]:
+    """Delay Ctrl-C to the end of a `with` block, because a cluster that has only half started cannot be closed."""
+    # Other threads cannot set handlers, and background jobs of a shell ignore Ctrl-C.
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         yield
         return
-    heard: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _frame: heard.append(number))
+    received: list[int] = []
+    previous = signal.signal(signal.SIGINT, lambda number, _frame: received.append(number))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-    if heard:
+        signal.signal(signal.SIGINT, previous)
+    if received:
         raise KeyboardInterrupt
 
 

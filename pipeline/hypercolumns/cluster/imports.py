@@ -6,11 +6,11 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def without_collection() -> Iterator[None]:
-    """Collect no garbage in a `with` block of imports, and never look at what they made.
+def without_garbage_collection() -> Iterator[None]:
+    """Disable garbage collection in a `with` block of imports, and exempt their objects from it for good.
 
-    Modules stay to the end of the process, yet looking through them takes a third of a second while they load and
-    again at the exit, and in forked workers it copies the memory that they share.
+    Modules live until the process ends. Scanning them takes a third of a second during the imports and again at exit,
+    and in forked workers it copies the memory that they share.
     """
     gc.disable()
     try:
