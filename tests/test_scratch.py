@@ -1,4 +1,4 @@
-"""Scratch folders belong to what they were made from, and results appear whole or not at all."""
+"""Work folders belong to a key, and results appear complete or not at all."""
 
 from pathlib import Path
 
@@ -7,14 +7,14 @@ import pytest
 from hypercolumns import scratch
 
 
-def test_equal_keys_share_a_folder_and_others_do_not(tmp_path: Path) -> None:
+def test_equal_keys_share_a_folder_and_other_keys_do_not(tmp_path: Path) -> None:
     first = scratch.work_folder({"backbone": "a", "layers": ["x", "y"]}, tmp_path)
     assert scratch.work_folder({"layers": ["x", "y"], "backbone": "a"}, tmp_path) == first
     assert scratch.work_folder({"backbone": "a", "layers": ["y", "x"]}, tmp_path) != first
 
 
-@pytest.mark.parametrize("change", ["content", "name", "more"])
-def test_a_digest_changes_with_content_and_names(tmp_path: Path, change: str) -> None:
+@pytest.mark.parametrize("change", ["content", "name", "additional file"])
+def test_the_digest_of_a_folder_changes_with_contents_and_names(tmp_path: Path, change: str) -> None:
     (tmp_path / "a").write_text("1")
     (tmp_path / "b").write_text("2")
     before = scratch.digest(tmp_path)

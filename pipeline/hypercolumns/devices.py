@@ -1,4 +1,4 @@
-"""Where tensors are computed."""
+"""Choose the device that tensors are computed on."""
 
 import torch
 
@@ -6,19 +6,25 @@ from hypercolumns.errors import InputError
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of `compute.device`; auto takes cuda, then mps, then cpu.
+    """Choose the device named by `compute.device`; auto prefers cuda, then mps, then cpu.
 
     Raises
     ------
     InputError
-        When this machine has no such device.
+        When the machine or the build of torch does not have the device.
+
+    Examples
+    --------
+    >>> choose_device("cpu")
+    device(type='cpu')
     """
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    supported = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    available = [device for device, is_available in supported.items() if is_available]
     if name == "auto":
-        return torch.device(next(device for device, there in available.items() if there))
-    if not available[name]:
-        there = ", ".join(device for device, is_there in available.items() if is_there)
+        return torch.device(available[0])
+    if name not in available:
         raise InputError(
-            f"compute.device is {name!r}, which this machine or this build of torch lacks; choose auto, {there}."
+            f"compute.device is {name!r}, which this machine or its build of torch does not support; choose auto, "
+            f"{', '.join(available)}."
         )
     return torch.device(name)

@@ -12,42 +12,54 @@ from typing import Any, BinaryIO
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file, or of all files of a folder with their relative names."""
-    whole = hashlib.sha256()
+    """SHA-256 of a file, or of the relative names and contents of all files in a folder."""
+    total = hashlib.sha256()
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     for file in files:
-        whole.update(str(file.relative_to(path)).encode() + b"\0")
+        total.update(str(file.relative_to(path)).encode() + b"\0")
         with file.open("rb") as stream:
-            whole.update(hashlib.file_digest(stream, "sha256").digest())
-    return whole.hexdigest()
+            total.update(hashlib.file_digest(stream, "sha256").digest())
+    return total.hexdigest()
 
 
-def digest_of_key(key: Mapping[str, Any]) -> str:
-    """SHA-256 of a JSON-like key, whatever the order of its entries."""
+def key_digest(key: Mapping[str, Any]) -> str:
+    """SHA-256 of a JSON-like mapping; does not depend on the order of its entries.
+
+    Examples
+    --------
+    >>> key_digest({"grid": 5, "seed": 0}) == key_digest({"seed": 0, "grid": 5})
+    True
+    """
     return hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def work_folder(key: Mapping[str, Any], root: Path) -> Path:
-    """The work folder below `root` that belongs to `key` (parameters, digests of inputs) and the code, made if missing.
+    """Return the work folder for `key`, created if it does not exist.
 
-    Work of other code never goes on: half of it would be made by each.
+    The folder also depends on the package's source, so that no result mixes the work of two versions of the code.
+
+    Parameters
+    ----------
+    key
+        Everything that the result depends on: parameters and digests of inputs.
+    root
+        Folder of all work folders.
     """
-    path = root / digest_of_key({"work": key, "code": _code()})
+    path = root / key_digest({"work": key, "code": _code_digest()})
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
 @lru_cache(maxsize=1)
-def _code() -> str:
-    """Digest of this package's source."""
+def _code_digest() -> str:
     package = Path(__file__).parent
     names = sorted(file.relative_to(package).as_posix() for file in package.rglob("*.py"))
-    return digest_of_key({name: digest(package / name) for name in names})
+    return key_digest({name: digest(package / name) for name in names})
 
 
 @contextmanager
-def committed(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that appears at `path` whole or not at all, even if the power fails."""
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that appears at `path` complete or not at all, even after a power failure."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     with part.open("wb") as stream:
         yield stream
@@ -57,7 +69,7 @@ def committed(path: Path) -> Iterator[BinaryIO]:
 
 
 def publish(work: Path, out: Path) -> None:
-    """Move the finished `work` (file or folder) to `out`, replacing what is there."""
+    """Move the finished file or folder `work` to `out`, replacing what is there."""
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.is_dir():
         shutil.rmtree(out)

@@ -1,4 +1,4 @@
-"""Opening what the pipeline keeps as Zarr groups: features, proposals, models, each of a schema with a version."""
+"""Open the pipeline's Zarr groups (features, proposals, models, heat maps) and check their schema version."""
 
 from pathlib import Path
 
@@ -9,26 +9,30 @@ from hypercolumns.errors import InputError
 
 
 def open_group(path: Path, schema: str, kind: str, step: str) -> zarr.Group:
-    """Open the group at `path` for reading; its attribute `schema` must be `schema`.
+    """Open the group at `path` for reading and check that its attribute `schema` is `schema`.
 
     Parameters
     ----------
+    path
+        Folder of the group.
+    schema
+        Expected name and version of the schema.
     kind
-        What should be there, in words, for messages.
+        The expected content in words, for messages.
     step
-        The step of the pipeline that writes it.
+        The pipeline step that writes it.
 
     Raises
     ------
     InputError
-        When there is nothing at `path`, no Zarr group, or one of another schema.
+        When `path` does not exist, is not a Zarr group or has another schema.
     """
     if not path.exists():
         raise InputError(f"{path} does not exist.", step)
     try:
         group = zarr.open_group(path, mode="r")
     except (BaseZarrError, OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path} is not a {kind}: it holds no readable Zarr group ({error}).", step) from None
+        raise InputError(f"{path} is not a {kind}: it is not a readable Zarr group ({error}).", step) from None
     found = group.attrs.get("schema")
     if found != schema:
         raise InputError(
@@ -38,7 +42,7 @@ def open_group(path: Path, schema: str, kind: str, step: str) -> zarr.Group:
 
 
 def array(group: zarr.Group, name: str) -> zarr.Array:
-    """An array that the schema of `group` promises."""
+    """Return an array of `group` that the schema guarantees to exist."""
     found = group[name]
-    assert isinstance(found, zarr.Array)  # noqa: S101 - the schema says so
+    assert isinstance(found, zarr.Array)  # noqa: S101 - by the schema
     return found

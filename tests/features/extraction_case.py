@@ -1,7 +1,7 @@
-"""A small extraction for the tests, and a program that kills it at random moments.
+"""A small extraction for tests, and a program that kills it at random moments.
 
-As a program: `python extraction_case.py PHOTOS OUT SCRATCH SEED KILLS MODE` starts the extraction again and again,
-kills all but the last run, and prints for each run how many shards were finished before it.
+`python extraction_case.py PHOTOS OUT SCRATCH SEED KILLS MODE` starts the extraction KILLS + 1 times, kills all runs but
+the last, and prints for each run how many shards were finished before it.
 """
 
 import os
@@ -21,11 +21,12 @@ from hypercolumns.features.extraction import extract
 from hypercolumns.features.schema import KINDS
 from hypercolumns.parameters import BackboneParameters, ComputeParameters
 
-REGIONS = 150  # two whole shards and a part
+REGIONS = 150
+"""Two full shards and a part of a third."""
 WIDTH, HEIGHT, IMAGES = 90, 70, 5
 LAYERS = ("features.3", "features.6", "classifier.3")
 SHORT_SIDES = {"warp": None, "image": 96}
-"""By `regions.mode`."""
+"""Argument of `extract` by `regions.mode`."""
 CPU = ComputeParameters(device="cpu")
 
 
@@ -41,7 +42,7 @@ def write_photographs(folder: Path) -> AnnotationSet:
 
 
 def make_regions(n: int = REGIONS) -> pd.DataFrame:
-    """Boxes of whole pixels, some of which leave their photograph once expanded."""
+    """Boxes with integer coordinates, some of which extend beyond their photograph once expanded."""
     rng = np.random.default_rng(4)
     corner = rng.integers(0, (60, 40), (n, 2))
     size = rng.integers(8, 30, (n, 2))
@@ -62,37 +63,39 @@ def make_regions(n: int = REGIONS) -> pd.DataFrame:
 
 
 def make_backbone(layers: tuple[str, ...] = LAYERS, seed: int = 0) -> Backbone:
+    """SqueezeNet with random weights."""
     settings = BackboneParameters(name="torchvision:squeezenet1_1", weights="random", layers=layers, input_size=64)
     return create_backbone(settings, seed)
 
 
-def run(annotations: AnnotationSet, out: Path, root: Path, mode: str) -> None:
+def run(annotations: AnnotationSet, out: Path, scratch: Path, mode: str) -> None:
+    """Extract the regions in a mode."""
     extract(
         make_regions(),
         annotations,
         make_backbone(),
         out,
-        scratch=root,
+        scratch=scratch,
         expansion=1.5,
         short_side=SHORT_SIDES[mode],
         compute=CPU,
     )
 
 
-def _main(photos: Path, out: Path, root: Path, seed: int, kills: int, mode: str) -> None:
+def _main(photos: Path, out: Path, scratch: Path, seed: int, kills: int, mode: str) -> None:
     annotations = write_photographs(photos)
     rng = random.Random(seed)  # noqa: S311 - moments, not secrets
     finished = []
     for left in range(kills, -1, -1):
-        finished.append(len(list(root.glob("*/done/*"))))
-        # Forked before this process has computed anything, so that not every run need import torch again.
+        finished.append(len(list(scratch.glob("*/done/*"))))
+        # Forking saves each run the import of torch; this process itself must not compute anything before.
         child = os.fork()
         if child == 0:
-            run(annotations, out, root, mode)
+            run(annotations, out, scratch, mode)
             os._exit(0)
         if left:
-            # 26 files are there before the first shard, 30 once it is finished; the last kills wait for that.
-            _wait_for_files(root, max(_files(root) + 1, rng.randrange(20, 36) if left > 2 else 32), child)
+            # There are 26 files before the first shard and 30 once it is finished; the last two kills wait for that.
+            _wait_for_files(scratch, max(_count_files(scratch) + 1, rng.randrange(20, 36) if left > 2 else 32), child)
             time.sleep(rng.uniform(0, 0.02))
             os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
@@ -100,13 +103,13 @@ def _main(photos: Path, out: Path, root: Path, seed: int, kills: int, mode: str)
     sys.exit(os.waitstatus_to_exitcode(status))
 
 
-def _files(root: Path) -> int:
-    return sum(len(files) for _, _, files in os.walk(root))
+def _count_files(folder: Path) -> int:
+    return sum(len(files) for _, _, files in os.walk(folder))
 
 
-def _wait_for_files(root: Path, wanted: int, child: int) -> None:
-    """Wait until there are as many files, or the child is done: a moment that does not depend on the speed."""
-    while _files(root) < wanted and os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+def _wait_for_files(folder: Path, number: int, child: int) -> None:
+    """Wait until there are enough files or the child has ended: a moment that does not depend on its speed."""
+    while _count_files(folder) < number and os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
         time.sleep(0.001)
 
 

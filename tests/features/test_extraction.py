@@ -1,4 +1,4 @@
-"""Extraction gives what a direct forward pass gives, whatever the batch size and however often it is interrupted."""
+"""Extraction equals a direct forward pass, whatever the batch size and however often it is interrupted."""
 
 import os
 import subprocess
@@ -21,13 +21,13 @@ from hypercolumns.backbones import Backbone
 from hypercolumns.devices import choose_device
 from hypercolumns.errors import InputError
 from hypercolumns.features import extraction, streams
-from hypercolumns.features.passes import PASS
-from hypercolumns.features.schema import BOX
+from hypercolumns.features.passes import REGIONS_PER_PASS
+from hypercolumns.features.schema import BOX, REGIONS_PER_SHARD
 from hypercolumns.parameters import ComputeParameters
 from tests.features import extraction_case as case
 
 
-def content(path: Path) -> dict[str, bytes]:
+def contents(path: Path) -> dict[str, bytes]:
     return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
 
 
@@ -63,19 +63,19 @@ def warped(annotations: AnnotationSet, tmp_path_factory: pytest.TempPathFactory)
     return folder / "features.zarr"
 
 
-def run_until(passes: int, go: Callable[[], None], backbone: Backbone) -> int:
-    """Run `go` and interrupt it at forward pass number `passes`; returns how many passes there were."""
+def count_passes(extract: Callable[[], None], backbone: Backbone, limit: int | None = None) -> int:
+    """Count the forward passes that `extract` starts; interrupt it when it starts one more than `limit`."""
     count = 0
 
     def interrupt(*_: object) -> None:
         nonlocal count
-        count += 1
-        if count > passes:
+        if count == limit:
             raise KeyboardInterrupt
+        count += 1
 
     handle = backbone.register_forward_pre_hook(interrupt)
     try:
-        go()
+        extract()
     except KeyboardInterrupt:
         pass
     finally:
@@ -84,13 +84,13 @@ def run_until(passes: int, go: Callable[[], None], backbone: Backbone) -> int:
 
 
 def test_store_equals_a_direct_forward_pass(warped: Path, annotations: AnnotationSet, backbone: Backbone) -> None:
-    """Identity 3: hypercolumns from the store are those of the network on the same crop, to float16."""
+    """Hypercolumns from the store equal those of the network on the same crop, up to float16."""
     store = FeatureStore.open(warped)
     rows = [i for i, (x0, y0, x1, y1) in enumerate(store.expanded_boxes) if x0 >= 0 <= y0 and x1 <= 90 and y1 <= 70]
-    whole = [i for i in rows if (store.expanded_boxes[i] % 1 == 0).all()][:3]
-    assert whole
-    columns = store.hypercolumns(whole, size=10).compute()
-    for row, column in zip(whole, columns, strict=True):
+    rows = [i for i in rows if (store.expanded_boxes[i] % 1 == 0).all()][:3]
+    assert rows
+    columns = store.hypercolumns(rows, size=10).compute()
+    for row, column in zip(rows, columns, strict=True):
         x0, y0, x1, y1 = store.expanded_boxes[row].astype(int)
         image = annotations.image_by_id[int(store.regions["image"][row])]
         photo = torch.from_numpy(read_image(annotations.image_path(image)).copy())
@@ -109,14 +109,14 @@ def test_batch_size_does_not_change_a_byte(
     compute = ComputeParameters(device="cpu", batch_size=batch_size)
     out, scratch = tmp_path / "f.zarr", tmp_path / "s"
     extraction.extract(case.make_regions(), annotations, backbone, out, scratch=scratch, expansion=1.5, compute=compute)
-    assert content(tmp_path / "f.zarr") == content(warped)
+    assert contents(tmp_path / "f.zarr") == contents(warped)
 
 
 @pytest.mark.parametrize("threads", [1, 3, 8])
 def test_the_number_of_cores_does_not_change_a_byte(
     finished: Path, annotations: AnnotationSet, mode: str, tmp_path: Path, threads: int
 ) -> None:
-    """As many passes run side by side as there are threads, in whatever order they end."""
+    """There are as many parallel passes as threads, and they may end in any order."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -124,37 +124,32 @@ def test_the_number_of_cores_does_not_change_a_byte(
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
-    assert content(tmp_path / "f.zarr") == content(finished)
+    assert contents(tmp_path / "f.zarr") == contents(finished)
 
 
-def test_a_killed_run_goes_on_and_gives_the_same_bytes(finished: Path, mode: str, tmp_path: Path) -> None:
-    """Identity 4, the hard way: SIGKILL at random moments, again and again, then one run to the end."""
+def test_a_killed_run_resumes_and_gives_the_same_bytes(finished: Path, mode: str, tmp_path: Path) -> None:
+    """Several runs are killed with SIGKILL at random moments; the next run completes the store."""
     (tmp_path / "photos").mkdir()
     program = [
         sys.executable,
         case.__file__,
-        *(str(tmp_path / n) for n in ("photos", "f.zarr", "scratch")),
-        "1",
-        "5",
-        mode,
+        *(str(tmp_path / name) for name in ("photos", "f.zarr", "scratch")),
+        *("1", "5", mode),
     ]
-    root = Path(__file__).parents[2]
-    environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=120)  # noqa: S603
-    assert done.returncode == 0, done.stderr
-    assert any(int(n) > 0 for n in done.stdout.split()), "no run found finished shards, so nothing was tested"
-    assert content(tmp_path / "f.zarr") == content(finished)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
+    completed = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=120)  # noqa: S603
+    assert completed.returncode == 0, completed.stderr
+    assert any(int(n) > 0 for n in completed.stdout.split()), "no run found finished shards, so the test shows nothing"
+    assert contents(tmp_path / "f.zarr") == contents(finished)
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
 def test_finished_shards_are_not_computed_again(
     warped: Path, annotations: AnnotationSet, backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        streams, "STREAMS", {"cpu": 1}
-    )  # one after the other, so that it is known which pass is interrupted
+    monkeypatch.setattr(streams, "MAX_STREAMS", {"cpu": 1})  # passes run in order, so we know which are finished
 
-    def go() -> None:
+    def extract() -> None:
         extraction.extract(
             case.make_regions(),
             annotations,
@@ -165,19 +160,20 @@ def test_finished_shards_are_not_computed_again(
             compute=case.CPU,
         )
 
-    run_until(10**6, go, backbone)
-    whole = -(-case.REGIONS // PASS)  # passes
+    shape_pass = 1  # every call starts with a pass that measures the shapes of blocks
+    passes = -(-case.REGIONS // REGIONS_PER_PASS)
+    assert count_passes(extract, backbone) == shape_pass + passes
     (tmp_path / "f.zarr").rename(tmp_path / "first.zarr")
-    assert run_until(1 + whole - 2, go, backbone) == whole  # the first pass only finds the shapes
+    assert count_passes(extract, backbone, limit=passes - 1) == passes - 1
     assert not (tmp_path / "f.zarr").exists()
-    assert run_until(10**6, go, backbone) == 1 + whole - 2 * 64 // PASS
-    assert content(tmp_path / "f.zarr") == content(tmp_path / "first.zarr") == content(warped)
+    assert count_passes(extract, backbone) == shape_pass + passes - 2 * REGIONS_PER_SHARD // REGIONS_PER_PASS
+    assert contents(tmp_path / "f.zarr") == contents(tmp_path / "first.zarr") == contents(warped)
 
 
-def test_a_crash_between_publishing_and_cleaning_up_is_no_harm(
+def test_a_crash_between_publishing_and_cleaning_up_does_no_harm(
     annotations: AnnotationSet, backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def go() -> None:
+    def extract() -> None:
         extraction.extract(
             case.make_regions(70),
             annotations,
@@ -189,28 +185,29 @@ def test_a_crash_between_publishing_and_cleaning_up_is_no_harm(
         )
 
     with monkeypatch.context() as context:
-        context.setattr("hypercolumns.features.work.shutil.rmtree", lambda *_, **__: None)
-        go()
+        context.setattr("hypercolumns.features.unfinished_store.shutil.rmtree", lambda *_, **__: None)
+        extract()
     assert any((tmp_path / "s").glob("*/done/*"))
-    first = content(tmp_path / "f.zarr")
-    go()  # must not trust the markers, whose store is gone
-    assert content(tmp_path / "f.zarr") == first
+    first = contents(tmp_path / "f.zarr")
+    extract()  # must not trust the markers, whose store has been published
+    assert contents(tmp_path / "f.zarr") == first
 
 
 @pytest.mark.parametrize("changed", ["layers", "weights", "box", "photograph", "expansion"])
 def test_a_change_never_reuses_features(annotations: AnnotationSet, tmp_path: Path, changed: str) -> None:
-    """After an interrupted run, a run with anything changed computes every region, and equals a run from nothing."""
+    """After an interrupted run, a run with a change computes all regions and equals a run with empty scratch."""
     regions = case.make_regions(100)
-    before = case.make_backbone()
-    passes = -(-100 // PASS)
+    old_network = case.make_backbone()
+    passes = -(-100 // REGIONS_PER_PASS)
 
-    def go(table: pd.DataFrame, images: AnnotationSet, network: Backbone, factor: float, root: str) -> None:
-        out = tmp_path / f"{root}.zarr"
-        scratch = tmp_path / root
+    def extract(table: pd.DataFrame, images: AnnotationSet, network: Backbone, factor: float, name: str) -> None:
+        out = tmp_path / f"{name}.zarr"
+        scratch = tmp_path / name
         extraction.extract(table, images, network, out, scratch=scratch, expansion=factor, compute=case.CPU)
 
-    assert run_until(1 + 6, lambda: go(regions, annotations, before, 1.5, "a"), before) == 8
-    table, images, network, factor = regions, annotations, before, 1.5
+    assert count_passes(lambda: extract(regions, annotations, old_network, 1.5, "a"), old_network, limit=7) == 7
+    assert not (tmp_path / "a.zarr").exists()
+    table, images, network, factor = regions, annotations, old_network, 1.5
     if changed == "layers":
         network = case.make_backbone(case.LAYERS[:2])
     elif changed == "weights":
@@ -224,22 +221,22 @@ def test_a_change_never_reuses_features(annotations: AnnotationSet, tmp_path: Pa
         folder.mkdir()
         images = replace(case.write_photographs(folder), image_root=str(folder))
         Photo.new("RGB", (case.WIDTH, case.HEIGHT)).save(folder / "2.png")
-    assert run_until(10**6, lambda: go(table, images, network, factor, "a"), network) == 1 + passes
-    go(table, images, network, factor, "b")
-    assert content(tmp_path / "a.zarr") == content(tmp_path / "b.zarr")
+    assert count_passes(lambda: extract(table, images, network, factor, "a"), network) == 1 + passes
+    extract(table, images, network, factor, "b")
+    assert contents(tmp_path / "a.zarr") == contents(tmp_path / "b.zarr")
 
 
-def test_equal_photographs_elsewhere_give_equal_bytes(finished: Path, mode: str, tmp_path: Path) -> None:
-    """Neither paths nor times are in the store."""
+def test_equal_photographs_in_another_folder_give_equal_bytes(finished: Path, mode: str, tmp_path: Path) -> None:
+    """The store contains neither paths nor times."""
     case.run(case.write_photographs(tmp_path), tmp_path / "f.zarr", tmp_path / "s", mode)
-    assert content(tmp_path / "f.zarr") == content(finished)
+    assert contents(tmp_path / "f.zarr") == contents(finished)
 
 
 @pytest.mark.parametrize(
-    ("damage", "words"),
+    ("damage", "message"),
     [("truncated", "3.png cannot be read"), ("missing", "3.png cannot be read"), ("resized", "photograph is 10 x 10")],
 )
-def test_damaged_photographs_are_named(mode: str, tmp_path: Path, damage: str, words: str) -> None:
+def test_damaged_photographs_are_named(mode: str, tmp_path: Path, damage: str, message: str) -> None:
     annotations = case.write_photographs(tmp_path)
     path = tmp_path / "3.png"
     if damage == "truncated":
@@ -248,27 +245,27 @@ def test_damaged_photographs_are_named(mode: str, tmp_path: Path, damage: str, w
         path.unlink()
     else:
         Photo.new("RGB", (10, 10)).save(path)
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(InputError, match=message):
         case.run(annotations, tmp_path / "f", tmp_path / "s", mode)
     assert not (tmp_path / "f").exists()
 
 
-def test_a_backbone_may_lie_on_another_device_from_a_former_extraction() -> None:
-    """`meta` stands for any device but the CPU: it refuses images of the CPU too, and tells shapes."""
-    on_the_cpu, moved = case.make_backbone(), case.make_backbone().to("meta")
-    assert extraction._shapes(moved) == extraction._shapes(on_the_cpu)
+def test_a_backbone_may_be_on_another_device_after_an_earlier_extraction() -> None:
+    """The device `meta` stands for any accelerator: it refuses images on the CPU but computes shapes."""
+    on_cpu, moved = case.make_backbone(), case.make_backbone().to("meta")
+    assert extraction._block_shapes(moved) == extraction._block_shapes(on_cpu)
 
 
-def test_values_that_are_no_numbers_are_refused(annotations: AnnotationSet, tmp_path: Path) -> None:
+def test_nan_values_are_refused(annotations: AnnotationSet, tmp_path: Path) -> None:
     backbone = case.make_backbone()
     next(backbone.parameters()).data.fill_(float("nan"))
-    with pytest.raises(InputError, match=r"features\.3.*no numbers"):
+    with pytest.raises(InputError, match=r"features\.3.*NaN"):
         extraction.extract(
             case.make_regions(5), annotations, backbone, tmp_path / "f", scratch=tmp_path / "s", compute=case.CPU
         )
 
 
-def test_regions_of_the_store_are_those_given(finished: Path) -> None:
+def test_the_store_keeps_regions_layers_and_categories(finished: Path) -> None:
     store = FeatureStore.open(finished)
     pd.testing.assert_frame_equal(store.regions, case.make_regions())
     assert store.layers == case.LAYERS
@@ -276,7 +273,7 @@ def test_regions_of_the_store_are_those_given(finished: Path) -> None:
     assert store.regions[BOX].shape == (case.REGIONS, 4)
 
 
-def test_a_device_that_is_not_there_is_refused() -> None:
+def test_an_unavailable_device_is_refused() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match=r"'cuda'.*choose auto, "):
             choose_device("cuda")

@@ -1,4 +1,4 @@
-"""Which boxes train and which are predicted, in an order that depends on nothing but the boxes."""
+"""The boxes for training and prediction, in an order that depends only on the boxes."""
 
 from dataclasses import dataclass, replace
 
@@ -48,40 +48,40 @@ def candidates(rows: list[tuple], scores: list[float]) -> Candidates:
     return Candidates(np.array(rows, dtype=np.float32).reshape(-1, 4), np.array(scores, dtype=np.float32))
 
 
-NONE = candidates([], [])
+NO_CANDIDATES = candidates([], [])
 
 
-def test_instances_train_unless_ignored_or_small(annotations: AnnotationSet) -> None:
-    table = training_regions(annotations, {1: NONE, 2: NONE}, RegionParameters(), 0)
+def test_instances_are_used_for_training_unless_they_are_ignored_or_small(annotations: AnnotationSet) -> None:
+    table = training_regions(annotations, {1: NO_CANDIDATES, 2: NO_CANDIDATES}, RegionParameters(), 0)
     assert list(table.columns) == list(COLUMNS)
     assert table["instance"].tolist() == [11, 10]  # category 1 first
     assert table["kind"].tolist() == ["ground_truth"] * 2
     assert table[BOX].to_numpy().tolist() == [[0, 0, 30, 60], [10, 10, 50, 50]]
 
 
-def test_best_candidates_train_with_the_instance_they_overlap_most(annotations: AnnotationSet) -> None:
+def test_the_best_candidates_belong_to_the_instance_they_overlap_most(annotations: AnnotationSet) -> None:
     found = candidates(
         [
             (0, 0, 30, 50),  # .83 with instance 11
             (0, 0, 30, 55),  # .92
-            (0, 0, 30, 55.1),  # a near duplicate, a little better
+            (0, 0, 30, 55.1),  # a near duplicate, slightly better
             (0, 0, 30, 45),  # .75
-            (0, 0, 30, 60),  # the instance's own box
+            (0, 0, 30, 60),  # the box of the instance itself
             (50, 0, 90, 38),  # overlaps the difficult instance only
             (40, 40, 80, 80),  # overlaps nothing enough
         ],
         [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3],
     )
     settings = RegionParameters(proposals_per_instance=2)
-    table = training_regions(annotations, {1: found, 2: NONE}, settings, 0)
+    table = training_regions(annotations, {1: found, 2: NO_CANDIDATES}, settings, 0)
     chosen = table[table["kind"] == "proposal"]
     assert sorted(chosen["y1"]) == pytest.approx([50, 55.1])
     assert set(chosen["instance"]) == {11}
     expected = boxes.iou(chosen[BOX].to_numpy(), (0, 0, 30, 60))[:, 0]
     np.testing.assert_allclose(chosen["iou"], expected)
     assert sorted(chosen["score"]) == pytest.approx([0.7, 0.9])
-    three = training_regions(annotations, {1: found, 2: NONE}, RegionParameters(proposals_per_instance=9), 0)
-    kept = three.loc[three["instance"] == 11, BOX].to_numpy()
+    many = training_regions(annotations, {1: found, 2: NO_CANDIDATES}, RegionParameters(proposals_per_instance=9), 0)
+    kept = many.loc[many["instance"] == 11, BOX].to_numpy()
     overlaps = boxes.iou(kept, kept)
     assert overlaps[~np.eye(len(kept), dtype=bool)].max() <= NEAR_DUPLICATE
     assert len(kept) == 4  # the instance, .92, .83 and .75
@@ -92,30 +92,38 @@ def test_jittered_copies_do_not_depend_on_other_images(annotations: AnnotationSe
     table = training_regions(annotations, {}, settings, seed=4)
     moved = table[table["kind"] == "jittered"]
     assert len(moved) == 6
-    own = moved[moved["instance"] == 10]
-    assert (np.abs(own[BOX].to_numpy() - [10, 10, 50, 50]) <= 4).all()
+    of_10 = moved[moved["instance"] == 10]
+    assert (np.abs(of_10[BOX].to_numpy() - [10, 10, 50, 50]) <= 4).all()
     assert (boxes.clip(moved[BOX].to_numpy(), 100, 100) == moved[BOX].to_numpy()).all()
     only = replace(annotations, images=annotations.images[:1], instances=annotations.instances[:1])
     alone = training_regions(only, {}, settings, seed=4)
-    pd.testing.assert_frame_equal(alone[alone["kind"] == "jittered"].reset_index(drop=True), own.reset_index(drop=True))
+    pd.testing.assert_frame_equal(
+        alone[alone["kind"] == "jittered"].reset_index(drop=True), of_10.reset_index(drop=True)
+    )
     other = training_regions(annotations, {}, settings, seed=5)
     assert not np.array_equal(other.loc[other["kind"] == "jittered", BOX], moved[BOX])
 
 
 def test_the_order_of_the_annotations_does_not_matter(annotations: AnnotationSet) -> None:
     found = {i: candidates([(10, 10, 50, 48), (10, 10, 48, 50), (0, 0, 30, 50)], [0.9, 0.8, 0.7]) for i in (1, 2)}
-    turned = replace(annotations, instances=annotations.instances[::-1], images=annotations.images[::-1])
-    first, second = (training_regions(a, found, RegionParameters(), 0) for a in (annotations, turned))
+    reversed_order = replace(annotations, instances=annotations.instances[::-1], images=annotations.images[::-1])
+    first, second = (training_regions(a, found, RegionParameters(), 0) for a in (annotations, reversed_order))
     pd.testing.assert_frame_equal(first, second)
     assert first["category"].is_monotonic_increasing
 
 
 def test_a_wanted_category_without_training_region_is_named(annotations: AnnotationSet) -> None:
-    with pytest.raises(InputError, match=r"'car'.*1 training instances.*person|'car'.*horse, person"):
-        training_regions(annotations, {1: NONE, 2: NONE}, RegionParameters(), 0, wanted=("person", "car"))
+    with pytest.raises(
+        InputError, match=r"'car'.*none of its 1 training instances.*minimum_area = 100 .*: horse, person\."
+    ):
+        training_regions(
+            annotations, {1: NO_CANDIDATES, 2: NO_CANDIDATES}, RegionParameters(), 0, wanted=("person", "car")
+        )
     with pytest.raises(InputError, match="'cow'"):
-        training_regions(annotations, {1: NONE, 2: NONE}, RegionParameters(), 0, wanted=("cow",))
-    table = training_regions(annotations, {1: NONE, 2: NONE}, RegionParameters(), 0, wanted=("person", "horse"))
+        training_regions(annotations, {1: NO_CANDIDATES, 2: NO_CANDIDATES}, RegionParameters(), 0, wanted=("cow",))
+    table = training_regions(
+        annotations, {1: NO_CANDIDATES, 2: NO_CANDIDATES}, RegionParameters(), 0, wanted=("person", "horse")
+    )
     assert set(table["category"]) == {1, 2}
 
 
@@ -126,7 +134,7 @@ def test_nothing_to_train_on_is_an_error(annotations: AnnotationSet) -> None:
         validation_regions(replace(annotations, instances=()), [])
 
 
-def test_validation_has_instances_that_count_and_all_detections(annotations: AnnotationSet) -> None:
+def test_validation_has_all_detections_and_the_instances_that_are_not_ignored(annotations: AnnotationSet) -> None:
     results = [
         {"image_id": 2, "category_id": 1, "bbox": [1, 2, 10, 20], "score": 0.25},
         {"image_id": 1, "category_id": 1, "bbox": [0, 0, 5, 5], "score": 0.75},

@@ -1,4 +1,4 @@
-"""The feature store gives back what was written, in every way it can be read."""
+"""However a feature store is read, it returns what was written."""
 
 import pickle
 from pathlib import Path
@@ -18,7 +18,8 @@ from hypercolumns.features import writer
 from hypercolumns.features.schema import KINDS
 from hypercolumns.regions import boxes
 
-N = 70  # more than one shard
+N = 70
+"""Regions: more than one shard."""
 
 
 def region_table(n: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -107,17 +108,17 @@ def test_hypercolumns_equal_torch_interpolation(store: FeatureStore, blocks: dic
     np.testing.assert_allclose(actual, torch.cat(expected, 1).permute(0, 2, 3, 1).numpy(), atol=1e-5)
 
 
-def test_hypercolumns_of_chosen_layers_come_in_the_order_asked_for(store: FeatureStore) -> None:
-    whole = store.hypercolumns(slice(0, 3), 4).compute()
+def test_hypercolumns_have_the_chosen_layers_in_the_requested_order(store: FeatureStore) -> None:
+    all_layers = store.hypercolumns(slice(0, 3), 4).compute()
     swapped = store.hypercolumns(slice(0, 3), 4, layers=("vector", "fine")).compute()
-    np.testing.assert_array_equal(swapped, np.concatenate([whole[..., 8:], whole[..., :3]], axis=-1))
+    np.testing.assert_array_equal(swapped, np.concatenate([all_layers[..., 8:], all_layers[..., :3]], axis=-1))
 
 
 def test_no_rows_give_no_hypercolumns(store: FeatureStore) -> None:
     assert store.hypercolumns([], 4).compute().shape == (0, 4, 4, 14)
 
 
-def test_a_store_travels_to_another_process(store: FeatureStore, blocks: dict) -> None:
+def test_a_store_can_be_pickled(store: FeatureStore, blocks: dict) -> None:
     copy = pickle.loads(pickle.dumps(store))  # noqa: S301 - our own bytes
     np.testing.assert_array_equal(copy.read("fine", slice(0, 5)), blocks["fine"][:5])
 
@@ -128,7 +129,7 @@ def test_equal_arguments_give_equal_bytes(path: Path, tmp_path: Path, table: pd.
         assert (tmp_path / "other.zarr" / file.relative_to(path)).read_bytes() == file.read_bytes(), file
 
 
-def test_numbers_beyond_float16_become_its_largest(tmp_path: Path, table: pd.DataFrame) -> None:
+def test_values_beyond_the_range_of_float16_are_clipped(tmp_path: Path, table: pd.DataFrame) -> None:
     values = np.full((N, 2, 1, 1), 1e9, dtype=np.float32)
     values[:, 1] = -1e9
     writer.write_store(tmp_path / "large.zarr", table, {"a": values})
@@ -155,8 +156,8 @@ def test_an_unknown_layer_lists_the_valid_ones(store: FeatureStore) -> None:
         store.hypercolumns([0], 4, layers=("fc7",))
 
 
-def test_a_store_that_lost_a_file_is_refused(tmp_path: Path, table: pd.DataFrame, blocks: dict) -> None:
-    """Otherwise its regions would read as zeros."""
+def test_a_store_that_lacks_a_file_is_refused(tmp_path: Path, table: pd.DataFrame, blocks: dict) -> None:
+    """Otherwise the regions of that file would read as zeros."""
     path = tmp_path / "features.zarr"
     writer.write_store(path, table, blocks)
     FeatureStore.open(path)
@@ -165,7 +166,7 @@ def test_a_store_that_lost_a_file_is_refused(tmp_path: Path, table: pd.DataFrame
         FeatureStore.open(path)
 
 
-def test_what_is_no_feature_store_is_refused(tmp_path: Path) -> None:
+def test_other_paths_are_not_opened_as_feature_stores(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         FeatureStore.open(tmp_path / "nothing.zarr")
     (tmp_path / "file.zarr").write_text("text")

@@ -1,4 +1,4 @@
-"""Passes that run side by side give what they give alone, in the order of their items."""
+"""Passes that run side by side give the same results as alone, in the order of their items."""
 
 import threading
 import time
@@ -31,28 +31,28 @@ def running(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> Streams:
 
 @pytest.mark.parametrize("cores", [1, 3, 6])
 def test_every_core_has_a_stream_that_computes_on_it_alone(backbone: Backbone, cores: int) -> None:
-    """Asked of each stream's own thread; what the process computed with before is given back."""
+    """Each stream reports its number of threads; afterwards the process has its former number again."""
     before = torch.get_num_threads()
     torch.set_num_threads(cores)
     try:
-        together = threading.Barrier(cores)
+        barrier = threading.Barrier(cores)
 
-        def share(own: Backbone, _item: int) -> int:
-            together.wait(10)  # so that every stream takes one item
-            own(torch.zeros(1, 3, 64, 64))
+        def count_threads(backbone: Backbone, _item: int) -> int:
+            barrier.wait(10)  # makes every stream take one item
+            backbone(torch.zeros(1, 3, 64, 64))
             return torch.get_num_threads()
 
         with Streams(backbone, CPU) as running:
-            assert list(running.map(share, range(cores))) == [1] * cores
+            assert list(running.map(count_threads, range(cores))) == [1] * cores
         assert torch.get_num_threads() == cores
     finally:
         torch.set_num_threads(before)
 
 
-def test_one_thread_uses_mps(backbone: Backbone) -> None:
-    """The number of streams alone: nothing is computed on a device that tests need not have."""
+def test_mps_has_one_stream(backbone: Backbone) -> None:
+    """Only counts the streams: the machine that runs the tests may not have the device."""
     with Streams(backbone, torch.device("mps")) as running:
-        threads = set(running.map(lambda _own, _item: time.sleep(0.001) or threading.get_ident(), range(20)))
+        threads = set(running.map(lambda _backbone, _item: time.sleep(0.001) or threading.get_ident(), range(20)))
     assert len(threads) == 1
 
 
@@ -67,27 +67,29 @@ def test_results_come_in_the_order_of_the_items(running: Streams) -> None:
     assert len({thread for _, thread in results}) > 1
 
 
-def test_layers_are_read_from_the_own_pass(running: Streams, backbone: Backbone) -> None:
-    """Each pass reads layers by hooks on the network: another thread's pass must not answer them."""
+def test_passes_do_not_read_each_others_layers(running: Streams, backbone: Backbone) -> None:
+    """Layers are read by hooks on the network, which passes of other threads must not trigger."""
     images = [torch.full((1, 3, 64, 64), i / 8) for i in range(8)]
     with torch.inference_mode():
         alone = [backbone(image) for image in images]
     with running:
-        beside = list(running.map(lambda own, i: own(images[i]), [i for _ in range(5) for i in range(8)]))
-    for i, maps in enumerate(beside):
+        side_by_side = list(
+            running.map(lambda backbone, i: backbone(images[i]), [i for _ in range(5) for i in range(8)])
+        )
+    for i, maps in enumerate(side_by_side):
         for name, values in maps.items():
             assert torch.equal(values, alone[i % 8][name])
 
 
 def test_streams_share_the_weights(running: Streams, backbone: Backbone) -> None:
-    """So that four streams of VGG-16 do not take 2 GB."""
+    """Otherwise four streams of VGG-16 would take 2 GB."""
     with running:
-        pointers = list(running.map(lambda own, _: {p.data_ptr() for p in own.parameters()}, range(8)))
+        pointers = list(running.map(lambda copy, _: {p.data_ptr() for p in copy.parameters()}, range(8)))
     assert all(found == {p.data_ptr() for p in backbone.parameters()} for found in pointers)
 
 
-def test_few_items_are_taken_ahead(running: Streams) -> None:
-    """However slowly the results are taken: memory does not grow with the number of items."""
+def test_few_items_are_computed_ahead(running: Streams) -> None:
+    """Memory does not grow with the number of items, however slowly the results are consumed."""
     taken = 0
 
     def items() -> object:
@@ -97,16 +99,16 @@ def test_few_items_are_taken_ahead(running: Streams) -> None:
             yield item
 
     with running:
-        results = running.map(lambda _own, item: item, items())  # type: ignore[arg-type]
+        results = running.map(lambda _backbone, item: item, items())  # type: ignore[arg-type]
         for _ in range(5):
             next(results)
-    assert taken <= 5 + streams.AHEAD * 4
+    assert taken <= 5 + streams.ITEMS_PER_STREAM * 4
 
 
-def test_an_error_ends_the_work(running: Streams) -> None:
+def test_an_error_stops_the_remaining_items(running: Streams) -> None:
     done = []
 
-    def fail_at_three(_own: Backbone, item: int) -> int:
+    def fail_at_three(_backbone: Backbone, item: int) -> int:
         if item == 3:
             raise ValueError("three")
         done.append(item)

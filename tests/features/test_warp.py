@@ -1,4 +1,4 @@
-"""Warped boxes equal torch's antialiased interpolation, and the mean colour lies outside of the photograph."""
+"""Warped boxes equal torch's antialiased interpolation, and outside the photograph they have the fill colour."""
 
 import numpy as np
 import pytest
@@ -19,15 +19,15 @@ def photo() -> torch.Tensor:
 @pytest.mark.parametrize(
     "box", [(0, 0, 160, 120), (10, 20, 110, 60), (100, 5, 101, 119), (3, 4, 67, 68), (0, 100, 9, 109)]
 )
-def test_boxes_of_whole_pixels_equal_interpolate(photo: torch.Tensor, box: tuple, size: int) -> None:
+def test_boxes_with_integer_coordinates_equal_interpolate(photo: torch.Tensor, box: tuple, size: int) -> None:
     x0, y0, x1, y1 = box
     crop = photo[y0:y1, x0:x1].permute(2, 0, 1)[None].double() / 255
     expected = functional.interpolate(crop, (size, size), mode="bilinear", antialias=True, align_corners=False)
     torch.testing.assert_close(warp(photo, [box], size, FILL).double(), expected, rtol=0, atol=1e-6)
 
 
-def test_outside_of_the_photograph_counts_as_the_fill(photo: torch.Tensor) -> None:
-    """A box over the border equals the same box inside a photograph with a margin of the fill."""
+def test_pixels_outside_the_photograph_count_as_the_fill(photo: torch.Tensor) -> None:
+    """A box across the border equals the same box in a photograph that is padded with the fill."""
     fill = (102 / 255, 51 / 255, 153 / 255)
     margin = 30
     larger = (torch.tensor(fill) * 255).to(torch.uint8).repeat(120 + 2 * margin, 160 + 2 * margin, 1)
@@ -38,14 +38,14 @@ def test_outside_of_the_photograph_counts_as_the_fill(photo: torch.Tensor) -> No
 
 
 @pytest.mark.parametrize("box", [(-50.5, -60, -10, -3), (300, 10, 400, 20), (10, 120, 40, 180.5), (159.9, 0, 162, 900)])
-def test_what_lies_wholly_outside_is_exactly_the_fill(photo: torch.Tensor, box: tuple) -> None:
+def test_locations_far_outside_the_photograph_are_exactly_the_fill(photo: torch.Tensor, box: tuple) -> None:
     warped = warp(photo, [box], 8, FILL)
     outside = warped[..., -1] if box[0] < 160 < box[2] else warped
     assert torch.equal(outside, torch.tensor(FILL).view(1, 3, *[1] * (outside.ndim - 2)).expand_as(outside))
 
 
 def test_boxes_between_pixels_follow_a_linear_ramp() -> None:
-    """Linear resampling of a linear image gives its value at every location's centre."""
+    """Linear resampling of a linear image gives its values at the centres of the locations."""
     ramp = torch.arange(200, dtype=torch.uint8).view(1, -1, 1).expand(50, -1, 3).contiguous()
     x0, x1 = 20.3, 31.7
     expected = (x0 + (torch.arange(40) + 0.5) / 40 * (x1 - x0) - 0.5) / 255

@@ -1,4 +1,4 @@
-"""One operator for hypercolumns, samples and scores: that of torch's bilinear interpolation."""
+"""The operator behind hypercolumns, samples and scores is torch's bilinear interpolation."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_the_operator_equals_torch_interpolate(height: int, width: int) -> None:
 
 
 @pytest.mark.parametrize("source", [1, 5, 7, 64])
-def test_rows_are_shares(source: int) -> None:
+def test_rows_are_weights_that_sum_to_one(source: int) -> None:
     matrix = interpolation_matrix(source, 50)
     assert matrix.min() >= 0
     np.testing.assert_allclose(matrix.sum(axis=1), 1)
@@ -37,11 +37,11 @@ def test_positions_beyond_the_outer_centres_take_the_nearest_value() -> None:
     np.testing.assert_allclose(linear_weights(np.array([0.5]), 2) @ [1, 3], [2])
 
 
-def test_support_spans_the_columns_in_use() -> None:
+def test_support_spans_the_columns_with_entries() -> None:
     assert support(np.array([[0, 0, 1, 0, 0], [0, 0, 0, 2, 0.0]])) == slice(2, 4)
 
 
-def test_location_centres_lie_in_the_middle_of_equal_shares_of_the_box() -> None:
+def test_location_centres_lie_in_the_middle_of_equal_parts_of_the_box() -> None:
     x, y = location_centres(np.array([10.0, 0.0, 20.0, 50.0]), 5)
     assert x.tolist() == [11, 13, 15, 17, 19]
     assert y.tolist() == [5, 15, 25, 35, 45]

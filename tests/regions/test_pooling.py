@@ -1,4 +1,4 @@
-"""RoI pooling is the project's interpolation, averaged; torchvision agrees."""
+"""RoI pooling averages interpolated values, like torchvision's `roi_align`."""
 
 import importlib
 import inspect
@@ -11,7 +11,7 @@ import hypercolumns.backbones.vision  # noqa: F401 - makes torchvision importabl
 from hypercolumns.regions.interpolation import interpolation_matrix
 from hypercolumns.regions.pooling import axis_weights, pool, pooling_matrix
 
-# The plain function behind `torchvision.ops.roi_align`, which would first be compiled for minutes.
+# The function behind `torchvision.ops.roi_align`, whose own compilation takes minutes.
 ROI_ALIGN = inspect.unwrap(importlib.import_module("torchvision.ops.roi_align")._roi_align)
 
 STRIDE = 16
@@ -40,13 +40,13 @@ def test_pooling_equals_roi_align(maps: np.ndarray, boxes: np.ndarray, cells: in
 
 
 @pytest.mark.parametrize("target", [1, 4, 9, 50])
-def test_one_sample_per_cell_of_the_whole_image_is_the_interpolation_operator(target: int) -> None:
+def test_one_sample_per_cell_of_the_whole_image_gives_the_interpolation_operator(target: int) -> None:
     ours = pooling_matrix([[0, 0, *IMAGE]], IMAGE, (HEIGHT, WIDTH), target, 1).toarray()
     kronecker = np.kron(interpolation_matrix(HEIGHT, target), interpolation_matrix(WIDTH, target))
     np.testing.assert_allclose(ours, kronecker, atol=1e-6)
 
 
-def test_rows_are_averages_even_beyond_the_image() -> None:
+def test_rows_sum_to_one_even_beyond_the_image() -> None:
     boxes = [[-30, -30, 40, 50], [180, 100, 300, 200], [50, 50, 50, 50], [400, 400, 500, 500]]
     operator = pooling_matrix(boxes, IMAGE, (HEIGHT, WIDTH), 3, 2)
     assert operator.shape == (len(boxes) * 9, HEIGHT * WIDTH)
@@ -55,7 +55,7 @@ def test_rows_are_averages_even_beyond_the_image() -> None:
 
 
 def test_coarse_cells_are_means_of_fine_cells(maps: np.ndarray, boxes: np.ndarray) -> None:
-    """A part's value is the mean over its samples, so 2 x 2 parts of 3 samples average to one part of 6."""
+    """The value of a cell is the mean of its samples, so 2 x 2 cells of 3 samples average to one cell of 6."""
     fine = pool(maps, boxes, IMAGE, 2, 3).mean(axis=1)
     np.testing.assert_allclose(fine, pool(maps, boxes, IMAGE, 1, 6)[:, 0], atol=1e-5)
 
@@ -65,8 +65,8 @@ def test_no_boxes_give_no_rows(maps: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize(("cells", "samples"), [(1, 5), (4, 2), (20, 1)])
-def test_two_axes_make_the_operator(boxes: np.ndarray, cells: int, samples: int) -> None:
-    """The operator of a box is the Kronecker product of its axes, inside the image and beyond it."""
+def test_the_operator_is_the_product_of_two_axes(boxes: np.ndarray, cells: int, samples: int) -> None:
+    """The operator of a box is the Kronecker product of its axes, inside and outside the image."""
     moved = np.concatenate([boxes, boxes + 70, boxes - 70])
     x = axis_weights(moved[:, 0], moved[:, 2], IMAGE[0], WIDTH, cells, samples)
     y = axis_weights(moved[:, 1], moved[:, 3], IMAGE[1], HEIGHT, cells, samples)

@@ -1,6 +1,7 @@
-"""The extract command: from files to a store, and one paragraph for what is wrong."""
+"""The extract command turns files into a store, and reports wrong input in one paragraph."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_val_holds_instances_and_detections(project: Path) -> None:
+def test_the_val_store_has_instances_and_detections(project: Path) -> None:
     result = invoke("--split", "val")
     assert result.exit_code == 0, result.output
     store = FeatureStore.open(project / "data/features/val.zarr")
@@ -45,8 +46,8 @@ def test_val_holds_instances_and_detections(project: Path) -> None:
     assert store.attributes["weights"] == "random"
 
 
-def test_the_mode_is_that_of_the_parameters(project: Path) -> None:
-    """Blocks keep their shape, so that what comes after need not know."""
+def test_the_parameters_select_the_mode(project: Path) -> None:
+    """Blocks have the same shape in both modes, so later steps need not know the mode."""
     params = yaml.safe_load((project / "params.yaml").read_text())
     params["regions"] = {"mode": "image", "short_side": 64}
     (project / "params.yaml").write_text(yaml.safe_dump(params))
@@ -59,7 +60,7 @@ def test_the_mode_is_that_of_the_parameters(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("break_it", "words"),
+    ("damage", "message"),
     [
         (lambda p: (p / "data/annotations/val.json").unlink(), "val.json does not exist"),
         (lambda p: (p / "data/detections/val.json").write_text("[{}]"), "entry 0: 'image_id' is missing"),
@@ -70,13 +71,15 @@ def test_the_mode_is_that_of_the_parameters(project: Path) -> None:
         ),
     ],
 )
-def test_wrong_input_is_one_paragraph_and_leaves_the_last_store(project: Path, break_it: object, words: str) -> None:
+def test_wrong_input_gives_one_paragraph_and_keeps_the_last_store(
+    project: Path, damage: Callable[[Path], object], message: str
+) -> None:
     old = project / "data/features/val.zarr"
     old.mkdir(parents=True)
     (old / "kept").touch()
-    break_it(project)  # type: ignore[operator]
+    damage(project)
     result = invoke("--split", "val")
     assert result.exit_code == 1
-    assert words in result.output
+    assert message in result.output
     assert "Traceback" not in result.output
     assert (old / "kept").exists()

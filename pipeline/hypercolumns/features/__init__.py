@@ -1,1 +1,1 @@
-"""Which regions, their warped crops, and the Zarr store of their hypercolumn blocks."""
+"""Selection of regions, extraction of their hypercolumn blocks, and the Zarr store that keeps them."""

@@ -1,4 +1,4 @@
-"""From regions to a feature store: blocks by shard from the network, written behind it, resumed where they stopped."""
+"""Extract a feature store: compute the blocks of regions shard by shard, resuming after an interruption."""
 
 import hashlib
 import importlib.metadata
@@ -14,20 +14,29 @@ from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.backbones import Backbone
 from hypercolumns.backbones.spatial import spatial
 from hypercolumns.devices import choose_device
-from hypercolumns.features.passes import PASS, precision
-from hypercolumns.features.photograph_maps import LONGEST_TO_SHORTEST, SAMPLES
+from hypercolumns.features.passes import REGIONS_PER_PASS, precision
+from hypercolumns.features.photograph_maps import MAX_ASPECT_RATIO, MIN_SAMPLES_PER_SIDE
+from hypercolumns.features.photograph_source import PhotographSource
 from hypercolumns.features.photographs import Photographs
-from hypercolumns.features.schema import BOX, CHUNK, COLUMNS, SCHEMA, SHARD, n_shards, shard_rows
+from hypercolumns.features.region_source import WarpedRegionSource
+from hypercolumns.features.schema import (
+    BOX,
+    COLUMNS,
+    REGIONS_PER_CHUNK,
+    REGIONS_PER_SHARD,
+    SCHEMA,
+    n_shards,
+    shard_rows,
+)
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.features.streams import Streams
-from hypercolumns.features.warped import Warped
-from hypercolumns.features.whole import Whole
-from hypercolumns.features.work import Work
+from hypercolumns.features.unfinished_store import UnfinishedStore
 from hypercolumns.parameters import ComputeParameters
 from hypercolumns.regions import boxes
-from hypercolumns.scratch import digest_of_key, work_folder
+from hypercolumns.scratch import key_digest, work_folder
 
-VERSIONED = ("numpy", "pillow", "timm", "torch", "torchvision", "zarr")
+RECORDED_PACKAGES = ("numpy", "pillow", "timm", "torch", "torchvision", "zarr")
+"""Packages that can change the bytes of a store; it records their versions."""
 
 
 def extract(
@@ -43,84 +52,90 @@ def extract(
 ) -> FeatureStore:
     """Write the hypercolumn blocks of `regions` to the feature store `out`.
 
-    Finished shards are kept below `scratch` until the whole is complete: the same call goes on where an interrupted one
-    stopped, and gives the same bytes. Any other backbone, weights, layer, box or photograph starts afresh.
+    Finished shards are kept below `scratch` until the store is complete: after an interruption, the same call resumes
+    and gives the same bytes. With any other backbone, weights, layer, box or photograph it starts afresh.
 
     Parameters
     ----------
     regions
-        Table as `selection` makes it, sorted by category.
+        Table made by `selection`, sorted by category.
     annotations
-        Where the photographs of `regions` are.
+        Names the photographs of `regions`.
+    backbone
+        The network and its layers; moved to the device of `compute`.
     out
-        Replaced when it exists.
+        Replaced if it exists.
     scratch
         Folder for unfinished work, on the file system of `out`.
     expansion
-        Both sides of a box are scaled by this before the network sees it.
+        Factor by which both sides of a box are scaled before the network sees it.
     short_side
-        None: the network sees every region alone, warped to its input (`regions.mode: warp`). Else it sees every
-        photograph once, scaled to this short side, and a block of the same shape is cut out of its maps (`image`).
+        None: every region passes the network alone, warped to its input size (`regions.mode: warp`). Otherwise every
+        photograph passes the network once, scaled to this short side in pixels, and blocks of the same shapes are cut
+        out of its maps (`regions.mode: image`).
     compute
-        Device, and how many regions are warped ahead; the latter does not change a byte. The defaults when None.
+        Device, and the number of regions that are warped at a time, which does not affect the result; None for the
+        defaults.
+
+    Returns
+    -------
+    The finished store, opened for reading.
 
     Raises
     ------
     InputError
-        When a photograph is missing, unreadable or of another size, the network gives no numbers, or a layer has no
-        part for a region of a whole photograph.
+        When a photograph is missing, unreadable or of another size, a layer has NaN values, or a layer is not a map
+        although `short_side` is given.
     """
     compute = compute or ComputeParameters()
     device = choose_device(compute.device)
-    # Blocks have the shapes that warped regions give, so that nothing behind the store need know the mode.
-    shapes = _shapes(backbone)
-    seeing = backbone if short_side is None else spatial(backbone)
+    # Blocks have the same shapes in both modes, so that later steps need not know the mode.
+    shapes = _block_shapes(backbone)
+    network = backbone if short_side is None else spatial(backbone)
     key = _key(regions, Photographs(annotations), backbone, expansion, short_side, device)
-    work = Work(work_folder(key, scratch))
-    if not work.started:
-        attributes = _attributes(annotations, backbone, short_side, device, digest_of_key(key))
-        work.start(regions, shapes, expansion, attributes)
+    unfinished = UnfinishedStore(work_folder(key, scratch))
+    if not unfinished.started:
+        attributes = _attributes(annotations, backbone, short_side, device, key_digest(key))
+        unfinished.start(regions, shapes, expansion, attributes)
     images, expanded = regions["image"].to_numpy(), boxes.expand(regions[BOX].to_numpy(), expansion)
     source = (
-        Warped(annotations, images, expanded, device, compute.batch_size)
+        WarpedRegionSource(annotations, images, expanded, device, compute.batch_size)
         if short_side is None
-        else Whole(annotations, images, expanded, shapes, short_side, device, work.folder / "rows")
+        else PhotographSource(annotations, images, expanded, shapes, short_side, device, unfinished.folder / "rows")
     )
-    missing = [shard for shard in range(n_shards(len(regions))) if not work.has(shard)]
-    done = len(regions) - sum(_size(shard_rows(shard, len(regions))) for shard in missing)
+    missing = [shard for shard in range(n_shards(len(regions))) if not unfinished.has(shard)]
+    n_missing = sum(rows.stop - rows.start for rows in (shard_rows(shard, len(regions)) for shard in missing))
     with (
-        tqdm(total=len(regions), initial=done, unit=" regions", desc=out.name, dynamic_ncols=True) as progress,
+        tqdm(
+            total=len(regions), initial=len(regions) - n_missing, unit=" regions", desc=out.name, dynamic_ncols=True
+        ) as progress,
         ThreadPoolExecutor(1) as writer,
-        Streams(seeing.to(device), device) as streams,
+        Streams(network.to(device), device) as streams,
     ):
         written: Future[None] | None = None
         for shard, blocks in zip(missing, source.shards(missing, streams, progress), strict=True):
             if written is not None:
-                written.result()  # at most one shard waits to be written
-            written = writer.submit(work.write, shard, blocks)
+                written.result()  # bounds memory: at most one shard waits to be written
+            written = writer.submit(unfinished.write, shard, blocks)
         if written is not None:
             written.result()
-    work.publish(out)
+    unfinished.publish(out)
     return FeatureStore.open(out)
 
 
-def _shapes(backbone: Backbone) -> dict[str, tuple[int, int, int]]:
-    """(channels, height, width) of every layer's block."""
+def _block_shapes(backbone: Backbone) -> dict[str, tuple[int, int, int]]:
+    """(channels, height, width) of a region's block by layer."""
     side = backbone.input_size
     with torch.inference_mode():
-        # A former extraction may have left the backbone on another device.
+        # An earlier extraction may have moved the backbone to another device.
         maps = backbone(torch.zeros(1, 3, side, side, device=backbone.device))
     return {name: (m.shape[1], m.shape[2], m.shape[3]) for name, m in maps.items()}
-
-
-def _size(rows: slice) -> int:
-    return rows.stop - rows.start
 
 
 def _attributes(
     annotations: AnnotationSet, backbone: Backbone, short_side: int | None, device: torch.device, key: str
 ) -> dict[str, Any]:
-    """Root attributes of the store; neither times nor paths, so that equal work gives equal bytes."""
+    """Root attributes of the store; without times and paths, so that equal input gives equal bytes."""
     return {
         "backbone": backbone.name,
         "weights": backbone.weights,
@@ -148,14 +163,14 @@ def _key(
     short_side: int | None,
     device: torch.device,
 ) -> dict[str, Any]:
-    """All that the bytes of the store depend on."""
+    """Everything that the bytes of the store depend on."""
     table = hashlib.sha256()
     for name, dtype in COLUMNS.items():
         column = regions[name]
         table.update(" ".join(column).encode() if name == "kind" else column.to_numpy().astype(dtype).tobytes())
     return {
         "schema": SCHEMA,
-        "sizes": [SHARD, CHUNK, PASS],
+        "sizes": [REGIONS_PER_SHARD, REGIONS_PER_CHUNK, REGIONS_PER_PASS],
         "regions": table.hexdigest(),
         "photographs": photographs.digest(regions["image"].unique().tolist()),
         "categories": {str(c.id): c.name for c in photographs.annotations.categories},
@@ -164,11 +179,11 @@ def _key(
         "layers": [[layer.name, layer.channels, layer.stride] for layer in backbone.layers],
         "preprocessing": [backbone.input_size, backbone.mean, backbone.std],
         "expansion": expansion,
-        "whole_photographs": None if short_side is None else [short_side, LONGEST_TO_SHORTEST, SAMPLES],
+        "whole_photographs": None if short_side is None else [short_side, MAX_ASPECT_RATIO, MIN_SAMPLES_PER_SIDE],
         "precision": precision(device),
         "versions": _versions(),
     }
 
 
 def _versions() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in VERSIONED}
+    return {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES}

@@ -1,4 +1,4 @@
-"""A pass of the network, and its maps on their way to the store: half precision, checked, in memory of the host."""
+"""Forward passes of the network over regions, and the way of their maps into half-precision arrays in host memory."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -10,66 +10,66 @@ from torch import Tensor
 
 from hypercolumns.backbones import Backbone
 from hypercolumns.errors import InputError
-from hypercolumns.features.half import LARGEST
+from hypercolumns.features.half import FLOAT16_MAX
 
-PASS = 16
-"""Regions per forward pass, always: kernels round differently for other numbers, so the last pass of a shard is padded.
-Speed does not depend on it from 4 on (CPU); it divides `schema.SHARD`."""
+REGIONS_PER_PASS = 16
+"""Size of every forward pass; the last pass of a shard is padded, because kernels round differently for other sizes.
+Any size from 4 on is equally fast on the CPU. Divides `schema.REGIONS_PER_SHARD`."""
 
 Blocks = dict[str, NDArray[np.float16]]
 """(regions, channels, y, x) by layer."""
 
 
 def precision(device: torch.device) -> str:
-    """How a device computes, in words."""
+    """Describe the precision in which the network computes on a device."""
     return f"{device.type}, float16 autocast" if device.type == "cuda" else f"{device.type}, float32"
 
 
+def autocast(device: torch.device) -> AbstractContextManager[object]:
+    """Context in which the network computes in the `precision` of the device."""
+    return torch.autocast(device.type, torch.float16, enabled=device.type == "cuda")
+
+
 def to_device(values: Tensor, device: torch.device) -> Tensor:
-    """Values of the host on the device; for CUDA from pinned memory, so that the copy does not hold up the thread."""
+    """Copy values from the host to a device; for CUDA from pinned memory, so that the copy does not block."""
     if device.type == "cuda":
         return values.pin_memory().to(device, non_blocking=True)
     return values.to(device)
 
 
 def run(backbone: Backbone, images: Tensor) -> dict[str, Tensor]:
-    """Maps of (n, 3, height, width) images on their device, in full passes whose rest is zero."""
-    parts = [_pass(backbone, part) for part in images.split(PASS)]
+    """Compute the maps of (n, 3, height, width) images on their device, in passes of `REGIONS_PER_PASS`."""
+    parts = [_run_pass(backbone, part) for part in images.split(REGIONS_PER_PASS)]
     return {layer.name: torch.cat([maps[layer.name] for maps in parts]) for layer in backbone.layers}
 
 
-def computing(device: torch.device) -> AbstractContextManager[object]:
-    """The context in which the network computes with the device's `precision`."""
-    return torch.autocast(device.type, torch.float16, enabled=device.type == "cuda")
-
-
 def to_host(maps: Mapping[str, Tensor], backbone: Backbone) -> Blocks:
-    """Maps as float16 arrays, numbers beyond its range as its largest.
+    """Copy maps to the host as float16 arrays, clipped to the range of float16.
 
     Raises
     ------
     InputError
-        When a map holds values that are no numbers.
+        When a map has NaN values.
     """
-    halves = {name: values.clamp(-LARGEST, LARGEST).half().contiguous() for name, values in maps.items()}
-    broken = {name: values.amax().isnan() for name, values in halves.items()}
+    halves = {name: values.clamp(-FLOAT16_MAX, FLOAT16_MAX).half().contiguous() for name, values in maps.items()}
+    has_nan = {name: values.amax().isnan() for name, values in halves.items()}
     on_host = {name: values.to("cpu", non_blocking=True) for name, values in halves.items()}
-    # Only now, since asking waits until the device is done, copies included.
-    for name, is_broken in broken.items():
-        if is_broken:
+    # Reading a flag waits for the device, so start all copies first.
+    for name, flag in has_nan.items():
+        if flag:
             raise InputError(
-                f"The layer {name!r} of the backbone {backbone.name} gives values that are no numbers (NaN); check its "
-                f"weights ({backbone.weights}), or run with compute.device=cpu if they overflow in half precision."
+                f"The layer {name!r} of the backbone {backbone.name} has NaN values; check its weights "
+                f"({backbone.weights}), or set compute.device to cpu in case they overflow in half precision."
             )
     if any(values.is_cuda for values in halves.values()):
         torch.cuda.current_stream().synchronize()
     return {name: values.numpy() for name, values in on_host.items()}
 
 
-def _pass(backbone: Backbone, images: Tensor) -> dict[str, Tensor]:
-    """Maps of up to `PASS` images."""
-    missing = PASS - len(images)
-    full = torch.cat([images, images.new_zeros((missing, *images.shape[1:]))]) if missing else images
-    with torch.inference_mode(), computing(images.device):
-        maps = backbone(full.contiguous(memory_format=torch.channels_last))
+def _run_pass(backbone: Backbone, images: Tensor) -> dict[str, Tensor]:
+    """Compute the maps of up to `REGIONS_PER_PASS` images, padded with zeros to a full pass."""
+    missing = REGIONS_PER_PASS - len(images)
+    padded = torch.cat([images, images.new_zeros((missing, *images.shape[1:]))]) if missing else images
+    with torch.inference_mode(), autocast(images.device):
+        maps = backbone(padded.contiguous(memory_format=torch.channels_last))
     return {name: values[: len(images)] for name, values in maps.items()}

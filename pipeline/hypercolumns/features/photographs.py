@@ -1,4 +1,4 @@
-"""Photographs by image id: a few decoded ones are kept, since neighbouring regions share them."""
+"""Read photographs by image id, and keep a few decoded ones for neighbouring regions."""
 
 import hashlib
 from collections import OrderedDict
@@ -11,50 +11,50 @@ from hypercolumns.annotations.images import read_photograph
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.errors import InputError
 
-KEPT = 8
-"""Decoded photographs in memory: regions are sorted by category, then image, so one serves a run of rows."""
+MAX_DECODED = 8
+"""Decoded photographs kept in memory. Regions are sorted by category, then image, so consecutive rows share one."""
 
 
 class Photographs:
-    """Reads the photographs of an annotation set, for one thread."""
+    """Reads the photographs of an annotation set; not thread-safe."""
 
     def __init__(self, annotations: AnnotationSet) -> None:
         self.annotations = annotations
         self._decoded: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
 
     def read(self, image_id: int) -> NDArray[np.uint8]:
-        """(height, width, 3) RGB.
+        """Read a photograph as (height, width, 3) RGB.
 
         Raises
         ------
         InputError
-            When the file is missing, unreadable or not of the size that the annotations say.
+            When the file is missing, unreadable or of another size than the annotations say.
         """
         if image_id in self._decoded:
             self._decoded.move_to_end(image_id)
             return self._decoded[image_id]
         image = self.annotations.image_by_id[image_id]
-        # A copy: torch wants arrays that may be written to.
+        # Copied because torch warns about read-only arrays.
         photo = np.array(read_photograph(self.annotations.image_path(image), image))
         self._decoded[image_id] = photo
-        if len(self._decoded) > KEPT:
+        if len(self._decoded) > MAX_DECODED:
             self._decoded.popitem(last=False)
         return photo
 
     def digest(self, image_ids: Sequence[int]) -> str:
-        """SHA-256 over the files of these images, in the order of their ids.
+        """SHA-256 of the files of these images, in the order of their ids.
 
         Raises
         ------
         InputError
             When a file is missing.
         """
-        whole = hashlib.sha256()
+        digest = hashlib.sha256()
         for image_id in sorted(image_ids):
             path = self.annotations.image_path(self.annotations.image_by_id[image_id])
             try:
                 with path.open("rb") as stream:
-                    whole.update(f"{image_id} {hashlib.file_digest(stream, 'sha256').hexdigest()}\0".encode())
+                    digest.update(f"{image_id} {hashlib.file_digest(stream, 'sha256').hexdigest()}\0".encode())
             except OSError as error:
                 raise InputError(f"The photograph {path} cannot be read: {error.strerror}.") from None
-        return whole.hexdigest()
+        return digest.hexdigest()

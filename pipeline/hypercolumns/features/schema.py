@@ -1,20 +1,20 @@
-"""The layout of a feature store, written once: names, versions, types and sizes that reader and writer share."""
+"""The layout of a feature store: the names, version, types and sizes that its reader and writer share."""
 
 from typing import Any
 
 import numpy as np
 
 SCHEMA = "hypercolumns-features/1"
-"""Root attribute `schema`; a reader refuses any other."""
+"""Root attribute `schema`; readers refuse any other."""
 
 KINDS = ("ground_truth", "proposal", "jittered", "detection")
-"""Where a region's box comes from; stored as the position in this tuple."""
+"""Origins of a region's box; stored as the position in this tuple."""
 
-CHUNK = 4
-"""Regions per chunk: what is read at least. Measured, ours."""
+REGIONS_PER_CHUNK = 4
+"""A chunk is the smallest unit that can be read. Measured, ours."""
 
-SHARD = 64
-"""Regions per shard: what is written at once, one file per layer. Measured, ours."""
+REGIONS_PER_SHARD = 64
+"""A shard is written at once, as one file per layer. Measured, ours."""
 
 COLUMNS: dict[str, np.dtype[Any]] = {
     "image": np.dtype(np.int64),
@@ -28,26 +28,45 @@ COLUMNS: dict[str, np.dtype[Any]] = {
     "iou": np.dtype(np.float64),
     "score": np.dtype(np.float64),
 }
-"""One-dimensional arrays below `regions/`, one entry per region."""
+"""Type by name of the one-dimensional arrays below `regions/`, which have one entry per region."""
 
 BOX = ["x0", "y0", "x1", "y1"]
+"""Columns of the box before expansion, in pixels."""
 
 
 def n_shards(n_regions: int) -> int:
-    """How many shards hold `n_regions` rows."""
-    return -(-n_regions // SHARD)
+    """Count the shards that `n_regions` rows need.
+
+    Examples
+    --------
+    >>> n_shards(64), n_shards(65)
+    (1, 2)
+    """
+    return -(-n_regions // REGIONS_PER_SHARD)
 
 
 def shard_rows(shard: int, n_regions: int) -> slice:
-    """The rows of shard number `shard`."""
-    return slice(shard * SHARD, min((shard + 1) * SHARD, n_regions))
+    """Rows of shard number `shard`; the last shard may hold fewer than the others.
+
+    Examples
+    --------
+    >>> shard_rows(1, 100)
+    slice(64, 100, None)
+    """
+    return slice(shard * REGIONS_PER_SHARD, min((shard + 1) * REGIONS_PER_SHARD, n_regions))
 
 
 def shard_file(shard: int) -> str:
-    """The file of a shard below a layer's folder `c`, as Zarr names it."""
+    """Path of a shard's file below a layer's folder `c`, as Zarr names it."""
     return f"{shard}/0/0/0"
 
 
 def dimension_names(layer: str) -> tuple[str, str, str, str]:
-    """Names of a block's dimensions; all but the first belong to the layer, since sizes differ between layers."""
+    """Names of a block's dimensions; all but the first include the layer, since sizes differ between layers.
+
+    Examples
+    --------
+    >>> dimension_names("conv4")
+    ('region', 'channel_conv4', 'y_conv4', 'x_conv4')
+    """
     return "region", f"channel_{layer}", f"y_{layer}", f"x_{layer}"

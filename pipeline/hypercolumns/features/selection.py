@@ -1,4 +1,4 @@
-"""Which boxes become rows of a feature store: a table of regions, sorted by category."""
+"""Select the boxes that become rows of a feature store: a table of regions, sorted by category."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,23 +16,25 @@ from hypercolumns.parameters import RegionParameters
 from hypercolumns.regions import boxes
 
 NEAR_DUPLICATE = 0.95
-"""Candidates that overlap a chosen box by more than this IoU show the network nothing new. Ours."""
+"""Candidates that overlap a chosen box by more than this IoU are skipped. Ours."""
 
 logger = logging.getLogger(__name__)
 
 
 class Candidates(Protocol):
-    """Region candidates of one image, best first: boxes (n, 4) and scores (n,). As `proposals.store.Proposals`."""
+    """Region candidates of one image, best first; `proposals.store.Proposals` is one."""
 
     @property
-    def boxes(self) -> NDArray[np.float32]: ...
+    def boxes(self) -> NDArray[np.float32]:
+        """(n, 4) boxes x0, y0, x1, y1 in pixels."""
 
     @property
-    def scores(self) -> NDArray[np.float32]: ...
+    def scores(self) -> NDArray[np.float32]:
+        """(n,) scores, descending."""
 
 
 class CandidateStore(Protocol):
-    """Candidates by image id. As `proposals.store.ProposalStore`."""
+    """Candidates by image id; `proposals.store.ProposalStore` is one."""
 
     def __getitem__(self, image_id: int) -> Candidates: ...
 
@@ -44,19 +46,27 @@ def training_regions(
     seed: int,
     wanted: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Boxes to train on: of the instances themselves, of candidates that overlap them, and moved copies.
+    """Select the boxes to train on: those of instances, candidates that overlap them, and jittered copies.
 
-    Instances that are crowd, difficult or smaller than `settings.minimum_area` do not train. A candidate belongs to the
-    instance that it overlaps most, whether that one trains or not.
+    Instances that are crowd, difficult or smaller than `settings.minimum_area` are not used for training. A candidate
+    belongs to the instance that it overlaps most, even if that instance is not used. Paper, training.
 
     Parameters
     ----------
+    annotations
+        Training set.
+    proposals
+        Candidates by image id.
+    settings
+        Numbers and thresholds of each kind of region.
+    seed
+        Seed of the jitter.
     wanted
-        Categories that must not go without a training region.
+        Names of categories that must have a training region.
 
     Returns
     -------
-    One row per region, columns as in `schema.COLUMNS`; `score` is the candidate's, 1 for the others. Paper, training.
+    One row per region, with the columns of `schema.COLUMNS`; `score` is that of the candidate and 1 for other regions.
 
     Raises
     ------
@@ -64,35 +74,37 @@ def training_regions(
         When a wanted category, or the whole set, has no instance to train on.
     """
     rows: list[dict[str, Any]] = []
-    for image_id, present in annotations.instances_by_image.items():
-        instances = [i for i in present if not i.crowd and _has_size(i.box)]
-        trained = [i for i in instances if not i.ignore and i.area >= settings.minimum_area]
-        if not trained:
+    for image_id, image_instances in annotations.instances_by_image.items():
+        instances = [i for i in image_instances if not i.crowd and _has_size(i.box)]
+        usable = [i for i in instances if not i.ignore and i.area >= settings.minimum_area]
+        if not usable:
             continue
-        rows += [_row(i, "ground_truth", i.box, 1.0, 1.0) for i in trained]
+        rows += [_row(i, "ground_truth", i.box, 1.0, 1.0) for i in usable]
         if settings.proposals_per_instance:
-            rows += _overlapping(proposals[image_id], instances, trained, settings)
+            rows += _overlapping(proposals[image_id], instances, usable, settings)
         if settings.jittered_per_instance:
-            # A generator per image, so that another image does not change the boxes of this one.
+            # A generator per image, so that the boxes of an image do not depend on other images.
             image = annotations.image_by_id[image_id]
             rng = np.random.default_rng([seed, image_id])
-            rows += _jittered(trained, image.width, image.height, settings, rng)
+            rows += _jittered(usable, image.width, image.height, settings, rng)
     table = _table(rows)
     _check_categories(annotations, table, wanted, settings.minimum_area)
     return table
 
 
 def validation_regions(annotations: AnnotationSet, detections: Results) -> pd.DataFrame:
-    """Boxes to predict on: of all instances that count, and the detections.
+    """Select the boxes to predict on: those of detections and of all instances that are not ignored.
 
     Parameters
     ----------
+    annotations
+        Validation set.
     detections
         COCO results with boxes, as `read_results` gives them.
 
     Returns
     -------
-    One row per region, columns as in `schema.COLUMNS`; detections have the instance -1 and the IoU 0.
+    One row per region, with the columns of `schema.COLUMNS`; detections have the instance -1 and the IoU 0.
 
     Raises
     ------
@@ -108,7 +120,7 @@ def validation_regions(annotations: AnnotationSet, detections: Results) -> pd.Da
         rows.append(dict(zip(COLUMNS, (*values, float(detection["score"])), strict=True)))
     if not rows:
         raise InputError(
-            "There is no region to extract: the annotations have no instance that counts and there are no detections."
+            "There is no region to extract: the annotations have no usable instance, and there are no detections."
         )
     return _table(rows)
 
@@ -123,19 +135,19 @@ def _row(instance: Instance, kind: str, box: Iterable[float], iou: float, score:
 
 
 def _overlapping(
-    candidates: Candidates, instances: Sequence[Instance], trained: Sequence[Instance], settings: RegionParameters
+    candidates: Candidates, instances: Sequence[Instance], usable: Sequence[Instance], settings: RegionParameters
 ) -> list[dict[str, Any]]:
-    """Rows of the candidates that overlap an instance of `trained` most and enough, the best few of each."""
+    """Rows of the candidates that belong to a usable instance and overlap it enough, the best few of each instance."""
     found = np.asarray(candidates.boxes, dtype=np.float64).reshape(-1, 4)
     overlaps = boxes.iou(found, [i.box for i in instances])
     best = overlaps.argmax(axis=1)
     rows = []
-    for instance in trained:
-        own = instances.index(instance)
-        overlap = overlaps[:, own]
-        eligible = np.flatnonzero((best == own) & (overlap >= settings.overlap))
+    for instance in usable:
+        column = instances.index(instance)
+        overlap = overlaps[:, column]
+        eligible = np.flatnonzero((best == column) & (overlap >= settings.overlap))
         chosen: list[int] = []
-        # Stable: of equal overlaps the better-ranked candidate comes first.
+        # The sort is stable: of equal overlaps, the better-ranked candidate comes first.
         for i in eligible[np.argsort(-overlap[eligible], kind="stable")]:
             known = np.concatenate([[instance.box], found[chosen]])
             if len(chosen) < settings.proposals_per_instance and boxes.iou(found[i], known).max() <= NEAR_DUPLICATE:
@@ -147,7 +159,7 @@ def _overlapping(
 def _jittered(
     instances: Sequence[Instance], width: int, height: int, settings: RegionParameters, rng: np.random.Generator
 ) -> list[dict[str, Any]]:
-    """Rows of copies with moved sides, cut at the borders of the image."""
+    """Rows of copies whose sides are moved at random, clipped to the image."""
     rows = []
     for instance in instances:
         copies = np.repeat([instance.box], settings.jittered_per_instance, axis=0)
@@ -162,7 +174,7 @@ def _jittered(
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Rows as a table in an order that does not depend on the order they came in."""
+    """Make a table whose order does not depend on the order of `rows`."""
     table = pd.DataFrame(list(rows), columns=list(COLUMNS))
     table["kind"] = pd.Categorical(table["kind"], KINDS, ordered=True)
     order = ["category", "image", "instance", "kind", "score", "iou", *BOX]
@@ -172,21 +184,20 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def _check_categories(annotations: AnnotationSet, table: pd.DataFrame, wanted: Sequence[str], minimum: int) -> None:
+    usable = f"is usable (not crowd, difficult or empty, and of at least regions.minimum_area = {minimum} pixels)"
     if table.empty:
         raise InputError(
-            f"There is no region to train on: none of the {len(annotations.instances)} training instances counts and "
-            f"has at least regions.minimum_area = {minimum} pixels."
+            f"There is no region to train on: none of the {len(annotations.instances)} training instances {usable}."
         )
+    ids = {c.name: c.id for c in annotations.categories}
     present = set(table["category"])
-    without = {c.name: c.id for c in annotations.categories if c.id not in present}
+    trainable = {name for name, category in ids.items() if category in present}
     for name in wanted:
-        known = {c.name for c in annotations.categories}
-        if name in without or name not in known:
-            n = sum(i.category_id == without.get(name) for i in annotations.instances)
+        if name not in trainable:
+            n = sum(i.category_id == ids.get(name) for i in annotations.instances)
             raise InputError(
-                f"The category {name!r} of dataset.categories has no region to train on: of its {n} training instances "
-                f"none counts and has at least regions.minimum_area = {minimum} pixels. Categories that have one: "
-                f"{choices(c.name for c in annotations.categories if c.id in present)}."
+                f"The category {name!r} of dataset.categories has no region to train on: none of its {n} training "
+                f"instances {usable}. Categories that have one: {choices(trainable)}."
             )
-    if without:
-        logger.warning("No region to train on for the categories %s.", choices(without))
+    if ids.keys() - trainable:
+        logger.warning("No region to train on for the categories %s.", choices(ids.keys() - trainable))

@@ -1,4 +1,4 @@
-"""Blocks of regions in any order on the disk, until all rows of a shard are there."""
+"""Disk storage for the blocks of regions, written in any order and read by shard."""
 
 import shutil
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ from hypercolumns.features.passes import Blocks
 
 
 class Spool:
-    """A file with one record per region, and a marker for each group of rows that is complete.
+    """A memory-mapped file with one record per region, and a marker file for each group of rows that is complete.
 
-    Takes as many bytes as the blocks without compression, in memory only what the system lets it have.
+    Uses as much disk space as the uncompressed blocks, and only as much memory as the system grants to its page cache.
 
     Parameters
     ----------
     folder
-        Its own; what an interrupted run left there is kept.
+        Folder of the spool alone; rows that an interrupted run left there are kept.
     n_regions
-        Rows.
+        Number of rows.
     shapes
         (channels, height, width) by layer.
     """
@@ -31,11 +31,11 @@ class Spool:
         record = np.dtype([(name, np.float16, shape) for name, shape in shapes.items()])
         size = n_regions * record.itemsize
         if not file.exists() or file.stat().st_size != size:
-            # Markers without their file are left by a run that was killed while it cleaned up.
+            # A run that was killed while cleaning up leaves markers without the file.
             shutil.rmtree(folder, ignore_errors=True)
             self._done.mkdir(parents=True)
             with file.open("wb") as stream:
-                stream.truncate(size)  # a hole: takes no space until it is written
+                stream.truncate(size)  # sparse: takes no space until it is written
         self._rows = np.memmap(file, record, "r+", shape=(n_regions,))
 
     def has(self, group: int) -> bool:
@@ -43,15 +43,15 @@ class Spool:
         return (self._done / str(group)).exists()
 
     def write(self, rows: NDArray[np.intp], blocks: Blocks) -> None:
-        """Keep the blocks of some rows; several threads may, for different rows."""
+        """Store the blocks of the given rows; threads may write different rows at the same time."""
         for name, block in blocks.items():
             self._rows[name][rows] = block
 
     def finish(self, group: int) -> None:
-        """Mark a group as complete, once its rows are on the disk."""
+        """Flush to disk, then mark a group of rows as complete."""
         self._rows.flush()
         (self._done / str(group)).touch()
 
     def read(self, rows: slice) -> Blocks:
-        """Blocks of neighbouring rows."""
+        """Read the blocks of contiguous rows."""
         return {name: np.ascontiguousarray(self._rows[name][rows]) for name in self._rows.dtype.names or ()}

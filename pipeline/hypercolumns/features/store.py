@@ -1,4 +1,4 @@
-"""Reading a feature store: lazily as Dask or xarray, eagerly shard by shard, or as whole hypercolumns."""
+"""Read a feature store: lazily with Dask or xarray, eagerly shard by shard, or as hypercolumns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,16 @@ import zarr
 from numpy.typing import NDArray
 
 from hypercolumns.errors import InputError, choices
-from hypercolumns.features.schema import BOX, CHUNK, COLUMNS, KINDS, SCHEMA, dimension_names, n_shards, shard_file
+from hypercolumns.features.schema import (
+    BOX,
+    COLUMNS,
+    KINDS,
+    REGIONS_PER_CHUNK,
+    SCHEMA,
+    dimension_names,
+    n_shards,
+    shard_file,
+)
 from hypercolumns.regions import boxes
 from hypercolumns.regions.interpolation import interpolate
 from hypercolumns.stores import array, open_group
@@ -22,13 +31,21 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Rows = slice | Sequence[int] | NDArray[np.integer] | NDArray[np.bool_]
+"""A slice, row numbers in any order, or a mask over all rows."""
 
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """Hypercolumn blocks of a set of regions, one array per layer at the layer's own resolution.
+    """Hypercolumn blocks of a set of regions: one array per layer, at the resolution of the layer.
 
-    Made by `FeatureStore.open`. Rows are sorted by category, so that the rows of a category are contiguous.
+    Opened with `FeatureStore.open`. Rows are sorted by category, so the rows of a category are contiguous.
+
+    Attributes
+    ----------
+    path
+        Folder of the store.
+    group
+        Its root group, opened for reading.
     """
 
     path: Path
@@ -41,7 +58,7 @@ class FeatureStore:
         Raises
         ------
         InputError
-            When there is nothing at `path`, something that is no feature store of this version, or one that lost files.
+            When `path` does not exist, is not a feature store of this version or lacks files.
         """
         store = cls.reopen(Path(path))
         store._check_files()
@@ -49,7 +66,7 @@ class FeatureStore:
 
     @classmethod
     def reopen(cls, path: Path) -> "FeatureStore":
-        """`open` without looking for lost files: for workers, who get a store that `open` has seen a moment ago."""
+        """Open a store without checking its files; for workers, whose client has just opened it with `open`."""
         return cls(path, open_group(path, SCHEMA, "feature store", "extract"))
 
     def __len__(self) -> int:
@@ -58,19 +75,19 @@ class FeatureStore:
 
     @cached_property
     def attributes(self) -> Mapping[str, Any]:
-        """What the features were made with: backbone, weights, preprocessing, expansion, versions."""
+        """Origin of the features: backbone, weights, preprocessing, expansion, versions."""
         return self.group.attrs.asdict()
 
     @cached_property
     def layers(self) -> tuple[str, ...]:
-        """Names of the layers, as the backbone parameters listed them."""
+        """Names of the layers, in the order of the backbone parameters."""
         return tuple(layer["name"] for layer in self.attributes["layers"])
 
     @cached_property
     def regions_per_shard(self) -> int:
-        """Regions of every shard but the last, which may hold fewer."""
+        """Number of regions in every shard but the last, which may hold fewer."""
         shards = array(self.group, f"blocks/{self.layers[0]}").shards
-        assert shards is not None  # noqa: S101 - the schema says so
+        assert shards is not None  # noqa: S101 - by the schema
         return shards[0]
 
     @property
@@ -81,42 +98,42 @@ class FeatureStore:
 
     @cached_property
     def channels(self) -> Mapping[str, int]:
-        """Of every layer."""
+        """Number of channels by layer."""
         return {layer: array(self.group, f"blocks/{layer}").shape[1] for layer in self.layers}
 
     @cached_property
     def blocks(self) -> Mapping[str, "da.Array"]:
         """Lazy (region, channel, y, x) float16 arrays by layer; a Dask chunk is a shard."""
-        import dask.array as da  # a second that stages and workers, which read shard by shard, need not wait
+        import dask.array as da  # takes a second, which readers of single shards save
 
         arrays = {layer: array(self.group, f"blocks/{layer}") for layer in self.layers}
         return {layer: da.from_zarr(block, chunks=block.shards) for layer, block in arrays.items()}
 
     @cached_property
     def regions(self) -> pd.DataFrame:
-        """One row per region: image, category, instance (-1: none), kind, x0, y0, x1, y1, iou, score."""
+        """Table of regions: image, category, instance (-1: none), kind, x0, y0, x1, y1, iou, score."""
         columns = {name: self._read(f"regions/{name}", slice(None)) for name in COLUMNS}
         columns["kind"] = np.array(KINDS, dtype=object)[columns["kind"]]
         return pd.DataFrame(columns)
 
     @cached_property
     def expanded_boxes(self) -> NDArray[np.float64]:
-        """(region, 4) boxes that the network saw: x0, y0, x1, y1 in pixels, partly outside the image maybe."""
+        """(region, 4) boxes that the network saw, x0, y0, x1, y1 in pixels; may extend beyond the image."""
         return boxes.expand(self.regions[BOX].to_numpy(), self.attributes["expansion"])
 
     def read(self, layer: str, rows: slice) -> NDArray[np.float16]:
-        """A layer's block of contiguous rows: (rows, channel, y, x). Whole shards are read fastest.
+        """Read a layer's block of contiguous rows as (rows, channel, y, x); complete shards are fastest.
 
         Raises
         ------
         InputError
             When the store has no such layer.
         """
-        self._check((layer,))
+        self._check_layers((layer,))
         return self._read(f"blocks/{layer}", rows)
 
     def to_xarray(self) -> "xr.Dataset":
-        """Blocks as lazy variables, the region table as coordinates along `region`."""
+        """Return the blocks as lazy variables with the region table as coordinates along `region`."""
         import xarray as xr
 
         return xr.Dataset(
@@ -126,52 +143,62 @@ class FeatureStore:
         )
 
     def hypercolumns(self, rows: Rows, size: int = 50, layers: Sequence[str] | None = None) -> "da.Array":
-        """Hypercolumns of `size` x `size` locations over the expanded boxes of `rows`; lazy.
+        """Compute, lazily, the hypercolumns at `size` x `size` locations over the expanded boxes of `rows`.
 
         Parameters
         ----------
         rows
-            What indexes an array: a slice, row numbers in any order, or a mask of all regions.
+            A slice, row numbers in any order, or a mask over all regions.
         size
-            Locations per side.
+            Number of locations per side.
         layers
-            Which layers, in which order; all of the store when None.
+            Names of the layers, in the order of their channels; None for all layers of the store.
 
         Returns
         -------
-        (rows, size, size, channels of all layers) float32, in chunks of few regions, since each takes
-        4 * size * size * channels bytes. Paper, section 3.
+        (rows, size, size, channels of all layers) float32, in chunks of few regions, since a region takes
+        4 * size * size * channels bytes.
+
+        Raises
+        ------
+        InputError
+            When the store has no such layer.
+
+        Notes
+        -----
+        Paper, section 3.
         """
         names = self.layers if layers is None else tuple(layers)
-        self._check(names)
+        self._check_layers(names)
         numbers = np.arange(len(self))[rows]
         arrays = [array(self.group, f"blocks/{name}") for name in names]
         channels = sum(block.shape[1] for block in arrays)
         import dask.array as da
 
-        return da.from_array(numbers, chunks=CHUNK).map_blocks(
+        return da.from_array(numbers, chunks=REGIONS_PER_CHUNK).map_blocks(
             _hypercolumns,
             arrays,
             size,
             dtype=np.float32,
             new_axis=[1, 2, 3],
-            chunks=(da.core.normalize_chunks(CHUNK, (len(numbers),))[0], (size,), (size,), (channels,)),
+            chunks=(da.core.normalize_chunks(REGIONS_PER_CHUNK, (len(numbers),))[0], (size,), (size,), (channels,)),
             meta=np.empty((0, 0, 0, 0), dtype=np.float32),
         )
 
     def _check_files(self) -> None:
-        """Zarr reads a missing file as zeros, which would train and predict without a word."""
+        """Refuse a store that lacks files: Zarr would read them as zeros, and training and prediction would go on."""
+        shards = range(n_shards(len(self)))
         for layer in self.layers:
             folder = self.path / "blocks" / layer / "c"
-            lost = [shard for shard in range(n_shards(len(self))) if not (folder / shard_file(shard)).is_file()]
-            if lost:
+            missing = [shard for shard in shards if not (folder / shard_file(shard)).is_file()]
+            if missing:
                 raise InputError(
-                    f"{self.path} is incomplete: the layer {layer!r} lacks {len(lost)} of {n_shards(len(self))} files, "
-                    f"first {folder / shard_file(lost[0])}.",
+                    f"{self.path} is incomplete: the layer {layer!r} lacks {len(missing)} of {len(shards)} files, "
+                    f"first {folder / shard_file(missing[0])}.",
                     "extract",
                 )
 
-    def _check(self, layers: Sequence[str]) -> None:
+    def _check_layers(self, layers: Sequence[str]) -> None:
         for layer in layers:
             if layer not in self.layers:
                 raise InputError(f"{self.path} has no layer {layer!r}; it has {choices(self.layers)}.")
@@ -181,13 +208,13 @@ class FeatureStore:
 
 
 def _hypercolumns(rows: NDArray[np.intp], arrays: Sequence[zarr.Array], size: int) -> NDArray[np.float32]:
-    """Interpolate the blocks of a few rows, each array (region, channel, y, x), and put their channels side by side."""
+    """Interpolate the (region, channel, y, x) blocks of the given rows and concatenate their channels."""
     columns = [interpolate(_take(block, rows), size, size).transpose(0, 2, 3, 1) for block in arrays]
     return np.concatenate(columns, axis=-1)
 
 
 def _take(block: zarr.Array, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Blocks of `rows` in their order; neighbours are read in one go, since fancy indexing over shards is slow."""
+    """Read the blocks of `rows` in their order, contiguous rows at once: fancy indexing over shards is slow."""
     taken = np.empty((len(rows), *block.shape[1:]), dtype=np.float32)
     if len(rows) and np.all(np.diff(rows) == 1):
         taken[:] = block[int(rows[0]) : int(rows[-1]) + 1]

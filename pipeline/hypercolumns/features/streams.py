@@ -1,4 +1,4 @@
-"""Passes of the network side by side: each stream decodes, computes and hands back on its own."""
+"""Threads that run the network side by side; each decodes, computes and copies its results to the host."""
 
 import copy
 import itertools
@@ -14,46 +14,48 @@ import torch
 
 from hypercolumns.backbones import Backbone
 
-STREAMS = {"cpu": 16, "cuda": 4}
-"""At most, by kind of device, one of any other: each holds the tensors of a pass, 16 regions of VGG-16 take 0.5 GB."""
+MAX_STREAMS = {"cpu": 16, "cuda": 4}
+"""Maximal number of streams by device type; 1 for any other. Bounds memory, since each stream holds the tensors of a
+pass: 0.5 GB for 16 regions with VGG-16."""
 
-AHEAD = 2
-"""Items per stream that are under way or wait for being taken."""
+ITEMS_PER_STREAM = 2
+"""Items that are computed or wait to be consumed, per stream."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 class Streams:
-    """Threads that each run a backbone; a context manager.
-
-    On the CPU every core has a stream, which computes on it alone: what several cores sum is rounded otherwise, and a
-    pass on one core need not wait, after every layer, for the slower of several. Cores beyond `STREAMS` idle. What is
-    not the network's work (decoding, warping) fills the same threads, not more of them. On CUDA every stream has a
-    queue of its own, so that the copies and the decoding of one hide behind the kernels of another. PyTorch gives MPS
-    one queue for all threads: there is one stream.
+    """Threads that each run a copy of a backbone; a context manager.
 
     Parameters
     ----------
     backbone
-        On its device already.
+        Must be on `device` already.
     device
-        Where `backbone` lies.
+        Device of the backbone.
+
+    Notes
+    -----
+    On the CPU there is a stream per core, up to `MAX_STREAMS`, and each computes on one core: sums that several cores
+    share are rounded differently, and cores that share a pass wait for the slowest of them after every layer. Decoding
+    and warping run in the same threads. On CUDA each stream has its own queue, so that copies and decoding of one
+    overlap with kernels of another. On MPS there is one stream, because PyTorch has a single MPS queue for all threads.
     """
 
     def __init__(self, backbone: Backbone, device: torch.device) -> None:
         self._device = device
         self._threads = torch.get_num_threads()
-        most = STREAMS.get(device.type, 1)
-        self._number = min(most, self._threads) if device.type == "cpu" else most
+        limit = MAX_STREAMS.get(device.type, 1)
+        self._number = min(limit, self._threads) if device.type == "cpu" else limit
         self._pool = ThreadPoolExecutor(self._number, thread_name_prefix="stream")
         self._idle: SimpleQueue[tuple[Backbone, Callable[[], AbstractContextManager[Any]]]] = SimpleQueue()
         for _ in range(self._number):
-            self._idle.put((_twin(backbone), self._queue()))
+            self._idle.put((_copy_with_shared_weights(backbone), self._queue_context()))
 
     def __enter__(self) -> "Streams":
         if self._device.type == "cpu":
-            torch.set_num_threads(1)  # threads take the number over when they start
+            torch.set_num_threads(1)  # threads inherit the number when they start
         return self
 
     def __exit__(
@@ -63,34 +65,34 @@ class Streams:
         torch.set_num_threads(self._threads)
 
     def map(self, function: Callable[[Backbone, Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """`function(backbone, item)` of the items, in their order; few of them are computed ahead."""
+        """Yield `function(backbone, item)` for every item, in order; computes only a few items ahead."""
         waiting: deque[Future[Result]] = deque()
-        source = iter(items)
-        for item in itertools.islice(source, AHEAD * self._number):
+        remaining = iter(items)
+        for item in itertools.islice(remaining, ITEMS_PER_STREAM * self._number):
             waiting.append(self._pool.submit(self._run, function, item))
         while waiting:
             result = waiting.popleft().result()
-            waiting.extend(self._pool.submit(self._run, function, item) for item in itertools.islice(source, 1))
+            waiting.extend(self._pool.submit(self._run, function, item) for item in itertools.islice(remaining, 1))
             yield result
 
     def _run(self, function: Callable[[Backbone, Item], Result], item: Item) -> Result:
-        backbone, queue = self._idle.get()
+        backbone, queue_context = self._idle.get()
         try:
-            with queue(), torch.inference_mode():
+            with queue_context(), torch.inference_mode():
                 return function(backbone, item)
         finally:
-            self._idle.put((backbone, queue))
+            self._idle.put((backbone, queue_context))
 
-    def _queue(self) -> Callable[[], AbstractContextManager[Any]]:
-        """What makes a thread use a CUDA queue of its own; nothing for other devices."""
+    def _queue_context(self) -> Callable[[], AbstractContextManager[Any]]:
+        """Return a factory of contexts that use a new CUDA queue; of empty contexts on other devices."""
         if self._device.type != "cuda":
             return nullcontext
         stream = torch.cuda.Stream(self._device)
-        stream.wait_stream(torch.cuda.current_stream(self._device))  # the weights are on their way
+        stream.wait_stream(torch.cuda.current_stream(self._device))  # the weights may still be being copied
         return lambda: torch.cuda.stream(stream)
 
 
-def _twin(backbone: Backbone) -> Backbone:
-    """The same network for another thread: tensors are shared, the hooks that read layers are not."""
+def _copy_with_shared_weights(backbone: Backbone) -> Backbone:
+    """Copy a backbone for another thread: tensors are shared, the hooks that read layers are not."""
     tensors = itertools.chain(backbone.parameters(), backbone.buffers())
     return copy.deepcopy(backbone, {id(tensor): tensor for tensor in tensors})

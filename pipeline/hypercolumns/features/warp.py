@@ -1,4 +1,4 @@
-"""Warping boxes of a photograph to squares, on the device that the photograph lies on."""
+"""Warp boxes of a photograph to squares, on the photograph's device."""
 
 import math
 from collections.abc import Sequence
@@ -11,23 +11,22 @@ from torch import Tensor
 from hypercolumns.features.passes import to_device
 
 BANDS = 16
-"""Resampling matrices are cut into this many bands, which skips most of their zeros. Measured, ours."""
+"""Number of bands that a resampling matrix is cut into, which skips most of its zeros. Measured, ours."""
 
 
 def warp(photo: Tensor, boxes: Sequence[Sequence[float]], size: int, fill: Sequence[float]) -> Tensor:
-    """Cut boxes out of a photograph and resample each to `size` x `size`, bilinearly and with antialiasing.
+    """Cut boxes out of a photograph and resample each to `size` x `size`, bilinearly with antialiasing.
 
     Parameters
     ----------
     photo
         (height, width, 3) uint8.
     boxes
-        x0, y0, x1, y1 of positive size; they may lie partly or wholly outside of the photograph.
+        x0, y0, x1, y1 in pixels, of positive size; may extend beyond the photograph or lie outside it.
     size
         Side of the squares.
     fill
-        Colour in 0..1 of what lies outside of the photograph: the backbone's mean, which is zero once normalised,
-        as R-CNN does.
+        Colour in 0..1 outside the photograph: the backbone's mean, which normalisation turns into zero, as in R-CNN.
 
     Returns
     -------
@@ -35,9 +34,9 @@ def warp(photo: Tensor, boxes: Sequence[Sequence[float]], size: int, fill: Seque
 
     Notes
     -----
-    For boxes of whole pixels inside the photograph this equals `torch.nn.functional.interpolate(crop, mode="bilinear",
-    antialias=True, align_corners=False)`. The two axes are resampled one after the other from the pixels of the box
-    only, so the cost follows the size of the box, not that of the photograph.
+    For boxes with integer coordinates inside the photograph this equals `torch.nn.functional.interpolate(crop,
+    mode="bilinear", antialias=True, align_corners=False)`. The two axes are resampled one after the other, and only
+    from the pixels of the box, so the cost depends on the size of the box and not on that of the photograph.
     """
     warped = torch.empty((len(boxes), size, size, 3), dtype=torch.float32, device=photo.device)
     for square, box in zip(warped, boxes, strict=True):
@@ -46,29 +45,29 @@ def warp(photo: Tensor, boxes: Sequence[Sequence[float]], size: int, fill: Seque
 
 
 def warp_into(square: Tensor, photo: Tensor, box: Sequence[float], fill: Sequence[float]) -> None:
-    """What `warp` does for one box, into a (size, size, 3) `square` that lies contiguous in memory."""
+    """Do what `warp` does for one box, into a contiguous (size, size, 3) `square`."""
     height, width, size = *photo.shape[:2], len(square)
     x0, y0, x1, y1 = box
     horizontal, vertical = _resampling(x0, x1, width, size), _resampling(y0, y1, height, size)
     crop = photo[vertical.start : vertical.stop, horizontal.start : horizontal.stop].transpose(0, 1)
     colour = to_device(torch.tensor(fill, dtype=torch.float32), photo.device)
-    # Weights that fall outside of the photograph add nothing to what differs from the fill.
-    differing = crop.flatten(1).float().sub_((255 * colour).repeat(crop.shape[1])).unflatten(1, crop.shape[1:])
-    resampled = vertical.apply(horizontal.apply(differing).transpose(0, 1)).flatten(1)
+    # Resample the difference from the fill: pixels outside the photograph then contribute zero.
+    difference = crop.flatten(1).float().sub_((255 * colour).repeat(crop.shape[1])).unflatten(1, crop.shape[1:])
+    resampled = vertical.apply(horizontal.apply(difference).transpose(0, 1)).flatten(1)
     torch.add(colour.repeat(size), resampled, alpha=1 / 255, out=square.view(size, -1))
 
 
 @dataclass(frozen=True)
 class _Resampling:
-    """Resampling of the pixels `start` to `stop` of a line to `size` locations.
+    """Linear operator from pixels `start` to `stop` of a line to `size` locations.
 
     Attributes
     ----------
     weights
-        (bands, locations per band, n) weights of the n pixels that a band needs; those of a location add up to one,
-        less what falls outside of the line.
+        (bands, locations per band, n) weights of the n pixels that a band needs; the weights of a location sum to one
+        minus the share that falls outside the line.
     pixels
-        (bands * n,) which pixels, counted from `start`.
+        (bands * n,) indices of these pixels, relative to `start`.
     """
 
     start: int
@@ -78,31 +77,31 @@ class _Resampling:
     pixels: Tensor
 
     def apply(self, lines: Tensor) -> Tensor:
-        """(pixels, n, 3) to (locations, n, 3), float32."""
+        """Resample (pixels, n, 3) to (locations, n, 3) float32."""
         if len(lines) == 0:
             return torch.zeros((self.size, *lines.shape[1:]), device=lines.device)
-        # Rows contiguous in memory are gathered many times faster than single pixels.
+        # Gathering contiguous rows is many times faster than gathering single pixels.
         bands = lines.flatten(1).index_select(0, to_device(self.pixels, lines.device)).unflatten(0, (BANDS, -1))
         values = torch.bmm(to_device(self.weights, lines.device), bands)
         return values.flatten(0, 1)[: self.size].unflatten(1, lines.shape[1:])
 
 
 def _resampling(start: float, stop: float, length: int, size: int) -> _Resampling:
-    """Antialiased linear resampling of the interval from `start` to `stop` of a line of `length` pixels.
+    """Build the antialiased linear resampling of the interval from `start` to `stop` of a line of `length` pixels.
 
-    Weights are those of a triangle as wide as two pixels or two locations, whichever is more, over the pixels that the
-    interval touches, made to sum to one.
+    The filter is a triangle that reaches one pixel or one location to each side, whichever is larger; it is restricted
+    to the pixels that the interval touches and normalised to sum to one.
     """
     scale = (stop - start) / size
-    support = max(scale, 1.0)
+    reach = max(scale, 1.0)
     touched = math.floor(start), math.ceil(stop)
     first, last = (min(max(edge, 0), length) for edge in touched)
     per_band = -(-size // BANDS)
-    # NumPy, whose calls on small arrays take half of the time of torch's.
+    # NumPy takes half the time of torch for small arrays.
     centres = start + (np.arange(BANDS * per_band).reshape(BANDS, per_band) + 0.5) * scale
-    lowest = np.ceil(centres[:, 0] - support - 0.5).astype(np.int64)
-    pixels = lowest[:, None] + np.arange(math.ceil((per_band - 1) * scale + 2 * support) + 1)
-    weights = 1 - np.abs(pixels[:, None, :] + 0.5 - centres[:, :, None]) / support
+    lowest = np.ceil(centres[:, 0] - reach - 0.5).astype(np.int64)
+    pixels = lowest[:, None] + np.arange(math.ceil((per_band - 1) * scale + 2 * reach) + 1)
+    weights = 1 - np.abs(pixels[:, None, :] + 0.5 - centres[:, :, None]) / reach
     weights *= (weights > 0) & ((pixels >= touched[0]) & (pixels < touched[1]))[:, None, :]
     weights /= np.maximum(weights.sum(axis=2, keepdims=True), 1e-12)
     weights *= ((pixels >= first) & (pixels < last))[:, None, :]

@@ -1,4 +1,4 @@
-"""Writing a feature store: its arrays once, then whole shards in any order."""
+"""Write a feature store: first its metadata and region table, then complete shards in any order."""
 
 import warnings
 from collections.abc import Mapping
@@ -13,7 +13,16 @@ from zarr.codecs import ZstdCodec
 from zarr.errors import ZarrUserWarning
 
 from hypercolumns.features.half import as_float16
-from hypercolumns.features.schema import CHUNK, COLUMNS, KINDS, SCHEMA, SHARD, dimension_names, n_shards, shard_rows
+from hypercolumns.features.schema import (
+    COLUMNS,
+    KINDS,
+    REGIONS_PER_CHUNK,
+    REGIONS_PER_SHARD,
+    SCHEMA,
+    dimension_names,
+    n_shards,
+    shard_rows,
+)
 from hypercolumns.stores import array
 
 
@@ -24,22 +33,27 @@ def create(
     expansion: float,
     attributes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Make a store with its region table, attributes and still empty blocks.
+    """Create a store with its region table and attributes, and with blocks that are still empty.
 
     Equal arguments give equal bytes: neither times nor paths are written.
 
     Parameters
     ----------
     path
-        Folder to make.
+        Folder to create.
     regions
-        Columns as in `schema.COLUMNS`, `kind` as text; sorted by category.
+        Columns as in `schema.COLUMNS`, `kind` as a string; sorted by category.
     shapes
         (channels, height, width) by layer, in the order of the layers.
     expansion
-        Factor between the boxes of `regions` and what the network sees.
+        Factor by which the boxes of `regions` are expanded before the network sees them.
     attributes
-        More root attributes.
+        Further root attributes.
+
+    Raises
+    ------
+    ValueError
+        When the regions are not sorted by category.
     """
     if not regions["category"].is_monotonic_increasing:
         raise ValueError("the regions of a feature store must be sorted by category")
@@ -55,12 +69,12 @@ def create(
         root.create_array(
             f"blocks/{name}",
             shape=(len(regions), *shape),
-            chunks=(CHUNK, *shape),
-            shards=(SHARD, *shape),
+            chunks=(REGIONS_PER_CHUNK, *shape),
+            shards=(REGIONS_PER_SHARD, *shape),
             dtype=np.float16,
             compressors=ZstdCodec(level=1),
             dimension_names=dimension_names(name),
-            # Looking for chunks of nothing but the fill value takes longer than writing them.
+            # Checking whether a chunk is empty takes longer than writing it.
             config={"write_empty_chunks": True},
         )
     for name, dtype in COLUMNS.items():
@@ -73,23 +87,40 @@ def create(
             dimension_names=("region",),
         )
     with warnings.catch_warnings():
-        # Zarr warns that the format's specification does not have consolidated metadata yet; readers do not mind.
+        # Zarr warns that consolidated metadata is not in the format's specification yet; readers ignore it.
         warnings.simplefilter("ignore", ZarrUserWarning)
-        # The groups get their own, so that `xarray.open_zarr(path, group="blocks")` finds one too.
+        # The groups get theirs too, for `xarray.open_zarr(path, group="blocks")`.
         for name in ("blocks", "regions", ""):
             zarr.consolidate_metadata(root.store, path=name)
 
 
 def write_shard(path: Path, shard: int, blocks: Mapping[str, ArrayLike]) -> None:
-    """Write all layers of one whole shard: (rows of the shard, channel, y, x) by layer."""
+    """Write all layers of one complete shard.
+
+    Parameters
+    ----------
+    path
+        Store made by `create`.
+    shard
+        Number of the shard.
+    blocks
+        (rows of the shard, channel, y, x) by layer.
+
+    Raises
+    ------
+    InputError
+        When a value is NaN.
+    ValueError
+        When a block does not have the shape that the store expects.
+    """
     group = zarr.open_group(path, mode="r+")
     for name, block in blocks.items():
-        whole = array(group, f"blocks/{name}")
-        rows = shard_rows(shard, whole.shape[0])
+        stored = array(group, f"blocks/{name}")
+        rows = shard_rows(shard, stored.shape[0])
         values = as_float16(block, name)
-        if values.shape != (rows.stop - rows.start, *whole.shape[1:]):
-            raise ValueError(f"shard {shard} of {name} has shape {values.shape}, which does not fit {whole.shape}")
-        whole.with_config({"write_empty_chunks": True})[rows] = values
+        if values.shape != (rows.stop - rows.start, *stored.shape[1:]):
+            raise ValueError(f"shard {shard} of {name} has shape {values.shape}, which does not fit {stored.shape}")
+        stored.with_config({"write_empty_chunks": True})[rows] = values
 
 
 def write_store(
@@ -99,9 +130,9 @@ def write_store(
     expansion: float = 1.2,
     attributes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a whole store from arrays in memory, (region, channel, y, x) by layer; for small sets and tests."""
+    """Write a complete store from (region, channel, y, x) arrays in memory; for small data sets and tests."""
     arrays = {name: np.asarray(block) for name, block in blocks.items()}
-    create(path, regions, {name: a.shape[1:] for name, a in arrays.items()}, expansion, attributes)
+    create(path, regions, {name: values.shape[1:] for name, values in arrays.items()}, expansion, attributes)
     for shard in range(n_shards(len(regions))):
         rows = shard_rows(shard, len(regions))
-        write_shard(path, shard, {name: array[rows] for name, array in arrays.items()})
+        write_shard(path, shard, {name: values[rows] for name, values in arrays.items()})

@@ -1,1 +1,1 @@
-"""Conventions for boxes, heat maps and interpolation; every other package builds on these."""
+"""Conventions for boxes, heat maps and interpolation that all other packages build on."""

@@ -7,13 +7,27 @@ Boxes = NDArray[np.float64]
 
 
 def area(boxes: ArrayLike) -> NDArray[np.float64]:
-    """Areas in square pixels of (..., 4) boxes; a box with x1 <= x0 or y1 <= y0 has none."""
+    """Areas of (..., 4) boxes in square pixels; zero for boxes with x1 <= x0 or y1 <= y0.
+
+    Examples
+    --------
+    >>> area([[0, 0, 4, 5], [3, 3, 3, 9]])
+    array([20.,  0.])
+    """
     box = np.asarray(boxes, dtype=np.float64)
     return np.maximum(box[..., 2] - box[..., 0], 0) * np.maximum(box[..., 3] - box[..., 1], 0)
 
 
 def iou(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
-    """Intersection over union of every box of `first` (n, 4) with every box of `second` (m, 4): (n, m)."""
+    """Intersection over union of every box of `first` (n, 4) with every box of `second` (m, 4), as (n, m).
+
+    Two empty boxes have an IoU of zero.
+
+    Examples
+    --------
+    >>> iou([[0, 0, 10, 10]], [[0, 0, 10, 5], [20, 20, 30, 30]])
+    array([[0.5, 0. ]])
+    """
     a = np.asarray(first, dtype=np.float64).reshape(-1, 4)
     b = np.asarray(second, dtype=np.float64).reshape(-1, 4)
     upper_left = np.maximum(a[:, None, :2], b[None, :, :2])
@@ -24,7 +38,17 @@ def iou(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
 
 
 def expand(boxes: ArrayLike, factor: float) -> Boxes:
-    """Scale (..., 4) boxes about their centres; `factor` 1.2 makes both sides 20 % longer. Paper, expanded boxes."""
+    """Scale (..., 4) boxes about their centres by `factor`: 1.2 makes both sides 20 % longer.
+
+    Notes
+    -----
+    Paper, expanded boxes.
+
+    Examples
+    --------
+    >>> expand([10, 20, 20, 60], 1.5)
+    array([ 7.5, 10. , 22.5, 70. ])
+    """
     box = np.asarray(boxes, dtype=np.float64)
     centre = (box[..., :2] + box[..., 2:]) / 2
     half = (box[..., 2:] - box[..., :2]) / 2 * factor
@@ -32,24 +56,42 @@ def expand(boxes: ArrayLike, factor: float) -> Boxes:
 
 
 def clip(boxes: ArrayLike, width: int, height: int) -> Boxes:
-    """Cut (..., 4) boxes at the borders of an image of `width` x `height` pixels."""
+    """Clip (..., 4) boxes to an image of `width` x `height` pixels.
+
+    Examples
+    --------
+    >>> clip([-3, 4, 50, 60], width=40, height=30)
+    array([ 0.,  4., 40., 30.])
+    """
     return np.clip(np.asarray(boxes, dtype=np.float64), 0, [width, height, width, height])
 
 
 def jitter(boxes: ArrayLike, share: float, rng: np.random.Generator) -> Boxes:
-    """Move every side of (n, 4) boxes by up to `share` of the box's width or height, uniformly."""
+    """Move every side of (n, 4) boxes by a uniformly random distance of up to `share` of the width or height."""
     box = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
     size = np.tile(box[:, 2:] - box[:, :2], 2)
     return box + rng.uniform(-share, share, box.shape) * size
 
 
 def from_coco(boxes: ArrayLike) -> Boxes:
-    """COCO's x, y, width, height as x0, y0, x1, y1; shape (..., 4)."""
+    """Convert COCO's x, y, width, height to x0, y0, x1, y1; shape (..., 4).
+
+    Examples
+    --------
+    >>> from_coco([1, 2, 3, 6])
+    array([1., 2., 4., 8.])
+    """
     box = np.asarray(boxes, dtype=np.float64)
     return np.concatenate([box[..., :2], box[..., :2] + box[..., 2:]], axis=-1)
 
 
 def to_coco(boxes: ArrayLike) -> Boxes:
-    """x0, y0, x1, y1 as COCO's x, y, width, height; shape (..., 4)."""
+    """Convert x0, y0, x1, y1 to COCO's x, y, width, height; shape (..., 4).
+
+    Examples
+    --------
+    >>> to_coco([1, 2, 4, 8])
+    array([1., 2., 3., 6.])
+    """
     box = np.asarray(boxes, dtype=np.float64)
     return np.concatenate([box[..., :2], box[..., 2:] - box[..., :2]], axis=-1)

@@ -1,4 +1,4 @@
-"""Bilinear interpolation between cells and locations of a box: the alpha_ik of the paper, written once."""
+"""Bilinear interpolation between the cells and the locations of a box: the alpha_ik of the paper."""
 
 from functools import lru_cache
 
@@ -9,10 +9,10 @@ from scipy import sparse
 
 @lru_cache(maxsize=256)
 def interpolation_matrix(source: int, target: int) -> NDArray[np.float64]:
-    """Linear interpolation from `source` cells to `target` locations along one axis.
+    """Build the matrix that interpolates linearly from `source` cells to `target` locations along one axis.
 
-    Both span the same interval; centres lie at (i + 0.5) / n. Beyond the outer source centres the
-    nearest value is held.
+    Both span the same interval, with centres at (i + 0.5) / n. Beyond the outer source centres the nearest value is
+    held.
 
     Returns
     -------
@@ -20,8 +20,16 @@ def interpolation_matrix(source: int, target: int) -> NDArray[np.float64]:
 
     Notes
     -----
-    Equals `torch.nn.functional.interpolate(..., align_corners=False)` without antialiasing; the
-    two-dimensional operator is the Kronecker product of two such matrices. Paper, section 3.
+    Equals `torch.nn.functional.interpolate(..., align_corners=False)` without antialiasing; the two-dimensional
+    operator is the Kronecker product of two such matrices. Paper, section 3.
+
+    Examples
+    --------
+    >>> interpolation_matrix(2, 4)
+    array([[1.  , 0.  ],
+           [0.75, 0.25],
+           [0.25, 0.75],
+           [0.  , 1.  ]])
     """
     matrix = linear_weights((np.arange(target) + 0.5) / target, source)
     matrix.setflags(write=False)
@@ -29,23 +37,31 @@ def interpolation_matrix(source: int, target: int) -> NDArray[np.float64]:
 
 
 def interpolate(maps: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    """Bilinear interpolation of maps (..., y, x) at `height` x `width` locations: (..., height, width)."""
+    """Interpolate maps (..., y, x) bilinearly at `height` x `width` locations, as (..., height, width)."""
     vertical = interpolation_matrix(maps.shape[-2], height).astype(np.float32)
     horizontal = interpolation_matrix(maps.shape[-1], width).astype(np.float32)
     return np.asarray(vertical @ maps @ horizontal.T, dtype=np.float32)
 
 
 def linear_weights(positions: NDArray[np.float64], source: int) -> NDArray[np.float64]:
-    """Linear interpolation from `source` cells to any positions along one axis.
+    """Build the matrix that interpolates linearly from `source` cells to arbitrary positions along one axis.
 
     Parameters
     ----------
     positions
-        (n,) shares of the axis: 0 and 1 are its ends. Beyond the outer centres the nearest value is held.
+        (n,) positions as shares of the axis: 0 and 1 are its ends. Beyond the outer centres the nearest value is held.
+    source
+        Number of cells.
 
     Returns
     -------
     (n, source) array; rows are non-negative and sum to one.
+
+    Examples
+    --------
+    >>> linear_weights(np.array([0.5, 1.0]), 2)
+    array([[0.5, 0.5],
+           [0. , 1. ]])
     """
     cells, weights = linear_taps(positions, source)
     matrix = np.zeros((len(positions), source))
@@ -55,9 +71,20 @@ def linear_weights(positions: NDArray[np.float64], source: int) -> NDArray[np.fl
 
 
 def linear_taps(positions: NDArray[np.float64], source: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """The two of `source` cells that each position (...) lies between, and their weights: (..., 2) each.
+    """Find the two of `source` cells that each position lies between, and their weights.
 
-    See `linear_weights`, which is the same as a matrix.
+    The sparse form of `linear_weights`.
+
+    Parameters
+    ----------
+    positions
+        (...) positions as shares of the axis.
+    source
+        Number of cells.
+
+    Returns
+    -------
+    (..., 2) cells and (..., 2) weights; the weights of a position sum to one.
     """
     centre = positions * source - 0.5
     left = np.clip(np.floor(centre), 0, source - 1).astype(np.intp)
@@ -67,15 +94,31 @@ def linear_taps(positions: NDArray[np.float64], source: int) -> tuple[NDArray[np
 
 
 def support(matrix: NDArray[np.float64]) -> slice:
-    """The columns of `matrix` from the first to the last that is not all zero."""
+    """Slice of the columns of `matrix` from the first to the last that is not all zero.
+
+    Examples
+    --------
+    >>> support(np.array([[0, 0, 1, 0, 0], [0, 0, 0, 2, 0]]))
+    slice(2, 4, None)
+    """
     used = np.flatnonzero(matrix.any(axis=0))
     return slice(int(used[0]), int(used[-1]) + 1)
 
 
 def location_centres(box: NDArray[np.float64], size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Centres in pixels of a `size` x `size` heat map over the expanded `box` (..., 4).
+    """Centres of the locations of a `size` x `size` heat map over the expanded `box` (..., 4), in pixels.
 
-    Location i lies at (i + .5) / size of the box. Returns x (..., size) and y (..., size).
+    Location i has its centre at (i + .5) / size of the box.
+
+    Returns
+    -------
+    x (..., size) and y (..., size).
+
+    Examples
+    --------
+    >>> x, y = location_centres(np.array([10.0, 0.0, 20.0, 50.0]), 5)
+    >>> x
+    array([11., 13., 15., 17., 19.])
     """
     share = (np.arange(size) + 0.5) / size
     box = np.asarray(box, dtype=np.float64)
@@ -86,12 +129,24 @@ def location_centres(box: NDArray[np.float64], size: int) -> tuple[NDArray[np.fl
 
 @lru_cache(maxsize=64)
 def operator(height: int, width: int, size: int) -> sparse.csr_array:
-    """Interpolation of a map of `height` x `width` cells at the `size` x `size` locations of a heat map.
+    """Build the operator that interpolates a flattened map at the `size` x `size` locations of a heat map.
+
+    Hypercolumns, training samples and scoring all use it.
+
+    Parameters
+    ----------
+    height, width
+        Cells of the map.
+    size
+        Locations per side of the heat map.
 
     Returns
     -------
-    (size * size, height * width) float32, at most four entries per row, which sum to one: the single truth
-    for hypercolumns, training samples and scoring. Paper, section 3.
+    (size * size, height * width) sparse float32; rows have at most four entries, which sum to one.
+
+    Notes
+    -----
+    Paper, section 3.
     """
     rows = sparse.csr_array(interpolation_matrix(height, size))
     columns = sparse.csr_array(interpolation_matrix(width, size))

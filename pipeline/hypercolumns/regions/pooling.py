@@ -1,4 +1,4 @@
-"""Pooling of feature maps over boxes (RoI pooling) with the project's interpolation, as one sparse matrix product."""
+"""RoI pooling: average feature maps over boxes with the interpolation of this package, as one sparse matrix product."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,9 +10,9 @@ from hypercolumns.regions.interpolation import linear_taps, linear_weights
 def pooling_matrix(
     boxes: ArrayLike, image: tuple[int, int], shape: tuple[int, int], cells: int, samples: int
 ) -> csr_array:
-    """The linear operator that averages a feature map over `cells` x `cells` parts of every box.
+    """Build the linear operator that averages a feature map over `cells` x `cells` cells of every box.
 
-    A part's value is the mean of `samples` x `samples` evenly spread, bilinearly interpolated values of the map.
+    The value of a cell is the mean of `samples` x `samples` evenly spread, bilinearly interpolated values of the map.
 
     Parameters
     ----------
@@ -22,11 +22,15 @@ def pooling_matrix(
         Width and height of the image in pixels; the map spans all of it.
     shape
         Height and width of the map.
+    cells
+        Cells per side of a box.
+    samples
+        Interpolated values per side of a cell.
 
     Returns
     -------
     (n * cells * cells, height * width) sparse float32 operator on the flattened map; rows are ordered by box, then from
-    top to bottom, then from left to right, are non-negative and sum to one.
+    top to bottom, then from left to right; they are non-negative and sum to one.
 
     Notes
     -----
@@ -53,9 +57,18 @@ def pooling_matrix(
 def pool(
     maps: NDArray[np.floating], boxes: ArrayLike, image: tuple[int, int], cells: int, samples: int
 ) -> NDArray[np.float32]:
-    """The means of `maps` (channels, height, width) over the parts of every box: (n, cells * cells, channels).
+    """Average maps over `cells` x `cells` cells of every box.
 
-    See `pooling_matrix` for the other parameters.
+    Parameters
+    ----------
+    maps
+        (channels, height, width).
+    boxes, image, cells, samples
+        As for `pooling_matrix`.
+
+    Returns
+    -------
+    (n, cells * cells, channels) float32.
     """
     channels, height, width = maps.shape
     operator = pooling_matrix(boxes, image, (height, width), cells, samples)
@@ -66,14 +79,20 @@ def pool(
 def axis_weights(
     low: NDArray[np.float64], high: NDArray[np.float64], extent: int, source: int, cells: int, samples: int
 ) -> NDArray[np.float64]:
-    """One axis of `pooling_matrix`, which is the Kronecker product of a box's two axes; cheap where `cells` are many.
+    """Build one axis of `pooling_matrix`, which is the Kronecker product of both axes of a box.
+
+    Applying the axes one after the other is cheaper when there are many `cells`.
 
     Parameters
     ----------
     low, high
         (n,) ends of the boxes in pixels of the image.
     extent
-        Of the image in pixels; the map's `source` cells span all of it.
+        Size of the image in pixels along this axis.
+    source
+        Cells of the map along this axis; they span the whole image.
+    cells, samples
+        As for `pooling_matrix`.
 
     Returns
     -------
@@ -86,12 +105,12 @@ def axis_weights(
 def _taps(
     low: NDArray[np.float64], high: NDArray[np.float64], extent: int, source: int, cells: int, samples: int
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Source cells and their weights along one axis, both (n, cells, 2 * samples); weights sum to one."""
+    """Source cells of each cell of a box and their weights along one axis, both (n, cells, 2 * samples)."""
     index, weight = linear_taps(_positions(low, high, extent, cells * samples), source)
     return index.reshape(-1, cells, 2 * samples), weight.reshape(-1, cells, 2 * samples) / samples
 
 
 def _positions(low: NDArray[np.float64], high: NDArray[np.float64], extent: int, count: int) -> NDArray[np.float64]:
-    """`count` evenly spread positions (n, count) between the ends of each box, as shares of `extent`."""
+    """Spread `count` positions evenly between the ends of each box, as (n, count) shares of `extent`."""
     share = (np.arange(count) + 0.5) / count
     return (low[:, None] + (high - low)[:, None] * share) / extent

@@ -1,4 +1,4 @@
-"""One pass per photograph: regions are cut out of its maps, and what was seen is not seen again."""
+"""In the mode image, regions are cut out of the maps of one pass per photograph, which is never repeated."""
 
 from pathlib import Path
 
@@ -13,15 +13,16 @@ from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.backbones import Backbone, create_backbone
 from hypercolumns.backbones import spatial as spatial_module
 from hypercolumns.backbones.spatial import spatial
-from hypercolumns.backbones.taps import Outputs, Tap
+from hypercolumns.backbones.taps import OutputShapes, Tap
 from hypercolumns.errors import InputError
-from hypercolumns.features import streams, whole
+from hypercolumns.features import photograph_source, streams
 from hypercolumns.features.extraction import extract
+from hypercolumns.features.spool import Spool
 from hypercolumns.parameters import BackboneParameters
 from hypercolumns.regions.pooling import pool
 from tests.features import extraction_case as case
 
-SIDE = 96
+SHORT_SIDE = 96
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def annotations(tmp_path_factory: pytest.TempPathFactory) -> AnnotationSet:
     return case.write_photographs(tmp_path_factory.mktemp("photos"))
 
 
-def see_whole(
+def extract_to(
     regions: pd.DataFrame,
     annotations: AnnotationSet,
     backbone: Backbone,
@@ -51,17 +52,17 @@ def see_whole(
 
 
 def test_blocks_are_pooled_from_a_pass_over_the_photograph(annotations: AnnotationSet, tmp_path: Path) -> None:
-    """Identity 3 for whole photographs, against the sparse operator of `regions.pooling` and torch's resampling."""
+    """A block equals a direct pass over the scaled photograph, pooled by the sparse operator of `regions.pooling`."""
     regions, backbone = case.make_regions(40), case.make_backbone()
-    store = see_whole(regions, annotations, backbone, tmp_path, SIDE, expansion=1.5)
-    # 90 x 70 pixels, the short side as 96 and both in whole cells of 16 pixels, that of the last convolution.
-    size, seeing = (96, 128), spatial(backbone)
+    store = extract_to(regions, annotations, backbone, tmp_path, SHORT_SIDE, expansion=1.5)
+    # Photographs of 90 x 70 pixels, with a short side of 96 and both sides rounded to multiples of the stride 16.
+    size, network = (96, 128), spatial(backbone)
     for row in (0, 17, 39):
         image = annotations.image_by_id[int(regions["image"][row])]
         photo = torch.from_numpy(read_image(annotations.image_path(image)).copy()).permute(2, 0, 1)[None] / 255
         scaled = torch.nn.functional.interpolate(photo, size, mode="bilinear", antialias=True)
         with torch.inference_mode():
-            maps = {name: values[0].numpy() for name, values in seeing(scaled).items()}
+            maps = {name: values[0].numpy() for name, values in network(scaled).items()}
         for name in case.LAYERS:
             block = store.read(name, slice(row, row + 1))[0]
             cells = block.shape[1]
@@ -72,13 +73,13 @@ def test_blocks_are_pooled_from_a_pass_over_the_photograph(annotations: Annotati
             )
 
 
-def test_the_pooled_layer_of_the_whole_photograph_is_that_of_the_network(
+def test_the_pooled_layer_of_a_box_over_the_whole_photograph_is_the_global_average(
     annotations: AnnotationSet, tmp_path: Path
 ) -> None:
-    """A box as large as a photograph of the network's size: the mean over the box is the global average."""
+    """The mean over a box that covers the photograph equals the network's global average pooling."""
     backbone = case.make_backbone(("classifier.3",))
-    whole_photo = case.make_regions(1).assign(x0=0.0, y0=0.0, x1=float(case.WIDTH), y1=float(case.HEIGHT), image=1)
-    store = see_whole(whole_photo, annotations, backbone, tmp_path, 64, expansion=1.0)
+    regions = case.make_regions(1).assign(x0=0.0, y0=0.0, x1=float(case.WIDTH), y1=float(case.HEIGHT), image=1)
+    store = extract_to(regions, annotations, backbone, tmp_path, 64, expansion=1.0)
     photo = torch.from_numpy(read_image(annotations.image_path(annotations.image_by_id[1])).copy())
     scaled = torch.nn.functional.interpolate(
         photo.permute(2, 0, 1)[None] / 255, (64, 80), mode="bilinear", antialias=True
@@ -86,53 +87,51 @@ def test_the_pooled_layer_of_the_whole_photograph_is_that_of_the_network(
     with torch.inference_mode():
         expected = backbone(scaled)["classifier.3"][0].numpy()
     block = store.read("classifier.3", slice(0, 1))[0]
-    # Samples lie closer together than the cells, but not on them: a mean of interpolated values, not the same mean.
+    # Only close: the block averages interpolated values between the cells, not the cells themselves.
     np.testing.assert_allclose(block.ravel(), expected.ravel(), rtol=0, atol=5e-3 * np.abs(expected).max())
 
 
-def test_seen_photographs_are_not_seen_again(
+def test_photographs_of_finished_groups_are_not_computed_again(
     annotations: AnnotationSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many shards a photograph has regions in, and whatever moment an interruption comes at."""
-    monkeypatch.setattr(whole, "GROUP", 2)
-    seen: list[object] = []
-    real = whole.photograph_maps
+    """A photograph passes the network once although its regions lie in several shards, also after an interruption."""
+    monkeypatch.setattr(photograph_source, "PHOTOGRAPHS_PER_GROUP", 2)
+    passes: list[object] = []
+    photograph_maps = photograph_source.photograph_maps
 
     def counted(*arguments: object) -> object:
-        if len(seen) == limit:
+        if len(passes) == limit:
             raise KeyboardInterrupt
-        seen.append(arguments)
-        return real(*arguments)  # type: ignore[arg-type]
+        passes.append(arguments)
+        return photograph_maps(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(whole, "photograph_maps", counted)
-    monkeypatch.setattr(streams, "STREAMS", {"cpu": 1})  # one after the other
+    monkeypatch.setattr(photograph_source, "photograph_maps", counted)
+    monkeypatch.setattr(streams, "MAX_STREAMS", {"cpu": 1})  # one pass after the other
     limit = 3
     with pytest.raises(KeyboardInterrupt):
         case.run(annotations, tmp_path / "f.zarr", tmp_path / "s", "image")
     assert not (tmp_path / "f.zarr").exists()
-    limit = 3 + case.IMAGES - 2  # two are a complete group, the third is not
+    limit = 3 + case.IMAGES - 2  # two photographs are a complete group, the third is computed again
     case.run(annotations, tmp_path / "f.zarr", tmp_path / "s", "image")
-    assert len(seen) == limit
+    assert len(passes) == limit
 
 
-def test_lost_rows_are_computed_again(tmp_path: Path) -> None:
-    """Markers whose rows are gone, as a kill while cleaning up leaves them, are not trusted."""
-    spool = whole.Spool(tmp_path / "rows", 4, {"a": (2, 3, 3)})
+def test_a_spool_keeps_finished_groups_unless_its_rows_are_lost(tmp_path: Path) -> None:
+    """A run that is killed while it cleans up may leave markers without rows; they are not trusted."""
+    spool = Spool(tmp_path / "rows", 4, {"a": (2, 3, 3)})
     spool.write(np.array([2, 0]), {"a": np.ones((2, 2, 3, 3), np.float16)})
     spool.finish(0)
-    again = whole.Spool(tmp_path / "rows", 4, {"a": (2, 3, 3)})
+    again = Spool(tmp_path / "rows", 4, {"a": (2, 3, 3)})
     assert again.has(0)
     assert again.read(slice(0, 3))["a"][:, 0, 0, 0].tolist() == [1, 0, 1]
     (tmp_path / "rows/rows").unlink()
-    assert not whole.Spool(tmp_path / "rows", 4, {"a": (2, 3, 3)}).has(0)
+    assert not Spool(tmp_path / "rows", 4, {"a": (2, 3, 3)}).has(0)
 
 
 def test_modes_never_share_features(annotations: AnnotationSet, tmp_path: Path) -> None:
-    """Stores of both modes and of another short side differ, in their blocks and in their keys."""
+    """Stores of both modes, and of two short sides, differ in their blocks and in their keys."""
     regions, backbone = case.make_regions(3), case.make_backbone(case.LAYERS[:1])
-    stores = []
-    for side in (None, 64, 96):
-        stores.append(see_whole(regions, annotations, backbone, tmp_path, side, f"{side}.zarr"))
+    stores = [extract_to(regions, annotations, backbone, tmp_path, side, f"{side}.zarr") for side in (None, 64, 96)]
     blocks = [store.read("features.3", slice(None)) for store in stores]
     assert len({block.shape for block in blocks}) == 1
     assert len({block.tobytes() for block in blocks}) == len({store.attributes["key"] for store in stores}) == 3
@@ -147,44 +146,44 @@ def test_modes_never_share_features(annotations: AnnotationSet, tmp_path: Path) 
         ("torchvision:mobilenet_v2", "classifier.0", "features"),
     ],
 )
-def test_a_pooled_layer_is_the_map_that_was_averaged(name: str, layer: str, source: str) -> None:
+def test_a_pooled_layer_becomes_the_map_that_the_network_averages(name: str, layer: str, source: str) -> None:
     backbone = create_backbone(BackboneParameters(name=name, weights="random", layers=(layer,), input_size=96))
-    seeing = spatial(backbone)
-    assert seeing.taps[layer].module == source
+    network = spatial(backbone)
+    assert network.taps[layer].module == source
     images = torch.rand(2, 3, 96, 96, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
-        mean = seeing(images)[layer].mean(dim=(2, 3), keepdim=True)
+        mean = network(images)[layer].mean(dim=(2, 3), keepdim=True)
         torch.testing.assert_close(mean, backbone(images)[layer], rtol=1e-4, atol=1e-5)
 
 
-def test_the_average_is_looked_for_on_the_device_of_the_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`meta`, which refuses images of the CPU, has no values to compare: that step is left out."""
+def test_the_averaged_map_is_searched_on_the_device_of_the_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device `meta` refuses images on the CPU. It has no values to compare, so that step is replaced."""
     devices = []
 
-    def first_map(_network: object, tap: Tap, _outputs: Outputs, noise: torch.Tensor) -> Tap:
+    def first_map(_network: object, tap: Tap, _outputs: OutputShapes, noise: torch.Tensor) -> Tap:
         devices.append(noise.device.type)
         return tap
 
-    monkeypatch.setattr(spatial_module, "source_of_mean", first_map)
-    seeing = spatial(case.make_backbone(("classifier.3",)).to("meta"))
-    assert (devices, seeing.device.type) == (["meta"], "meta")
+    monkeypatch.setattr(spatial_module, "find_averaged_map", first_map)
+    network = spatial(case.make_backbone(("classifier.3",)).to("meta"))
+    assert (devices, network.device.type) == (["meta"], "meta")
 
 
-def test_layers_without_a_place_are_refused_with_those_that_have_one(
+def test_layers_without_spatial_extent_are_refused_and_maps_are_listed(
     annotations: AnnotationSet, tmp_path: Path
 ) -> None:
     layers = ("conv4", "fc7")
     backbone = create_backbone(BackboneParameters(name="alexnet", weights="random", layers=layers, input_size=224))
     with pytest.raises(InputError, match=r"'fc7' of alexnet.*layers that are maps: 'conv4'.*regions\.mode warp"):
-        see_whole(case.make_regions(3), annotations, backbone, tmp_path, SIDE)
+        extract_to(case.make_regions(3), annotations, backbone, tmp_path, SHORT_SIDE)
 
 
 def test_regions_of_a_photograph_do_not_influence_each_other(annotations: AnnotationSet, tmp_path: Path) -> None:
     regions, backbone = case.make_regions(60), case.make_backbone(case.LAYERS[:2])
     few = pd.DataFrame(regions[regions.index % 7 == 0]).reset_index(drop=True)
     stores = [
-        see_whole(table, annotations, backbone, tmp_path, SIDE, name)
+        extract_to(table, annotations, backbone, tmp_path, SHORT_SIDE, name)
         for name, table in (("all", regions), ("few", few))
     ]
-    every, some = (store.read("features.6", slice(None)) for store in stores)
-    np.testing.assert_array_equal(every[regions.index % 7 == 0], some)
+    all_blocks, few_blocks = (store.read("features.6", slice(None)) for store in stores)
+    np.testing.assert_array_equal(all_blocks[regions.index % 7 == 0], few_blocks)
