@@ -1,1 +1,1 @@
-"""How fast the pipeline is, beside the limits of the machine and what a user could run instead; `make bench`."""
+"""Benchmarks: how fast the pipeline is beside the limits of the machine and beside what a user could run instead."""

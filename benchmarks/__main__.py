@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import extraction, growth, machine, pages, scoring, store, training
+from benchmarks import extraction, growth, importing, machine, pages, scoring, store, training
 from benchmarks.figures import Section
 from benchmarks.peers import comparison
 from benchmarks.results import Results
@@ -15,6 +15,7 @@ from benchmarks.sizes import Sizes
 
 SUBJECTS: Mapping[str, Callable[[Sizes], Section]] = {
     "machine": machine.figures,
+    "import": importing.figures,
     "store": store.figures,
     "extraction": extraction.figures,
     "training": training.figures,
@@ -25,7 +26,7 @@ SUBJECTS: Mapping[str, Callable[[Sizes], Section]] = {
 
 
 def _with_sizes(command: click.Command) -> click.Command:
-    """An option for each of the sizes."""
+    """Add an option for each of the sizes."""
     for field in fields(Sizes):
         option = click.Option(
             [f"--{field.name.replace('_', '-')}"], type=click.IntRange(min=1), default=field.default, show_default=True
@@ -40,17 +41,18 @@ def _with_sizes(command: click.Command) -> click.Command:
     "--only",
     type=click.Choice(list(SUBJECTS)),
     multiple=True,
-    help="Measure this subject alone, on the same machine as the others, whose figures stay; may be given repeatedly.",
+    help="Measure only this subject and keep the figures of the others, which must be of the same machine; may be "
+    "given repeatedly.",
 )
 @click.option("--results", type=click.Path(path_type=Path), default="benchmarks/results.json", show_default=True)
 @click.option("--docs", type=click.Path(path_type=Path), default="docs", show_default=True, help="Folder of the pages.")
 def main(only: Sequence[str], results: Path, docs: Path, **sizes: int) -> None:
-    """Measure every subject, write the figures as JSON and the pages benchmarks.md and scaling.md."""
+    """Measure every subject; write the figures as JSON, and the pages benchmarks.md and scaling.md."""
     chosen = Sizes(**sizes)
     kept = Results.read(results) if only and results.exists() else None
     if kept and kept.sizes != chosen:
         raise click.UsageError(
-            f"{results} was measured with other sizes, {kept.sizes}. Give the same ones, measure everything anew, or "
+            f"{results} was measured with other sizes, {kept.sizes}. Give the same sizes, measure everything again, or "
             "name another file with --results and another folder with --docs."
         )
     sections = dict(kept.sections) if kept else {}
@@ -62,7 +64,7 @@ def main(only: Sequence[str], results: Path, docs: Path, **sizes: int) -> None:
     measured.write(results)
     pages.write(measured, docs)
     missed = [figure for section in sections.values() for figure in section.figures if figure.missed]
-    click.echo(f"{results}, pages below {docs}; goals missed: {len(missed)}")
+    click.echo(f"Wrote {results} and the pages in {docs}; goals missed: {len(missed)}")
 
 
 if __name__ == "__main__":

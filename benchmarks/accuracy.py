@@ -1,6 +1,7 @@
-"""How well both solvers do on photographs, kept beside how fast they are: `python -m benchmarks.accuracy DATA_SET`.
+"""Accuracy of both solvers on photographs, beside their speed: `python -m benchmarks.accuracy DATA_SET`.
 
-Not measured by `make bench`, which has no photographs: the command keeps what a run of the pipeline left in `metrics/`.
+`make bench` does not measure it, because it has no photographs: the command records what a run of the pipeline left in
+`metrics/`.
 """
 
 import json
@@ -12,57 +13,61 @@ import click
 from benchmarks.figures import Figure, Section
 from hypercolumns.parameters import Parameters
 
-KEPT = Path(__file__).with_name("accuracy.json")
+FILE = Path(__file__).with_name("accuracy.json")
+"""The recorded rows."""
 
 COMMAND = (
-    "cp recipes/photographs_voc.yaml params.yaml && dvc exp run -S dataset.root=ROOT -S train.solver={solver} && "
-    'python -m benchmarks.accuracy "VOC layout"'
+    "hypercolumns params --recipe recipes/photographs_voc.yaml > params.yaml && dvc exp run -S dataset.root=ROOT -S "
+    'train.solver={solver} && python -m benchmarks.accuracy "VOC layout"'
 )
 SOLVERS = ("exact", "sgd")
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Masks in ground-truth boxes and in detections, as one run of the pipeline has them."""
+    """Accuracy of masks, in ground-truth boxes and in detections, in one run of the pipeline."""
 
     data_set: str
     solver: str
     settings: str
     mean_iou: float
-    """Of the masks in ground-truth boxes, 0 to 1; so are the next two."""
+    """Mean IoU of masks in ground-truth boxes, 0 to 1."""
     iou_50: float
+    """Share of these masks whose IoU exceeds .5."""
     iou_70: float
+    """Share of these masks whose IoU exceeds .7."""
     ap_r_50: float
-    """Of detections, in points."""
+    """AP^r of detections at IoU .5, in points."""
     ap_r_70: float
+    """AP^r of detections at IoU .7, in points."""
 
 
-def read(path: Path = KEPT) -> tuple[Measured, ...]:
-    """All that is kept."""
+def read(path: Path = FILE) -> tuple[Measured, ...]:
+    """Read all recorded rows."""
     return tuple(Measured(**entry) for entry in json.loads(path.read_text()))
 
 
-def keep(measured: Measured, path: Path = KEPT) -> None:
-    """In place of what the same solver reached on the same data set before."""
+def record(measured: Measured, path: Path = FILE) -> None:
+    """Record a row; an earlier one of the same data set and solver is replaced."""
     others = [m for m in read(path) if (m.data_set, m.solver) != (measured.data_set, measured.solver)]
     entries = sorted((asdict(m) for m in (*others, measured)), key=lambda entry: (entry["data_set"], entry["solver"]))
     path.write_text(json.dumps(entries, indent=1) + "\n")
 
 
-def section(path: Path = KEPT) -> Section:
-    """A row per data set and solver, and a sentence for every solver without one."""
-    kept = read(path)
+def section(path: Path = FILE) -> Section:
+    """Make the section: a figure per data set and solver, and a sentence for every solver without one."""
+    rows = read(path)
     missing = tuple(
-        f"{solver}: `{COMMAND.format(solver=solver)}` measures it and brings it here."
+        f"{solver}: `{COMMAND.format(solver=solver)}` measures it and adds it here."
         for solver in SOLVERS
-        if solver not in {measured.solver for measured in kept}
+        if solver not in {measured.solver for measured in rows}
     )
     return Section(
         "Accuracy",
-        "Masks of both solvers on photographs; VOC layout is the one of results.md, where ROOT is the folder of the "
-        "photographs. `make bench` does not measure these: every row is kept by the command "
+        "Masks of both solvers on photographs. VOC layout is that of results.md; ROOT is the folder of the "
+        "photographs. `make bench` does not measure these. The command for a row is "
         f"`{COMMAND.format(solver='SOLVER')}`.",
-        tuple(_figure(measured) for measured in kept),
+        tuple(_figure(measured) for measured in rows),
         missing,
     )
 
@@ -87,13 +92,13 @@ def _figure(measured: Measured) -> Figure:
     show_default=True,
 )
 def main(data_set: str, params: Path, metrics: Path) -> None:
-    """Keep what the last run of the pipeline reached, for the table of benchmarks.md."""
-    parameters, found = Parameters.load(params), json.loads(metrics.read_text())
+    """Record the accuracy of the last run of the pipeline, for the table in benchmarks.md."""
+    parameters, scores = Parameters.load(params), json.loads(metrics.read_text())
     train = parameters.train
     settings = f"{len(parameters.backbone.layers)} layers, K = {train.grid}, alpha = {train.alpha:g}"
     names = ("mean_iou", "iou_50", "iou_70", "ap_r_50", "ap_r_70")
-    keep(Measured(data_set, train.solver, settings, **{name: found[name] for name in names}))
-    click.echo(f"{KEPT}: {data_set}, {train.solver}; `python -m benchmarks.pages` writes the page.")
+    record(Measured(data_set, train.solver, settings, **{name: scores[name] for name in names}))
+    click.echo(f"{FILE}: {data_set}, {train.solver}; `python -m benchmarks.pages` writes the page.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Extraction: regions per second, decoding to written shard, over the bare forward pass of the same network."""
+"""Extraction: regions per second from decoding to the written shard, relative to the network's bare forward pass."""
 
 import shutil
 import tempfile
@@ -12,14 +12,15 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.figures import Figure, Goal, Section
-from benchmarks.inputs import regions_of, scenes, synthetic_regions
-from benchmarks.measuring import apart, interleaved, ratio
+from benchmarks.inputs import draw_scenes, make_regions, synthetic_regions
+from benchmarks.measuring import in_new_process, interleaved, median_ratio
 from benchmarks.sizes import Sizes
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.backbones import Backbone, create_backbone
 from hypercolumns.features import writer
-from hypercolumns.features.extraction import PASS, extract
-from hypercolumns.features.half import LARGEST
+from hypercolumns.features.extraction import extract
+from hypercolumns.features.half import FLOAT16_MAX
+from hypercolumns.features.passes import REGIONS_PER_PASS
 from hypercolumns.features.photographs import Photographs
 from hypercolumns.features.schema import BOX, n_shards, shard_rows
 from hypercolumns.features.warp import warp
@@ -27,11 +28,12 @@ from hypercolumns.parameters import BackboneParameters, ComputeParameters
 from hypercolumns.regions import boxes
 
 EXPANSION = 1.2
+"""Factor by which the sides of a box are scaled, the default."""
 
 CPU_GOAL = Goal("at least", 0.92)
 CUDA_GOAL = Goal("at least", 0.85)
 
-ON_CUDA = {
+CUDA_BACKBONES = {
     "AlexNet": BackboneParameters(name="alexnet", weights="random", layers=("pool2", "conv4", "fc7")),
     "VGG-16": BackboneParameters(name="vgg16", weights="random", layers=("pool3", "pool4", "fc7")),
     "ViT-S/16": BackboneParameters(
@@ -41,34 +43,37 @@ ON_CUDA = {
 
 
 def default_backbone() -> Backbone:
-    """EfficientNet-Lite0 with the weights of its package and the default layers."""
+    """Create EfficientNet-Lite0 with the weights of its package and the default layers."""
     return create_backbone(BackboneParameters())
 
 
 def figures(sizes: Sizes) -> Section:
-    """The ratio on the CPU with the default network, and on CUDA, where there is one, with three others."""
-    found: list[Figure] = []
+    """Measure the default network on the CPU and, where there is CUDA, three other networks there."""
+    results: list[Figure] = []
     missing: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
-        annotations = scenes(Path(folder) / "scenes", sizes.photographs)
-        regions = regions_of(annotations, sizes.extraction_regions)
+        annotations = draw_scenes(Path(folder) / "scenes", sizes.photographs)
+        regions = make_regions(annotations, sizes.extraction_regions)
         case = _Case(default_backbone(), annotations, regions, "cpu", Path(folder))
-        found += _of_network(case, "EfficientNet-Lite0", sizes.repeats, CPU_GOAL)
-        found.append(_on_one_thread(case, sizes.repeats))
+        results += _compare(case, "EfficientNet-Lite0", sizes.repeats, CPU_GOAL)
+        results.append(_compare_on_one_thread(case, sizes.repeats))
         if torch.cuda.is_available():
-            for name, settings in ON_CUDA.items():
+            for name, settings in CUDA_BACKBONES.items():
                 case = _Case(create_backbone(settings), annotations, regions, "cuda", Path(folder))
-                found += _of_network(case, name, sizes.repeats, CUDA_GOAL)
+                results += _compare(case, name, sizes.repeats, CUDA_GOAL)
         else:
-            missing.append(f"No GPU: {', '.join(ON_CUDA)} on CUDA are not measured (goal {CUDA_GOAL.bound} each).")
+            missing.append(
+                f"No GPU: {', '.join(CUDA_BACKBONES)} on CUDA are not measured (goal {CUDA_GOAL.bound} each)."
+            )
     return Section(
         "Extraction",
         f"{len(regions)} regions of {len(annotations.images)} drawn scenes of 320 x 240 pixels (JPEG), "
-        f"{torch.get_num_threads()} threads of torch, {PASS} regions per forward pass, channels last; float32 on the "
-        "CPU, autocast to float16 on CUDA. Extraction decodes, warps, runs the network and writes the store; the "
-        "bare forward pass runs the network on crops that lie in memory. On the CPU all of it shares the same cores: "
-        "what the parts take alone, on all cores, says how much there is to hide.",
-        tuple(found),
+        f"{torch.get_num_threads()} threads of torch, {REGIONS_PER_PASS} regions per forward pass, channels last; "
+        "float32 on the CPU, autocast to float16 on CUDA. Extraction decodes, warps, runs the network and writes the "
+        "store; the bare forward pass runs the network on crops that are in memory. On the CPU all of this shares the "
+        "same cores: "
+        "the times of decoding with warping, and of writing, alone on all cores, say how much there is to hide.",
+        tuple(results),
         tuple(missing),
     )
 
@@ -82,65 +87,66 @@ class _Case:
     folder: Path
 
 
-def _of_network(case: _Case, name: str, repeats: int, goal: Goal) -> list[Figure]:
-    crops = _noise(case)
+def _compare(case: _Case, name: str, repeats: int, goal: Goal) -> list[Figure]:
+    """Compare extraction with the bare forward pass, and the other parts of extraction with it."""
+    crops = _random_crops(case)
     case.backbone.to(case.device)
     ways: dict[str, Callable[[], object]] = {
         "extraction": lambda: _extract(case),
         "forward": lambda: _forward(case, crops),
-        "crops": lambda: _crops(case),
-        "writing": lambda: _write(case, crops),
+        "crops": lambda: _decode_and_warp(case),
+        "writing": lambda: _convert_and_write(case, crops),
     }
     times = interleaved(ways, repeats)
     count = len(case.regions)
     speed = {way: count / float(np.median(values)) for way, values in times.items()}
-    share = {way: ratio(times[way], times["forward"]) for way in ("crops", "writing")}
-    where = "CPU" if case.device == "cpu" else torch.cuda.get_device_name()
+    share = {way: median_ratio(times[way], times["forward"]) for way in ("crops", "writing")}
+    place = "CPU" if case.device == "cpu" else torch.cuda.get_device_name()
     return [
         Figure(
-            f"{name}, {where}: extraction, of the bare forward pass",
-            ratio(times["forward"], times["extraction"]),
+            f"{name}, {place}: extraction speed, relative to the bare forward pass",
+            median_ratio(times["forward"], times["extraction"]),
             "x",
             f"{speed['extraction']:.1f} of {speed['forward']:.1f} regions/s",
             goal,
-            f"alone, decoding and warping take {share['crops']:.1%} of the forward pass' time and writing "
-            f"{share['writing']:.1%}, on cores that the network uses already: doing them in turn with it would give "
-            f"{1 / (1 + sum(share.values())):.2f}",
+            f"Alone, decoding and warping take {share['crops']:.1%} of the time of the forward pass, and writing "
+            f"{share['writing']:.1%}, on cores that the network uses too: one after the other would give "
+            f"{1 / (1 + sum(share.values())):.2f}.",
         ),
         Figure(
-            f"{name}, {where}: regions per second",
+            f"{name}, {place}: regions per second",
             speed["extraction"],
             "regions/s",
             f"bare forward pass {speed['forward']:.1f} regions/s",
         ),
-        Figure(f"{name}, {where}: decoding and warping alone, of the forward pass", share["crops"], "x"),
-        Figure(f"{name}, {where}: converting and writing alone, of the forward pass", share["writing"], "x"),
+        Figure(f"{name}, {place}: time of decoding and warping, relative to the forward pass", share["crops"], "x"),
+        Figure(f"{name}, {place}: time of converting and writing, relative to the forward pass", share["writing"], "x"),
     ]
 
 
-def _on_one_thread(case: _Case, repeats: int) -> Figure:
-    """The same ratio with one thread for the network: what hides when there are cores that it does not use."""
-    times = apart(_alone, case.folder, case.annotations, case.regions, repeats).result
-    own, forward = (len(case.regions) / float(np.median(times[way])) for way in ("extraction", "forward"))
+def _compare_on_one_thread(case: _Case, repeats: int) -> Figure:
+    """Compare with one thread for the network: how much is hidden when there are cores that it does not use."""
+    times = in_new_process(_time_on_one_thread, case.folder, case.annotations, case.regions, repeats).result
+    extraction, forward = (len(case.regions) / float(np.median(times[way])) for way in ("extraction", "forward"))
     return Figure(
-        "EfficientNet-Lite0, CPU: extraction, of the bare forward pass, one thread for the network",
-        ratio(times["forward"], times["extraction"]),
+        "EfficientNet-Lite0, CPU: extraction speed, relative to the bare forward pass, one thread for the network",
+        median_ratio(times["forward"], times["extraction"]),
         "x",
-        f"{own:.1f} of {forward:.1f} regions/s",
+        f"{extraction:.1f} of {forward:.1f} regions/s",
     )
 
 
-def _alone(
+def _time_on_one_thread(
     folder: Path, annotations: AnnotationSet, regions: pd.DataFrame, repeats: int
 ) -> dict[str, NDArray[np.float64]]:
     case = _Case(default_backbone(), annotations, regions, "cpu", folder)
-    crops = _noise(case)
+    crops = _random_crops(case)
     return interleaved({"extraction": lambda: _extract(case), "forward": lambda: _forward(case, crops)}, repeats)
 
 
-def _noise(case: _Case) -> torch.Tensor:
-    """Crops for a forward pass."""
-    crops = torch.rand(PASS, 3, case.backbone.input_size, case.backbone.input_size, device=case.device)
+def _random_crops(case: _Case) -> torch.Tensor:
+    """Random crops for one forward pass."""
+    crops = torch.rand(REGIONS_PER_PASS, 3, case.backbone.input_size, case.backbone.input_size, device=case.device)
     return crops.contiguous(memory_format=torch.channels_last)
 
 
@@ -160,28 +166,28 @@ def _extract(case: _Case) -> None:
 
 
 def _forward(case: _Case, crops: torch.Tensor) -> None:
-    """As many forward passes as extraction needs, in the same precision."""
+    """Run as many forward passes as extraction needs, in the same precision."""
     cuda = case.device == "cuda"
     with torch.inference_mode(), torch.autocast(case.device, torch.float16, enabled=cuda):
         for shard in range(n_shards(len(case.regions))):
             rows = shard_rows(shard, len(case.regions))
-            for _ in range(rows.start, rows.stop, PASS):
+            for _ in range(rows.start, rows.stop, REGIONS_PER_PASS):
                 case.backbone(crops)
     if cuda:
         torch.cuda.synchronize()
 
 
-def _crops(case: _Case) -> None:
-    """Decode and warp every region, on the CPU and one thread's turn after the other."""
+def _decode_and_warp(case: _Case) -> None:
+    """Decode and warp every region on the CPU, one after the other."""
     photographs = Photographs(case.annotations)
-    wide = boxes.expand(case.regions[BOX].to_numpy(), EXPANSION)
-    for image, box in zip(case.regions["image"], wide, strict=True):
+    expanded = boxes.expand(case.regions[BOX].to_numpy(), EXPANSION)
+    for image, box in zip(case.regions["image"], expanded, strict=True):
         photo = torch.from_numpy(photographs.read(int(image)))
         warp(photo, [box], case.backbone.input_size, case.backbone.mean)
 
 
-def _write(case: _Case, crops: torch.Tensor) -> None:
-    """Convert one pass' maps as often as extraction does and write them, without the forward pass' own time."""
+def _convert_and_write(case: _Case, crops: torch.Tensor) -> None:
+    """Convert and write the maps of one forward pass as often as extraction does it."""
     path = case.folder / "written.zarr"
     shutil.rmtree(path, ignore_errors=True)
     with torch.inference_mode():
@@ -190,9 +196,9 @@ def _write(case: _Case, crops: torch.Tensor) -> None:
     writer.create(path, synthetic_regions(count), {name: tuple(m.shape[1:]) for name, m in maps.items()}, EXPANSION)
     for shard in range(n_shards(count)):
         rows = shard_rows(shard, count)
-        passes = -(-(rows.stop - rows.start) // PASS)
+        passes = -(-(rows.stop - rows.start) // REGIONS_PER_PASS)
         halves = {
-            name: torch.cat([m.clamp(-LARGEST, LARGEST).half().contiguous() for _ in range(passes)])
+            name: torch.cat([m.clamp(-FLOAT16_MAX, FLOAT16_MAX).half().contiguous() for _ in range(passes)])
             for name, m in maps.items()
         }
         writer.write_shard(path, shard, {name: m[: rows.stop - rows.start].numpy() for name, m in halves.items()})

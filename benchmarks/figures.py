@@ -1,4 +1,4 @@
-"""What a benchmark gives: figures, each with what it stands beside and the goal that it was set."""
+"""The results of a benchmark: figures, each with its goal and with the limit it is to be compared with."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,6 +12,7 @@ class Goal:
     bound: float
 
     def is_met(self, value: float) -> bool:
+        """Whether `value` keeps the bound."""
         return value >= self.bound if self.sense == "at least" else value <= self.bound
 
     def __str__(self) -> str:
@@ -25,11 +26,11 @@ class Figure:
     Attributes
     ----------
     value, unit
-        The unit is "x" for ratios.
+        The number and its unit, which is "x" for ratios.
     beside
-        The limit or the other way, measured in the same run, that the number is to be read beside.
+        The limit, or the other way of doing it, measured in the same run: what the number is to be compared with.
     reason
-        Why the goal is missed, where it is; shown only then.
+        Why the goal is missed; shown only if it is.
     """
 
     name: str
@@ -41,14 +42,20 @@ class Figure:
 
     @property
     def missed(self) -> bool:
+        """Whether there is a goal and the value does not meet it."""
         return self.goal is not None and not self.goal.is_met(self.value)
 
 
 @dataclass(frozen=True)
 class Section:
-    """The figures of one subject; `settings` says in a few sentences what was measured, on what and how.
+    """The figures of one subject.
 
-    `missing` holds a sentence for everything that could not be measured here.
+    Attributes
+    ----------
+    settings
+        A few sentences: what was measured, on what and how.
+    missing
+        A sentence for everything that could not be measured here.
     """
 
     title: str
@@ -57,5 +64,5 @@ class Section:
     missing: tuple[str, ...] = ()
 
     def value(self, name: str) -> float:
-        """The figure of this name."""
+        """Value of the figure called `name`."""
         return next(figure.value for figure in self.figures if figure.name == name)

@@ -1,4 +1,4 @@
-"""What the benchmarks run on: drawn scenes with their regions, stores of synthetic activations, a task for these."""
+"""Inputs of the benchmarks: drawn scenes with regions, stores of synthetic activations and a task for these."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,75 +22,76 @@ from hypercolumns.tasks.segmentation import segment
 from hypercolumns.tasks.task import Region, coco_result
 
 Shape = tuple[int, int, int]
+"""(channels, y, x) of a region's block."""
 
 T_NET: Mapping[str, Shape] = {"pool2": (256, 13, 13), "conv4": (384, 13, 13), "fc7": (4096, 1, 1)}
 """Blocks of the paper's T-Net: AlexNet as Caffe has it, 227 pixels."""
 O_NET: Mapping[str, Shape] = {"pool3": (256, 28, 28), "pool4": (512, 14, 14), "fc7": (4096, 1, 1)}
 """Blocks of the paper's O-Net: VGG-16, 224 pixels."""
 SMALL: Mapping[str, Shape] = {"fine": (64, 14, 14), "coarse": (128, 7, 7), "vector": (1024, 1, 1)}
-"""Blocks small enough for stores of thousands of regions, with as many channels as real ones."""
+"""Blocks small enough for stores of thousands of regions, with about as many channels as real ones."""
 
 SIDE = 256
-"""Of the one photograph that synthetic regions lie in, in pixels."""
+"""Width and height in pixels of the photograph that all synthetic regions lie in."""
 
 
 def channels(shapes: Mapping[str, Shape]) -> int:
-    """Channels of a hypercolumn."""
+    """Number of channels of a hypercolumn."""
     return sum(shape[0] for shape in shapes.values())
 
 
 def dense_bytes(shapes: Mapping[str, Shape], size: int = 50) -> int:
-    """Bytes of a region's hypercolumns at all locations in float32, as the method spelled out has them."""
+    """Bytes of a region's hypercolumns in float32 at all locations, as a literal implementation would hold them."""
     return 4 * size * size * channels(shapes)
 
 
 def block_shapes(backbone: Backbone) -> dict[str, Shape]:
-    """(channels, y, x) of a region's blocks, as the network gives them for one of its crops."""
+    """Shapes of a region's blocks by layer, found by a forward pass over one crop."""
     with torch.inference_mode():
         maps = backbone(torch.zeros(1, 3, backbone.input_size, backbone.input_size))
-    return {name: (found.shape[1], found.shape[2], found.shape[3]) for name, found in maps.items()}
+    return {name: (m.shape[1], m.shape[2], m.shape[3]) for name, m in maps.items()}
 
 
-def in_words(settings: TrainParameters) -> str:
-    """What a solver learns from."""
+def describe_solver(settings: TrainParameters) -> str:
+    """Name the solver and the pixels it learns from."""
     if settings.solver == "exact":
         return f"exact on all {settings.heat_map**2} pixels of a region"
     return f"sgd on {settings.pixels_per_region} pixels of a region"
 
 
-def scenes(folder: Path, photographs: int) -> AnnotationSet:
-    """Drawn scenes with photo backgrounds, and their instances."""
+def draw_scenes(folder: Path, photographs: int) -> AnnotationSet:
+    """Draw scenes with photo backgrounds into `folder`; gives the annotations of their instances."""
     settings = DatasetParameters(puppets=PuppetsParameters(train_images=photographs))
     return generate(settings, "train", 0, folder)
 
 
-def regions_of(annotations: AnnotationSet, count: int) -> pd.DataFrame:
-    """`count` regions: the instances' boxes, then copies with moved sides; sorted as a store wants them."""
-    own = validation_regions(annotations, [])
+def make_regions(annotations: AnnotationSet, count: int) -> pd.DataFrame:
+    """Make `count` regions: boxes of the instances, then jittered copies of these; sorted as a store needs them."""
+    instances = validation_regions(annotations, [])
     rng = np.random.default_rng(0)
-    table = pd.concat([own] * -(-count // len(own)), ignore_index=True).iloc[:count].copy()
-    copies = np.arange(count) >= len(own)
+    table = pd.concat([instances] * -(-count // len(instances)), ignore_index=True).iloc[:count].copy()
+    copies = np.arange(count) >= len(instances)
     table.loc[copies, BOX] = boxes.jitter(table.loc[copies, BOX].to_numpy(), 0.08, rng)
     return table.sort_values(["category", "image"], kind="stable", ignore_index=True)
 
 
-def activations(rng: np.random.Generator, regions: int, shape: Shape) -> NDArray[np.float16]:
-    """Random values after a ReLU: half of them zero, which compresses about as real activations after a ReLU do."""
+def random_activations(rng: np.random.Generator, regions: int, shape: Shape) -> NDArray[np.float16]:
+    """Draw values (regions, *shape) after a ReLU: half are zero, and they compress about as real activations do."""
     return rng.standard_normal((regions, *shape), dtype=np.float32).clip(0).astype(np.float16)
 
 
 def synthetic_store(path: Path, regions: int, shapes: Mapping[str, Shape]) -> None:
-    """A store of random activations, one shard in memory at a time; its regions are boxes in one photograph."""
+    """Write a store of random activations, one shard in memory at a time; its regions are boxes in one photograph."""
     writer.create(path, synthetic_regions(regions), shapes, 1.2)
     for shard in range(n_shards(regions)):
         rows = shard_rows(shard, regions)
         rng = np.random.default_rng([0, shard])
-        blocks = {name: activations(rng, rows.stop - rows.start, shape) for name, shape in shapes.items()}
+        blocks = {name: random_activations(rng, rows.stop - rows.start, shape) for name, shape in shapes.items()}
         writer.write_shard(path, shard, blocks)
 
 
 def synthetic_regions(count: int) -> pd.DataFrame:
-    """Boxes in one photograph, all of one category."""
+    """Make a table of `count` random boxes in one photograph, all of one category."""
     rng = np.random.default_rng(1)
     corner, size = rng.uniform(0, SIDE / 2, (count, 2)), rng.uniform(SIDE / 8, SIDE / 2, (count, 2))
     table = pd.DataFrame(np.hstack([corner, corner + size]), columns=BOX)
@@ -99,7 +100,7 @@ def synthetic_regions(count: int) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class SyntheticTask:
-    """A disc in every box, of a size that depends on the region; answers are masks, as in segmentation."""
+    """A task whose target is a disc in every box, of a size that depends on the region; its answers are masks."""
 
     name = "synthetic"
     targets = ("figure",)
@@ -107,7 +108,7 @@ class SyntheticTask:
 
     @property
     def annotations(self) -> AnnotationSet:
-        """One photograph, which nobody reads."""
+        """Annotations of one photograph, whose file is never read."""
         return AnnotationSet((Image(1, "none", SIDE, SIDE),), self.categories, (), ".")
 
     def target_maps(self, regions: pd.DataFrame, boxes: NDArray[np.float64], size: int) -> NDArray[np.int8]:

@@ -1,4 +1,4 @@
-"""What the machine can do: the limits that the other figures stand beside."""
+"""The machine: the limits that the other figures are compared with."""
 
 import os
 import platform
@@ -8,14 +8,14 @@ import numpy as np
 import torch
 
 from benchmarks.figures import Figure, Section
-from benchmarks.measuring import apart, interleaved
+from benchmarks.measuring import in_new_process, interleaved
 from benchmarks.sizes import Sizes
 
 
 def figures(sizes: Sizes) -> Section:
-    """Memory bandwidth and float32 matrix products of one thread."""
+    """Measure the memory bandwidth and the float32 matrix products of one thread."""
     load = os.getloadavg()[0]
-    bandwidth, products = apart(_limits, sizes.repeats).result  # type: ignore[misc]
+    bandwidth, products = in_new_process(_limits, sizes.repeats).result  # type: ignore[misc]
     return Section(
         "Machine",
         f"{_processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, torch "
@@ -24,17 +24,17 @@ def figures(sizes: Sizes) -> Section:
             Figure("memory bandwidth, one thread copying", bandwidth / 1e9, "GB/s"),
             Figure("float32 matrix product, one thread", products / 1e9, "GFLOP/s"),
             Figure(
-                "processes that wanted a core when this began",
+                "load average of the last minute, at the start",
                 load,
                 "",
-                f"{os.cpu_count()} cores; what others run makes times longer and their ratios less sure",
+                f"{os.cpu_count()} cores; other programs make times longer and ratios less certain",
             ),
         ),
     )
 
 
 def _limits(repeats: int) -> tuple[float, float]:
-    """Bytes per second read and written by a copy, operations per second of a matrix product."""
+    """Measure the bytes per second that a copy reads and writes, and the operations per second of a matrix product."""
     source = np.ones(2**25, dtype=np.float32)
     target = np.empty_like(source)
     square = np.ones((1024, 1024), dtype=np.float32)
@@ -43,9 +43,9 @@ def _limits(repeats: int) -> tuple[float, float]:
 
 
 def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        for line in information.read_text().splitlines():
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()

@@ -1,4 +1,4 @@
-"""Time and memory on noisy machines: paired rounds, medians, and a process of its own for every peak of memory."""
+"""Time and memory on noisy machines: paired rounds, medians, and a new process for every peak of memory."""
 
 import multiprocessing
 import resource
@@ -16,46 +16,52 @@ from numpy.typing import NDArray
 from hypercolumns.cluster.workers import environment
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+"""Environment that makes numeric libraries use one thread."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a call took: seconds, bytes that its process held at most beyond those before the call, and its result."""
+    """Time, memory and result of one call."""
 
     seconds: float
     peak: int
+    """Peak memory of the process in bytes, beyond what it held before the call."""
     result: Any
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """Wall time of one call."""
+    """Measure the wall time of one call."""
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
 
 
 def interleaved(ways: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, NDArray[np.float64]]:
-    """Seconds of every way in each of `repeats` rounds, (repeats,) by name.
+    """Measure functions in rounds, so that other load on the machine affects all of them alike.
 
-    A round calls every way once, every other round in reverse order, so that what else the machine does meets all
-    alike. A first round is not counted.
+    A round calls every function once; every other round goes in reverse order. One more round, the first, is not
+    counted.
+
+    Returns
+    -------
+    Seconds (repeats,) by name.
     """
     times: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(repeats + 1):
         for name in list(ways) if number % 2 else reversed(list(ways)):
-            taken = seconds(ways[name])
+            elapsed = seconds(ways[name])
             if number:
-                times[name].append(taken)
+                times[name].append(elapsed)
     return {name: np.array(values) for name, values in times.items()}
 
 
-def ratio(of: NDArray[np.float64], to: NDArray[np.float64]) -> float:
-    """Median over rounds of the quotient of two ways' seconds."""
-    return float(np.median(of / to))
+def median_ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> float:
+    """Median over rounds of the ratio of two functions' seconds, (repeats,) each."""
+    return float(np.median(numerator / denominator))
 
 
-def apart(function: Callable[..., object], *args: object) -> Cost:
-    """Call a function of a module in a fresh process whose numeric libraries use one thread, as Dask workers do."""
+def in_new_process(function: Callable[..., object], *args: object) -> Cost:
+    """Call a module-level function in a new process whose numeric libraries use one thread, as Dask workers do."""
     with environment(ONE_THREAD):
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context) as pool:
@@ -63,14 +69,14 @@ def apart(function: Callable[..., object], *args: object) -> Cost:
 
 
 def _measured(function: Callable[..., object], args: tuple[object, ...]) -> Cost:
-    before = _resident()
+    before = _reset_peak()
     start = time.perf_counter()
     result = function(*args)
     return Cost(time.perf_counter() - start, _peak() - before, result)
 
 
-def _resident() -> int:
-    """Bytes held now; on Linux the peak starts anew from here."""
+def _reset_peak() -> int:
+    """Bytes held now, where the peak is reset to that (Linux); elsewhere the peak so far."""
     marker = Path("/proc/self/clear_refs")
     if marker.exists():
         marker.write_text("5")
@@ -78,7 +84,7 @@ def _resident() -> int:
 
 
 def _peak() -> int:
-    """Bytes that this process held at most."""
+    """Most bytes that this process has held since the last reset."""
     status = Path("/proc/self/status")
     if status.exists():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))

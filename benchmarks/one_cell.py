@@ -15,9 +15,9 @@ from torch.nn.functional import interpolate
 
 from benchmarks.figures import Figure, Goal
 from benchmarks.inputs import SyntheticTask
-from benchmarks.measuring import apart
+from benchmarks.measuring import in_new_process
 from hypercolumns.features.store import FeatureStore
-from hypercolumns.grid.cells import cell_bounds
+from hypercolumns.grid.cells import cell_slices
 from hypercolumns.grid.exact.maps import MapFiles
 from hypercolumns.grid.exact.solver import ExactSolver
 from hypercolumns.grid.standardise import Standardisation
@@ -25,61 +25,70 @@ from hypercolumns.grid.targets import write_target_maps
 from hypercolumns.parameters import TrainParameters
 
 CELL = 6
-"""The second in the second row, through which the edges of the discs of a synthetic task run."""
+"""The second cell of the second row: the edges of the synthetic task's discs run through it."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Weights (channel,) on standardised hypercolumns, the bias, and the seconds of the fit alone."""
+    """The classifier of one cell."""
 
     weights: NDArray[np.float64]
+    """(channel,) on standardised hypercolumns."""
     bias: float
     seconds: float = 0.0
+    """Seconds of the fit alone."""
 
 
 def figures(store: Path, settings: TrainParameters) -> list[Figure]:
-    """Time, memory and agreement of the two on `CELL` of the same regions."""
+    """Measure time, memory and objective of the solver and of the script on `CELL` of the same regions."""
     with tempfile.TemporaryDirectory() as folder:
-        own = apart(fit_pipeline, store, settings, Path(folder))
-    script = apart(fit_script, store, settings)
-    reached = apart(objectives, store, settings, (own.result, script.result)).result
+        solver = in_new_process(fit_pipeline, store, settings, Path(folder))
+    script = in_new_process(fit_script, store, settings)
+    reached = in_new_process(objectives, store, settings, (solver.result, script.result)).result
     return [
         Figure(
             "exact on one cell: faster than a script with LogisticRegression",
-            script.seconds / own.seconds,
+            script.seconds / solver.seconds,
             "x",
-            f"{own.seconds:.1f} and {script.seconds:.1f} s",
+            f"{solver.seconds:.1f} and {script.seconds:.1f} s",
             Goal("at least", 1),
         ),
         Figure(
             "exact on one cell: fit alone, faster than LogisticRegression's",
-            script.result.seconds / own.result.seconds,
+            script.result.seconds / solver.result.seconds,
             "x",
-            f"{own.result.seconds:.2f} and {script.result.seconds:.2f} s; maps and hypercolumns lie ready, and could "
-            "serve other cells",
+            f"{solver.result.seconds:.2f} and {script.result.seconds:.2f} s; without the preparation of maps and "
+            "hypercolumns, which could serve other cells",
         ),
         Figure(
             "exact on one cell: less memory than the script",
-            script.peak / max(own.peak, 1),
+            script.peak / max(solver.peak, 1),
             "x",
-            f"peaks of {own.peak / 1e6:.0f} and {script.peak / 1e6:.0f} MB",
+            f"peaks of {solver.peak / 1e6:.0f} and {script.peak / 1e6:.0f} MB",
             Goal("at least", 1),
         ),
         Figure(
-            "exact on one cell: objective, over the script's",
+            "exact on one cell: objective, relative to the script's",
             reached[0] / reached[1],
             "x",
-            f"{reached[0]:.5f} and {reached[1]:.5f}; both stop where no entry of the gradient exceeds "
-            f"{settings.tolerance:g}, short of the optimum",
+            f"{reached[0]:.5f} and {reached[1]:.5f}; both stop when no entry of the gradient exceeds "
+            f"{settings.tolerance:g}, shortly before the optimum",
         ),
     ]
 
 
 def fit_pipeline(store: Path, settings: TrainParameters, folder: Path) -> Fit:
-    """Lay out the maps and fit the cell, as a worker of the stage does."""
+    """Lay out the maps and fit the cell, as a worker of the training stage does."""
     opened, task = FeatureStore.open(store), SyntheticTask()
     write_target_maps(folder / "targets.zarr", task, opened, settings.heat_map)
-    files = MapFiles(store, folder / "targets.zarr", folder, opened.shards, opened.layers, settings.heat_map)
+    files = MapFiles(
+        store=store,
+        targets=folder / "targets.zarr",
+        folder=folder,
+        shards=opened.shards,
+        layers=opened.layers,
+        heat_map=settings.heat_map,
+    )
     moments = [files.lay_out(shard) for shard in range(len(opened.shards))]
     total = {layer: sum((part[layer] for part in moments[1:]), moments[0][layer]) for layer in opened.layers}
     standardisation = Standardisation.fit(total, opened.layers)
@@ -91,40 +100,39 @@ def fit_pipeline(store: Path, settings: TrainParameters, folder: Path) -> Fit:
 
 
 def fit_script(store: Path, settings: TrainParameters) -> Fit:
-    """What a user would write: every region's hypercolumns in the cell, and scikit-learn."""
-    columns, labels = dense(store, settings)
-    # The same objective: the mean log loss and alpha / 2 times the squared weights.
+    """Fit as a user's script would: hypercolumns of all regions in the cell, and scikit-learn."""
+    columns, labels = dense_hypercolumns(store, settings)
+    # This C gives the same objective: mean log loss plus alpha / 2 times the squared weights.
     classifier = LogisticRegression(C=1 / (settings.alpha * len(labels)), tol=settings.tolerance, max_iter=1000)
     start = time.perf_counter()
     classifier.fit(columns, labels)
-    taken = time.perf_counter() - start
-    return Fit(classifier.coef_[0].astype(np.float64), float(classifier.intercept_[0]), taken)
+    elapsed = time.perf_counter() - start
+    return Fit(classifier.coef_[0].astype(np.float64), float(classifier.intercept_[0]), elapsed)
 
 
 def objectives(store: Path, settings: TrainParameters, fits: Sequence[Fit]) -> list[float]:
-    """Mean log loss and penalty of each fit on the dense hypercolumns of the cell."""
-    columns, labels = dense(store, settings)
-    found = []
+    """Compute the mean log loss plus penalty of each fit on the dense hypercolumns of the cell."""
+    columns, labels = dense_hypercolumns(store, settings)
+    values = []
     for fit in fits:
         scores = columns @ fit.weights.astype(np.float32) + np.float32(fit.bias)
         losses = np.logaddexp(0, np.where(labels == 1, -scores, scores).astype(np.float64))
-        found.append(float(losses.mean() + settings.alpha / 2 * fit.weights @ fit.weights))
-    return found
+        values.append(float(losses.mean() + settings.alpha / 2 * fit.weights @ fit.weights))
+    return values
 
 
-def dense(store: Path, settings: TrainParameters) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-    """Standardised hypercolumns (pixel, channel) of all regions in the cell, and labels (pixel,).
+def dense_hypercolumns(store: Path, settings: TrainParameters) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    """Compute standardised hypercolumns (pixel, channel) of all regions in the cell, and labels (pixel,).
 
-    Channels are standardised over the maps and layers have equal shares, as in the pipeline, so that the penalty means
-    the same.
+    As in the pipeline, channels are standardised over the maps and layers have equal shares; otherwise the penalty
+    would have another meaning.
     """
     opened, size = FeatureStore.open(store), settings.heat_map
-    bounds, (row, column) = cell_bounds(size, settings.grid), divmod(CELL, settings.grid)
-    high, wide = (slice(bounds[i], bounds[i + 1]) for i in (row, column))
-    regions, pixels = len(opened), (high.stop - high.start) * (wide.stop - wide.start)
+    rows, columns = cell_slices(size, settings.grid, CELL)
+    regions, pixels = len(opened), (rows.stop - rows.start) * (columns.stop - columns.start)
     blocks = {layer: opened.read(layer, slice(0, regions)) for layer in opened.layers}
     edges = np.cumsum([0, *(block.shape[1] for block in blocks.values())])
-    columns = np.empty((regions, pixels, edges[-1]), np.float32)
+    dense = np.empty((regions, pixels, edges[-1]), np.float32)
     for (first, last), block in zip(pairwise(edges), blocks.values(), strict=True):
         values = block.astype(np.float32)
         mean, deviation = values.mean(axis=(0, 2, 3)), values.std(axis=(0, 2, 3), dtype=np.float64)
@@ -132,6 +140,7 @@ def dense(store: Path, settings: TrainParameters) -> tuple[NDArray[np.float32], 
         scale = np.where(used, 1 / (np.where(used, deviation, 1) * np.sqrt(used.sum() * len(blocks))), 0)
         for region in range(regions):
             up = interpolate(torch.from_numpy(values[region : region + 1]), (size, size), mode="bilinear")[0]
-            columns[region, :, first:last] = (up[:, high, wide].flatten(1).numpy().T - mean) * scale.astype(np.float32)
+            pixel_values = up[:, rows, columns].flatten(1).numpy().T
+            dense[region, :, first:last] = (pixel_values - mean) * scale.astype(np.float32)
     maps = SyntheticTask().target_maps(opened.regions, opened.expanded_boxes, size)
-    return columns.reshape(-1, edges[-1]), maps[:, 0, high, wide].reshape(-1)
+    return dense.reshape(-1, edges[-1]), maps[:, 0, rows, columns].reshape(-1)

@@ -1,4 +1,4 @@
-"""Write docs/benchmarks.md and docs/scaling.md from what was measured: `python -m benchmarks.pages`."""
+"""Write docs/benchmarks.md and docs/scaling.md from the results: `python -m benchmarks.pages`."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from benchmarks.results import Results
 
 
 def write(results: Results, docs: Path) -> None:
-    """The pages below `docs`; what large data sets cost only when all that it follows from was measured."""
+    """Write benchmarks.md to `docs`, and scaling.md if every subject that it is derived from was measured."""
     table.write_page(docs / "benchmarks.md", [*results.sections.values(), accuracy.section()], results.sizes)
     if set(scaling.SUBJECTS) <= set(results.sections):
         scaling.write_page(docs / "scaling.md", results.sections, results.cores)

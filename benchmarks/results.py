@@ -1,4 +1,4 @@
-"""Figures kept as JSON: for programs, for measuring one subject anew, and for writing the pages again."""
+"""Figures as JSON: for programs, for measuring one subject again, and for writing the pages again."""
 
 import json
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ from benchmarks.sizes import Sizes
 
 @dataclass(frozen=True)
 class Results:
-    """What was measured, by subject, and with which sizes; `cores` are those of the machine."""
+    """The sections measured, by subject; the sizes they were measured with; the number of cores of the machine."""
 
     sizes: Sizes
     cores: int
     sections: Mapping[str, Section]
 
     def write(self, path: Path) -> None:
-        """As JSON; every figure also says whether it misses its goal."""
+        """Write JSON in which every figure also says whether it misses its goal."""
         content = asdict(self)
         for name, section in self.sections.items():
             for figure, entry in zip(section.figures, content["sections"][name]["figures"], strict=True):
@@ -29,7 +29,7 @@ class Results:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """What `write` wrote."""
+        """Read what `write` wrote."""
         content = json.loads(path.read_text())
         sections = {name: _section(entry) for name, entry in content["sections"].items()}
         return cls(Sizes(**content["sizes"]), content["cores"], sections)

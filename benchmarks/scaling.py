@@ -1,4 +1,4 @@
-"""What large data sets cost: the measured slopes times their sizes, and which limit comes next."""
+"""The page on large data sets, docs/scaling.md: measured slopes times their sizes, and the limits that come next."""
 
 import math
 from collections.abc import Mapping
@@ -9,20 +9,22 @@ from benchmarks import growth, table
 from benchmarks.extraction import default_backbone
 from benchmarks.figures import Section
 from benchmarks.inputs import SMALL, Shape, block_shapes, channels
-from hypercolumns.features.schema import COLUMNS, SHARD
+from hypercolumns.features.schema import COLUMNS, REGIONS_PER_SHARD
 from hypercolumns.parameters import Parameters
 
 SUBJECTS = ("store", "extraction", "growth")
-"""Whose figures the costs follow from."""
+"""Subjects whose figures the costs are derived from."""
 
 GPU_SPEEDUP = 100
-"""Assumed, not measured: regions per second of one data-centre GPU over those of the CPU cores measured here."""
-RECIPE = Parameters.load(Path(__file__).parents[1] / "recipes" / "voc2012_sbd_onet.yaml")
-PER_INSTANCE = 1 + RECIPE.regions.proposals_per_instance
-"""Training regions of an instance: its box and the candidates that overlap it most."""
-PER_PHOTOGRAPH = RECIPE.detection.max_per_image
-"""Detections of a photograph that are predicted on."""
+"""Regions per second of one data-centre GPU over those of the CPU cores measured here. Assumed, not measured."""
 
+RECIPE = Parameters.load(Path(__file__).parents[1] / "recipes" / "voc2012_sbd_onet.yaml")
+
+REGIONS_PER_INSTANCE = 1 + RECIPE.regions.proposals_per_instance
+"""Training regions of an instance: its box and the candidates that overlap it most."""
+
+DETECTIONS_PER_PHOTOGRAPH = RECIPE.detection.max_per_image
+"""Detections of a photograph that are predicted on."""
 
 HEADER = (
     "| data set | regions | store | maps while training (exact) | samples while training (sgd) | files | extraction, "
@@ -33,7 +35,7 @@ HEADER = (
 
 @dataclass(frozen=True)
 class DataSet:
-    """Sizes as the data set's authors state them, rounded."""
+    """A data set with the sizes that its authors state, rounded."""
 
     name: str
     train_regions: int
@@ -43,19 +45,23 @@ class DataSet:
 DATA_SETS = (
     DataSet(
         "VOC 2012 with SBD (5,600 + 5,800 photographs)",
-        5_600 * 24 // 10 * PER_INSTANCE,
-        5_800 * PER_PHOTOGRAPH + 13_900,
+        5_600 * 24 // 10 * REGIONS_PER_INSTANCE,
+        5_800 * DETECTIONS_PER_PHOTOGRAPH + 13_900,
     ),
-    DataSet("COCO 2017 (118,287 + 5,000 photographs)", 860_000 * PER_INSTANCE, 5_000 * PER_PHOTOGRAPH + 36_800),
+    DataSet(
+        "COCO 2017 (118,287 + 5,000 photographs)",
+        860_000 * REGIONS_PER_INSTANCE,
+        5_000 * DETECTIONS_PER_PHOTOGRAPH + 36_800,
+    ),
     DataSet("100 million regions", 100_000_000, 0),
 )
 
 
 def write_page(path: Path, sections: Mapping[str, Section], cores: int) -> None:
-    """Derive the costs from the sections `store`, `extraction` and `growth`."""
+    """Derive the costs from the sections `store`, `extraction` and `growth`, and write the page."""
     store = sections["store"].value("EfficientNet-Lite0: stored bytes per region") * 1e6
     rate = sections["extraction"].value("EfficientNet-Lite0, CPU: regions per second")
-    defaults = growth.SPREAD
+    defaults = growth.WORKER_SETTINGS
     exact, sgd = (
         sections["growth"].value(f"{name}: train and predict, per region on one core") / 1e3
         for name in (f"{defaults.solver}, K = {defaults.grid}", "sgd, K = 1")
@@ -68,75 +74,78 @@ def write_page(path: Path, sections: Mapping[str, Section], cores: int) -> None:
         cells = (
             data.name,
             f"{regions:,}",
-            amount(regions * store),
-            amount(data.train_regions * maps),
-            amount(data.train_regions * sample),
+            format_bytes(regions * store),
+            format_bytes(data.train_regions * maps),
+            format_bytes(data.train_regions * sample),
             f"{_files(regions, len(shapes)):,}",
-            hours(regions / rate * cores),
-            hours(regions / rate / GPU_SPEEDUP),
-            hours(regions * exact),
-            hours(regions * sgd),
+            format_hours(regions / rate * cores),
+            format_hours(regions / rate / GPU_SPEEDUP),
+            format_hours(regions * exact),
+            format_hours(regions * sgd),
         )
         rows.append(f"| {' | '.join(cells)} |")
-    most = DATA_SETS[-1].train_regions
+    largest = DATA_SETS[-1].train_regions
     pixels = defaults.pixels_per_region
-    table_bytes = most * sum(dtype.itemsize for dtype in COLUMNS.values())
+    table_bytes = largest * sum(dtype.itemsize for dtype in COLUMNS.values())
     measured = (
-        "Written by `make bench`, or by `python -m benchmarks.pages` from its `benchmarks/results.json`, from what was "
-        "measured on this machine ([benchmarks.md](benchmarks.md)): "
-        f"{store / 1e6:.3f} MB of store and {rate:.1f} regions per second on {cores} cores for EfficientNet-Lite0, "
-        f"per region and core {exact * 1e3:.2f} ms to train and predict with `train.solver: exact`, the default, and "
-        f"{sgd * 1e3:.2f} ms with `sgd`. Where time is linear in regions and memory bounded, costs are products; the "
-        "section Growth says how far that holds."
+        "`make bench` writes this page, and `python -m benchmarks.pages` writes it again from "
+        "`benchmarks/results.json`. It extrapolates from what was measured on one machine "
+        f"([benchmarks.md](benchmarks.md)): a region takes {store / 1e6:.3f} MB of store, {cores} cores extract "
+        f"{rate:.1f} regions per second with EfficientNet-Lite0, and one core trains and predicts a region in "
+        f"{exact * 1e3:.2f} ms with `train.solver: exact`, the default, and in {sgd * 1e3:.2f} ms with `sgd`. Where "
+        "time is linear in the number of regions and memory is bounded, costs are products; the section Growth of "
+        "benchmarks.md says how far that holds."
     )
     assumed = (
-        f"Assumptions: {PER_INSTANCE} training regions per instance (its box and {PER_INSTANCE - 1} candidates, "
-        f"as in the recipes), 2.4 instances per photograph of VOC and 860,000 in COCO's training set, {PER_PHOTOGRAPH} "
-        "detections and the instances of every val photograph. GPU hours are not measured: they assume that one GPU "
-        f"does {GPU_SPEEDUP} times the regions per second of the {cores} cores here. Training and prediction were "
-        f"measured on a synthetic store of {channels(SMALL)} channels, exact with K = {defaults.grid} on all "
-        f"{defaults.heat_map**2} pixels while a worker keeps a cell in memory, sgd with K = 1 on {pixels} pixels per "
-        "region: training grows further with the channels, the exact one and prediction also with K."
+        f"Assumptions: {REGIONS_PER_INSTANCE} training regions per instance (its box and {REGIONS_PER_INSTANCE - 1} "
+        "candidates, as in the recipes); 2.4 instances per photograph of VOC, and 860,000 instances in COCO's training "
+        f"set; predictions for {DETECTIONS_PER_PHOTOGRAPH} detections and all instances of every val photograph. GPU "
+        f"hours are not measured: they assume that one GPU processes {GPU_SPEEDUP} times the regions per second of "
+        f"these {cores} cores. Training and prediction were measured on a synthetic store of {channels(SMALL)} "
+        f"channels: `exact` with K = {defaults.grid} on all {defaults.heat_map**2} pixels, with a cell that fits into "
+        f"a worker's memory, `sgd` with K = 1 on {pixels} pixels per region. The time of training grows with the "
+        "number of channels; that of `exact` and of prediction also grows with K."
     )
     limits = (
-        f"**Copies while training.** `exact` lays out the maps of its regions uncompressed below `.scratch`, in "
-        f"float16 and at most {defaults.heat_map} x {defaults.heat_map} values a channel: {amount(maps)} per region, "
-        f"{maps / store:.1f} times the store itself, for all K together. `sgd` keeps samples instead, of one K at a "
-        f"time: {pixels} pixels x {channels(shapes)} channels x 2 bytes = {amount(sample)} per region, "
+        "**Copies while training.** `exact` writes the maps of its regions to `.scratch`, uncompressed in float16 and "
+        f"with at most {defaults.heat_map} x {defaults.heat_map} values per channel: {format_bytes(maps)} per region, "
+        f"{maps / store:.1f} times the store itself, once for all K. `sgd` writes samples instead, for one K at a "
+        f"time: {pixels} pixels x {channels(shapes)} channels x 2 bytes = {format_bytes(sample)} per region, "
         f"{sample / store:.1f} times the store. For 100 million regions use `sgd` and draw fewer pixels of each "
-        "(`train.pixels_per_region`): a linear classifier needs no billions of pixels.",
-        f"**Passes past memory.** What a worker does not keep of a cell is read again, beyond "
-        f"{amount(growth.KEPT['exact'])} in every evaluation of `exact`, of which a cell takes dozens, and beyond "
-        f"{amount(growth.KEPT['sgd'])} in every epoch of `sgd`, {defaults.epochs} by default: the speed of the disk "
-        "then counts.",
-        f"**Tables in one process.** The client holds the table of regions ({amount(table_bytes)} for 100 million) "
-        "and all results of a prediction in memory; beyond some ten million regions a store should be cut into "
-        "several, one per part of the image set.",
-        f"**Files.** One file per layer and {SHARD} regions: {_files(most, len(shapes)):,} for 100 million regions, "
-        "which DVC hashes and links one by one. Shards of 1024 regions would be 16 times fewer.",
+        "(`train.pixels_per_region`): a linear classifier does not need billions of pixels.",
+        "**Passes over the disk.** A cell that a worker does not keep in memory is read again: with `exact` one of "
+        f"more than {format_bytes(growth.DEFAULT_MAX_BYTES['exact'])} in every evaluation, of which a cell takes "
+        f"dozens, and with `sgd` one of more than {format_bytes(growth.DEFAULT_MAX_BYTES['sgd'])} in every epoch, "
+        f"{defaults.epochs} by default. The speed of the disk then counts.",
+        f"**Tables in one process.** The client holds the table of regions ({format_bytes(table_bytes)} for 100 "
+        "million) and all results of a prediction in memory. Beyond about ten million regions a store should be "
+        "divided, one store per part of the image set.",
+        f"**Files.** A store has one file per layer and {REGIONS_PER_SHARD} regions: {_files(largest, len(shapes)):,} "
+        "for 100 million regions, which DVC hashes and links one by one. With shards of 1024 regions there would be 16 "
+        "times fewer.",
     )
     parts = (
         "# What large data sets cost",
-        table.wrapped(measured),
+        table.wrap(measured),
         "\n".join([HEADER, "|---" * HEADER.count(" | ") + "|---|", *rows]),
-        table.wrapped(assumed),
+        table.wrap(assumed),
         "## Where the next limit lies",
-        "\n".join(table.wrapped(f"- {limit}", "  ") for limit in limits),
+        "\n".join(table.wrap(f"- {limit}", "  ") for limit in limits),
     )
     path.write_text("\n\n".join(parts) + "\n")
 
 
 def maps_bytes(shapes: Mapping[str, Shape], heat_map: int) -> int:
-    """Bytes of a region's maps as the exact solver lays them out: float16, none finer than the heat map."""
+    """Bytes of a region's maps in the exact solver's files: float16, none finer than the heat map."""
     return sum(2 * depth * min(height, heat_map) * min(width, heat_map) for depth, height, width in shapes.values())
 
 
 def _files(regions: int, layers: int) -> int:
-    return math.ceil(regions / SHARD) * layers
+    return math.ceil(regions / REGIONS_PER_SHARD) * layers
 
 
-def amount(size: float) -> str:
-    """Bytes in the unit that keeps the number short."""
+def format_bytes(size: float) -> str:
+    """Write bytes in the unit that keeps the number short."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000:
             return f"{size:.3g} {unit}"
@@ -144,7 +153,7 @@ def amount(size: float) -> str:
     return f"{size:.3g} TB"
 
 
-def hours(seconds: float) -> str:
-    """Hours to two digits."""
-    value = seconds / 3600
-    return f"{value:.2g}" if value < 100 else f"{value:,.0f}"
+def format_hours(seconds: float) -> str:
+    """Write seconds as hours, to two digits below 100 hours."""
+    hours = seconds / 3600
+    return f"{hours:.2g}" if hours < 100 else f"{hours:,.0f}"

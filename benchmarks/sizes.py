@@ -1,4 +1,4 @@
-"""How much is measured: small by default, so that everything takes a few minutes on two cores."""
+"""How much the benchmarks measure: little by default, so that all take a few minutes on two cores."""
 
 from dataclasses import dataclass
 
@@ -8,22 +8,22 @@ class Sizes:
     """Sizes of the benchmarks; the command line has an option for each."""
 
     repeats: int = 5
-    """Rounds of paired measurements, of which the median counts."""
+    """Rounds of paired measurements; their median counts."""
     photographs: int = 12
     """Drawn scenes that regions are cut from."""
     store_regions: int = 128
-    """Regions of each network's store."""
+    """Regions in the store of each network."""
     extraction_regions: int = 384
-    """Regions extracted."""
+    """Regions that are extracted."""
     scoring_regions: int = 16
-    """Regions scored."""
+    """Regions that are scored."""
     training_regions: int = 128
-    """Regions trained on, beside the straightforward script."""
+    """Regions that the pipeline and the straightforward script train on."""
     growth_regions: int = 320
     """Regions of the smallest of the three stores; the others have 4 and 16 times as many."""
     peer_regions: int = 64
-    """Regions that the peers see."""
+    """Regions that the peers process."""
 
 
 TINY = Sizes(1, 2, 4, 4, 2, 12, 4, 4)
-"""For tests that only ask whether everything runs."""
+"""Sizes for tests that only check whether everything runs."""

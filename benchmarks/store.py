@@ -1,4 +1,4 @@
-"""The feature store: bytes per region, throughput beside raw Zarr, time to the first hypercolumn."""
+"""The feature store: bytes per region, throughput beside raw Zarr, and time to the first hypercolumns."""
 
 import shutil
 import tempfile
@@ -14,12 +14,21 @@ from zarr.codecs import ZstdCodec
 
 from benchmarks.extraction import default_backbone
 from benchmarks.figures import Figure, Goal, Section
-from benchmarks.inputs import O_NET, T_NET, Shape, activations, dense_bytes, regions_of, scenes, synthetic_regions
-from benchmarks.measuring import apart, interleaved, ratio
+from benchmarks.inputs import (
+    O_NET,
+    T_NET,
+    Shape,
+    dense_bytes,
+    draw_scenes,
+    make_regions,
+    random_activations,
+    synthetic_regions,
+)
+from benchmarks.measuring import in_new_process, interleaved, median_ratio
 from benchmarks.sizes import Sizes
 from hypercolumns.features import writer
 from hypercolumns.features.extraction import extract
-from hypercolumns.features.schema import CHUNK, SHARD, n_shards, shard_rows
+from hypercolumns.features.schema import REGIONS_PER_CHUNK, REGIONS_PER_SHARD, n_shards, shard_rows
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.parameters import ComputeParameters
 
@@ -29,20 +38,21 @@ DEFAULT = "EfficientNet-Lite0"
 
 
 def figures(sizes: Sizes) -> Section:
-    """Bytes of three networks' regions, and how fast they are written and read."""
-    found: list[Figure] = []
+    """Measure the bytes per region of three networks, and how fast regions are written and read."""
+    results: list[Figure] = []
     for network, shapes in (("T-Net", T_NET), ("O-Net", O_NET), (DEFAULT, None)):
         with tempfile.TemporaryDirectory() as folder:
-            taken: _Measured = apart(_measure, Path(folder), sizes, shapes).result
-            found += _figures(network, taken)
+            measured: _Measured = in_new_process(_measure, Path(folder), sizes, shapes).result
+            results += _figures(network, measured)
     return Section(
         "Feature store",
         f"{sizes.store_regions} regions, one thread, files in the page cache; MB/s of float16 values before "
-        "compression. T-Net (AlexNet as Caffe has it: pool2, conv4, fc7) and O-Net (VGG-16: pool3, pool4, fc7) have "
-        "no weights here: their blocks are random values after a ReLU, half of them zero, so that their bytes are an "
-        f"estimate. {DEFAULT} has its ImageNet weights and drawn scenes with photo backgrounds; its stages end "
-        f"without a ReLU. Raw Zarr has the same codec (zstd 1), chunks ({CHUNK} regions) and shards ({SHARD} regions).",
-        tuple(found),
+        "compression. There are no weights here for T-Net (AlexNet as Caffe has it: pool2, conv4, fc7) and O-Net "
+        "(VGG-16: pool3, pool4, fc7): their blocks are random values after a ReLU, half of them zero, so that their "
+        f"bytes are an estimate. {DEFAULT} has its ImageNet weights and sees drawn scenes with photo backgrounds; its "
+        "stages end without a ReLU. Raw Zarr has the same codec (zstd, level 1), chunks "
+        f"({REGIONS_PER_CHUNK} regions) and shards ({REGIONS_PER_SHARD} regions).",
+        tuple(results),
     )
 
 
@@ -50,39 +60,39 @@ def figures(sizes: Sizes) -> Section:
 class _Measured:
     shapes: Mapping[str, Shape]
     raw_bytes: int
-    """Of a region, in float16."""
+    """Bytes of a region in float16."""
     stored_bytes: float
-    """Of a region, on the disk."""
+    """Bytes of a region on the disk."""
     count: int
-    """Regions."""
+    """Number of regions."""
     times: Mapping[str, NDArray[np.float64]]
-    """Seconds for all regions, by way."""
+    """Seconds for all regions (repeats,), by operation."""
 
 
-def _figures(network: str, taken: _Measured) -> list[Figure]:
-    dense = dense_bytes(taken.shapes)
-    median = {way: float(np.median(values)) for way, values in taken.times.items()}
-    volume = taken.count * taken.raw_bytes / 1e6
+def _figures(network: str, measured: _Measured) -> list[Figure]:
+    dense = dense_bytes(measured.shapes)
+    median = {operation: float(np.median(values)) for operation, values in measured.times.items()}
+    volume = measured.count * measured.raw_bytes / 1e6
     return [
         Figure(
             f"{network}: stored bytes per region",
-            taken.stored_bytes / 1e6,
+            measured.stored_bytes / 1e6,
             "MB",
-            f"dense float32 hypercolumns {dense / 1e6:.2f} MB, blocks in float16 {taken.raw_bytes / 1e6:.2f} MB",
+            f"dense float32 hypercolumns {dense / 1e6:.2f} MB, blocks in float16 {measured.raw_bytes / 1e6:.2f} MB",
         ),
-        Figure(f"{network}: dense hypercolumns over stored bytes", dense / taken.stored_bytes, "x"),
+        Figure(f"{network}: dense hypercolumns over stored bytes", dense / measured.stored_bytes, "x"),
         Figure(
-            f"{network}: writing, of raw Zarr's speed",
-            ratio(taken.times["raw write"], taken.times["write"]),
+            f"{network}: writing speed, relative to raw Zarr",
+            median_ratio(measured.times["raw write"], measured.times["write"]),
             "x",
             f"{volume / median['write']:.0f} of {volume / median['raw write']:.0f} MB/s",
             Goal("at least", 0.9),
-            "opening the store anew for every shard takes 5 of the 70 ms that writing a shard of "
-            "EfficientNet-Lite0 takes, 7 %; larger shards hide it",
+            "The store is opened again for every shard, which takes 5 of the 70 ms (7 %) of writing a shard of "
+            "EfficientNet-Lite0; larger shards hide it.",
         ),
         Figure(
-            f"{network}: reading, of raw Zarr's speed",
-            ratio(taken.times["raw read"], taken.times["read"]),
+            f"{network}: reading speed, relative to raw Zarr",
+            median_ratio(measured.times["raw read"], measured.times["read"]),
             "x",
             f"{volume / median['read']:.0f} of {volume / median['raw read']:.0f} MB/s",
             Goal("at least", 0.9),
@@ -92,10 +102,10 @@ def _figures(network: str, taken: _Measured) -> list[Figure]:
             f"{network}: opening the store",
             median["open"] * 1e3,
             "ms",
-            f"opening it as raw Zarr {median['raw open'] * 1e3:.1f} ms",
+            f"as raw Zarr {median['raw open'] * 1e3:.1f} ms",
         ),
         Figure(
-            f"{network}: opening and first hypercolumns of a region",
+            f"{network}: opening the store and computing the hypercolumns of one region",
             median["first"] * 1e3,
             "ms",
             f"opening and reading one region as raw Zarr {median['raw first'] * 1e3:.1f} ms",
@@ -106,22 +116,23 @@ def _figures(network: str, taken: _Measured) -> list[Figure]:
 def _measure(folder: Path, sizes: Sizes, shapes: Mapping[str, Shape] | None) -> _Measured:
     blocks = _random_blocks(sizes.store_regions, shapes) if shapes else _real_blocks(folder, sizes)
     count = len(next(iter(blocks.values())))
-    own, raw = folder / "own.zarr", folder / "raw.zarr"
+    ours, raw = folder / "ours.zarr", folder / "raw.zarr"
     arrays = _create_raw(raw, blocks)
-    times = interleaved({"create": partial(_create, own, blocks)}, sizes.repeats)
-    store = FeatureStore.open(_filled(own, blocks))
-    ways: dict[str, Callable[[], object]] = {
-        "write": partial(_write, own, blocks),
+    times = interleaved({"create": partial(_create, ours, blocks)}, sizes.repeats)
+    _write(ours, blocks)
+    store = FeatureStore.open(ours)
+    operations: dict[str, Callable[[], object]] = {
+        "write": partial(_write, ours, blocks),
         "raw write": partial(_write_raw, arrays, blocks),
         "read": partial(_read, store),
-        "raw read": partial(_read_raw, own, count),
-        "open": lambda: FeatureStore.open(own).layers,
-        "raw open": lambda: zarr.open_group(own, mode="r")["blocks"],
-        "first": lambda: FeatureStore.open(own).hypercolumns(slice(0, 1)).compute(),
-        "raw first": partial(_read_raw, own, 1),
+        "raw read": partial(_read_raw, ours, count),
+        "open": lambda: FeatureStore.open(ours).layers,
+        "raw open": lambda: zarr.open_group(ours, mode="r")["blocks"],
+        "first": lambda: FeatureStore.open(ours).hypercolumns(slice(0, 1)).compute(),
+        "raw first": partial(_read_raw, ours, 1),
     }
-    times |= interleaved(ways, sizes.repeats)
-    stored = sum(file.stat().st_size for file in own.rglob("*") if file.is_file())
+    times |= interleaved(operations, sizes.repeats)
+    stored = sum(file.stat().st_size for file in ours.rglob("*") if file.is_file())
     shapes = {name: (block.shape[1], block.shape[2], block.shape[3]) for name, block in blocks.items()}
     per_region = sum(block[0].nbytes for block in blocks.values())
     return _Measured(shapes, per_region, stored / count, count, times)
@@ -129,12 +140,12 @@ def _measure(folder: Path, sizes: Sizes, shapes: Mapping[str, Shape] | None) -> 
 
 def _random_blocks(regions: int, shapes: Mapping[str, Shape]) -> Blocks:
     rng = np.random.default_rng(0)
-    return {name: activations(rng, regions, shape) for name, shape in shapes.items()}
+    return {name: random_activations(rng, regions, shape) for name, shape in shapes.items()}
 
 
 def _real_blocks(folder: Path, sizes: Sizes) -> Blocks:
-    annotations = scenes(folder / "scenes", sizes.photographs)
-    regions = regions_of(annotations, sizes.store_regions)
+    annotations = draw_scenes(folder / "scenes", sizes.photographs)
+    regions = make_regions(annotations, sizes.store_regions)
     out = folder / "extracted.zarr"
     scratch, compute = folder / "scratch", ComputeParameters(device="cpu")
     extract(regions, annotations, default_backbone(), out, scratch=scratch, compute=compute)
@@ -150,25 +161,20 @@ def _create(path: Path, blocks: Blocks) -> None:
 
 
 def _create_raw(path: Path, blocks: Blocks) -> dict[str, zarr.Array]:
-    """Arrays of the same chunks, shards and codec."""
+    """Create arrays with the same chunks, shards and codec as the store."""
     root = zarr.create_group(path)
     return {
         name: root.create_array(
             name,
             shape=block.shape,
-            chunks=(CHUNK, *block.shape[1:]),
-            shards=(SHARD, *block.shape[1:]),
+            chunks=(REGIONS_PER_CHUNK, *block.shape[1:]),
+            shards=(REGIONS_PER_SHARD, *block.shape[1:]),
             dtype=block.dtype,
             compressors=ZstdCodec(level=1),
             config={"write_empty_chunks": True},
         )
         for name, block in blocks.items()
     }
-
-
-def _filled(path: Path, blocks: Blocks) -> Path:
-    _write(path, blocks)
-    return path
 
 
 def _write(path: Path, blocks: Blocks) -> None:
@@ -193,7 +199,7 @@ def _read(store: FeatureStore) -> None:
 
 
 def _read_raw(path: Path, count: int) -> None:
-    """The blocks of the first `count` regions, shard by shard."""
+    """Read the blocks of the first `count` regions, shard by shard."""
     group = zarr.open_group(path, mode="r")
     for shard in range(n_shards(count)):
         for _, array in group["blocks"].arrays():  # type: ignore[union-attr]

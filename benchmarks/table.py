@@ -1,4 +1,4 @@
-"""The measured figures as a page of tables."""
+"""The page of tables: docs/benchmarks.md."""
 
 import textwrap
 from collections.abc import Sequence
@@ -7,47 +7,54 @@ from pathlib import Path
 from benchmarks.figures import Figure, Section
 from benchmarks.sizes import Sizes
 
-HEAD = (
-    "Written by `make bench`; `benchmarks/results.json` has the same numbers, and `python -m benchmarks.pages` writes "
-    "the pages from it. Every figure is a ratio or has beside it what limits it, measured in the same run, in rounds "
-    "that take turns; medians of {repeats}. `python -m benchmarks --help` lists the sizes, so that it runs large too, "
-    "and how to measure one subject alone. What the figures mean for large data sets: [scaling.md](scaling.md)."
+INTRODUCTION = (
+    "`make bench` writes this page, and `python -m benchmarks.pages` writes it again from `benchmarks/results.json`, "
+    "which has the same numbers. Every figure is a ratio or stands beside its limit, measured in the same run, in "
+    "interleaved rounds; figures are medians of {repeats}. `python -m benchmarks --help` lists the options for "
+    "larger sizes and for measuring one subject alone. [scaling.md](scaling.md) says what the figures mean for "
+    "large data sets."
 )
 
 
 def write_page(path: Path, sections: Sequence[Section], sizes: Sizes) -> None:
-    """The tables, goals missed first and with their reasons."""
+    """Write the page: the missed goals with their reasons, then a table per section."""
     missed = [figure for section in sections for figure in section.figures if figure.missed]
     with_goals = sum(figure.goal is not None for section in sections for figure in section.figures)
-    words = f"Goals met: {with_goals - len(missed)} of {with_goals}."
+    verdict = f"Goals met: {with_goals - len(missed)} of {with_goals}."
     if missed:
-        words += " Missed:\n\n" + "\n".join(
-            f"- {figure.name}: {number(figure)}, goal {figure.goal}" + (f"; {figure.reason}." if figure.reason else ".")
-            for figure in missed
-        )
-    head = wrapped(HEAD.format(repeats=sizes.repeats))
+        verdict += " Missed:\n\n" + "\n".join(_missed(figure) for figure in missed)
+    introduction = wrap(INTRODUCTION.format(repeats=sizes.repeats))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n\n".join(["# Benchmarks", head, words, *(_section(section) for section in sections)]) + "\n")
+    path.write_text(
+        "\n\n".join(["# Benchmarks", introduction, verdict, *(_section(section) for section in sections)]) + "\n"
+    )
 
 
-def wrapped(text: str, indent: str = "") -> str:
-    """A paragraph in lines of the width that the documents have; lines but the first begin with `indent`."""
-    return textwrap.fill(text, 140, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+def wrap(text: str, indent: str = "") -> str:
+    """Break a paragraph into lines of 120 characters; all but the first begin with `indent`."""
+    return textwrap.fill(text, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
-def number(figure: Figure) -> str:
-    """The value to three digits, and its unit; ratios as `2.5 x`."""
+def format_value(figure: Figure) -> str:
+    """Write the value to three digits with its unit; a ratio as `2.5 x`."""
     digits = f"{figure.value:.3g}" if abs(figure.value) < 1000 else f"{figure.value:.0f}"
     return f"{digits} {figure.unit}".strip()
 
 
+def _missed(figure: Figure) -> str:
+    reason = f" {figure.reason}" if figure.reason else ""
+    return wrap(f"- {figure.name}: {format_value(figure)}, goal {figure.goal}.{reason}", "  ")
+
+
 def _section(section: Section) -> str:
-    lines = [f"## {section.title}", "", wrapped(section.settings), ""]
+    lines = [f"## {section.title}", "", wrap(section.settings), ""]
     if section.figures:
         lines += ["| what | measured | beside | goal | |", "|---|---|---|---|---|"]
-        lines += [f"| {f.name} | {number(f)} | {f.beside} | {f.goal or ''} | {_verdict(f)} |" for f in section.figures]
+        lines += [
+            f"| {f.name} | {format_value(f)} | {f.beside} | {f.goal or ''} | {_verdict(f)} |" for f in section.figures
+        ]
         lines.append("")
-    lines += [wrapped(f"- Not measured: {sentence}", "  ") for sentence in section.missing]
+    lines += [wrap(f"- Not measured: {sentence}", "  ") for sentence in section.missing]
     return "\n".join(lines).rstrip()
 
 

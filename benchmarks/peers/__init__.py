@@ -1,1 +1,1 @@
-"""What a user could run instead, on the same photographs: programs of the peers' environment, and `comparison`."""
+"""Peers: what a user could run instead, on the same photographs; `comparison` runs them in an environment of theirs."""

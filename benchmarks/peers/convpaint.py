@@ -1,8 +1,8 @@
-"""Pixel classification as napari-convpaint does it; a program for the peers' environment:
-`-m benchmarks.peers.convpaint CASE OUT`.
+"""Pixel classification as napari-convpaint does it; a program for the peers' environment.
 
-Trains on every photograph's labels and segments it, with the settings that convpaint comes with (VGG-16, its first
-layer at three scales) and the random forest; weights are random, since convpaint downloads its own.
+`python -m benchmarks.peers.convpaint CASE OUT` trains on the labels of all photographs and segments them, with
+convpaint's default settings (VGG-16, its first layer at three scales) and its random forest. The weights are random,
+because convpaint would download them.
 """
 
 import json
@@ -18,12 +18,20 @@ from PIL import Image
 
 from benchmarks.peers import shims
 
-SHOWN = ("fe_name", "fe_layers", "fe_scalings", "fe_order", "image_downsample", "clf_iterations", "clf_depth")
-"""Settings that say what is computed."""
+REPORTED_SETTINGS = (
+    "fe_name",
+    "fe_layers",
+    "fe_scalings",
+    "fe_order",
+    "image_downsample",
+    "clf_iterations",
+    "clf_depth",
+)
+"""Settings that determine what is computed."""
 
 
 def measure(case: dict[str, Any]) -> dict[str, Any]:
-    """Seconds per photograph to compute features, to train the forest too, and to segment; bytes of features."""
+    """Measure, per photograph, seconds for features, training (features included) and masks, and bytes of features."""
     shims.declare_operators()
     import torchvision
     from napari_convpaint.convpaint_model import ConvpaintModel
@@ -37,7 +45,7 @@ def measure(case: dict[str, Any]) -> dict[str, Any]:
     pictures = [np.asarray(Image.open(p["path"]).convert("RGB")).transpose(2, 0, 1) for p in case["photographs"]]
     labels = [np.asarray(Image.open(p["labels"])).astype(np.int32) for p in case["photographs"]]
     start = time.perf_counter()
-    shapes = [np.asarray(model.get_feature_image(picture)).nbytes for picture in pictures]
+    sizes = [np.asarray(model.get_feature_image(picture)).nbytes for picture in pictures]
     features = time.perf_counter() - start
     start = time.perf_counter()
     model.train(pictures, labels, use_rf=True)
@@ -51,12 +59,14 @@ def measure(case: dict[str, Any]) -> dict[str, Any]:
         "features": features / len(pictures),
         "train": trained / len(pictures),
         "segment": segmented / len(pictures),
-        "bytes": sum(shapes) / len(pictures),
+        "bytes": sum(sizes) / len(pictures),
         "version": version("napari-convpaint"),
-        "settings": ", ".join(f"{name} {settings[name]}" for name in SHOWN if settings.get(name) is not None),
+        "settings": ", ".join(
+            f"{name} {settings[name]}" for name in REPORTED_SETTINGS if settings.get(name) is not None
+        ),
     }
 
 
 if __name__ == "__main__":
-    found = measure(json.loads(Path(sys.argv[1]).read_text()))
-    Path(sys.argv[2]).write_text(json.dumps(found))
+    measured = measure(json.loads(Path(sys.argv[1]).read_text()))
+    Path(sys.argv[2]).write_text(json.dumps(measured))

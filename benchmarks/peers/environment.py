@@ -1,4 +1,4 @@
-"""Where the environment of the peers is; `python -m benchmarks.peers.install` makes it."""
+"""Paths of the peers' environment, which `python -m benchmarks.peers.install` makes."""
 
 from pathlib import Path
 
@@ -6,4 +6,4 @@ FOLDER = Path(__file__).parent
 ENVIRONMENT = FOLDER / ".venv"
 PYTHON = ENVIRONMENT / "bin" / "python"
 ROOT = FOLDER.parents[1]
-"""Where `python -m benchmarks...` finds the programs."""
+"""Folder in which `python -m benchmarks...` finds the programs."""

@@ -6,11 +6,12 @@ import sys
 from benchmarks.peers.environment import ENVIRONMENT, FOLDER, PYTHON
 
 THINGSVISION = "thingsvision==2.7.3"
-"""Without what it asks for: it pins torchvision 0.15.2, numpy < 2 and TensorFlow, and its torch part runs without."""
+"""Installed without its dependencies: it pins torchvision 0.15.2, numpy < 2 and TensorFlow, which its torch part does
+not need."""
 
 
 def install() -> None:
-    """Install `requirements.txt` into a fresh environment; an error of pip ends the program."""
+    """Install `requirements.txt` and thingsvision into a new environment; an error of pip ends the program."""
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet"]
     subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)  # noqa: S603
     subprocess.run([*pip, "-r", str(FOLDER / "requirements.txt")], check=True)  # noqa: S603

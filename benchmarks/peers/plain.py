@@ -1,6 +1,6 @@
 """The plain script that a user would write: crops by PIL, hooks on a timm network, one float32 array per photograph.
 
-Runs in the project's environment; the programs of the peers' one share its settings.
+It runs in the project's environment; the programs in the peers' environment share its settings.
 """
 
 import time
@@ -12,19 +12,27 @@ import torch
 from PIL import Image
 
 MODULES = (*(f"blocks.{i}" for i in range(2, 6)), "global_pool")
-"""Those of the project's default layers, which this script cannot import in the peers' environment."""
+"""Modules of the project's default layers, which cannot be imported in the peers' environment."""
+
 SIDE, BATCH = 224, 16
+"""Side of a crop in pixels, and crops per forward pass."""
 
 
 def features(case: dict[str, Any], network: torch.nn.Module, out: Path) -> tuple[float, int]:
-    """Write the features of every photograph's boxes as .npy files; seconds and bytes.
+    """Write the features of every photograph's boxes as .npy files.
 
     Parameters
     ----------
     case
-        "photographs": list of {"path", "boxes"}, boxes x0, y0, x1, y1 already expanded.
+        "photographs": list of {"path", "boxes"}; boxes are x0, y0, x1, y1, already expanded.
     network
-        In evaluation mode, with the modules `MODULES`.
+        A network in evaluation mode that has the modules `MODULES`.
+    out
+        Folder for the files.
+
+    Returns
+    -------
+    Seconds, and bytes of the files.
     """
     kept: dict[str, torch.Tensor] = {}
     for name in MODULES:

@@ -1,4 +1,4 @@
-"""What the peers miss beside today's torch and NumPy; imported first by their programs, in their environment only."""
+"""Workarounds for peers with current torch and NumPy; their programs import this first, in their environment only."""
 
 import sys
 from importlib.machinery import ModuleSpec
@@ -11,14 +11,14 @@ _LIBRARY = torch.library.Library("torchvision", "FRAGMENT")
 
 
 def declare_operators() -> None:
-    """A CPU build of torch and torchvision's wheel from PyPI do not fit; the import only wants these two declared."""
+    """Declare two operators, without which torchvision from PyPI cannot be imported beside a CPU build of torch."""
     if not hasattr(torch.ops.torchvision, "nms"):
         for name in ("nms", "qnms"):
             _LIBRARY.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 
 def stand_in_for_tensorflow() -> None:
-    """Thingsvision imports TensorFlow and a name of NumPy 1 for whatever it is used; its torch part needs neither."""
+    """Replace TensorFlow and a name of NumPy 1, which thingsvision always imports and its torch part does not need."""
     setattr(np, "AxisError", np.exceptions.AxisError)  # noqa: B010 - NumPy's types have no such name
     for name in ("", ".keras", ".keras.applications", ".keras.layers"):
         sys.modules[f"tensorflow{name}"] = MagicMock(__spec__=ModuleSpec(f"tensorflow{name}", None))

@@ -1,8 +1,8 @@
-"""Features of regions as thingsvision extracts them; a program for the peers' environment: `-m
-benchmarks.peers.thingsvision CASE OUT`.
+"""Features of regions as thingsvision extracts them; a program for the peers' environment.
 
-Its extractor for a model of one's own, its loader and its files: the same network and layers as the pipeline's, random
-weights. It knows images, not boxes, so that the crops are handed to it as a data set.
+`python -m benchmarks.peers.thingsvision CASE OUT` uses thingsvision's extractor for custom models, its loader and its
+files, with the same network and layers as the pipeline and random weights. thingsvision takes images, not boxes, so it
+gets the crops as a data set.
 """
 
 import json
@@ -39,7 +39,7 @@ class Crops:
 
 
 def measure(case: dict[str, Any], out: Path) -> dict[str, Any]:
-    """Seconds to extract all regions and write them below `out`; bytes of the files."""
+    """Extract all regions and write them to the folder `out`; gives the seconds and the bytes of the files."""
     shims.declare_operators()
     shims.stand_in_for_tensorflow()
     import timm
@@ -67,5 +67,5 @@ def measure(case: dict[str, Any], out: Path) -> dict[str, Any]:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(json.loads(Path(sys.argv[1]).read_text()), Path(folder))
-    Path(sys.argv[2]).write_text(json.dumps(found))
+        measured = measure(json.loads(Path(sys.argv[1]).read_text()), Path(folder))
+    Path(sys.argv[2]).write_text(json.dumps(measured))

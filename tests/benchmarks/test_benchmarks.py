@@ -1,4 +1,4 @@
-"""Every benchmark runs, on sizes too small to time, and gives finite figures; the ways that it compares agree."""
+"""Every benchmark runs on sizes too small to time and gives finite figures; the ways that it compares agree."""
 
 import json
 import math
@@ -31,11 +31,11 @@ from hypercolumns.grid.targets import write_target_maps
 from hypercolumns.parameters import ComputeParameters, TrainParameters
 
 
-class _Here:
-    """In place of a pool: calls at once in this process, since starting another one takes seconds."""
+class _PoolInThisProcess:
+    """Stands in for a pool and calls at once in this process, because starting another one takes seconds."""
 
     def __init__(self, *_args: object, **_options: object) -> None: ...
-    def __enter__(self) -> "_Here":
+    def __enter__(self) -> "_PoolInThisProcess":
         return self
 
     def __exit__(self, *_error: object) -> None: ...
@@ -46,8 +46,8 @@ class _Here:
 
 
 @contextmanager
-def _threads(compute: ComputeParameters) -> Iterator[Client]:
-    """Workers in this process."""
+def _connect_to_threads(compute: ComputeParameters) -> Iterator[Client]:
+    """Stand in for `connect`, with workers in this process."""
     with Client(processes=False, n_workers=compute.workers, threads_per_worker=1, dashboard_address=None) as client:
         yield client
 
@@ -55,8 +55,8 @@ def _threads(compute: ComputeParameters) -> Iterator[Client]:
 @pytest.mark.parametrize("subject", list(SUBJECTS))
 def test_a_benchmark_gives_finite_figures(subject: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(measuring, "ProcessPoolExecutor", _Here)
-    monkeypatch.setattr(growth, "connect", _threads)
+    monkeypatch.setattr(measuring, "ProcessPoolExecutor", _PoolInThisProcess)
+    monkeypatch.setattr(growth, "connect", _connect_to_threads)
     section = SUBJECTS[subject](TINY)
     assert section.figures
     assert section.settings
@@ -64,18 +64,18 @@ def test_a_benchmark_gives_finite_figures(subject: str, monkeypatch: pytest.Monk
     names = [figure.name for figure in section.figures]
     assert len(set(names)) == len(names)
     if subject == "scoring":
-        # Not a time: three implementations of the same heat maps.
+        # Three implementations of the same heat maps agree.
         assert section.value("largest relative difference between the ways") <= 1e-5
 
 
-def test_a_peak_is_what_a_call_held_beyond_what_was_there() -> None:
+def test_a_peak_counts_what_a_call_holds_beyond_what_the_process_held_before() -> None:
     size = 64 * 2**20
-    cost = measuring.apart(np.ones, size, np.uint8)
+    cost = measuring.in_new_process(np.ones, size, np.uint8)
     assert len(cost.result) == size
-    assert 0.98 * size <= cost.peak < 1.5 * size  # pages are counted in batches, so that some are missing
+    assert 0.98 * size <= cost.peak < 1.5 * size  # pages are counted in batches, so some are missed
 
 
-def test_rounds_take_turns_and_the_first_does_not_count() -> None:
+def test_rounds_alternate_their_order_and_the_first_is_not_counted() -> None:
     calls: list[str] = []
     times = measuring.interleaved({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 2)
     assert "".join(calls) == "baabba"
@@ -84,33 +84,33 @@ def test_rounds_take_turns_and_the_first_does_not_count() -> None:
 
 def test_a_missed_goal_is_named_with_its_reason(tmp_path: Path) -> None:
     kept = Figure("kept", 2.0, "x", goal=Goal("at least", 1.5), reason="never shown")
-    missed = Figure("missed", 2.0, "x", "1 of 2 MB/s", Goal("at most", 1.5), "the disk is slow")
+    missed = Figure("missed", 2.0, "x", "1 of 2 MB/s", Goal("at most", 1.5), "The disk is slow.")
     table.write_page(tmp_path / "page.md", [Section("Subject", "Settings.", (kept, missed), ("No GPU.",))], TINY)
     Results(TINY, 2, {"subject": Section("Subject", "Settings.", (kept, missed))}).write(tmp_path / "results.json")
     page = (tmp_path / "page.md").read_text()
     assert "Goals met: 1 of 2." in page
-    assert "- missed: 2 x, goal at most 1.5; the disk is slow." in page
+    assert "- missed: 2 x, goal at most 1.5. The disk is slow." in page
     assert "never shown" not in page
     assert "- Not measured: No GPU." in page
     read = json.loads((tmp_path / "results.json").read_text())
     assert [figure["missed"] for figure in read["sections"]["subject"]["figures"]] == [False, True]
 
 
-def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
-    figures = (Figure("a", 2.0, "x", "1 of 2 MB/s", Goal("at most", 1.5), "the disk is slow"), Figure("b", 1.0, "ms"))
+def test_results_that_were_written_are_read_unchanged(tmp_path: Path) -> None:
+    figures = (Figure("a", 2.0, "x", "1 of 2 MB/s", Goal("at most", 1.5), "The disk is slow."), Figure("b", 1.0, "ms"))
     results = Results(TINY, 2, {"subject": Section("Subject", "Settings.", figures, ("No GPU.",))})
     results.write(tmp_path / "results.json")
     assert Results.read(tmp_path / "results.json") == results
 
 
-def test_the_pages_say_what_the_results_say(tmp_path: Path) -> None:
+def test_the_pages_in_docs_are_those_of_the_results(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     pages.write(Results.read(root / "benchmarks" / "results.json"), tmp_path)
     for page in ("benchmarks.md", "scaling.md"):
         assert (tmp_path / page).read_text() == (root / "docs" / page).read_text(), "run `python -m benchmarks.pages`"
 
 
-def test_a_subject_measured_alone_leaves_the_others_as_they_were(
+def test_measuring_one_subject_alone_keeps_the_figures_of_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def section(value: float) -> Section:
@@ -130,24 +130,22 @@ def test_a_subject_measured_alone_leaves_the_others_as_they_were(
     assert "other sizes" in refused.output
 
 
-def test_what_is_missing_of_the_peers_names_the_command_that_brings_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_peers_name_the_command_that_installs_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "PYTHON", tmp_path / "none")
-    monkeypatch.setattr(measuring, "ProcessPoolExecutor", _Here)
+    monkeypatch.setattr(measuring, "ProcessPoolExecutor", _PoolInThisProcess)
     monkeypatch.chdir(tmp_path)
     missing = comparison.figures(TINY).missing
     assert [sentence.split(":")[0] for sentence in missing] == list(comparison.PROGRAMS)
     assert all("python -m benchmarks.peers.install" in sentence for sentence in missing)
 
 
-def test_accuracy_is_kept_per_solver_and_the_last_counts(tmp_path: Path) -> None:
+def test_accuracy_is_recorded_per_solver_and_the_last_row_replaces_earlier_ones(tmp_path: Path) -> None:
     path = tmp_path / "accuracy.json"
     path.write_text("[]")
     one = accuracy.Measured("photographs", "exact", "", 0.1, 0.1, 0.1, 1.0, 1.0)
     other = replace(one, solver="sgd")
     for measured in (one, other, replace(one, mean_iou=0.2)):
-        accuracy.keep(measured, path)
+        accuracy.record(measured, path)
     assert accuracy.read(path) == (replace(one, mean_iou=0.2), other)
     section = accuracy.section(path)
     assert [figure.value for figure in section.figures] == [0.2, 0.1]
@@ -156,7 +154,7 @@ def test_accuracy_is_kept_per_solver_and_the_last_counts(tmp_path: Path) -> None
     assert len(accuracy.section(path).missing) == len(accuracy.SOLVERS)
 
 
-def test_costs_of_data_sets_are_slopes_times_regions(tmp_path: Path) -> None:
+def test_the_costs_of_a_data_set_are_measured_slopes_times_its_regions(tmp_path: Path) -> None:
     def section(*figures: tuple[str, float]) -> Section:
         return Section("", "", tuple(Figure(name, value, "") for name, value in figures))
 
@@ -172,26 +170,33 @@ def test_costs_of_data_sets_are_slopes_times_regions(tmp_path: Path) -> None:
     last = next(line for line in (tmp_path / "scaling.md").read_text().splitlines() if "100 million regions |" in line)
     layers = default_backbone().layers
     sample = TrainParameters().pixels_per_region * sum(layer.channels for layer in layers) * 2
-    # Sides follow from strides here, from a forward pass there; the finest maps, of 56 x 56, are laid out as 50 x 50.
+    # Sides are computed from strides here, not by a forward pass; the finest maps, 56 x 56, are laid out as 50 x 50.
     maps = sum(2 * layer.channels * min(224 // layer.stride if layer.stride else 1, 50) ** 2 for layer in layers)
-    copies = f"{scaling.amount(maps * 1e8)} | {scaling.amount(sample * 1e8)}"
+    copies = f"{scaling.format_bytes(maps * 1e8)} | {scaling.format_bytes(sample * 1e8)}"
     assert f"| 100,000,000 | 50 TB | {copies} | {1_562_500 * len(layers):,} |" in last
     assert "| 556 | 2.8 | 200 | 100 |" in last
 
 
-def test_maps_laid_out_take_the_bytes_of_their_files(tmp_path: Path) -> None:
+def test_the_predicted_bytes_of_laid_out_maps_are_those_of_their_files(tmp_path: Path) -> None:
     shapes = {"finer": (3, 56, 56), "coarse": (5, 7, 7), "vector": (11, 1, 1)}
     synthetic_store(tmp_path / "store.zarr", 2, shapes)
     store = FeatureStore.open(tmp_path / "store.zarr")
     write_target_maps(tmp_path / "targets.zarr", SyntheticTask(), store, 50)
-    maps = MapFiles(store.path, tmp_path / "targets.zarr", tmp_path, (slice(0, 2),), store.layers, 50)
-    maps.lay_out(slice(0, 2))
-    arrays = load_file(maps.file(slice(0, 2)))
+    maps = MapFiles(
+        store=store.path,
+        targets=tmp_path / "targets.zarr",
+        folder=tmp_path,
+        shards=store.shards,
+        layers=store.layers,
+        heat_map=50,
+    )
+    maps.lay_out(0)
+    arrays = load_file(maps.file(0))
     values = [arrays[layer].nbytes for layer in shapes]
     assert sum(values) == 2 * scaling.maps_bytes(shapes, 50)
 
 
-def test_the_plain_script_keeps_the_values_of_the_default_layers(tmp_path: Path) -> None:
+def test_the_plain_script_saves_the_values_of_the_default_layers(tmp_path: Path) -> None:
     backbone = default_backbone()
     assert [tap.module for tap in backbone.taps.values()] == list(plain.MODULES)
     network = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
@@ -216,7 +221,7 @@ def test_the_exact_solver_reaches_the_objective_of_scikit_learn_on_dense_hyperco
         one_cell.fit_script(tmp_path / "store.zarr", settings),
     )
     nothing = one_cell.Fit(np.zeros(20), 0.0)
-    own, script, worst = one_cell.objectives(tmp_path / "store.zarr", settings, (*fits, nothing))
-    # Both are optimal but for |gradient|^2 / (2 alpha).
-    assert abs(own - script) < 21 * settings.tolerance**2 / (2 * settings.alpha)
-    assert own < worst - 0.1
+    solver, script, worst = one_cell.objectives(tmp_path / "store.zarr", settings, (*fits, nothing))
+    # Each exceeds the optimum by at most |gradient|^2 / (2 alpha).
+    assert abs(solver - script) < 21 * settings.tolerance**2 / (2 * settings.alpha)
+    assert solver < worst - 0.1
