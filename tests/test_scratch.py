@@ -36,3 +36,21 @@ def test_publishing_replaces_a_folder(tmp_path: Path) -> None:
     scratch.publish(work, out)
     assert [p.name for p in out.iterdir()] == ["fresh"]
     assert not work.exists()
+
+
+def test_an_interrupted_write_keeps_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.bin"
+    path.write_bytes(b"old")
+
+    def write_and_fail() -> None:
+        with scratch.atomic_write(path) as stream:
+            stream.write(b"half of the new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_and_fail()
+    assert path.read_bytes() == b"old"
+    with scratch.atomic_write(path) as stream:
+        stream.write(b"new")
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
