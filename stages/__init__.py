@@ -1,7 +1,7 @@
-"""One thin command per DVC stage: it reads the parameters and calls the step of the library.
+"""One thin command per DVC stage, which reads the parameters and calls a step of the library.
 
-The package is that of this checkout, also where another one is installed, as in the temporary checkouts of
-`dvc exp run --temp`; the workers that a stage starts inherit that from the environment.
+Stages use the package of this checkout even when another one is installed, as in the temporary checkouts of
+`dvc exp run --temp`. The environment passes this on to the workers that a stage starts.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""`python -m stages NAME` runs a stage; without a name it lists them."""
+"""Run a stage with `python -m stages NAME`; without a name, list the stages."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ _NAMES = sorted(file.stem for file in Path(__file__).parent.glob("*.py") if file
 main = LazyGroup(
     {name: f"stages.{name}" for name in _NAMES},
     name="stages",
-    help="The stages of dvc.yaml. `dvc repro` runs them in order; each can be run alone too.",
+    help="The stages of dvc.yaml. `dvc repro` runs them in order; each can also be run alone.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

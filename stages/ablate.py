@@ -8,7 +8,7 @@ from stages.common import stage
 
 @stage
 def main(parameters: Parameters, workspace: Workspace) -> None:
-    """Train and evaluate every layer alone, all but one, and all with several K."""
+    """Train and evaluate each layer alone, all layers but one, and all layers with several K."""
     ablate_layers(parameters, workspace)
 
 

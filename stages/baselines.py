@@ -9,7 +9,7 @@ from stages.common import stage, task_option
 @stage
 @task_option
 def main(parameters: Parameters, workspace: Workspace, task: str) -> None:
-    """Train the baselines of one task and answer with them, if its section asks for them."""
+    """Train the baselines of a task and predict with them, if its section of the parameters asks for them."""
     predict_baselines(parameters, workspace, task)
 
 

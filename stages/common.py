@@ -1,4 +1,4 @@
-"""What every stage shares: the parameter file, the workspace, and the command that makes a missing input."""
+"""Options and advice that all stages share."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,19 +10,19 @@ from hypercolumns.errors import InputError
 from hypercolumns.parameters import Parameters
 from hypercolumns.workspace import Workspace
 
-_TARGETS = {"extract": "extract-train extract-val"}
-"""Stages in `dvc.yaml` of a step, where their name differs from the step's."""
+_STAGES = {"extract": "extract-train extract-val"}
+"""Stages in `dvc.yaml` by step, for steps whose stages have other names."""
 
 
 def stage(function: Callable[..., None]) -> click.Command:
-    """A command whose function gets the checked `parameters` and the `workspace`."""
+    """Make a command of a function that takes the checked `parameters` and the `workspace`."""
     with_workspace = click.option(
         "--root",
         "workspace",
         default=".",
         type=click.Path(path_type=Path),
         callback=lambda _context, _option, root: Workspace.at(root),
-        help="Folder with data, metrics, plots and reports.",
+        help="Folder that holds data, metrics, plots and reports.",
     )
     with_parameters = click.option(
         "--params",
@@ -36,12 +36,12 @@ def stage(function: Callable[..., None]) -> click.Command:
 
 
 def task_option(function: Callable[..., None]) -> Callable[..., None]:
-    """The option `--task`, checked by the step that gets it."""
-    return click.option("--task", default="segmentation", help="Name of a task.")(function)
+    """Add the option `--task`; the step checks its value."""
+    return click.option("--task", default="segmentation", help="Name of the task.")(function)
 
 
 def _remedy(step: str) -> str:
-    return f"`dvc repro {_TARGETS.get(step, step)}` writes it."
+    return f"`dvc repro {_STAGES.get(step, step)}` writes it."
 
 
 def _load(path: Path) -> Parameters:

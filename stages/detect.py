@@ -8,7 +8,7 @@ from stages.common import stage
 
 @stage
 def main(parameters: Parameters, workspace: Workspace) -> None:
-    """Detect objects in val; the detector learns from train."""
+    """Detect objects in val with a detector trained on train."""
     detect_objects(parameters, workspace)
 
 

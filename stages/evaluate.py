@@ -9,7 +9,7 @@ from stages.common import stage, task_option
 @stage
 @task_option
 def main(parameters: Parameters, workspace: Workspace, task: str) -> None:
-    """Judge the predictions of a task, and its baselines beside them."""
+    """Evaluate the predictions of a task and of its baselines."""
     evaluate_task(parameters, workspace, task)
 
 

@@ -9,9 +9,9 @@ from stages.common import stage
 
 
 @stage
-@click.option("--split", "splits", type=click.Choice(SPLITS), multiple=True, default=SPLITS, help="Image set.")
+@click.option("--split", "splits", type=click.Choice(SPLITS), multiple=True, default=SPLITS, help="Can be repeated.")
 def main(parameters: Parameters, workspace: Workspace, splits: tuple[Split, ...]) -> None:
-    """Cache the hypercolumn blocks of all regions, one Zarr store per image set."""
+    """Cache the hypercolumn blocks of all regions, in one Zarr store per split."""
     for split in splits:
         extract_features(parameters, workspace, split)
 

@@ -9,7 +9,7 @@ from stages.common import stage, task_option
 @stage
 @task_option
 def main(parameters: Parameters, workspace: Workspace, task: str) -> None:
-    """Answer a task for all detections and, for diagnosis, for all ground-truth boxes."""
+    """Predict a task in all detections and, for diagnosis, in all ground-truth boxes."""
     predict_task(parameters, workspace, task)
 
 

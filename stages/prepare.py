@@ -9,7 +9,7 @@ from stages.common import stage
 
 
 @stage
-@click.option("--skip-bad/--no-skip-bad", default=None, help="Overrides dataset.skip_bad of the parameters.")
+@click.option("--skip-bad/--no-skip-bad", default=None, help="Override dataset.skip_bad.")
 def main(parameters: Parameters, workspace: Workspace, skip_bad: bool | None) -> None:
     """Read or draw the data set and write its annotations as COCO JSON."""
     if skip_bad is not None:

@@ -8,7 +8,7 @@ from stages.common import stage
 
 @stage
 def main(parameters: Parameters, workspace: Workspace) -> None:
-    """Find region candidates in every photograph, rank them, and measure how well they cover the objects."""
+    """Propose regions in every photograph, rank them, and measure how well they cover the objects."""
     propose_regions(parameters, workspace)
 
 

@@ -8,7 +8,7 @@ from stages.common import stage
 
 @stage
 def main(parameters: Parameters, workspace: Workspace) -> None:
-    """Show all results so far on one page."""
+    """Show all results on one page."""
     write_report(parameters, workspace)
 
 

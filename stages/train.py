@@ -9,7 +9,7 @@ from stages.common import stage, task_option
 @stage
 @task_option
 def main(parameters: Parameters, workspace: Workspace, task: str) -> None:
-    """Train the K x K grids of one task on all layers of the store."""
+    """Train the K x K grids of a task on all layers of the store."""
     train_task(parameters, workspace, task)
 
 

@@ -1,4 +1,4 @@
-"""The packages import in one direction, along the way of the data, and Click stays in the command line."""
+"""Packages import in one direction, along the flow of data, and only the command line uses Click."""
 
 import ast
 from pathlib import Path
@@ -16,31 +16,30 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 def imported(file: Path) -> set[str]:
-    """Modules that a file imports, at its top or inside functions."""
-    found = set()
+    """Modules that a file imports, at the top or inside functions."""
+    names = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-    return found
+            names |= {alias.name for alias in node.names}
+    return names
 
 
-def own_packages(file: Path) -> set[str]:
-    """First names below `hypercolumns` that a file imports."""
+def imported_packages(file: Path) -> set[str]:
+    """Packages and modules directly below `hypercolumns` that a file imports from."""
     return {name.split(".")[1] for name in imported(file) if name.startswith("hypercolumns.") and "__" not in name}
 
 
 @pytest.mark.parametrize("file", MODULES, ids=lambda f: str(f.relative_to(PACKAGE)))
-def test_a_package_imports_only_those_before_it(file: Path) -> None:
-    own = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    if own in ("__init__", "__main__"):
-        return
-    assert own_packages(file) <= set(ORDER[: ORDER.index(own) + 1])
+def test_a_package_imports_only_itself_and_earlier_ones(file: Path) -> None:
+    package = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if package not in ("__init__", "__main__"):
+        assert imported_packages(file) <= set(ORDER[: ORDER.index(package) + 1])
 
 
 @pytest.mark.parametrize("file", MODULES, ids=lambda f: str(f.relative_to(PACKAGE)))
-def test_the_library_knows_neither_the_stages_nor_dvc_and_click_only_in_its_command_line(file: Path) -> None:
+def test_the_library_does_not_import_stages_or_dvc_and_only_its_command_line_imports_click(file: Path) -> None:
     roots = {name.split(".")[0] for name in imported(file)}
     assert not roots & {"stages", "dvc", "tests", "benchmarks"}
     assert "click" not in roots or file.parent.name == "cli"
@@ -51,15 +50,15 @@ def test_the_order_lists_every_package() -> None:
     assert present - {"py.typed"} == set(ORDER)
 
 
-def test_no_module_takes_part_in_a_circle() -> None:
-    """Within a package, too."""
+def test_imports_have_no_cycles() -> None:
+    """Not even between modules of one package."""
     names = {
         ".".join(f.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): f for f in MODULES
     }
     graph = {
         name: {i if i in names else i.rsplit(".", 1)[0] for i in imported(file)} & set(names) - {name}
         for name, file in names.items()
-        if not name.endswith(("hypercolumns", "steps"))  # these import when asked for, by name
+        if not name.endswith(("hypercolumns", "steps"))  # these import lazily, by name
     }
     done: set[str] = set()
 

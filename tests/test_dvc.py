@@ -1,4 +1,4 @@
-"""Everything a stage reads, code and parameters included, is among its dependencies: else DVC keeps stale results."""
+"""Stages depend on all code and parameters that they read; otherwise DVC would keep stale results."""
 
 import ast
 import re
@@ -16,115 +16,115 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "pipeline"
 PACKAGE = SOURCE / "hypercolumns"
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-# Modules that change no result, or whose values are dependencies (the parameters).
+# Modules that change no result, and the parameters, whose values are dependencies.
 NEUTRAL = {str((PACKAGE / f"{n}.py").relative_to(ROOT)) for n in ("__init__", "devices", "errors", "scratch", "stores")}
 NEUTRAL |= {f"stages/{n}.py" for n in ("__init__", "__main__", "common")} | {"pipeline/hypercolumns/workspace.py"}
 NEUTRAL |= {str(f.relative_to(ROOT)) for n in ("parameters", "cluster", "cli") for f in (PACKAGE / n).glob("*.py")}
 NEUTRAL |= {f"pipeline/hypercolumns/steps/{n}.py" for n in ("__init__", "network")}
 
-
 DEFINITIONS = PACKAGE / "definitions"
-USED_OF_DEFINITIONS = {
+DEFINITION_FUNCTIONS = {
     **{name: {"create"} for name in ("train", "predict", "baselines", "ablate")},
     "evaluate": {"judge"},
     "report": {"section"},
 }
-"""The functions of the task definitions that a stage calls; what they import, no other stage loads."""
+"""Functions of the task definitions that each stage calls; their imports matter to no other stage."""
 
 
 def module_file(name: str) -> Path | None:
+    """File of a module or package of the project."""
     path = (SOURCE if name.startswith("hypercolumns") else ROOT) / name.replace(".", "/")
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
-def statements(file: Path, used: frozenset[str]) -> Iterator[ast.AST]:
-    """The parts of a module whose imports matter."""
+def relevant_nodes(file: Path, functions: frozenset[str]) -> Iterator[ast.AST]:
+    """Syntax nodes of a module whose imports matter; in a task definition, only those of `functions`."""
     tree = ast.parse(file.read_text())
     if file.parent != DEFINITIONS:
         yield from ast.walk(tree)
         return
     for node in tree.body:  # not inside `if TYPE_CHECKING`
         if isinstance(node, ast.FunctionDef):
-            yield from ast.walk(node) if node.name in used else ()
+            yield from ast.walk(node) if node.name in functions else ()
         else:
             yield node
 
 
 @lru_cache
-def imported(file: Path, used: frozenset[str] = frozenset()) -> frozenset[Path]:
-    """The project's own modules that a file imports, with the packages that hold them."""
+def imported_files(file: Path, functions: frozenset[str] = frozenset()) -> frozenset[Path]:
+    """Files of the project that a file imports, with the packages that contain them."""
     names = set()
-    for node in statements(file, used):
+    for node in relevant_nodes(file, functions):
         if isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-    own = {name for name in names if name.split(".")[0] in ("hypercolumns", "stages")}
-    own |= {name.rsplit(".", i)[0] for name in own for i in range(1, name.count(".") + 1)}
-    return frozenset(file for file in map(module_file, own) if file)
+    modules = {name for name in names if name.split(".")[0] in ("hypercolumns", "stages")}
+    modules |= {name.rsplit(".", i)[0] for name in modules for i in range(1, name.count(".") + 1)}
+    return frozenset(file for file in map(module_file, modules) if file)
 
 
-def closure(name: str) -> set[str]:
-    """Every file of the project that a stage's program and its step load."""
-    used = frozenset(USED_OF_DEFINITIONS.get(name.split("-")[0], ()))
+def loaded_files(name: str) -> set[str]:
+    """Files of the project that a stage and its step load, directly and through other files."""
+    functions = frozenset(DEFINITION_FUNCTIONS.get(name.split("-")[0], ()))
     seen: set[Path] = set()
-    todo = [program(name), step(name)]  # `steps` imports by name, which no search for imports finds
+    todo = [stage_file(name), step_file(name)]  # the search does not find the lazy imports of `steps`
     while todo:
-        one = todo.pop()
-        if one not in seen and str(one.relative_to(ROOT)) not in NEUTRAL:
-            seen.add(one)
-            todo += imported(one, used)
-    return {str(one.relative_to(ROOT)) for one in seen}
+        file = todo.pop()
+        if file not in seen and str(file.relative_to(ROOT)) not in NEUTRAL:
+            seen.add(file)
+            todo += imported_files(file, functions)
+    return {str(file.relative_to(ROOT)) for file in seen}
 
 
-def program(name: str) -> Path:
+def stage_file(name: str) -> Path:
     return ROOT / "stages" / f"{name.split('-')[0]}.py"
 
 
-def step(name: str) -> Path:
+def step_file(name: str) -> Path:
     return PACKAGE / "steps" / f"{name.split('-')[0]}.py"
 
 
 @pytest.mark.parametrize("name", PIPELINE)
 def test_the_code_of_a_stage_is_among_its_dependencies(name: str) -> None:
     dependencies = [dependency.replace("${item.task}", "segmentation") for dependency in PIPELINE[name]["deps"]]
-    code = closure(name)
-    missing = {file for file in code if not any(file == d or file.startswith(f"{d}/") for d in dependencies)}
-    # A package's first file holds its docstring only.
-    missing = {file for file in missing if not (file.endswith("__init__.py") and not imported(ROOT / file))}
-    assert not missing
+    missing = {
+        file for file in loaded_files(name) if not any(file == d or file.startswith(f"{d}/") for d in dependencies)
+    }
+    # An `__init__.py` without imports has only a docstring.
+    assert not {file for file in missing if not file.endswith("__init__.py") or imported_files(ROOT / file)}
 
 
 @pytest.mark.parametrize("name", set(PIPELINE) - {"report"})
 def test_the_parameters_that_a_stage_reads_are_among_its_dependencies(name: str) -> None:
-    text = step(name).read_text()
+    text = step_file(name).read_text()
     for other in re.findall(r"from hypercolumns\.steps\.(train|predict) import", text):
-        text += step(other).read_text().partition(f"def {other}_")[2].partition("\ndef ")[2]
+        text += step_file(other).read_text().partition(f"def {other}_")[2].partition("\ndef ")[2]
     used = set(re.findall(r"\bparameters\.(\w+(?:\.\w+)?)", text))
     used = {key.removesuffix(".model_copy") for key in used if not key.startswith("compute")}
     listed = PIPELINE[name]["params"]
-    if "matrix" in PIPELINE[name] and name != "evaluate":  # the task reads the section of its name
+    if "matrix" in PIPELINE[name] and name != "evaluate":  # the task reads its section
         assert "${item.task}" in listed
     used -= {"task_section", "model_copy"}
-    if name == "prepare":  # only to refuse what later stages could not use
+    if name == "prepare":  # only checks the tasks
         used -= {"tasks"}
-    if name == "extract-val":  # the other split's
+    if name == "extract-val":  # only read for train
         used -= {"regions", "dataset.categories"}
-    if name == "detect":  # its layers are those of `detection`, and photographs come in another size
+    if name == "detect":  # uses the layers and the image size of `detection`
         used -= {"backbone"}
         used |= {f"backbone.{key}" for key in set(BackboneParameters.model_fields) - {"layers", "input_size", "file"}}
-    if name in ("ablate", "baselines"):  # train.grid alone is missing on purpose
-        used -= {"train", "evaluate"}  # of evaluate it uses the minimum area
+    if name in ("ablate", "baselines"):  # list single keys: all of train but its grid, and evaluate.minimum_area
+        used -= {"train", "evaluate"}
     assert not {key for key in used if key not in listed and key.split(".")[0] not in listed}
 
 
 @pytest.mark.parametrize("name", [name for name, stage in PIPELINE.items() if "matrix" not in stage])
-def test_a_stage_for_all_tasks_depends_on_no_file_of_one(name: str) -> None:
-    """Else the pipeline would fail without that task."""
+def test_a_stage_for_all_tasks_does_not_depend_on_files_of_one_task(name: str) -> None:
+    """Otherwise the pipeline would fail without that task."""
     assert not [d for d in PIPELINE[name]["deps"] if any(task in d for task in TASKS)]
 
 
 @pytest.mark.parametrize("name", ["ablate", "baselines"])
-def test_comparisons_depend_on_all_of_train_but_its_grid(name: str) -> None:
+def test_comparisons_depend_on_all_keys_of_train_but_grid(name: str) -> None:
     listed = {key.split(".")[1] for key in PIPELINE[name]["params"] if key.startswith("train.")}
     assert listed == set(TrainParameters.model_fields) - {"grid"}

@@ -1,4 +1,4 @@
-"""Parameters are checked at once, and the files that hold them agree with the defaults."""
+"""Parameters are checked when they are read; `params.yaml` and the recipes agree with the defaults."""
 
 from pathlib import Path
 
@@ -15,36 +15,35 @@ from hypercolumns.parameters.text import as_yaml, leading_comment
 ROOT = Path(__file__).parents[1]
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 
-
-TABLES = (".dataset.part_names", ".dataset.keypoint_names")
-"""Parameters whose keys are the user's own."""
+FREE_MAPPINGS = (".dataset.part_names", ".dataset.keypoint_names")
+"""Parameters whose keys are chosen by the user."""
 
 
 def keys(content: object, prefix: str = "") -> set[str]:
-    if not isinstance(content, dict) or prefix in TABLES:
+    if not isinstance(content, dict) or prefix in FREE_MAPPINGS:
         return {prefix}
     return {key for name, value in content.items() for key in keys(value, f"{prefix}.{name}")}
 
 
-def test_params_yaml_is_what_the_defaults_print() -> None:
-    """So that `params.yaml` never says something else than the model; `hypercolumns params` makes it again."""
+def test_params_yaml_holds_the_defaults() -> None:
+    """`hypercolumns params > params.yaml` writes it again."""
     assert (ROOT / "params.yaml").read_text() == as_yaml(Parameters())
 
 
 def test_printed_parameters_read_back_as_they_were(tmp_path: Path) -> None:
-    tables = {"part_names": {"z": ["[lr]ear", "null"], "no": ["a: b"]}, "keypoint_names": {"left eye": "L_Eye"}}
+    dataset = {"part_names": {"z": ["[lr]ear", "null"], "no": ["a: b"]}, "keypoint_names": {"left eye": "L_Eye"}}
     changed = Parameters.model_validate(
-        {"train": {"grid": 7}, "backbone": {"name": "timm:x", "layers": ["a: b", "c"]}, "seed": 3, "dataset": tables}
+        {"train": {"grid": 7}, "backbone": {"name": "timm:x", "layers": ["a: b", "c"]}, "seed": 3, "dataset": dataset}
     )
     (tmp_path / "params.yaml").write_text(as_yaml(changed))
     loaded = Parameters.load(tmp_path / "params.yaml")
     assert loaded == changed
-    assert list(loaded.dataset.part_names) == ["z", "no"], "a table keeps its order, which is that of the parts"
+    assert list(loaded.dataset.part_names) == ["z", "no"], "the order of the names is that of the parts"
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda p: p.stem)
-def test_a_recipe_makes_a_complete_parameter_file_below_its_own_head(recipe: Path, tmp_path: Path) -> None:
-    """DVC needs every key; the head says what to download."""
+def test_a_recipe_gives_a_complete_parameter_file_with_the_comment_of_the_recipe(recipe: Path, tmp_path: Path) -> None:
+    """DVC needs every key; the comment says what to download."""
     printed = CliRunner().invoke(main, ["params", "--recipe", str(recipe)], catch_exceptions=False).stdout
     assert printed.startswith(leading_comment(recipe.read_text()))
     assert keys(yaml.safe_load(printed)) == keys(Parameters().model_dump(mode="json"))
@@ -53,17 +52,17 @@ def test_a_recipe_makes_a_complete_parameter_file_below_its_own_head(recipe: Pat
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda p: p.stem)
-def test_a_recipe_holds_differences_only(recipe: Path) -> None:
+def test_a_recipe_holds_only_what_differs_from_the_defaults(recipe: Path) -> None:
     defaults = Parameters().model_dump(mode="json")
 
     def repeated(content: dict, default: dict, prefix: str = "") -> set[str]:
-        found = set()
+        same = set()
         for name, value in content.items():
-            if isinstance(value, dict) and f"{prefix}.{name}" not in TABLES:
-                found |= repeated(value, default[name], f"{prefix}.{name}")
+            if isinstance(value, dict) and f"{prefix}.{name}" not in FREE_MAPPINGS:
+                same |= repeated(value, default[name], f"{prefix}.{name}")
             elif value == default[name]:
-                found.add(f"{prefix}.{name}")
-        return found
+                same.add(f"{prefix}.{name}")
+        return same
 
     assert not repeated(yaml.safe_load(recipe.read_text()), defaults)
     assert f"hypercolumns params --recipe recipes/{recipe.name} > params.yaml" in recipe.read_text()
@@ -88,7 +87,7 @@ def test_a_task_that_is_not_registered_has_no_section() -> None:
         ("dataset: {val_keypoints: a.json}", "dataset.val_keypoints needs dataset.keypoints"),
         ("dataset: {part_names: {leg: luleg}}", "dataset.part_names.leg is 'luleg'"),
         ("detection: {source: file}", "detection.file must name a COCO results JSON"),
-        ("backbone: {weights: file}", "backbone.file must name a file of weights"),
+        ("backbone: {weights: file}", "backbone.file must name a file with weights"),
         ("ablate: {grid: 60}", "ablate.grid has K = 60, larger than the heat map of 50"),
         (
             "backbone: {layers: [stage1, stage9]}",
@@ -104,7 +103,7 @@ def test_a_task_that_is_not_registered_has_no_section() -> None:
         ("backbone: {layers: [stage1, stage1]}", "name each once, from fine to coarse: [stage1]"),
         ("detection: {layers: [stage6, stage4]}", "detection.layers is [stage6, stage4]; name each once"),
         ("backbone: {layers: []}", "backbone.layers is []"),
-        ("ablate: {grids: []}", "ablate.grids is []"),
+        ("ablate: {grids: []}", "ablate.grids is []; it needs 1 or more entries."),
         ("detection: {negative_overlap: 0.9}", "negative_overlap is 0.9, larger than detection.positive_overlap"),
         ("train: {alpha: -1}", "train.alpha is -1"),
         ("train: {alpha: .nan}", "train.alpha is nan"),
@@ -112,7 +111,7 @@ def test_a_task_that_is_not_registered_has_no_section() -> None:
         ("train: {grid: 2.5}", "train.grid is 2.5; it must be an integer."),
         ("train: {alpha: a}", "train.alpha is 'a'; it must be a number."),
         ("train: 5", "train is 5; it must be a mapping."),
-        ("train:", "train is None; it must be a mapping."),
+        ("train:", "train is null; it must be a mapping."),
         ("tasks: segmentation", "tasks is 'segmentation'; it must be a list such as [a, b]."),
         ("predict: {superpixels: 3}", "predict.superpixels is 3; it must be true or false."),
         ("dataset: {root: 3}", "dataset.root is 3; it must be a string."),
@@ -123,17 +122,18 @@ def test_a_task_that_is_not_registered_has_no_section() -> None:
         ("dataset: {part_names: {leg: luleg}}", "; it must be a list such as [a, b]."),
         (
             "dataset: {part_names: {'': [a]}}",
-            "dataset.part_names has the name ''; it needs",
+            "dataset.part_names has the name ''; it needs at least one letter or digit.",
         ),
         ("dataset: {keypoint_names: {3: a}}", "dataset.keypoint_names has the name 3; it must be a string."),
         ("dataset: {parts_of: ''}", "dataset.parts_of is ''; it needs at least one letter"),
         ("backbone: {layers: []}", "; it needs 1 or more entries."),
         ("regions: {expansion: 5}", "regions.expansion is 5; it must be at most 4."),
-        ("- 1", "must hold sections"),
+        ("backbone: {weights: none}", "backbone.weights is 'none'; choose 'packaged', 'library', 'random' or 'file'."),
+        ("- 1", "must be a mapping of sections"),
         ("a: [", "is not valid YAML"),
     ],
 )
-def test_what_does_not_fit_is_refused_with_the_key_and_the_choices(tmp_path: Path, text: str, message: str) -> None:
+def test_an_invalid_value_is_refused_with_its_key_and_the_choices(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(text)
     with pytest.raises(InputError) as error:

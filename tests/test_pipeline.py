@@ -1,4 +1,4 @@
-"""The whole pipeline on a few drawn scenes: it runs, and the number of workers changes no byte of any output."""
+"""The pipeline runs on a few drawn scenes, and the number of workers changes no byte of any output."""
 
 import json
 import os
@@ -33,7 +33,7 @@ PARAMETERS = {
 
 
 def run(folder: Path, workers: int, names: Sequence[str] = ()) -> None:
-    """Run the stages of `names`, all when there are none, in `folder`."""
+    """Run the stages `names` in `folder`; all stages if `names` is empty."""
     (folder / "params.yaml").write_text(yaml.safe_dump(PARAMETERS | {"compute": {"workers": workers}}))
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     environment = os.environ | {"PYTHONPATH": str(ROOT)} | threads
@@ -62,7 +62,7 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_the_outputs_have_what_others_rely_on(one_worker: Path) -> None:
+def test_outputs_have_the_documented_keys(one_worker: Path) -> None:
     segmentation = json.loads((one_worker / "metrics/segmentation.json").read_text())
     assert {"ap_r_50", "ap_r_70", "ap_r_vol", "ground_truth_boxes", "per_category"} <= set(segmentation)
     assert {"mean_iou", "iou_50", "iou_70"} <= set(segmentation["ground_truth_boxes"])
@@ -80,15 +80,15 @@ def test_the_outputs_have_what_others_rely_on(one_worker: Path) -> None:
     assert "</html>" in (one_worker / "reports/index.html").read_text()
 
 
-def test_nothing_is_left_in_the_scratch_folder(one_worker: Path) -> None:
+def test_the_scratch_folder_is_empty_at_the_end(one_worker: Path) -> None:
     assert not list((one_worker / ".scratch").iterdir())
 
 
-def test_the_ablation_of_all_layers_is_the_systems_own_figure(one_worker: Path) -> None:
-    """Same layers, same K, same projection onto superpixels: two ways to one number."""
+def test_the_ablation_of_all_layers_equals_the_evaluation(one_worker: Path) -> None:
+    """With the same layers, K and superpixels, both stages measure the same masks."""
     ablation = json.loads((one_worker / "metrics/ablation.json").read_text())
-    own = json.loads((one_worker / "metrics/segmentation.json").read_text())["ground_truth_boxes"]
-    assert ablation[1]["mean_iou"] == pytest.approx(own["mean_iou"], abs=1e-4)
+    evaluated = json.loads((one_worker / "metrics/segmentation.json").read_text())["ground_truth_boxes"]
+    assert ablation[1]["mean_iou"] == pytest.approx(evaluated["mean_iou"], abs=1e-4)
 
 
 def test_the_number_of_workers_changes_no_byte(one_worker: Path) -> None:

@@ -1,4 +1,4 @@
-"""Every stage runs as `python -m stages NAME` and as a module, and says what is wrong in one paragraph."""
+"""Every stage runs as `python -m stages NAME` and as a module, and reports errors in one paragraph."""
 
 import os
 import shutil
@@ -26,8 +26,8 @@ def run(name: str, *arguments: str, folder: Path = ROOT) -> subprocess.Completed
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_a_stage_is_a_program_with_help(name: str) -> None:
-    """A module without its last two lines would do nothing and look as if it had."""
+def test_a_stage_runs_as_a_module(name: str) -> None:
+    """Without its last two lines, a module would do nothing and still succeed."""
     done = run(name, "--help")
     assert done.returncode == 0
     assert done.stdout.startswith("Usage:")
@@ -40,14 +40,14 @@ def test_the_launcher_lists_every_stage() -> None:
 
 
 @pytest.mark.parametrize("name", ["train", "predict", "evaluate", "report"])
-def test_what_a_changed_classifier_reruns_starts_without_torch_and_scikit_learn(name: str) -> None:
-    """They take seconds to import; only workers that train need them."""
+def test_stages_after_extraction_start_without_torch_and_scikit_learn(name: str) -> None:
+    """They take seconds to import, and only the workers that train need them."""
     code = f"import sys, stages.{name}; sys.exit(bool({{'torch', 'sklearn'}} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)  # noqa: S603
 
 
-def test_a_stage_uses_the_package_of_its_own_checkout(tmp_path: Path) -> None:
-    """Also where another one is installed, as in the temporary checkouts of `dvc exp run --temp`; so do its workers."""
+def test_a_stage_and_its_workers_use_the_package_of_their_checkout(tmp_path: Path) -> None:
+    """`dvc exp run --temp` runs stages in temporary checkouts while another one is installed."""
     shutil.copytree(ROOT / "stages", tmp_path / "stages")
     package = tmp_path / "pipeline/hypercolumns"
     shutil.copytree(ROOT / "pipeline/hypercolumns", package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -71,21 +71,21 @@ from hypercolumns.cluster.connection import connect
 from hypercolumns.cluster.workers import TRAINING
 from hypercolumns.parameters import ComputeParameters
 
-def where():
+def package_file():
     import hypercolumns
     return hypercolumns.__file__
 
 if __name__ == "__main__":
     with connect(ComputeParameters(workers=1), TRAINING) as client:
-        print(hypercolumns.__file__, client.submit(where).result())
+        print(hypercolumns.__file__, client.submit(package_file).result())
 """
 
 
-def test_every_dvc_stage_runs_the_program_of_its_name() -> None:
+def test_every_dvc_stage_runs_the_module_of_its_name() -> None:
     for name, stage in PIPELINE.items():
-        program = name.split("-")[0]
-        assert stage["cmd"].split()[:4] == ["python", "-m", "stages", program]
-        assert program in STAGES
+        module = name.split("-")[0]
+        assert stage["cmd"].split()[:4] == ["python", "-m", "stages", module]
+        assert module in STAGES
 
 
 @pytest.mark.parametrize("name", sorted({name.split("-")[0] for name in PIPELINE}))
@@ -106,6 +106,6 @@ def test_a_missing_input_names_the_file_and_the_stage_that_writes_it(
     (tmp_path / "params.yaml").write_text("")
     done = CliRunner().invoke(main, [name, *(["--task", "keypoints"] if name in TASK_STAGES else [])])
     assert done.exit_code == 1, done.output
-    assert "does not exist" in done.output or "holds no" in done.output
+    assert "does not exist" in done.output
     assert "dvc repro" in done.output
     assert not (tmp_path / "data").exists()

@@ -1,4 +1,4 @@
-"""The parameters of the whole pipeline: one typed model that reads `params.yaml`; defaults live here only."""
+"""The parameters of the pipeline: one typed model that reads `params.yaml`. Defaults live here and nowhere else."""
 
 from hypercolumns.parameters.backbone import BackboneParameters
 from hypercolumns.parameters.boxes import DetectionParameters, ProposalParameters, RegionParameters

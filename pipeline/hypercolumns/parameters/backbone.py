@@ -1,4 +1,4 @@
-"""The frozen network."""
+"""The frozen network, and the layers of the networks that have a short name."""
 
 from typing import Annotated, Literal
 
@@ -14,24 +14,26 @@ LAYERS = {
     "alexnet": _ALEXNET,
     "vgg16": (*(f"pool{i}" for i in range(1, 6)), "fc6", "fc7"),
 }
-"""Layers of the networks with names of their own, from fine to coarse, told here without the seconds that building one
-takes; those of any other network are known when it is built."""
+"""Layers from fine to coarse, by network. Listed here so that a wrong layer is refused without importing torch; the
+layers of other networks are known only after these are built."""
 
 LIBRARIES = ("torchvision", "timm")
-"""Whose models have names of the form LIBRARY:MODEL."""
+"""Libraries whose models are named LIBRARY:MODEL."""
 
 
 class BackboneParameters(Section):
-    """The frozen network and the layers whose maps are cached."""
+    """The frozen network, and the layers whose maps are cached."""
 
     name: str = "efficientnet_lite0"
+    """efficientnet_lite0, alexnet, alexnet_caffe, vgg16, torchvision:MODEL or timm:MODEL."""
     weights: Literal["packaged", "library", "random", "file"] = "packaged"
-    """packaged: of an installed package. library: downloaded by torchvision or timm. random: seeded."""
+    """packaged (in an installed package), library (downloaded by torchvision or timm), random (seeded) or file."""
     file: str = NO_FILE
-    """Weights (safetensors, or a state dict of torch) for `weights: file`. Always a file, so that DVC can watch it."""
+    """Weights for `weights: file`: safetensors or a torch state dict. Must exist even when unused: DVC watches it."""
     layers: Annotated[tuple[str, ...], Field(min_length=1)] = ("stage2", "stage3", "stage4", "stage5", "pooled")
-    """From fine to coarse; the last one is the top layer of the ablations."""
+    """From fine to coarse; the last one is the top layer of the baselines and the ablation."""
     input_size: Annotated[int, Field(ge=32)] = 224
+    """Regions are warped to squares of this side, in pixels."""
 
     @field_validator("name")
     @classmethod
@@ -39,14 +41,13 @@ class BackboneParameters(Section):
         library, _, model = name.partition(":")
         if name not in LAYERS and not (library in LIBRARIES and model):
             raise ValueError(
-                f"backbone.name is {name!r}; choose {choices(LAYERS)}, or any model of two libraries as "
-                f"torchvision:MODEL (torchvision:resnet50) or timm:MODEL (timm:vit_small_patch16_224) with its module "
-                f"names as layers"
+                f"backbone.name is {name!r}; choose {choices(LAYERS)}, torchvision:MODEL (torchvision:resnet50) or "
+                f"timm:MODEL (timm:vit_small_patch16_224), the last two with module names as layers"
             )
         return name
 
     @model_validator(mode="after")
     def _file_is_named(self) -> "BackboneParameters":
         if self.weights == "file" and self.file == NO_FILE:
-            raise ValueError("backbone.weights is 'file', so backbone.file must name a file of weights")
+            raise ValueError("backbone.weights is 'file', so backbone.file must name a file with weights")
         return self

@@ -1,4 +1,4 @@
-"""Grids of classifiers: how they are trained, how they answer, and which are compared."""
+"""Grids of classifiers: how they are trained, how they predict, and which are compared."""
 
 from typing import Annotated, Literal
 
@@ -15,20 +15,21 @@ class TrainParameters(Section):
     heat_map: Positive = 50
     """Locations per side of a heat map. Paper, section 3."""
     solver: Literal["sgd", "exact"] = "exact"
-    """scikit-learn's SGDClassifier on sampled pixels, or the optimum on every pixel."""
+    """exact: the optimum on all pixels. sgd: scikit-learn's SGDClassifier on sampled pixels."""
     alpha: Annotated[float, Field(gt=0)] = 1e-4
-    """L2 penalty on standardised hypercolumns: mean log loss + alpha / 2 |weights|^2."""
+    """L2 penalty on standardised hypercolumns; the loss is mean log loss + alpha / 2 |weights|^2."""
     pixels_per_region: Positive = 100
-    """sgd: training pixels drawn per region, evenly over the cells, at least one in each."""
+    """sgd: pixels sampled per region, evenly over the cells, at least one in each."""
     epochs: Positive = 5
-    """sgd: passes over the drawn pixels."""
+    """sgd: passes over the sampled pixels."""
     tolerance: Annotated[float, Field(gt=0)] = 3e-4
-    """exact: no entry of the mean loss's gradient is larger at the end."""
+    """exact: stop when no entry of the gradient of the loss is larger than this."""
     fusion: Literal["joint", "per_block"] = "joint"
-    """One classifier on all layers, or one per layer whose calibrated logits are added."""
+    """joint: one classifier on all layers. per_block: one per layer, with their calibrated logits added."""
     sharing: Literal["auto", "shared", "per_category"] = "auto"
-    """One grid for all categories, one each, or one each where there are `sharing_minimum` regions."""
+    """shared: one grid for all categories. per_category: one each. auto: one each from `sharing_minimum` regions on."""
     sharing_minimum: Positive = 500
+    """auto: training regions that a category needs for a grid to itself."""
 
     @model_validator(mode="after")
     def _grid_fits(self) -> "TrainParameters":
@@ -41,19 +42,20 @@ class TrainParameters(Section):
 
 
 class PredictParameters(Section):
-    """From heat maps to masks."""
+    """How the grid is interpolated, and how heat maps become masks."""
 
     blending: Literal["probability", "logit"] = "probability"
+    """probability or logit: the output of the classifiers that is interpolated between cells."""
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.4
-    """A pixel (or superpixel) whose heat exceeds this belongs to the object."""
+    """A pixel (or superpixel) belongs to the object when its heat exceeds this."""
     superpixels: bool = False
-    """Project heat maps onto superpixels by their mean heat. Paper, section 4.1, System 1."""
+    """Average heat maps over superpixels. Paper, section 4.1, System 1."""
 
 
 class AblateParameters(Section):
-    """What is compared on ground-truth boxes; every layer alone and all but one are always tried."""
+    """Comparison in ground-truth boxes: each layer alone, all but one, and all layers with several K."""
 
     grid: Positive = 5
-    """K while layers are left out."""
+    """K when layers are left out, here and in the baselines."""
     grids: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1, 2, 5, 10)
-    """K tried with all layers."""
+    """Values of K tried with all layers."""

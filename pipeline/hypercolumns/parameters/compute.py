@@ -1,4 +1,4 @@
-"""Where the work runs."""
+"""Hardware and parallelism."""
 
 from typing import Literal
 
@@ -6,13 +6,13 @@ from hypercolumns.parameters.section import Count, Positive, Section
 
 
 class ComputeParameters(Section):
-    """Where the work runs; no stage depends on it."""
+    """Hardware and parallelism; no stage depends on them."""
 
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Only the device changes a result (precision of float16 features; float32 rounding of the exact solver)."""
+    """auto, cpu, cuda or mps. The only key here that changes results, by rounding (float16 features, exact solver)."""
     batch_size: Positive = 32
-    """Regions warped ahead at a time; a forward pass always takes 16, so that results do not depend on this."""
+    """Regions warped ahead at a time; a forward pass always takes 16, so results do not depend on this."""
     workers: Count = 0
-    """Dask worker processes; 0 takes one per core."""
+    """Dask worker processes; 0 starts one per core."""
     scheduler: str | None = None
-    """Address of a running Dask scheduler, used instead of a local cluster."""
+    """Address of a running Dask scheduler; null starts a local cluster."""

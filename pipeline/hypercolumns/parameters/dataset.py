@@ -1,4 +1,4 @@
-"""The data set: its format, its files, and what of it is used."""
+"""The data set: its format, its files, and the part of it that is used."""
 
 from typing import Annotated
 
@@ -8,50 +8,57 @@ from hypercolumns.errors import choices
 from hypercolumns.parameters.section import Count, Name, Positive, Section
 
 FORMATS = ["puppets", "voc", "sbd", "coco", "pascal_part"]
-"""What `dataset.format` may be; `register_format` adds to it."""
+"""Choices for `dataset.format`; `register_format` adds to them."""
 
 
 class PuppetsParameters(Section):
-    """The embedded data set: how many scenes to draw."""
+    """The built-in data set of drawn scenes."""
 
     train_images: Positive = 120
+    """Scenes in train."""
     val_images: Positive = 60
+    """Scenes in val."""
     width: Annotated[int, Field(ge=96)] = 320
+    """In pixels."""
     height: Annotated[int, Field(ge=96)] = 240
+    """In pixels."""
 
 
 class DatasetParameters(Section):
-    """Which photographs and annotations, and which of them."""
+    """Photographs and annotations."""
 
     format: str = "puppets"
+    """puppets (built in, drawn), coco, pascal_part, sbd or voc."""
     root: str = "data/source"
-    """Folder of the data set; not used by `puppets`."""
+    """Folder of the data set; unused by puppets."""
     train: str = "train"
     """voc, sbd: name of the image set. coco: annotation file below `root`."""
     val: str = "val"
+    """As `train`, for val."""
     images: str = "JPEGImages"
     """coco: folder of the photographs below `root`."""
     val_images: str | None = None
-    """coco: folder of the val photographs below `root`, where it is another one; null: `images`."""
+    """coco: folder of the val photographs below `root`; null: the same as `images`."""
     train_list: str | None = None
-    """coco, pascal_part: text file below `root` with the stems of the images to use, one a line; null uses all."""
+    """coco, pascal_part: text file below `root` with the stems of the images to use, one per line; null uses all."""
     val_list: str | None = None
+    """As `train_list`, for val."""
     categories: tuple[Name, ...] = ()
-    """Keep only these categories; empty keeps all."""
+    """Categories to keep; empty keeps all."""
     minimum_area: Count = 0
-    """Instances of fewer pixels are marked difficult: they neither train nor count."""
+    """Instances with fewer pixels are marked difficult: they neither train nor count."""
     parts_of: Name | None = None
-    """coco: the file's categories are parts of one object of this category per image; null: they are objects."""
+    """coco: the annotated categories are parts of one object of this category per image; null: they are objects."""
     part_names: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
-    """Parts merged: new name: [names in the data set, or patterns like "[lr]ear"]; those under "none" are left out."""
+    """Merged parts, new name: [names in the data set, or patterns like "[lr]ear"]. Parts under "none" are left out."""
     keypoints: str | None = None
-    """Below `root`: COCO file with keypoints, or folder of VOC person keypoints (xml), for instances without any."""
+    """For instances without keypoints: COCO file or folder of VOC person keypoints (xml), below `root`; null: none."""
     val_keypoints: str | None = None
-    """Those of the val photographs, where they are others; null: `keypoints`."""
+    """As `keypoints`, for val; null: the same as `keypoints`."""
     keypoint_names: dict[Name, Name] = Field(default_factory=dict)
-    """Keypoints chosen: new name: name in the data set; empty keeps all."""
+    """Selected keypoints, new name: name in the data set; empty keeps all."""
     skip_bad: bool = False
-    """Leave out and count malformed objects and parts instead of ending with an error."""
+    """Leave out malformed objects and parts, and count them, instead of stopping with an error."""
     puppets: PuppetsParameters = PuppetsParameters()
 
     @field_validator("format")
@@ -64,7 +71,7 @@ class DatasetParameters(Section):
     @model_validator(mode="after")
     def _sources_fit(self) -> "DatasetParameters":
         if self.val_keypoints is not None and self.keypoints is None:
-            raise ValueError("dataset.val_keypoints needs dataset.keypoints, those of the training photographs")
+            raise ValueError("dataset.val_keypoints needs dataset.keypoints, the keypoints of the training photographs")
         if self.parts_of is not None and self.format != "coco":
             raise ValueError(f"dataset.parts_of needs dataset.format coco, not {self.format}")
         return self

@@ -1,4 +1,4 @@
-"""All parameters: the sections together, read from `params.yaml` and checked."""
+"""All parameters, read from `params.yaml` and checked."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from hypercolumns.errors import InputError, choices, plain
+from hypercolumns.errors import InputError, choices, explain
 from hypercolumns.parameters.backbone import LAYERS, BackboneParameters
 from hypercolumns.parameters.boxes import DetectionParameters, ProposalParameters, RegionParameters
 from hypercolumns.parameters.classifiers import AblateParameters, PredictParameters, TrainParameters
@@ -18,9 +18,9 @@ from hypercolumns.parameters.tasks import TASK_SECTIONS, TaskParameters
 
 
 class Parameters(Section):
-    """All parameters.
+    """All parameters of the pipeline.
 
-    Besides the sections below, every task in `TASK_SECTIONS` has one under its own name: see `task_section`.
+    Besides the sections below, every task in `TASK_SECTIONS` has one under its name: see `task_section`.
 
     Examples
     --------
@@ -31,8 +31,9 @@ class Parameters(Section):
     model_config = ConfigDict(extra="allow")
 
     seed: Count = 0
+    """Seed of all random draws."""
     tasks: tuple[str, ...] = ("segmentation", "keypoints", "parts")
-    """segmentation, keypoints, parts: what is trained, predicted and evaluated; the annotations must have it."""
+    """Tasks to train, predict and evaluate: segmentation, keypoints, parts. The data set must be annotated for each."""
     dataset: DatasetParameters = DatasetParameters()
     proposals: ProposalParameters = ProposalParameters()
     backbone: BackboneParameters = BackboneParameters()
@@ -58,7 +59,7 @@ class Parameters(Section):
             try:
                 sections[name] = section.model_validate(given.get(name, {}))
             except ValidationError as error:
-                raise ValueError(_explain(error, section, f"{name}.").removesuffix(".")) from None
+                raise ValueError(_first_problem(error, section, f"{name}.").removesuffix(".")) from None
         given.clear()
         given.update(sections)
         return self
@@ -73,12 +74,12 @@ class Parameters(Section):
 
     @model_validator(mode="after")
     def _ablated_grids_fit(self) -> "Parameters":
-        most = self.train.heat_map
+        limit = self.train.heat_map
         for key, grids in (("grid", (self.ablate.grid,)), ("grids", self.ablate.grids)):
-            if max(grids) > most:
+            if max(grids) > limit:
                 raise ValueError(
-                    f"ablate.{key} has K = {max(grids)}, larger than the heat map of {most} locations; "
-                    f"choose 1 to {most}"
+                    f"ablate.{key} has K = {max(grids)}, larger than the heat map of {limit} locations; "
+                    f"choose 1 to {limit}"
                 )
         return self
 
@@ -103,7 +104,7 @@ class Parameters(Section):
         return self
 
     def task_section(self, name: str) -> TaskParameters:
-        """The parameters of a task."""
+        """Return the parameters of a registered task."""
         section: TaskParameters = getattr(self, name)
         return section
 
@@ -114,7 +115,7 @@ class Parameters(Section):
         Raises
         ------
         InputError
-            Naming the file, the key and the valid choices.
+            If the file is missing or invalid; names the file, the key and the valid choices.
         """
         try:
             content = yaml.safe_load(path.read_text())
@@ -126,35 +127,36 @@ class Parameters(Section):
             content = {}
         if not isinstance(content, dict):
             known = choices([*cls.model_fields, *TASK_SECTIONS])
-            raise InputError(f"{path} must hold sections ({known}), not {content!r}.")
+            raise InputError(f"{path} must be a mapping of sections ({known}), not {content!r}.")
         try:
             return cls.model_validate(content)
         except ValidationError as error:
-            raise InputError(f"{path}: {_explain(error, cls)}") from None
+            raise InputError(f"{path}: {_first_problem(error, cls)}") from None
 
 
-def _explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
-    """The first problem of a validation error in one sentence; `prefix` leads to the keys of `model`."""
+def _first_problem(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
+    """Describe the first problem of a validation error in one sentence; `prefix` comes before the keys of `model`."""
     problem = error.errors()[0]
     location = problem["loc"]
     key = prefix + _dotted(location)
     if problem["type"] == "extra_forbidden":
-        section = _section(model, location[:-1])
+        section = _nested_model(model, location[:-1])
         where = (prefix + _dotted(location[:-1])).removesuffix(".")
         return f"unknown key {key!r}; {where} knows {choices(section.model_fields)}."
     if problem["type"] == "value_error":
         return f"{problem['msg'].removeprefix('Value error, ')}."
     if location and location[-1] == "[key]":
         mapping = prefix + _dotted(location[:-2])
-        return f"{mapping}: the name {problem['input']!r} does not fit: {plain(problem)}."
-    return f"{key.removesuffix('.')} is {problem['input']!r}, which does not fit: {plain(problem)}."
+        return f"{mapping} has the name {problem['input']!r}; {explain(problem)}."
+    value = "null" if problem["input"] is None else repr(problem["input"])
+    return f"{key.removesuffix('.')} is {value}; {explain(problem)}."
 
 
 def _dotted(location: tuple[Any, ...]) -> str:
     return ".".join(str(part) for part in location)
 
 
-def _section(model: type[BaseModel], location: tuple[Any, ...]) -> type[BaseModel]:
+def _nested_model(model: type[BaseModel], location: tuple[Any, ...]) -> type[BaseModel]:
     for name in location:
         model = model.model_fields[name].annotation  # type: ignore[assignment]
     return model

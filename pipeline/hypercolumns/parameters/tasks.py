@@ -1,4 +1,4 @@
-"""The tasks: one section of parameters each, under the task's name."""
+"""One section of parameters per task, under the name of the task."""
 
 from typing import Annotated
 
@@ -8,30 +8,30 @@ from hypercolumns.parameters.section import Positive, Section
 
 
 class TaskParameters(Section):
-    """Parameters that every task has; a task without parameters of its own uses this class."""
+    """Parameters that every task has; a task that needs no others uses this class."""
 
     baselines: bool = True
-    """Train the top layer alone (with `ablate.grid`) and K = 1 beside it."""
+    """Compare with two baselines: the top layer alone (K = `ablate.grid`), and all layers with K = 1."""
 
 
 class SegmentationParameters(TaskParameters):
-    """Which pixels belong to the object; `predict` says how heat becomes a mask."""
+    """Instance masks; see `predict` for how heat maps become masks."""
 
     baselines: bool = False
-    """As for other tasks; the ablation compares masks already."""
+    """As in the other tasks. The ablation already compares masks."""
 
 
 class KeypointParameters(TaskParameters):
-    """Keypoints, of categories that have them."""
+    """Keypoints, for categories that have them."""
 
     radius: Annotated[float, Field(gt=0, le=0.5)] = 0.06
-    """Locations within this share of the expanded box's sides of a keypoint are positive. Ours, measured."""
+    """Locations this near to a keypoint are positive, as a share of the sides of the expanded box. Ours, measured."""
     hypotheses: Positive = 1
-    """Peaks of every keypoint in the box of a detection; each makes one more result."""
+    """Peaks taken per keypoint and detection; each gives one result."""
 
 
 class PartParameters(TaskParameters):
-    """Labels of parts inside of masks, of categories that have them; `predict` says how heat becomes a mask."""
+    """Part labels inside masks, for categories that have parts; see `predict` for how heat maps become masks."""
 
 
 TASK_SECTIONS: dict[str, type[TaskParameters]] = {
@@ -39,4 +39,4 @@ TASK_SECTIONS: dict[str, type[TaskParameters]] = {
     "keypoints": KeypointParameters,
     "parts": PartParameters,
 }
-"""The section of every task by its name; `register_task` adds to it."""
+"""Section class by task; `register_task` adds to it."""

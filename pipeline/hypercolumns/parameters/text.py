@@ -1,4 +1,4 @@
-"""Parameters as the text of a `params.yaml`: every key, with what it means."""
+"""Parameters as a commented `params.yaml`."""
 
 import inspect
 import itertools
@@ -12,14 +12,25 @@ from hypercolumns.parameters.model import Parameters
 from hypercolumns.parameters.tasks import TASK_SECTIONS
 
 WIDTH = 120
+"""A comment that would make its line longer than this goes above the key."""
+
 HEADER = """\
-# What the pipeline does, stage by stage. `dvc repro` reruns what a change touches, `dvc exp run -S train.grid=10` tries
-# one out. Every key is checked. `hypercolumns params` prints this file with the defaults.
+# Parameters of the pipeline, in the order of its steps. `dvc repro` reruns what a change affects, and
+# `dvc exp run -S train.grid=10` tries a value out. Unknown keys and impossible values are refused.
+# `hypercolumns params` prints this file with the defaults.
 """
 
 
 def as_yaml(parameters: Parameters, header: str = HEADER) -> str:
-    """A complete, commented `params.yaml` that reads back as `parameters`, below the comment `header`."""
+    """Format parameters as a complete, commented `params.yaml`; reading it back gives equal parameters.
+
+    Parameters
+    ----------
+    parameters
+        Values of all keys.
+    header
+        Comment lines at the top.
+    """
     blocks: list[list[str]] = []
     for name, field in Parameters.model_fields.items():
         value = getattr(parameters, name)
@@ -29,37 +40,51 @@ def as_yaml(parameters: Parameters, header: str = HEADER) -> str:
     return header + "\n".join(line for block in blocks for line in block) + "\n"
 
 
-def _section(name: str, section: BaseModel) -> list[str]:
-    return ["", *_lines(name, section, "")]
-
-
-def _lines(name: str, section: BaseModel, pad: str) -> list[str]:
-    lines = [f"{pad}{name}:  # {inspect.getdoc(type(section))}"]
-    for key, field in type(section).model_fields.items():
-        value = getattr(section, key)
-        inner = f"{pad}  "
-        lines += _lines(key, value, inner) if isinstance(value, BaseModel) else _entry(key, value, field, inner)
-    return lines
-
-
-def _entry(name: str, value: Any, field: FieldInfo, pad: str = "") -> list[str]:
-    """One key with its value, and its meaning behind or, where that is too long, above it."""
-    comment = " ".join((field.description or "").split())
-    if isinstance(value, dict) and value:
-        # Keys that are not plain words in YAML need quotes too.
-        return [f"{pad}# {comment}", f"{pad}{name}:", *(f"{pad}  {as_text(k)}: {as_text(v)}" for k, v in value.items())]
-    line = f"{pad}{name}: {as_text(value)}"
-    if comment and len(line) + len(comment) + 4 > WIDTH:
-        return [f"{pad}# {comment}", line]
-    return [f"{line}  # {comment}" if comment else line]
-
-
 def as_text(value: Any) -> str:
-    """One value as `params.yaml` has it."""
+    """Format one value as YAML on one line.
+
+    Examples
+    --------
+    >>> print(as_text(("stage2", "null")), as_text(None))
+    [stage2, 'null'] null
+    """
     plain = list(value) if isinstance(value, tuple) else value
     return yaml.safe_dump(plain, default_flow_style=True, width=1000).removesuffix("...\n").strip()
 
 
 def leading_comment(text: str) -> str:
-    """The comment lines that a YAML file starts with."""
+    r"""Return the comment lines at the top of a YAML file.
+
+    Examples
+    --------
+    >>> leading_comment("# Title\nseed: 0\n# Later\n")
+    '# Title\n'
+    """
     return "".join(itertools.takewhile(lambda line: line.startswith("#"), text.splitlines(keepends=True)))
+
+
+def _section(name: str, section: BaseModel) -> list[str]:
+    return ["", *_section_lines(name, section, "")]
+
+
+def _section_lines(name: str, section: BaseModel, indent: str) -> list[str]:
+    lines = [f"{indent}{name}:  # {inspect.getdoc(type(section))}"]
+    for key, field in type(section).model_fields.items():
+        value = getattr(section, key)
+        inner = f"{indent}  "
+        nested = isinstance(value, BaseModel)
+        lines += _section_lines(key, value, inner) if nested else _entry(key, value, field, inner)
+    return lines
+
+
+def _entry(name: str, value: Any, field: FieldInfo, indent: str = "") -> list[str]:
+    """Format one key and its value, with the comment behind or, if the line gets too long, above."""
+    comment = " ".join((field.description or "").split())
+    if isinstance(value, dict) and value:
+        # Keys may need quotes in YAML, as values do.
+        entries = [f"{indent}  {as_text(key)}: {as_text(entry)}" for key, entry in value.items()]
+        return [f"{indent}# {comment}", f"{indent}{name}:", *entries]
+    line = f"{indent}{name}: {as_text(value)}"
+    if comment and len(line) + len(comment) + 4 > WIDTH:
+        return [f"{indent}# {comment}", line]
+    return [f"{line}  # {comment}" if comment else line]
