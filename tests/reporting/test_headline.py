@@ -1,4 +1,4 @@
-"""The figures at the top: every group has one scale, every figure of every task is in one."""
+"""Metrics at the top of the page: each is in the group of its scale."""
 
 from hypercolumns.reporting.headline import SEGMENTATION, Column, Measured, groups
 
@@ -7,14 +7,15 @@ APK = Column("mean_apk", "APK", Measured.DETECTIONS)
 MASKS = {"ap_r_50": 54.04, "ap_r_70": 21.6, "ap_r_vol": None, "box_ap_50": 60.5, "mean_iou": 0.65851}
 
 
-def test_points_and_overlaps_stand_apart():
-    system, boxes = groups([("segmentation", SEGMENTATION, MASKS), ("keypoints", (APK, PCK), {"mean_apk": 9})], "own")
-    assert [tile.value for tile in system.tiles] == ["54.0", "21.6", "\N{EN DASH}", "60.5", "9.0"]
-    assert [tile.value for tile in boxes.tiles] == ["0.659", *3 * ["\N{EN DASH}"]]
-    assert [tile.task for tile in boxes.tiles] == ["segmentation"] * 3 + ["keypoints"]
-    assert system.title.startswith("Own")
+def test_points_and_overlaps_are_in_different_groups():
+    tasks = [("segmentation", SEGMENTATION, MASKS), ("keypoints", (APK, PCK), {"mean_apk": 9})]
+    points, overlaps = groups(tasks, "detections from a file")
+    assert [tile.value for tile in points.tiles] == ["54.0", "21.6", "\N{EN DASH}", "60.5", "9.0"]
+    assert [tile.value for tile in overlaps.tiles] == ["0.659", *3 * ["\N{EN DASH}"]]
+    assert [tile.task for tile in overlaps.tiles] == ["segmentation"] * 3 + ["keypoints"]
+    assert "detections from a file" in points.title
 
 
-def test_a_group_without_figures_is_left_out():
-    assert [len(group.tiles) for group in groups([("keypoints", (PCK,), {"mean_pck": 0.5})], "own detections")] == [1]
-    assert groups([], "own detections") == []
+def test_groups_without_metrics_are_left_out():
+    assert [len(group.tiles) for group in groups([("keypoints", (PCK,), {"mean_pck": 0.5})], "detections")] == [1]
+    assert groups([], "detections") == []

@@ -1,3 +1,5 @@
+"""Tables of the page: the ablation, the data set and the parameters."""
+
 import numpy as np
 import yaml
 
@@ -25,14 +27,14 @@ def entries():
     ]
 
 
-def test_configurations_are_named_after_what_is_there_or_what_is_not():
+def test_configurations_are_named_by_the_blocks_they_have_or_lack():
     assert configuration(LAYERS, LAYERS) == "all blocks"
     assert configuration(["top"], LAYERS) == "only top"
     assert configuration(["fine", "top"], LAYERS) == "without middle"
     assert configuration(["a", "b"], [*"abcd"]) == "a + b"
 
 
-def test_the_table_orders_its_rows_and_finds_what_the_text_speaks_of():
+def test_rows_are_ordered_and_the_entries_for_the_sentences_are_found():
     table = ablation_table(entries(), grid=5)
     assert [row.name for row in table.rows] == [
         "all blocks",
@@ -43,39 +45,39 @@ def test_the_table_orders_its_rows_and_finds_what_the_text_speaks_of():
         "only top",
     ]
     assert table.grids == [1, 5]
-    assert table.every["mean_iou"] == table.best == 0.63
+    assert table.all_blocks["mean_iou"] == table.best == 0.63
     assert table.top_only["mean_iou"] == 0.45
-    assert table.single_best.name == "only middle"
-    assert table.costliest.name == "without middle"
-    assert table.every_single_cell["mean_iou"] == 0.58
+    assert table.best_single.name == "only middle"
+    assert table.worst_removal.name == "without middle"
+    assert table.all_blocks_one_cell["mean_iou"] == 0.58
     assert table.worst == 0.40
 
 
-def test_a_grid_size_that_was_not_tried_gives_way_to_the_best_one():
+def test_a_preferred_k_that_was_not_tried_is_replaced_by_the_one_with_most_configurations():
     assert ablation_table(entries(), grid=7).shown_grid == 5
 
 
-def test_figures_that_read_alike_are_equal():
-    """Nothing is said to be better or worse by what nobody sees."""
-    every, less = entry(LAYERS, 5, 0.6304), entry(["fine", "top"], 5, 0.6296)
-    table = ablation_table([every, less, entry(["top"], 5, 0.4)], grid=5)
-    assert table.costliest is None
+def test_numbers_that_look_equal_are_treated_as_equal():
+    """The page must not call one of two equal-looking numbers better."""
+    table = ablation_table(
+        [entry(LAYERS, 5, 0.6304), entry(["fine", "top"], 5, 0.6296), entry(["top"], 5, 0.4)], grid=5
+    )
+    assert table.worst_removal is None
     assert [row.by_grid[5]["mean_iou"] == table.best for row in table.rows] == [True, True, False]
 
 
-def test_two_layers_are_no_ablation_of_all_but_one():
-    """Leaving one of two layers out is the other one alone; it has one row."""
+def test_leaving_out_one_of_two_layers_has_no_row_beside_the_other_alone():
     table = ablation_table([entry(["a", "b"], 5, 0.6), entry(["a"], 5, 0.5), entry(["b"], 5, 0.4)], grid=5)
     assert [row.name for row in table.rows] == ["all blocks", "only a", "only b"]
 
 
-def test_a_single_layer_is_all_blocks():
+def test_a_single_layer_counts_as_all_blocks():
     table = ablation_table([entry(["a"], 5, 0.6)], grid=5)
     assert [row.name for row in table.rows] == ["all blocks"]
     assert table.top_only is None
 
 
-def test_dataset_rows_count_both_sets_by_category_name():
+def test_data_set_rows_count_both_splits_by_category_name():
     mask = masks.encode(np.ones((4, 4), dtype=bool))
 
     def annotations(*flags):
@@ -86,12 +88,12 @@ def test_dataset_rows_count_both_sets_by_category_name():
         return AnnotationSet((Image(1, "a", 4, 4),), (Category(3, "cat"), Category(4, "dog")), instances, "")
 
     (row,) = dataset_rows(annotations((4.0, False), (9.0, False)), annotations((16.0, False), (100.0, True)))
-    assert (row.name, row.train, row.val, row.ignored, row.side) == ("cat", 2, 1, 1, 3.0)
+    assert (row.name, row.train, row.val, row.ignored, row.typical_side) == ("cat", 2, 1, 1, 3.0)
     assert dataset_rows(None, None) == []
-    assert dataset_rows(None, annotations((4.0, True)))[0].side is None
+    assert dataset_rows(None, annotations((4.0, True)))[0].typical_side is None
 
 
-def test_every_parameter_is_listed_once_as_in_the_file():
+def test_every_parameter_is_listed_as_in_the_file():
     sections = dict(parameter_sections(Parameters().model_dump(mode="json")))
     assert dict(sections["general"])["seed"] == "0"
     assert dict(sections["dataset"])["puppets.width"] == "320"
@@ -101,15 +103,15 @@ def test_every_parameter_is_listed_once_as_in_the_file():
     assert set(sections) - {"general"} == {*Parameters.model_fields, *TASK_SECTIONS} - {"seed", "tasks"}
 
 
-def test_what_is_listed_of_the_parameters_reads_back():
-    tables = {"part_names": {"leg": ["[lr]leg"]}, "keypoint_names": {}, "categories": ["traffic light", "no"]}
-    parameters = Parameters.model_validate({"tasks": ["parts"], "dataset": tables})
+def test_listed_parameters_read_back_as_they_were():
+    dataset = {"part_names": {"leg": ["[lr]leg"]}, "keypoint_names": {}, "categories": ["traffic light", "no"]}
+    parameters = Parameters.model_validate({"tasks": ["parts"], "dataset": dataset})
     read: dict = {}
     for section, rows in parameter_sections(parameters.model_dump(mode="json")):
         for key, value in rows:
             *path, last = key.split(".") if section == "general" else [section, *key.split(".")]
-            place = read
+            target = read
             for name in path:
-                place = place.setdefault(name, {})
-            place[last] = yaml.safe_load(value)
+                target = target.setdefault(name, {})
+            target[last] = yaml.safe_load(value)
     assert Parameters.model_validate(read) == parameters

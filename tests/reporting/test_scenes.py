@@ -1,4 +1,4 @@
-"""Whole photographs with masks: which are shown, from which score on, and where the masks lie."""
+"""Photographs with masks: which photographs and detections are shown, and where masks and labels are drawn."""
 
 import cv2
 import numpy as np
@@ -6,13 +6,13 @@ import pytest
 
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
-from hypercolumns.reporting.scenes import LINE, MOST, SIDE, make_scenes, outline
+from hypercolumns.reporting.scenes import DRAWING_SIDE, LINE_HEIGHT, MAX_DETECTIONS, make_scenes, outline
 
 CATEGORIES = (Category(4, "cat"), Category(9, "dog"))
 
 
-def filled(path, height, width):
-    """The pixels of an SVG path whose units are half pixels, by even-odd."""
+def fill(path, height, width):
+    """Pixels inside an SVG path whose units are half pixels, by the even-odd rule."""
     rings = [[tuple(map(float, p.split())) for p in ring.rstrip("Z").split("L")] for ring in path.split("M")[1:]]
     mask = np.zeros((height, width), np.uint8)
     cv2.fillPoly(mask, [np.array(ring).round().astype(np.int32) for ring in rings], 1)
@@ -20,25 +20,25 @@ def filled(path, height, width):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_path_covers_its_mask_and_spares_its_holes(seed):
+def test_a_path_covers_its_mask_but_not_its_holes(seed):
     blobs = cv2.GaussianBlur(np.random.default_rng(seed).random((60, 80)), (0, 0), 5) > 0.5
     mask = np.ascontiguousarray(blobs)
-    found = filled(outline(mask, 2.0), 120, 160)
+    drawn = fill(outline(mask, 2.0), 120, 160)
     inner = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
     outer = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
     assert mask.any()
     assert not mask.all()
-    assert not (inner & ~found).any()
-    assert not (found & ~outer).any()
+    assert not (inner & ~drawn).any()
+    assert not (drawn & ~outer).any()
 
 
-def test_an_empty_mask_has_no_path():
+def test_an_empty_mask_has_an_empty_path():
     assert outline(np.zeros((4, 4), bool), 1.0) == ""
 
 
 @pytest.fixture
 def truth(tmp_path):
-    """Six photographs; an instance in each of the first four, the last of which does not count."""
+    """Six photographs; each of the first four has an instance, and the fourth instance does not count."""
     cv2.imwrite(str(tmp_path / "a.png"), np.full((40, 80, 3), 128, np.uint8))
     mask = np.zeros((40, 80), bool)
     mask[10:20, 10:30] = True
@@ -49,7 +49,7 @@ def truth(tmp_path):
 
 
 def results(truth, scores):
-    """Dogs: of photograph n the scores of row n."""
+    """Results for dogs: row n holds the scores in photograph n."""
     code = truth.instances[0].segmentation
     return [
         {"image_id": n, "category_id": 9, "score": score, "segmentation": code}
@@ -58,10 +58,10 @@ def results(truth, scores):
     ]
 
 
-def test_as_many_detections_reach_the_limit_as_instances_count(truth):
-    found = make_scenes(truth, results(truth, [[-7.0, 3.0], [2.5], [-1.0, 0.5]]), 6)
-    assert found.score == 0.5
-    assert [[shape.label for shape in scene.found] for scene in found.scenes] == [
+def test_as_many_detections_are_drawn_as_instances_count(truth):
+    photographs = make_scenes(truth, results(truth, [[-7.0, 3.0], [2.5], [-1.0, 0.5]]), 6)
+    assert photographs.minimum_score == 0.5
+    assert [[shape.label for shape in scene.detected] for scene in photographs.scenes] == [
         ["dog 3.00"],
         ["dog 2.50"],
         ["dog 0.50"],
@@ -69,20 +69,24 @@ def test_as_many_detections_reach_the_limit_as_instances_count(truth):
         [],
         [],
     ]
-    assert [[shape.label for shape in scene.truth] for scene in found.scenes[2:5]] == [["cat"], ["cat, ignored"], []]
+    annotated = [[shape.label for shape in scene.annotated] for scene in photographs.scenes[2:5]]
+    assert annotated == [["cat"], ["cat, ignored"], []]
 
 
-def test_a_photograph_shows_its_best_only_and_its_labels_apart(truth):
+def test_a_crowded_photograph_shows_its_best_detections_with_labels_apart(truth):
     scene = make_scenes(truth, results(truth, [np.full(50, 1.0)]), 6).scenes[0]
-    assert len(scene.found) == MOST
-    places = np.array([(shape.x, shape.y) for shape in scene.found])
-    assert (np.diff(places[:, 1]) >= LINE).all()
-    assert (scene.width, scene.height) == (SIDE, SIDE / 2)
+    assert len(scene.detected) == MAX_DETECTIONS
+    heights = np.array([shape.y for shape in scene.detected])
+    assert (np.diff(heights) >= LINE_HEIGHT).all()
+    assert (scene.width, scene.height) == (DRAWING_SIDE, DRAWING_SIDE / 2)
 
 
-def test_photographs_are_spread_over_the_set_and_never_repeat(truth):
+def test_no_more_photographs_are_shown_than_exist(truth):
     for count, expected in ((1, 1), (4, 4), (6, 6), (99, 6)):
         assert len(make_scenes(truth, [], count).scenes) == expected
-    nothing = make_scenes(truth, [], 2)
-    assert nothing.score is None
-    assert all(scene.found == [] for scene in nothing.scenes)
+
+
+def test_without_detections_nothing_is_drawn(truth):
+    photographs = make_scenes(truth, [], 2)
+    assert photographs.minimum_score is None
+    assert all(scene.detected == [] for scene in photographs.scenes)

@@ -1,4 +1,4 @@
-"""Keypoints and parts on the page: metrics beside their baselines, pictures of truth and prediction."""
+"""Keypoints and parts on the page: metrics and baselines, pictures of annotations and predictions."""
 
 import base64
 import json
@@ -51,44 +51,45 @@ def picture(uri):
     return cv2.cvtColor(cv2.imdecode(np.frombuffer(code, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB).astype(int)
 
 
-def test_a_perfect_answer_has_the_same_picture_as_the_truth(truth):
+def test_a_perfect_prediction_looks_like_the_annotation(truth):
     instance = truth.instances[0]
     results = answer(keypoints=[25, 25, 0.8, 55, 55, 0.7], parts=as_parts(instance))
-    for look in (KEYPOINTS, PARTS):
-        (pair,) = make_pairs(truth, results, look, PARAMETERS)
+    for renderer in (KEYPOINTS, PARTS):
+        (pair,) = make_pairs(truth, results, renderer, PARAMETERS)
         assert pair.quality == 1
-        assert pair.truth == pair.found
+        assert pair.true == pair.predicted
 
 
-def test_parts_have_their_colours_where_they_are(truth):
+def test_parts_are_drawn_in_their_colours(truth):
     (pair,) = make_pairs(truth, answer(parts=as_parts(truth.instances[0])[:1]), PARTS, PARAMETERS)
-    found, shown = picture(pair.found), picture(pair.truth)
-    middle, head, legs = found.shape[0] // 2, palette(2)[0], palette(2)[1]
-    expected = [0.35 * 128 + 0.65 * np.array(colour) for colour in (head, legs)]
-    assert shown[middle - 40, middle] == pytest.approx(expected[0], abs=25)
-    assert shown[middle + 40, middle] == pytest.approx(expected[1], abs=25)
-    assert found[middle + 40, middle] == pytest.approx([128] * 3, abs=25)
+    true, predicted = picture(pair.true), picture(pair.predicted)
+    middle = true.shape[0] // 2
+    head, legs = (0.35 * 128 + 0.65 * np.array(colour) for colour in palette(2))
+    assert true[middle - 40, middle] == pytest.approx(head, abs=25)
+    assert true[middle + 40, middle] == pytest.approx(legs, abs=25)
+    assert predicted[middle - 40, middle] == pytest.approx(head, abs=25)
+    assert predicted[middle + 40, middle] == pytest.approx([128] * 3, abs=25)
     assert pair.quality == 0.5
 
 
-def test_a_skeleton_crosses_the_photo_between_its_keypoints_only_when_both_are_there(truth):
-    def centre(keypoints):
+def test_a_limb_is_drawn_only_if_both_its_keypoints_are_present(truth):
+    def centre_colour(keypoints):
         (pair,) = make_pairs(truth, answer(keypoints=keypoints), KEYPOINTS, PARAMETERS)
-        tile = picture(pair.found)
+        tile = picture(pair.predicted)
         return tile[tile.shape[0] // 2, tile.shape[1] // 2]
 
-    assert np.abs(centre([25, 25, 0.8, 55, 55, 0.7]) - 128).max() > 50
-    assert np.abs(centre([25, 25, 0.8, 0, 0, 0.0]) - 128).max() < 25
+    assert np.abs(centre_colour([25, 25, 0.8, 55, 55, 0.7]) - 128).max() > 50
+    assert np.abs(centre_colour([25, 25, 0.8, 0, 0, 0.0]) - 128).max() < 25
 
 
-def test_instances_that_say_nothing_of_the_task_are_not_shown(truth):
-    bare = replace(truth, instances=(replace(truth.instances[0], keypoints=(), parts=()),))
+def test_instances_that_are_not_annotated_for_the_task_are_not_shown(truth):
+    unannotated = replace(truth, instances=(replace(truth.instances[0], keypoints=(), parts=()),))
     results = answer(keypoints=[25, 25, 0.8, 55, 55, 0.7], parts=[])
-    assert make_pairs(bare, results, KEYPOINTS, PARAMETERS) == []
-    assert make_pairs(bare, results, PARTS, PARAMETERS) == []
+    assert make_pairs(unannotated, results, KEYPOINTS, PARAMETERS) == []
+    assert make_pairs(unannotated, results, PARTS, PARAMETERS) == []
 
 
-def test_a_photograph_of_another_size_than_annotated_is_refused(truth, tmp_path):
+def test_a_photograph_whose_size_differs_from_its_annotation_is_refused(truth, tmp_path):
     cv2.imwrite(str(tmp_path / "grey.png"), np.full((40, 40, 3), 128, np.uint8))
     with pytest.raises(InputError, match=r"grey\.png"):
         make_pairs(truth, answer(parts=as_parts(truth.instances[0])), PARTS, PARAMETERS)
@@ -97,12 +98,12 @@ def test_a_photograph_of_another_size_than_annotated_is_refused(truth, tmp_path)
 def content(task, annotations, folder, parameters=PARAMETERS):
     workspace = Workspace(folder, folder, folder)
     definition = TASKS[task]
-    inputs = SectionInputs(task, definition.answer, workspace, parameters, annotations, "own detections")
+    inputs = SectionInputs(task, definition.answer, workspace, parameters, annotations, "detections")
     return definition.section().content(inputs)
 
 
-def test_rows_of_all_categories_say_with_which_blocks_and_k(truth, tmp_path):
-    """K of the top layer alone is that of the ablation, not that of the task."""
+def test_total_rows_name_blocks_and_k(truth, tmp_path):
+    """The top layer alone has the K of the ablation, not that of the task."""
     numbers = {"mean_apk": 30.0, "mean_pck": 0.5}
     baselines = {"baseline_top_layer": {"mean_apk": 4.0, "mean_pck": None}, "baseline_k1": numbers}
     (tmp_path / "keypoints.json").write_text(json.dumps(numbers | {"per_category": {"cat": numbers}} | baselines))
@@ -110,21 +111,21 @@ def test_rows_of_all_categories_say_with_which_blocks_and_k(truth, tmp_path):
     keypoints = content("keypoints", truth, tmp_path, other)
     assert keypoints["categories"] == [("cat", ["30.0", "0.500"])]
     assert keypoints["totals"] == [
-        ("all: every block, K = 10", ["30.0", "0.500"]),
-        ("all: only pooled, K = 4", ["4.0", "\N{EN DASH}"]),
-        ("all: every block, K = 1", ["30.0", "0.500"]),
+        ("all categories: all blocks, K = 10", ["30.0", "0.500"]),
+        ("all categories: only pooled, K = 4", ["4.0", "\N{EN DASH}"]),
+        ("all categories: all blocks, K = 1", ["30.0", "0.500"]),
     ]
     section = TASKS["keypoints"].section()
-    figures = section.headline(keypoints["metrics"])
-    assert [(c.title, c.text(figures)) for c in section.columns] == [("APK", "30.0"), ("PCK", "0.500")]
+    headline = section.headline(keypoints["metrics"])
+    assert [(c.title, c.text(headline)) for c in section.columns] == [("APK", "30.0"), ("PCK", "0.500")]
 
 
-def test_a_task_that_was_not_evaluated_has_no_figures(truth, tmp_path):
+def test_a_task_that_was_not_evaluated_has_no_metrics(truth, tmp_path):
     parts = content("parts", truth, tmp_path)
     assert (parts["metrics"], parts["categories"], parts["totals"], parts["pairs"]) == (None, [], [], [])
 
 
-def test_broken_metrics_are_refused(truth, tmp_path):
+def test_incomplete_metrics_are_refused(truth, tmp_path):
     (tmp_path / "parts.json").write_text("{}")
     with pytest.raises(InputError, match=r"parts\.json lacks"):
         content("parts", truth, tmp_path)

@@ -1,4 +1,4 @@
-"""Everything that makes a task."""
+"""The definition of a task."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,23 +16,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TaskDefinition:
-    """Everything that the steps of the pipeline need from a task. See `docs/extending.md`.
+    """Everything that the steps of the pipeline need to know about a task. See `docs/extending.md` for an example.
 
-    The definitions of this package import what they need inside the functions `create`, `judge` and `section`: a step
-    loads only the part it uses, and DVC reruns it only when that part changes.
+    Notes
+    -----
+    The definitions in this package import inside the functions `create`, `judge` and `section`, so that a step loads
+    only the code that it uses and is rerun only when that code changes.
     """
 
     name: str
-    """As in `tasks` of the parameters, and in the names of the task's files."""
+    """Name of the task in the parameters and in file names."""
     parameters: type[TaskParameters]
-    """Its section of the parameters."""
+    """Class of its section of the parameters."""
     is_annotated: Callable[[Category], bool]
-    """Whether a category has what the task learns from, such as names of keypoints."""
+    """Whether a category has what the task learns from, such as keypoints."""
     answer: ResultField
-    """The field of a COCO result that holds an answer."""
+    """Field of a COCO result that holds a prediction."""
     create: "Callable[[AnnotationSet, Parameters], Task]"
-    """Makes the task for an annotation set."""
+    """Creates the task for an annotation set."""
     judge: "Callable[[AnnotationSet, Answers, Parameters], Judgement]"
-    """Compares answers with the ground truth."""
+    """Evaluates predictions against an annotation set."""
     section: "Callable[[], ReportSection]"
-    """Makes the section of the report."""
+    """Creates the section of the report."""

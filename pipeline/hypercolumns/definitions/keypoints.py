@@ -1,4 +1,4 @@
-"""Keypoints. Paper, section 4.2."""
+"""The task of finding keypoints. Paper, section 4.2."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def create(annotations: AnnotationSet, parameters: Parameters) -> "Task":
-    """See `TaskDefinition.create`."""
+    """Create the task for an annotation set."""
     from hypercolumns.tasks.keypoints import KeypointTask
 
     settings = parameters.task_section("keypoints")
@@ -23,14 +23,14 @@ def create(annotations: AnnotationSet, parameters: Parameters) -> "Task":
 
 
 def judge(truth: AnnotationSet, answers: "Answers", parameters: Parameters) -> "Judgement":
-    """See `TaskDefinition.judge`."""
+    """Evaluate predictions against `truth`."""
     from hypercolumns.evaluation.keypoints import judge_keypoints
 
     return judge_keypoints(truth, answers, parameters)
 
 
 def section() -> "ReportSection":
-    """See `TaskDefinition.section`."""
+    """Create the section of the report."""
     from hypercolumns.reporting import pairs
     from hypercolumns.reporting.headline import Column, Measured
     from hypercolumns.reporting.table_section import TableSection
@@ -38,10 +38,10 @@ def section() -> "ReportSection":
     return TableSection(
         name="keypoints",
         title="Keypoints",
-        intro="One heat map per keypoint; its peak is the answer.",
-        caption="APK of {detections} in points of 0 to 100, PCK in ground-truth boxes from 0 to 1: a keypoint is right "
-        "within {tolerance} torso heights. Below, left the true keypoints, right those predicted in the same "
-        "ground-truth box; the number is the share that is right.",
+        intro="One heat map per keypoint; its peak is the predicted location.",
+        caption="APK is measured on {detections}, in points from 0 to 100; PCK in ground-truth boxes, from 0 to 1. A "
+        "keypoint is correct within {tolerance} torso heights. The pictures show the true keypoints on the left and "
+        "those predicted in the same ground-truth box on the right, with the share that is correct.",
         columns=(
             Column("mean_apk", "APK", Measured.DETECTIONS),
             Column("mean_pck", "PCK", Measured.GROUND_TRUTH_BOXES),
@@ -50,9 +50,10 @@ def section() -> "ReportSection":
         glossary=(
             (
                 "APK, PCK",
-                "Average precision of keypoints: of each keypoint, all its hypotheses in all detections, right within "
-                "{tolerance} torso heights of a keypoint that no better-scored one has claimed. Percentage of correct "
-                "keypoints: the share that is right when the box is given. Both are means over keypoints.",
+                "APK is the average precision of keypoints over all detections: a hypothesis is correct when it lies "
+                "within {tolerance} torso heights of a true keypoint that no better-scored hypothesis has claimed. "
+                "PCK, the percentage of correct keypoints, is the share located correctly in ground-truth boxes. "
+                "Both are computed for each keypoint and averaged.",
             ),
         ),
     )

@@ -1,4 +1,4 @@
-"""Part labels. Paper, section 4.3."""
+"""The task of labelling parts. Paper, section 4.3."""
 
 from typing import TYPE_CHECKING
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 
 def create(annotations: AnnotationSet, parameters: Parameters) -> "Task":
-    """See `TaskDefinition.create`."""
+    """Create the task for an annotation set."""
     from hypercolumns.tasks.parts import PartTask
 
     return PartTask(annotations, parameters.predict)
 
 
 def judge(truth: AnnotationSet, answers: "Answers", parameters: Parameters) -> "Judgement":
-    """See `TaskDefinition.judge`."""
+    """Evaluate predictions against `truth`."""
     from hypercolumns.evaluation.parts import judge_parts
 
     return judge_parts(truth, answers, parameters)
 
 
 def section() -> "ReportSection":
-    """See `TaskDefinition.section`."""
+    """Create the section of the report."""
     from markupsafe import Markup
 
     from hypercolumns.reporting import pairs
@@ -38,23 +38,25 @@ def section() -> "ReportSection":
     return TableSection(
         name="parts",
         title="Parts",
-        intro="One heat map per part; inside the predicted mask the hottest part is the label.",
-        caption="AP of {detections} in points of 0 to 100, where a pixel counts only with the right part label; part "
-        "IoU and pixel accuracy in ground-truth boxes from 0 to 1. Below, left the true parts, right those predicted "
-        "in the same ground-truth box; the number is the overlap of the labels.",
+        intro="One heat map per part; each pixel of the predicted mask is labelled with its hottest part.",
+        caption=Markup(
+            "AP<sup>r</sup><sub>part</sub> is measured on {detections}, in points from 0 to 100; part IoU and pixel "
+            "accuracy in ground-truth boxes, from 0 to 1. The pictures show the true parts on the left and those "
+            "predicted in the same ground-truth box on the right, with the overlap of the labels."
+        ),
         columns=(
-            Column("ap_r_part_50", "AP of parts .5", Measured.DETECTIONS),
+            Column("ap_r_part_50", Markup("AP<sup>r</sup><sub>part</sub> .5"), Measured.DETECTIONS),
             Column("mean_part_iou", "mean part IoU", Measured.GROUND_TRUTH_BOXES),
             Column("pixel_accuracy", "pixel accuracy", Measured.GROUND_TRUTH_BOXES),
         ),
         pictures=pairs.PARTS,
         glossary=(
             (
-                "AP of parts, part IoU",
+                Markup("AP<sup>r</sup><sub>part</sub>, part IoU"),
                 Markup(
-                    "As AP<sup>r</sup>, with an overlap that counts only the pixels with the right part label. Part "
-                    "IoU divides the pixels of a part over all boxes together; pixel accuracy is the share of the "
-                    "parts' pixels with the right label."
+                    "AP<sup>r</sup><sub>part</sub> is AP<sup>r</sup> with an overlap that counts only pixels with the "
+                    "correct part label. Part IoU is the intersection over union of a part, summed over all boxes; "
+                    "pixel accuracy is the share of all pixels of parts that have the correct label."
                 ),
             ),
         ),

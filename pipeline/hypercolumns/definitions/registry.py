@@ -1,4 +1,4 @@
-"""The registered tasks, and making one for an annotation set."""
+"""The registry of tasks."""
 
 from typing import TYPE_CHECKING
 
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
     from hypercolumns.tasks.task import Task
 
 TASKS: dict[str, TaskDefinition] = {}
-"""By name, in the order of the report."""
+"""Definitions by name, in the order of the report."""
 
 
 def register_task(definition: TaskDefinition) -> None:
-    """Add a task to the pipeline; a task of the same name is replaced.
+    """Add a task to the pipeline, or replace the one of the same name.
 
-    Register a task before parameters that name it are read.
+    Call this before reading parameters that name the task.
     """
     TASKS[definition.name] = definition
     TASK_SECTIONS[definition.name] = definition.parameters
 
 
 def find_task(name: str) -> TaskDefinition:
-    """The definition of a task.
+    """Look up the definition of a task.
 
     Raises
     ------
     InputError
-        When no task of that name is registered.
+        If no task of that name is registered.
     """
     if name not in TASKS:
         raise InputError(f"There is no task {name!r}; choose {choices(TASKS)}.")
@@ -40,19 +40,19 @@ def find_task(name: str) -> TaskDefinition:
 
 
 def create_task(name: str, annotations: AnnotationSet, parameters: Parameters) -> "Task":
-    """The task of that name for an annotation set.
+    """Create a task for an annotation set.
 
     Raises
     ------
     InputError
-        When no task of that name is registered, or no category has a target for it.
+        If no task of that name is registered, or no category has a target for it.
     """
     task = find_task(name).create(annotations, parameters)
     if not task.targets:
         known = choices(category.name for category in annotations.categories)
         raise InputError(
-            f"None of the annotated categories ({known}) has {name}; leave {name!r} out of tasks in the parameter "
-            f"file, or choose a data set that has them."
+            f"None of the annotated categories ({known}) has {name}; remove {name!r} from tasks in the parameter file, "
+            f"or choose a data set that has them."
         )
     return task
 

@@ -1,4 +1,4 @@
-"""Instance masks. Paper, section 4.1."""
+"""The task of segmenting instances. Paper, section 4.1."""
 
 from typing import TYPE_CHECKING
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 
 def create(annotations: AnnotationSet, parameters: Parameters) -> "Task":
-    """See `TaskDefinition.create`."""
+    """Create the task for an annotation set."""
     from hypercolumns.tasks.segmentation import SegmentationTask
 
     return SegmentationTask(annotations, parameters.predict)
 
 
 def judge(truth: AnnotationSet, answers: "Answers", parameters: Parameters) -> "Judgement":
-    """See `TaskDefinition.judge`."""
+    """Evaluate predictions against `truth`."""
     from hypercolumns.evaluation.segmentation import judge_segmentation
 
     return judge_segmentation(truth, answers, parameters)
 
 
 def section() -> "ReportSection":
-    """See `TaskDefinition.section`."""
+    """Create the section of the report."""
     from hypercolumns.reporting.segmentation_section import SegmentationSection
 
     return SegmentationSection()

@@ -1,1 +1,1 @@
-"""One self-contained page with every result: tables, charts, and a gallery of masks."""
+"""One self-contained page with all results: tables, charts and pictures."""

@@ -1,4 +1,4 @@
-"""The gallery: which instances are shown, and their pictures of photo, heat map and masks."""
+"""The gallery of instances: which ones it shows, and their pictures."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from hypercolumns.reporting.pictures import BLACK, TILE, WHITE, Window, data_uri
 from hypercolumns.tasks.heat_maps import HeatMap
 
 AGREED, MISSED, EXTRA = (38, 166, 154), (255, 179, 0), (216, 27, 96)
-"""RGB of pixels in both masks, in the true mask only, in the predicted mask only."""
+"""RGB colours of pixels in both masks, only in the true mask, and only in the predicted mask."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """One instance with its pictures as data URIs."""
+    """One instance of the gallery; `photo`, `heat` and `masks` are data URIs."""
 
     category: str
     instance_id: int
@@ -35,10 +35,19 @@ class Card:
 
 
 def choose(ious: Sequence[float], categories: Sequence[int], count: int) -> list[int]:
-    """Positions of `count` instances that span the range of IoU and show every category, by falling IoU.
+    """Choose `count` instances that span the range of IoU and, where there is room, show every category.
 
-    Each choice fills one of `count` evenly spaced ranks of IoU. Every category chooses once, the rarest first, the
-    free rank nearest to one of its instances; what is left goes to the instances nearest to the ranks still free.
+    Each choice fills one of `count` evenly spaced ranks of IoU. First every category, the rarest first, fills the free
+    rank that is nearest to one of its instances; then the nearest instances fill the remaining ranks.
+
+    Returns
+    -------
+    Positions of the chosen instances, in order of falling IoU.
+
+    Examples
+    --------
+    >>> choose([0.1, 0.9, 0.5, 0.4], [1, 1, 1, 2], count=3)
+    [1, 3, 0]
     """
     order = np.argsort(-np.asarray(ious), kind="stable")
     count = min(count, len(order))
@@ -53,8 +62,8 @@ def choose(ious: Sequence[float], categories: Sequence[int], count: int) -> list
         free.remove(rank)
         chosen.append(position)
 
-    for category in sorted(frequency, key=lambda c: (frequency[c], c))[:count]:
-        take([position for position, owner in enumerate(categories) if owner == category])
+    for rarest in sorted(frequency, key=lambda category: (frequency[category], category))[:count]:
+        take([position for position, category in enumerate(categories) if category == rarest])
     while free:
         take(range(len(order)))
     return sorted(chosen, key=lambda position: rank_of[position])
@@ -69,17 +78,25 @@ def make_card(
     expansion: float,
     threshold: float,
 ) -> Card:
-    """The pictures of one instance.
+    """Draw the pictures of one instance.
 
-    Without heat map its picture is left out, and the expanded box is computed from the instance's. `threshold` is drawn
-    as a contour on the heat map. Void pixels count for neither mask.
+    Parameters
+    ----------
+    predicted
+        The predicted mask; its void pixels are removed.
+    heat_map
+        Heat map of the expanded box. None leaves out its picture.
+    expansion
+        Factor from the box of the instance to the expanded one, used when there is no heat map.
+    threshold
+        Heat from 0 to 1 at which a contour is drawn.
     """
     image = annotations.image_by_id[instance.image_id]
     photo = read_photograph(annotations.image_path(image), image)
     box = heat_map.box if heat_map is not None else boxes.expand(instance.box, expansion)
     window = Window.around(box, image.width, image.height)
     tile = window.photo(photo)
-    truth, found = map(window.mask, (instance.segmentation, without_void([predicted], image)[0]))
+    true_mask, predicted_mask = map(window.mask, (instance.segmentation, without_void([predicted], image)[0]))
     return Card(
         category=annotations.category_by_id[instance.category_id].name,
         instance_id=instance.id,
@@ -88,29 +105,29 @@ def make_card(
         iou=iou,
         photo=data_uri(_with_boxes(tile, window.to_tile(np.array(instance.box)), window.to_tile(box))),
         heat=data_uri(_with_heat(tile, window.to_tile(box), heat_map.heat, threshold)) if heat_map else None,
-        masks=data_uri(_with_masks(tile, truth, found)),
+        masks=data_uri(_with_masks(tile, true_mask, predicted_mask)),
     )
 
 
 def colour_scale(steps: int = 12) -> list[str]:
-    """Colours of heat from 0 to 1 as CSS, for the legend."""
+    """List the colours of heat from 0 to 1 as CSS, for the legend."""
     table = cv2.applyColorMap(np.linspace(0, 255, steps).round().astype(np.uint8)[None], cv2.COLORMAP_INFERNO)[0]
     return [f"rgb({r} {g} {b})" for b, g, r in table.tolist()]
 
 
-def _with_boxes(tile: NDArray[np.uint8], own: NDArray[np.float64], expanded: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _with_boxes(tile: NDArray[np.uint8], box: NDArray[np.float64], expanded: NDArray[np.float64]) -> NDArray[np.uint8]:
     picture = tile.copy()
-    for box, colour, width in ((expanded, WHITE, 1), (own, WHITE, 2)):
-        x0, y0, x1, y1 = (int(v) for v in np.round(box))
+    for corners, width in ((expanded, 1), (box, 2)):
+        x0, y0, x1, y1 = (int(v) for v in np.round(corners))
         cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), BLACK, width + 2, cv2.LINE_AA)
-        cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), colour, width, cv2.LINE_AA)
+        cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), WHITE, width, cv2.LINE_AA)
     return picture
 
 
 def _with_heat(
     tile: NDArray[np.uint8], box: NDArray[np.float64], heat: NDArray[np.uint8], threshold: float
 ) -> NDArray[np.uint8]:
-    """The heat map in colours over the photo in grey; the photo alone outside of the box."""
+    """Draw the heat map in colours over the photograph in grey; outside the box, only the photograph."""
     size = heat.shape[0]
     centre = np.arange(TILE) + 0.5
     x = ((centre - box[0]) / (box[2] - box[0]) * size - 0.5).astype(np.float32)
@@ -124,11 +141,17 @@ def _with_heat(
     return _outline(picture, inside & (values > 255 * threshold), WHITE, 1)
 
 
-def _with_masks(tile: NDArray[np.uint8], truth: NDArray[np.bool_], found: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def _with_masks(
+    tile: NDArray[np.uint8], true_mask: NDArray[np.bool_], predicted_mask: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
     picture = tile.astype(np.float64)
-    for region, colour in ((truth & found, AGREED), (truth & ~found, MISSED), (found & ~truth, EXTRA)):
-        picture[region] = 0.45 * picture[region] + 0.55 * np.array(colour)
-    return _outline(picture.round().astype(np.uint8), truth, WHITE, 2)
+    for pixels, colour in (
+        (true_mask & predicted_mask, AGREED),
+        (true_mask & ~predicted_mask, MISSED),
+        (predicted_mask & ~true_mask, EXTRA),
+    ):
+        picture[pixels] = 0.45 * picture[pixels] + 0.55 * np.array(colour)
+    return _outline(picture.round().astype(np.uint8), true_mask, WHITE, 2)
 
 
 def _outline(

@@ -1,4 +1,4 @@
-"""The figures at the top of the page, in two groups of one scale each: the whole system, and boxes given."""
+"""The metrics at the top of the page, in two groups: measured on detections, and in ground-truth boxes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from typing import Any
 
 from markupsafe import Markup
 
-NOTHING = "\N{EN DASH}"
-"""Where nothing counts."""
+MISSING = "\N{EN DASH}"
+"""Shown in place of a missing value."""
 
 OVERLAP_DIGITS, POINT_DIGITS = 3, 1
-"""Decimals of overlaps and shares from 0 to 1, and of points of 0 to 100."""
+"""Decimals of overlaps and shares from 0 to 1, and of points from 0 to 100."""
 
 
 class Measured(Enum):
-    """What a figure is measured on, which decides its scale."""
+    """Boxes in which a metric is measured, which decide its scale: points for detections, else 0 to 1."""
 
     DETECTIONS = "detections"
     GROUND_TRUTH_BOXES = "ground-truth boxes"
@@ -26,20 +26,20 @@ _DIGITS = {Measured.DETECTIONS: POINT_DIGITS, Measured.GROUND_TRUTH_BOXES: OVERL
 
 @dataclass(frozen=True)
 class Column:
-    """A figure of a task: its key in the metrics, and its title."""
+    """A metric of a task: its key in the file of metrics, and its title on the page."""
 
     key: str
     title: str
     measured: Measured
 
     def text(self, values: Mapping[str, Any]) -> str:
-        """The figure as the page shows it; a dash where it is missing."""
-        return number(values.get(self.key), _DIGITS[self.measured])
+        """Format the metric for the page, with a dash where it is missing."""
+        return format_number(values.get(self.key), _DIGITS[self.measured])
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One figure, with what it is and of which task."""
+    """One metric at the top of the page, with its title and task."""
 
     value: str
     title: str
@@ -48,7 +48,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Group:
-    """Figures of one scale."""
+    """Tiles of metrics on one scale."""
 
     title: str
     tiles: list[Tile]
@@ -65,18 +65,32 @@ SEGMENTATION = (
 )
 
 
-def number(value: float | None, digits: int) -> str:
-    """A figure of the page."""
-    return NOTHING if value is None else f"{value:.{digits}f}"
+def format_number(value: float | None, digits: int) -> str:
+    """Format a number for the page, with a dash for None.
+
+    Examples
+    --------
+    >>> format_number(0.65851, 3), format_number(None, 3)
+    ('0.659', '–')
+    """
+    return MISSING if value is None else f"{value:.{digits}f}"
 
 
 def groups(tasks: Sequence[tuple[str, Sequence[Column], Mapping[str, Any]]], detections: str) -> list[Group]:
-    """The groups that have figures, of tasks given as (name, columns, values); `detections` says what these are."""
+    """Group the metrics of all tasks; groups without metrics are left out.
+
+    Parameters
+    ----------
+    tasks
+        Name, columns and values by key of each task.
+    detections
+        What the detections are, in words.
+    """
     titles = {
-        Measured.DETECTIONS: f"{detections.capitalize()}: points of 0 to 100",
-        Measured.GROUND_TRUTH_BOXES: "In ground-truth boxes: from 0 to 1",
+        Measured.DETECTIONS: f"On {detections}, in points from 0 to 100",
+        Measured.GROUND_TRUTH_BOXES: "In ground-truth boxes, from 0 to 1",
     }
-    found = [
+    candidates = [
         Group(
             title,
             [
@@ -88,4 +102,4 @@ def groups(tasks: Sequence[tuple[str, Sequence[Column], Mapping[str, Any]]], det
         )
         for measured, title in titles.items()
     ]
-    return [group for group in found if group.tiles]
+    return [group for group in candidates if group.tiles]

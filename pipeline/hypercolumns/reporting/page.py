@@ -1,4 +1,4 @@
-"""Assembling the page from what the steps wrote; a missing file leaves a note in its place."""
+"""Build the page from the files that the steps wrote; a note takes the place of each missing file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ from markupsafe import Markup
 from hypercolumns.annotations.result_fields import ResultField
 from hypercolumns.parameters import Parameters
 from hypercolumns.reporting import headline, sources, tables
-from hypercolumns.reporting.headline import NOTHING, OVERLAP_DIGITS, POINT_DIGITS, number
+from hypercolumns.reporting.headline import MISSING, OVERLAP_DIGITS, POINT_DIGITS, format_number
 from hypercolumns.reporting.section import ReportSection, SectionInputs
 from hypercolumns.workspace import SPLITS, Workspace
 
 _DETECTIONS = {
-    "own": "own detections",
-    "file": "detections of a file",
+    "own": "detections of this pipeline",
+    "file": "detections from a file",
     "ground_truth": "ground-truth boxes in place of detections",
 }
-"""What detections are, by `detection.source`."""
+"""What the detections are, in words, by `detection.source`."""
 
 
 @dataclass(frozen=True)
 class ReportedTask:
-    """A task as the page shows it."""
+    """A task to show on the page."""
 
     name: str
     answer: ResultField
@@ -31,34 +31,35 @@ class ReportedTask:
 
 
 def build_page(workspace: Workspace, parameters: Parameters, tasks: Sequence[ReportedTask]) -> str:
-    """The whole page as HTML, with styles and pictures inside.
+    """Build the page as HTML that contains its styles and pictures.
+
+    Missing files are not an error: the page names the step that writes each of them.
 
     Raises
     ------
     InputError
-        When a file is there but is not what its step writes. A missing file is no error: its section names the step
-        that writes it.
+        If a file exists but is malformed.
     """
     train, val = (sources.read_annotations(workspace.annotations(split)) for split in SPLITS)
     ablation = sources.read_ablation(workspace.metric("ablation"))
     detections = _DETECTIONS[parameters.detection.source]
     environment = _environment()
     shared = {"workspace": workspace, "parameters": parameters, "detections": detections}
-    bodies, figures = [], []
+    bodies, measured = [], []
     for task in tasks:
         content = task.section.content(SectionInputs(task.name, task.answer, workspace, parameters, val, detections))
-        # Safe: the template has escaped what it shows.
+        # Safe: the template escapes all values.
         bodies.append(Markup(environment.get_template(task.section.template).render(**shared, **content)))  # noqa: S704
         if content["metrics"] is not None:
-            figures.append((task.name, task.section.columns, task.section.headline(content["metrics"])))
+            measured.append((task.name, task.section.columns, task.section.headline(content["metrics"])))
     return environment.get_template("report.html.jinja").render(
         **shared,
         description=next((s.description for s in (val, train) if s is not None), ""),
         train=train,
         val=val,
         dataset=tables.dataset_rows(train, val),
-        headline=headline.groups(figures, detections),
-        unmeasured=[task.name for task in tasks if task.name not in {name for name, *_ in figures}],
+        headline=headline.groups(measured, detections),
+        unmeasured=[task.name for task in tasks if task.name not in {name for name, *_ in measured}],
         sections=[task.section for task in tasks],
         bodies=bodies,
         glossary=[
@@ -68,7 +69,7 @@ def build_page(workspace: Workspace, parameters: Parameters, tasks: Sequence[Rep
         ],
         proposals=sources.read_metrics(workspace.metric("proposals"), sources.PROPOSALS),
         ablation=tables.ablation_table(ablation, parameters.train.grid) if ablation else None,
-        # The compute section changes no result, so the page must not change with it.
+        # The page must not change with `compute`, which changes no result.
         parameter_sections=tables.parameter_sections(parameters.model_dump(mode="json", exclude={"compute"})),
     )
 
@@ -82,10 +83,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "points": lambda value: number(value, POINT_DIGITS),
-        "overlap": lambda value: number(value, OVERLAP_DIGITS),
+        "points": lambda value: format_number(value, POINT_DIGITS),
+        "overlap": lambda value: format_number(value, OVERLAP_DIGITS),
         "gain": lambda value, other: f"{value - other:+.{OVERLAP_DIGITS}f}".replace("-", "\N{MINUS SIGN}"),
-        "percent": lambda value: NOTHING if value is None else f"{100 * value:.1f} %",
+        "percent": lambda value: MISSING if value is None else f"{100 * value:.1f} %",
         "rgb": lambda colour: "rgb({} {} {})".format(*colour),
         "thousands": lambda value: f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"),
         "words": lambda key: key.replace("_", " "),

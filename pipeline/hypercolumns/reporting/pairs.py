@@ -1,4 +1,4 @@
-"""Pictures of keypoints and parts: the true ones beside those predicted in the same ground-truth box."""
+"""Pairs of pictures: true keypoints or parts beside those predicted in the same ground-truth box."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,52 +21,54 @@ from hypercolumns.reporting.pictures import BLACK, Window, data_uri, draw_all, p
 
 @dataclass(frozen=True)
 class Pair:
-    """One instance, true and predicted, as data URIs."""
+    """One instance with its true and its predicted picture as data URIs."""
 
     category: str
     instance_id: int
     file_name: str
     quality: float
-    """Share of its keypoints that are right, or overlap of its part labels; 0..1."""
-    truth: str
-    found: str
+    """Share of correct keypoints, or overlap of part labels; 0..1."""
+    true: str
+    predicted: str
 
 
 @dataclass(frozen=True)
 class PairRenderer:
-    """How answers of a task are judged one by one, and drawn."""
+    """Functions that evaluate and draw single predictions of a task."""
 
     key: str
-    """Of the answer in a result."""
+    """Field of a COCO result that holds the prediction."""
     truth: Callable[[Instance], Any]
-    """The right answer, in the form that results have."""
+    """Returns the annotation of an instance in the form of a prediction."""
     quality: Callable[[AnnotationSet, Instance, Mapping[str, Any], Parameters], float | None]
-    """Of a result on an instance; None where the instance does not say."""
+    """Measures a result against its instance, 0..1; None if the instance is not annotated for the task."""
     draw: Callable[[NDArray[np.uint8], Window, Category, Any], None]
-    """Draws an answer on the tile of its window."""
+    """Draws a prediction on the tile of a window."""
 
 
 def make_pairs(
     annotations: AnnotationSet, results: Results, renderer: PairRenderer, parameters: Parameters
 ) -> list[Pair]:
-    """At most `report.gallery` instances that count, from the best to the worst."""
-    judged = []
+    """Draw at most `report.gallery` instances that count, from the best to the worst prediction."""
+    evaluated = []
     for result in results:
         instance = annotations.instance_by_id[result["instance_id"]]
         value = None if instance.ignore else renderer.quality(annotations, instance, result, parameters)
         if value is not None:
-            judged.append((instance, result, value))
-    chosen = choose([value for *_, value in judged], [i.category_id for i, *_ in judged], parameters.report.gallery)
+            evaluated.append((instance, result, value))
+    chosen = choose(
+        [value for *_, value in evaluated], [i.category_id for i, *_ in evaluated], parameters.report.gallery
+    )
 
     def draw(position: int) -> Pair:
-        instance, result, value = judged[position]
+        instance, result, value = evaluated[position]
         image, category = annotations.image_by_id[instance.image_id], annotations.category_by_id[instance.category_id]
         photo = read_photograph(annotations.image_path(image), image)
         window = Window.around(boxes.expand(instance.box, parameters.regions.expansion), image.width, image.height)
         pictures = []
-        for answer in (renderer.truth(instance), result[renderer.key]):
+        for annotation in (renderer.truth(instance), result[renderer.key]):
             tile = window.photo(photo)
-            renderer.draw(tile, window, category, answer)
+            renderer.draw(tile, window, category, annotation)
             pictures.append(data_uri(tile))
         return Pair(category.name, instance.id, image.file_name, value, *pictures)
 
@@ -77,22 +79,22 @@ def _keypoint_quality(
     annotations: AnnotationSet, instance: Instance, result: Mapping[str, Any], parameters: Parameters
 ) -> float | None:
     category = annotations.category_by_id[instance.category_id]
-    right = right_keypoints(instance, category, result["keypoints"], parameters.evaluate)
-    return float(right.mean()) if len(right) else None
+    correct = right_keypoints(instance, category, result["keypoints"], parameters.evaluate)
+    return float(correct.mean()) if len(correct) else None
 
 
-def _draw_skeleton(tile: NDArray[np.uint8], window: Window, category: Category, flat: Any) -> None:
-    """Limbs and dots of the keypoints that are there, in the colours of their second end."""
-    points = np.array(flat, dtype=np.float64).reshape(-1, 3)
-    places = [window.to_tile(np.array([x, y, x, y]))[:2].round().astype(int).tolist() for x, y, _ in points]
-    there, colours = points[:, 2] > 0, palette(len(points))
-    limbs = [(a - 1, b - 1) for a, b in category.skeleton if there[a - 1] and there[b - 1]]
+def _draw_skeleton(tile: NDArray[np.uint8], window: Window, category: Category, keypoints: Any) -> None:
+    """Draw the keypoints that are present as dots, and limbs between them in the colour of their second end."""
+    points = np.array(keypoints, dtype=np.float64).reshape(-1, 3)
+    centres = [window.to_tile(np.array([x, y, x, y]))[:2].round().astype(int).tolist() for x, y, _ in points]
+    present, colours = points[:, 2] > 0, palette(len(points))
+    limbs = [(a - 1, b - 1) for a, b in category.skeleton if present[a - 1] and present[b - 1]]
     for width, colour in ((4, BLACK), (2, None)):
         for a, b in limbs:
-            cv2.line(tile, places[a], places[b], colour or colours[b], width, cv2.LINE_AA)
-    for k in np.flatnonzero(there):
-        cv2.circle(tile, places[k], 5, BLACK, -1, cv2.LINE_AA)
-        cv2.circle(tile, places[k], 4, colours[k], -1, cv2.LINE_AA)
+            cv2.line(tile, centres[a], centres[b], colour or colours[b], width, cv2.LINE_AA)
+    for k in np.flatnonzero(present):
+        cv2.circle(tile, centres[k], 5, BLACK, -1, cv2.LINE_AA)
+        cv2.circle(tile, centres[k], 4, colours[k], -1, cv2.LINE_AA)
 
 
 def _true_parts(instance: Instance) -> list[dict[str, Any]]:
@@ -118,6 +120,6 @@ def _draw_parts(tile: NDArray[np.uint8], window: Window, category: Category, par
 
 
 KEYPOINTS = PairRenderer("keypoints", lambda instance: instance.keypoints, _keypoint_quality, _draw_skeleton)
-"""Skeletons on the photograph."""
+"""Draws skeletons over the photograph."""
 PARTS = PairRenderer("parts", _true_parts, _part_quality, _draw_parts)
-"""Part maps in colours on the photograph."""
+"""Draws coloured parts over the photograph."""

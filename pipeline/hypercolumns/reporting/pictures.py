@@ -1,4 +1,4 @@
-"""What all pictures of the page share: square windows of a photograph, colours, and data URIs."""
+"""Square windows of photographs, colours and data URIs, which all pictures on the page share."""
 
 import base64
 import colorsys
@@ -17,17 +17,17 @@ from hypercolumns.annotations import masks
 Item = TypeVar("Item")
 Drawn = TypeVar("Drawn")
 Colour = tuple[int, int, int]
-"""RGB of 0 to 255."""
+"""RGB from 0 to 255."""
 TILE = 288
-"""Pixels per side of a picture."""
+"""Side of a square picture in pixels."""
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 MARGIN = 1.12
-"""Side of the shown square over the longer side of the expanded box."""
+"""Side of the window as a multiple of the longer side of the box."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """The square of an image, in pixels, that a tile shows."""
+    """The square of an image that a tile shows: its upper left corner and its side, in pixels of the image."""
 
     x: int
     y: int
@@ -35,7 +35,7 @@ class Window:
 
     @classmethod
     def around(cls, box: NDArray[np.float64], width: int, height: int) -> "Window":
-        """Around `box` with a margin, moved into the image where it fits."""
+        """Place a window around `box` with a margin, and move it inside the image if it fits."""
         side = max(int(np.ceil(MARGIN * max(box[2] - box[0], box[3] - box[1]))), 8)
         start = [(box[0] + box[2] - side) / 2, (box[1] + box[3] - side) / 2]
         x, y = (
@@ -45,38 +45,47 @@ class Window:
         return cls(x, y, side)
 
     def photo(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The square of a (height, width, 3) photograph as a tile; grey beyond it."""
+        """Cut the window from a (height, width, 3) photograph and scale it to a tile; grey outside the image."""
         return self._cut(picture, 128, cv2.INTER_AREA if self.side > TILE else cv2.INTER_CUBIC)
 
     def mask(self, code: masks.RLE) -> NDArray[np.bool_]:
-        """The square of a mask of the image as a tile."""
+        """Cut the window from a mask of the image and scale it to a (TILE, TILE) tile."""
         return self._cut(masks.decode(code).astype(np.uint8), 0, cv2.INTER_NEAREST).astype(bool)
 
-    def _cut(self, picture: NDArray[np.uint8], beyond: int, interpolation: int) -> NDArray[np.uint8]:
+    def _cut(self, picture: NDArray[np.uint8], outside: int, interpolation: int) -> NDArray[np.uint8]:
         height, width = picture.shape[:2]
         x0, y0, x1, y1 = max(self.x, 0), max(self.y, 0), min(self.x + self.side, width), min(self.y + self.side, height)
-        square = np.full((self.side, self.side, *picture.shape[2:]), beyond, dtype=np.uint8)
+        square = np.full((self.side, self.side, *picture.shape[2:]), outside, dtype=np.uint8)
         square[y0 - self.y : y1 - self.y, x0 - self.x : x1 - self.x] = picture[y0:y1, x0:x1]
         return np.asarray(cv2.resize(square, (TILE, TILE), interpolation=interpolation), dtype=np.uint8)
 
     def to_tile(self, box: NDArray[np.float64]) -> NDArray[np.float64]:
-        """A box of the image in pixels of the tile."""
+        """Convert a box from pixels of the image to pixels of the tile."""
         return (np.asarray(box) - [self.x, self.y, self.x, self.y]) * TILE / self.side
 
 
 def palette(count: int) -> list[Colour]:
-    """`count` colours that go around the wheel."""
+    """Return `count` colours around the colour wheel, alternating in brightness.
+
+    Examples
+    --------
+    >>> palette(2)
+    [(255, 38, 38), (27, 178, 178)]
+    """
     colours = (colorsys.hsv_to_rgb(k / max(count, 1), 0.85, 1.0 if k % 2 == 0 else 0.7) for k in range(count))
     return [(round(255 * r), round(255 * g), round(255 * b)) for r, g, b in colours]
 
 
 def data_uri(picture: NDArray[np.uint8]) -> str:
-    """A (height, width, 3) RGB picture as WebP inside a data URI."""
+    """Encode a (height, width, 3) RGB picture as a data URI with WebP."""
     _, code = cv2.imencode(".webp", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, 72])
     return "data:image/webp;base64," + base64.b64encode(code.tobytes()).decode("ascii")
 
 
 def draw_all(draw: Callable[[Item], Drawn], items: Iterable[Item]) -> list[Drawn]:
-    """What `draw` makes of every item, in their order, on all cores: OpenCV leaves Python to the others meanwhile."""
+    """Call `draw` on all items, in threads on all cores, and return the results in order.
+
+    Threads run in parallel here because OpenCV releases Python's global lock.
+    """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(draw, items))

@@ -1,4 +1,4 @@
-"""Whole photographs with the masks found in them beside the true ones, as SVG."""
+"""Photographs with detected and annotated masks, as SVG."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.annotations.results import Results
 from hypercolumns.reporting.pictures import Colour, data_uri, draw_all, palette
 
-SIDE = 480
-"""Longer side of a drawing in its own units; larger photographs are scaled down to as many pixels."""
-MOST = 8
-"""Detections drawn in a photograph, at most."""
-IGNORED: Colour = (150, 150, 150)
-"""Of instances that do not count."""
-LINE = 17
-"""Height of a line of text, in units of the drawing."""
-LETTER = 9.5
-"""Width of a letter, about; labels are placed before any font is known."""
+DRAWING_SIDE = 480
+"""Longer side of a drawing in SVG units; larger photographs are scaled down to this many pixels."""
+MAX_DETECTIONS = 8
+"""Most detections drawn in a photograph."""
+IGNORED_COLOUR: Colour = (150, 150, 150)
+"""Colour of instances that do not count."""
+LINE_HEIGHT = 17
+"""Height of a line of text in SVG units."""
+LETTER_WIDTH = 9.5
+"""Approximate width of a letter in SVG units; labels are placed before the font is known."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A mask as an SVG path, with its name and where that is written, in units of the drawing."""
+    """A mask as an SVG path, and the position of its label in SVG units."""
 
     label: str
     colour: Colour
@@ -38,55 +38,58 @@ class Shape:
 
 @dataclass(frozen=True)
 class Scene:
-    """A photograph as a data URI, `width` x `height` units large, and what is drawn on it."""
+    """A photograph as a data URI with a size of `width` x `height` SVG units, and the masks drawn on it."""
 
     file_name: str
     width: float
     height: float
     photo: str
-    truth: list[Shape]
-    found: list[Shape]
+    annotated: list[Shape]
+    detected: list[Shape]
 
 
 @dataclass(frozen=True)
 class Scenes:
-    """The photographs, the lowest score that is drawn on them (None without detections), and how many at most."""
+    """Photographs, and the rule for the detections drawn on them."""
 
     scenes: list[Scene]
-    score: float | None
-    most: int = MOST
+    minimum_score: float | None
+    """Lowest score that is drawn; None without detections."""
+    max_detections: int = MAX_DETECTIONS
 
 
 def make_scenes(annotations: AnnotationSet, results: Results, count: int) -> Scenes:
-    """`count` photographs, evenly spaced in the order of `annotations`.
+    """Draw `count` photographs, evenly spaced in the order of `annotations`.
 
-    Drawn are those detections that score as high as the n best of all photographs, n being the number of instances that
-    count: scores of any scale have such a limit, and a photograph shows as many detections as instances on average.
+    The lowest score drawn is that of the n-th best detection in all photographs, where n is the number of instances
+    that count. This works for scores on any scale and shows as many detections as instances on average.
     """
     instances = sum(not instance.ignore for instance in annotations.instances)
     ranked = sorted((result["score"] for result in results), reverse=True)[: max(instances, 1)]
-    limit = ranked[-1] if ranked else None
+    minimum_score = ranked[-1] if ranked else None
     n = len(annotations.images)
     count = min(count, n)
     chosen = [annotations.images[(2 * k + 1) * n // (2 * count)] for k in range(count)]
-    shown = [result for result in results if limit is not None and result["score"] >= limit]
-    return Scenes(draw_all(lambda image: _scene(annotations, image, shown), chosen), limit)
+    shown = [result for result in results if minimum_score is not None and result["score"] >= minimum_score]
+    return Scenes(draw_all(lambda image: _scene(annotations, image, shown), chosen), minimum_score)
 
 
 def _scene(annotations: AnnotationSet, image: Image, results: Results) -> Scene:
     categories = annotations.categories
     colours = {c.id: colour for c, colour in zip(categories, palette(len(categories)), strict=True)}
     names = {c.id: c.name for c in categories}
-    own = sorted((r for r in results if r["image_id"] == image.id), key=lambda r: -r["score"])[:MOST]
-    truth = [
-        (f"{names[i.category_id]}, ignored", IGNORED, i.segmentation)
+    best = sorted((r for r in results if r["image_id"] == image.id), key=lambda r: -r["score"])[:MAX_DETECTIONS]
+    annotated = [
+        (f"{names[i.category_id]}, ignored", IGNORED_COLOUR, i.segmentation)
         if i.ignore
         else (names[i.category_id], colours[i.category_id], i.segmentation)
         for i in annotations.instances_by_image[image.id]
     ]
-    found = [(f"{names[r['category_id']]} {r['score']:.2f}", colours[r["category_id"]], r["segmentation"]) for r in own]
+    detected = [
+        (f"{names[r['category_id']]} {r['score']:.2f}", colours[r["category_id"]], r["segmentation"]) for r in best
+    ]
     photo = read_photograph(annotations.image_path(image), image)
-    scale = SIDE / max(image.width, image.height)
+    scale = DRAWING_SIDE / max(image.width, image.height)
     if scale < 1:
         size = (max(round(scale * image.width), 1), max(round(scale * image.height), 1))
         photo = np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
@@ -95,27 +98,29 @@ def _scene(annotations: AnnotationSet, image: Image, results: Results) -> Scene:
         scale * image.width,
         scale * image.height,
         data_uri(photo),
-        _shapes(truth, scale),
-        _shapes(found, scale),
+        _shapes(annotated, scale),
+        _shapes(detected, scale),
     )
 
 
-def _shapes(drawn: Sequence[tuple[str, Colour, masks.RLE]], scale: float) -> list[Shape]:
-    """Masks with their labels in the upper left, moved down where another label is."""
+def _shapes(labelled: Sequence[tuple[str, Colour, masks.RLE]], scale: float) -> list[Shape]:
+    """Convert masks to shapes with labels in their upper left corners, moved down to avoid other labels."""
     shapes: list[Shape] = []
-    for label, colour, code in drawn:
+    for label, colour, code in labelled:
         height, width = (scale * size for size in code["size"])
         x0, y0, *_ = (scale * edge for edge in masks.box(code))
-        room = LETTER * len(label)
-        x, y = max(min(x0 + 3, width - room), 3), min(y0 + LINE, height - 5)
-        while any(s.x - room < x < s.x + LETTER * len(s.label) and abs(y - s.y) < LINE for s in shapes):
-            y += LINE
+        text_width = LETTER_WIDTH * len(label)
+        x, y = max(min(x0 + 3, width - text_width), 3), min(y0 + LINE_HEIGHT, height - 5)
+        while any(
+            s.x - text_width < x < s.x + LETTER_WIDTH * len(s.label) and abs(y - s.y) < LINE_HEIGHT for s in shapes
+        ):
+            y += LINE_HEIGHT
         shapes.append(Shape(label, colour, outline(masks.decode(code), scale), x, y))
     return shapes
 
 
 def outline(mask: NDArray[np.bool_], scale: float) -> str:
-    """The borders of a mask, holes too, as an SVG path (fill rule even-odd) to within a pixel."""
+    """Trace the borders of a mask and its holes as an SVG path for fill rule even-odd, to within a pixel."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     rings = (scale * (cv2.approxPolyDP(contour, 0.7, closed=True)[:, 0] + 0.5) for contour in contours)
     return "".join("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in ring) + "Z" for ring in rings)

@@ -1,4 +1,4 @@
-"""What the page needs of a task: a template, the figures for the top of the page, and what the template shows."""
+"""The interface between the page and the section of a task."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,46 +13,48 @@ from hypercolumns.workspace import Workspace
 
 @dataclass(frozen=True)
 class SectionInputs:
-    """Everything the section of one task may show."""
+    """Everything that the section of a task may show."""
 
     task: str
     answer: ResultField
     workspace: Workspace
     parameters: Parameters
     val: AnnotationSet | None
-    """None while `prepare` has not run."""
+    """None until `prepare` has run."""
     detections: str
     """What the detections are, in words."""
 
 
 class ReportSection(Protocol):
-    """The part of the page that a task fills. A file that is missing is no error: the template says which step writes
-    it."""
+    """The part of the page that a task fills.
+
+    Missing files are not an error: the template names the step that writes each of them.
+    """
 
     @property
     def template(self) -> str:
-        """Name of a template in `reporting/templates`, rendered with the names that `content` gives."""
+        """Name of a template in `reporting/templates`, rendered with the result of `content`."""
 
     @property
     def links(self) -> tuple[tuple[str, str], ...]:
-        """Anchors in the template and their titles, for the navigation."""
+        """Anchors in the template and their titles in the navigation."""
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The figures at the top of the page."""
+        """Metrics at the top of the page."""
 
     @property
     def glossary(self) -> tuple[tuple[str, str], ...]:
-        """Terms and explanations for the end of the page; `{tolerance}` becomes that of keypoints."""
+        """Terms and explanations at the end of the page; `{tolerance}` becomes `evaluate.apk_tolerance`."""
 
     def content(self, inputs: SectionInputs) -> dict[str, Any]:
-        """Names for the template; `metrics` is None while the task has not been evaluated.
+        """Collect the values for the template; `metrics` must be among them, None until the task is evaluated.
 
         Raises
         ------
         InputError
-            When a file is there but is not what its step writes.
+            If a file exists but is malformed.
         """
 
     def headline(self, metrics: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The values of `columns` by their keys."""
+        """Return the values of `columns` by key."""

@@ -1,4 +1,4 @@
-"""Reading the files that earlier steps wrote for the page, each of which may still be missing."""
+"""Read the files that the page shows; each of them may still be missing."""
 
 import json
 from collections.abc import Sequence
@@ -12,29 +12,29 @@ from hypercolumns.evaluation.judgement import rounded
 PROPOSALS = ("box_recall_50", "box_recall_70", "mask_abo", "per_image", "instances")
 SEGMENTATION = ("ap_r_50", "ap_r_70", "ap_r_vol", "box_ap_50", "ground_truth_boxes", "diagnosis", "per_category")
 _ABLATION = ("blocks", "grid", "mean_iou", "iou_70")
-"""Keys that the page needs of `metrics/proposals.json`, `segmentation.json` and of each entry of `ablation.json`."""
+"""Keys that the page needs from the metrics of proposals and of segmentation, and from each entry of the ablation."""
 
 
 def read_annotations(path: Path) -> AnnotationSet | None:
-    """The annotations, None when they have not been written yet."""
+    """Read annotations; None until they are written."""
     return AnnotationSet.load(path) if path.exists() else None
 
 
 def read_metrics(path: Path, keys: Sequence[str]) -> dict[str, Any] | None:
-    """Metrics that hold at least `keys`, None when they have not been written yet.
+    """Read metrics and check that they have `keys`; None until they are written.
 
     Raises
     ------
     InputError
-        Naming the first key that is missing.
+        If a key is missing; names the first one.
     """
-    return _with_keys(path, _json(path), keys)
+    return _with_keys(path, _read_json(path), keys)
 
 
 def read_ablation(path: Path) -> list[dict[str, Any]] | None:
-    """The configurations tried: `blocks`, `grid`, `mean_iou`, `iou_70` and more; None when none could be measured.
+    """Read the configurations with a mean IoU: `blocks`, `grid`, `mean_iou`, `iou_70`; None if there are none.
 
-    Figures are rounded as those of the metrics are, or the same one would differ in its last digit on the page.
+    Numbers are rounded as in the metrics of the tasks, so that equal results have equal digits on the page.
     """
     entries = rounded(read_rows(path) or [])
     for entry in entries:
@@ -43,20 +43,20 @@ def read_ablation(path: Path) -> list[dict[str, Any]] | None:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]] | None:
-    """A list of objects, None when the file has not been written yet or is empty.
+    """Read a list of JSON objects; None if the file is missing or the list is empty.
 
     Raises
     ------
     InputError
-        When the file holds something else.
+        If the file holds anything else.
     """
-    content = _json(path)
+    content = _read_json(path)
     if content is not None and not (isinstance(content, list) and all(isinstance(row, dict) for row in content)):
-        raise InputError(f"{path} must hold a list of objects.")
+        raise InputError(f"{path} must be a list of JSON objects.")
     return content or None
 
 
-def _json(path: Path) -> Any:
+def _read_json(path: Path) -> Any:
     if not path.exists():
         return None
     try:

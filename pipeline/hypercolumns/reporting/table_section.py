@@ -1,4 +1,4 @@
-"""The section of most tasks: a table with the baselines, and pictures of true and predicted answers."""
+"""The section of most tasks: a table of metrics with the baselines, and pairs of pictures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,34 +12,36 @@ from hypercolumns.reporting.section import SectionInputs
 from hypercolumns.reporting.sources import read_metrics
 
 Row = tuple[str, list[str]]
-"""What a row is about, and its cells."""
+"""Title and cells of a row."""
 
 
 @dataclass(frozen=True)
 class TableSection:
-    """See `ReportSection`."""
+    """A table of metrics and a gallery of pairs; implements `ReportSection`."""
 
     name: str
     title: str
     intro: str
     caption: str
-    """May hold `{detections}`, what the detections are, and `{tolerance}`, that of keypoints."""
+    """Text below the table; `{detections}` becomes what the detections are, `{tolerance}` `evaluate.apk_tolerance`."""
     columns: tuple[Column, ...]
-    """Figures that the metrics hold for the whole task, every category and every baseline."""
+    """Metrics that the task, each of its categories and each of its baselines have."""
     pictures: PairRenderer | None = None
-    """Draws true and predicted answers side by side; None shows none."""
+    """Draws true and predicted answers side by side; None for no pictures."""
     glossary: tuple[tuple[str, str], ...] = ()
     template = "task.html.jinja"
 
     @property
     def links(self) -> tuple[tuple[str, str], ...]:
+        """Anchor and title for the navigation."""
         return ((self.name, self.title),)
 
     def headline(self, metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the metrics of the task, which have all `columns`."""
         return metrics
 
     def content(self, inputs: SectionInputs) -> dict[str, Any]:
-        """See `ReportSection.content`."""
+        """Collect the values for the template, as `ReportSection.content` asks."""
         path = inputs.workspace.metric(inputs.task)
         metrics = read_metrics(path, (*(column.key for column in self.columns), "per_category"))
         rows = [(name, self._cells(row)) for name, row in metrics["per_category"].items()] if metrics else []
@@ -62,14 +64,14 @@ class TableSection:
         return make_pairs(inputs.val, results, self.pictures, inputs.parameters)
 
     def _totals(self, metrics: Mapping[str, Any], parameters: Parameters) -> list[Row]:
-        """All categories together, and the baselines, whose K is `ablate.grid` or 1."""
+        """List the row of the task and those of its baselines, whose K is `ablate.grid` or 1."""
         grid, top = parameters.train.grid, parameters.backbone.layers[-1]
-        named = [
-            (f"all: every block, K = {grid}", metrics),
-            (f"all: only {top}, K = {parameters.ablate.grid}", metrics.get("baseline_top_layer")),
-            ("all: every block, K = 1", metrics.get("baseline_k1")),
+        rows = [
+            (f"all categories: all blocks, K = {grid}", metrics),
+            (f"all categories: only {top}, K = {parameters.ablate.grid}", metrics.get("baseline_top_layer")),
+            ("all categories: all blocks, K = 1", metrics.get("baseline_k1")),
         ]
-        return [(name, self._cells(row)) for name, row in named if row is not None]
+        return [(name, self._cells(row)) for name, row in rows if row is not None]
 
     def _cells(self, values: Mapping[str, Any]) -> list[str]:
         return [column.text(values) for column in self.columns]

@@ -1,4 +1,4 @@
-"""The numbers behind the page's tables and sentences."""
+"""Numbers for the tables and sentences of the page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,25 +13,26 @@ from hypercolumns.reporting.headline import OVERLAP_DIGITS
 
 @dataclass(frozen=True)
 class DatasetRow:
-    """A category in both image sets."""
+    """A category in both splits."""
 
     name: str
     train: int
-    """Instances that train or count; the rest is ignored."""
+    """Instances that are not ignored, here and in `val`."""
     val: int
     ignored: int
-    """Crowd and difficult instances of both sets."""
-    side: float | None
-    """Square root of the median area of the counted instances of both sets, in pixels."""
+    """Crowd and difficult instances of both splits."""
+    typical_side: float | None
+    """Square root of the median area, in pixels, of the instances that are not ignored."""
 
     @property
     def largest(self) -> int:
+        """Larger of both numbers of instances, at least 1."""
         return max(self.train, self.val, 1)
 
 
 @dataclass(frozen=True)
 class AblationRow:
-    """One set of blocks, with the entry of every grid size that was tried."""
+    """A set of blocks, with an entry for each K that was tried."""
 
     name: str
     by_grid: dict[int, Mapping[str, Any]]
@@ -39,51 +40,56 @@ class AblationRow:
 
 @dataclass(frozen=True)
 class Ablation:
-    """The ablation as a table of block sets and grid sizes."""
+    """The ablation as a table of block sets and K."""
 
     grids: list[int]
     rows: list[AblationRow]
     shown_grid: int
-    """The grid size that bars and sentences speak of."""
+    """K of the bars and sentences."""
     best: float
     worst: float
     top_layer: str
-    every: Mapping[str, Any] | None
-    """The entry of all blocks at `shown_grid`; the following likewise, None where it was not tried."""
+    all_blocks: Mapping[str, Any] | None
+    """Entry of all blocks at `shown_grid`; None if it was not tried."""
     top_only: Mapping[str, Any] | None
-    single_best: AblationRow | None
-    costliest: AblationRow | None
-    """The block that is missed most, None when none is."""
-    every_single_cell: Mapping[str, Any] | None
-    """All blocks with K = 1."""
+    """Entry of the top layer alone at `shown_grid`; None if it was not tried."""
+    best_single: AblationRow | None
+    """Row of the single block with the highest mean IoU."""
+    worst_removal: AblationRow | None
+    """Row without the block whose removal costs most; None if no removal costs anything."""
+    all_blocks_one_cell: Mapping[str, Any] | None
+    """Entry of all blocks with K = 1; None if it was not tried or `shown_grid` is 1."""
 
 
 def dataset_rows(train: AnnotationSet | None, val: AnnotationSet | None) -> list[DatasetRow]:
-    """One row per category that occurs, by falling number of instances."""
-    sets = [s for s in (train, val) if s is not None]
+    """Count the instances of each category that occurs, in order of falling number."""
+    splits = [
+        [(s.category_by_id[i.category_id].name, i) for i in s.instances] if s is not None else [] for s in (train, val)
+    ]
     rows = []
-    for name in dict.fromkeys(category.name for s in sets for category in s.categories):
-        own = [
-            [i for i in s.instances if s.category_by_id[i.category_id].name == name] if s is not None else []
-            for s in (train, val)
-        ]
-        counted = [[i for i in instances if not i.ignore] for instances in own]
+    for name in dict.fromkeys(name for split in splits for name, _ in split):
+        counted = [[i for other, i in split if other == name and not i.ignore] for split in splits]
         areas = [i.area for instances in counted for i in instances]
-        if own[0] or own[1]:
-            rows.append(
-                DatasetRow(
-                    name=name,
-                    train=len(counted[0]),
-                    val=len(counted[1]),
-                    ignored=sum(map(len, own)) - len(areas),
-                    side=float(np.sqrt(np.median(areas))) if areas else None,
-                )
+        rows.append(
+            DatasetRow(
+                name=name,
+                train=len(counted[0]),
+                val=len(counted[1]),
+                ignored=sum(other == name for split in splits for other, _ in split) - len(areas),
+                typical_side=float(np.sqrt(np.median(areas))) if areas else None,
             )
+        )
     return sorted(rows, key=lambda row: (-row.train - row.val, row.name))
 
 
 def configuration(blocks: Sequence[str], layers: Sequence[str]) -> str:
-    """What a set of blocks is called among all `layers`."""
+    """Name a set of blocks among all `layers`.
+
+    Examples
+    --------
+    >>> configuration(["fine", "top"], ["fine", "middle", "top"])
+    'without middle'
+    """
     left_out = [layer for layer in layers if layer not in blocks]
     if not left_out:
         return "all blocks"
@@ -93,18 +99,25 @@ def configuration(blocks: Sequence[str], layers: Sequence[str]) -> str:
 
 
 def ablation_table(entries: Sequence[Mapping[str, Any]], grid: int) -> Ablation:
-    """Entries (`blocks`, `grid`, `mean_iou`, `iou_70`) as a table; sentences speak of K = `grid`.
+    """Arrange the entries of the ablation as a table.
 
-    Blocks go from fine to coarse, so that the last of the longest list is the top layer. Where another grid size was
-    tried with more sets of blocks than `grid`, it takes its place. Overlaps are rounded as they are shown, so that what
-    is framed and what sentences say follows from the figures shown.
+    Parameters
+    ----------
+    entries
+        Configurations with `blocks` (from fine to coarse), `grid`, `mean_iou` and `iou_70`.
+    grid
+        Preferred K for the bars and sentences; the K with most configurations is used, `grid` if there is a tie.
+
+    Notes
+    -----
+    Overlaps are rounded to the digits shown, so that frames and sentences agree with the numbers on the page.
     """
     entries = [{**entry, "mean_iou": round(entry["mean_iou"], OVERLAP_DIGITS)} for entry in entries]
     layers = max((entry["blocks"] for entry in entries), key=len)
     table: dict[str, dict[int, Mapping[str, Any]]] = {}
     for entry in entries:
         table.setdefault(configuration(entry["blocks"], layers), {})[entry["grid"]] = entry
-    # All blocks first, then all but one, then the single ones, each group from fine to coarse.
+    # All blocks, then all but one, then single ones, each from fine to coarse.
     order = [
         configuration(layers, layers),
         *(configuration([other for other in layers if other != layer], layers) for layer in layers if len(layers) > 2),
@@ -116,12 +129,12 @@ def ablation_table(entries: Sequence[Mapping[str, Any]], grid: int) -> Ablation:
     shown = max(grids, key=lambda k: (sum(entry["grid"] == k for entry in entries), k == grid))
 
     def extreme(prefix: str, sign: int) -> AblationRow | None:
-        own = [row for row in rows if row.name.startswith(prefix) and shown in row.by_grid]
-        return max(own, key=lambda row: sign * row.by_grid[shown]["mean_iou"], default=None)
+        candidates = [row for row in rows if row.name.startswith(prefix) and shown in row.by_grid]
+        return max(candidates, key=lambda row: sign * row.by_grid[shown]["mean_iou"], default=None)
 
-    every = table.get("all blocks", {})
-    costliest = extreme("without ", -1)
-    worse = costliest and shown in every and costliest.by_grid[shown]["mean_iou"] < every[shown]["mean_iou"]
+    all_blocks = table.get("all blocks", {})
+    removal = extreme("without ", -1)
+    is_worse = removal and shown in all_blocks and removal.by_grid[shown]["mean_iou"] < all_blocks[shown]["mean_iou"]
     ious = [entry["mean_iou"] for entry in entries]
     return Ablation(
         grids=grids,
@@ -130,18 +143,18 @@ def ablation_table(entries: Sequence[Mapping[str, Any]], grid: int) -> Ablation:
         best=max(ious),
         worst=min(ious),
         top_layer=layers[-1],
-        every=every.get(shown),
+        all_blocks=all_blocks.get(shown),
         top_only=table.get(f"only {layers[-1]}", {}).get(shown),
-        single_best=extreme("only ", 1),
-        costliest=costliest if worse else None,
-        every_single_cell=every.get(1) if shown != 1 else None,
+        best_single=extreme("only ", 1),
+        worst_removal=removal if is_worse else None,
+        all_blocks_one_cell=all_blocks.get(1) if shown != 1 else None,
     )
 
 
 def parameter_sections(content: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Parameters as (section, [(key, value)]), both as in `params.yaml`, deeper keys with dots.
+    """List parameters by section as (key, value), written as in `params.yaml`; nested keys are joined by dots.
 
-    Values outside of any section come first, as `general`.
+    Values outside of sections come first, as section `general`.
     """
     general = {key: value for key, value in content.items() if not isinstance(value, Mapping)}
     sections = {"general": general} | {key: value for key, value in content.items() if isinstance(value, Mapping)}
@@ -151,6 +164,6 @@ def parameter_sections(content: Mapping[str, Any]) -> list[tuple[str, list[tuple
 def _flat(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     rows = []
     for key, value in content.items():
-        inner = isinstance(value, Mapping) and value
-        rows += _flat(value, f"{prefix}{key}.") if inner else [(prefix + key, as_text(value))]
+        nested = isinstance(value, Mapping) and value
+        rows += _flat(value, f"{prefix}{key}.") if nested else [(prefix + key, as_text(value))]
     return rows

@@ -1,4 +1,4 @@
-"""Charts as inline SVG; colours and fonts come from the page's style sheet, so that they follow light and dark."""
+"""Charts as inline SVG, with colours and fonts from the style sheet so that they follow the light and dark themes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a chart; both coordinates in 0..1, `style` is a class of the style sheet."""
+    """A line of a chart, with both coordinates in 0..1; `style` is a class of the style sheet."""
 
     label: str
     x: Sequence[float]
@@ -20,7 +20,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Frame:
-    """Size of a chart in its own units, and the margins around the plotted square."""
+    """Size of a chart and the margins around its plot, in units of the SVG's view box."""
 
     width: float
     height: float
@@ -30,9 +30,11 @@ class Frame:
     top: float = 8
 
     def x(self, share: float) -> float:
+        """Map 0..1 to the horizontal axis."""
         return self.left + share * (self.width - self.left - self.right)
 
     def y(self, share: float) -> float:
+        """Map 0..1 to the vertical axis."""
         return self.height - self.bottom - share * (self.height - self.bottom - self.top)
 
 
@@ -41,7 +43,7 @@ SMALL = Frame(width=170, height=128, left=24, bottom=20)
 
 
 def line_chart(lines: Sequence[Line], x_title: str, y_title: str, frame: Frame = LARGE) -> Markup:
-    """Lines over the unit square with a grid and axis titles, later ones on top."""
+    """Draw lines over the unit square with a grid and, on a large frame, axis titles; later lines are on top."""
     ticks = (0, 0.2, 0.4, 0.6, 0.8, 1) if frame is LARGE else (0, 0.5, 1)
     parts = [_grid(frame, ticks), *(_polyline(frame, line) for line in lines)]
     if frame is LARGE:
@@ -50,7 +52,15 @@ def line_chart(lines: Sequence[Line], x_title: str, y_title: str, frame: Frame =
 
 
 def precision_recall_chart(rows: Sequence[Mapping[str, float]], mean: str) -> Markup:
-    """All categories as thin lines and their mean, the column `mean`, as a strong one."""
+    """Draw the precision of each category as a thin line and that of column `mean` as a strong one.
+
+    Parameters
+    ----------
+    rows
+        One row per recall, with key `recall` and one key per category and for the mean.
+    mean
+        Key of the mean.
+    """
     recall = [row["recall"] for row in rows]
     names = [name for name in rows[0] if name not in ("recall", mean)]
     lines = [Line(name, recall, [row[name] for row in rows], "thin") for name in names]
@@ -59,7 +69,7 @@ def precision_recall_chart(rows: Sequence[Mapping[str, float]], mean: str) -> Ma
 
 
 def histogram(values: ArrayLike, marks: Sequence[float], bins: int = 20) -> Markup:
-    """How many of the values (in 0..1) lie in each of `bins` equal intervals; `marks` are drawn across."""
+    """Draw a histogram of values in 0..1, with `marks` as vertical lines."""
     frame = Frame(width=560, height=200, left=40, bottom=40)
     counts, edges = np.histogram(np.asarray(values, dtype=np.float64), bins=bins, range=(0.0, 1.0))
     top = max(int(counts.max()), 1)
@@ -95,24 +105,26 @@ def _svg(frame: Frame, label: str, parts: Sequence[Markup]) -> Markup:
 
 
 def _grid(frame: Frame, ticks: Sequence[float]) -> Markup:
-    text = [f"{tick:.1f}" if frame is LARGE else f"{tick:g}" for tick in ticks]
-    return Markup("").join(_tick(frame, axis, tick, t) for axis in "xy" for tick, t in zip(ticks, text, strict=True))
+    labels = [f"{tick:.1f}" if frame is LARGE else f"{tick:g}" for tick in ticks]
+    return Markup("").join(
+        _tick(frame, axis, tick, label) for axis in "xy" for tick, label in zip(ticks, labels, strict=True)
+    )
 
 
-def _tick(frame: Frame, axis: str, share: float, text: str) -> Markup:
-    """A grid line across the frame and its label."""
+def _tick(frame: Frame, axis: str, share: float, label: str) -> Markup:
+    """Draw a grid line across the plot and its label."""
     if axis == "x":
         x0 = x1 = frame.x(share)
         y0, y1 = frame.y(0), frame.y(1)
-        at, anchor = (x0, y0 + 14), "middle"
+        position, anchor = (x0, y0 + 14), "middle"
     else:
         x0, x1 = frame.x(0), frame.x(1)
         y0 = y1 = frame.y(share)
-        at, anchor = (x0 - 6, y0 + 4), "end"
+        position, anchor = (x0 - 6, y0 + 4), "end"
     return Markup(
         '<line class="grid" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>'
         '<text class="tick" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>'
-    ).format(x0, x1, y0, y1, *at, anchor, text)
+    ).format(x0, x1, y0, y1, *position, anchor, label)
 
 
 def _axis_titles(frame: Frame, x_title: str, y_title: str) -> Markup:
@@ -124,7 +136,7 @@ def _axis_titles(frame: Frame, x_title: str, y_title: str) -> Markup:
 
 
 def _polyline(frame: Frame, line: Line) -> Markup:
-    """The line with the inner points of its level stretches left out."""
+    """Draw a line, without the inner points of its level stretches."""
     y = list(line.y)
     kept = [i for i in range(len(y)) if i in (0, len(y) - 1) or not y[i - 1] == y[i] == y[i + 1]]
     points = " ".join(f"{frame.x(line.x[i]):.1f},{frame.y(y[i]):.1f}" for i in kept)

@@ -1,0 +1,115 @@
+"""The sentences and numbers of the page agree with the files that it shows."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.reporting.headline import SEGMENTATION
+from stages import evaluate
+from tests.reporting.page_project import run_report, squares, write, write_results
+
+pytestmark = pytest.mark.usefixtures("project")
+
+
+def test_each_split_is_described_without_the_other():
+    write_results()
+    annotations = {split: Path(f"data/annotations/{split}.json") for split in ("train", "val")}
+    content = annotations["train"].read_text()
+    annotations["train"].unlink()
+    assert "Photographs: 12 for evaluation." in "".join(run_report().text)
+    annotations["val"].unlink()
+    annotations["train"].write_text(content)
+    text = "".join(run_report().text)
+    assert "Photographs: 12 for training." in text
+    assert "evaluated photographs with" not in text
+
+
+def test_missing_values_are_dashes():
+    write_results()
+    nothing = dict.fromkeys(("box_recall_50", "box_recall_70", "mask_abo"))
+    write("metrics/proposals.json", nothing | {"per_image": 10, "instances": 0})
+    ablation = json.loads(Path("metrics/ablation.json").read_text())
+    write("metrics/ablation.json", [*ablation, ablation[0] | {"grid": 10, "mean_iou": None, "iou_70": None}])
+    text = "".join("".join(run_report().text).split())
+    assert "val\N{EN DASH}\N{EN DASH}\N{EN DASH}\N{EN DASH}100" in text
+    assert "K=10" not in text
+
+
+def test_a_sparse_ablation_describes_the_k_with_most_configurations():
+    write_results()
+    base = {"iou_70": 0.1}
+    entries = [base | {"blocks": list("ab"), "grid": k, "mean_iou": 0.6 + k / 1000} for k in (1, 2, 10)]
+    entries += [base | {"blocks": [name], "grid": 10, "mean_iou": 0.4} for name in "ab"]
+    write("metrics/ablation.json", entries)
+    text = "".join(run_report().text)
+    assert "At K = 10, all blocks together reach a mean mask IoU of 0.610 and the top layer (b) alone 0.400" in text
+    assert "the finer layers contribute +0.210" in text
+    assert "K = 10 instead of one classifier for the whole box contributes +0.009" in text
+
+
+def test_differences_are_those_of_the_numbers_shown():
+    """.6004 is shown as 0.600 and .5006 as 0.501, so the sentence says 0.099 although 0.100 is nearer."""
+    write_results()
+    ious = {("fine", "top"): 0.6004, ("fine",): 0.55, ("top",): 0.5006}
+    entries = [{"blocks": list(b), "grid": 5, "mean_iou": iou, "iou_70": 0.1} for b, iou in ious.items()]
+    write("metrics/ablation.json", entries)
+    text = "".join(run_report().text)
+    assert "of 0.600 and the top layer (top) alone 0.501; the finer layers contribute +0.099" in text
+
+
+@pytest.mark.parametrize(
+    ("detection", "expected"),
+    [
+        ("{source: own}", "On detections: how good is the whole pipeline"),
+        ("{source: ground_truth}", "ground-truth boxes in place of detections"),
+        ("{source: file, file: boxes.json}", "On the detections from boxes.json"),
+    ],
+)
+def test_the_page_says_where_detections_come_from(detection, expected):
+    write_results()
+    write("metrics/keypoints.json", {"mean_apk": 1.0, "mean_pck": 0.5, "per_category": {}})
+    Path("params.yaml").write_text(f"tasks: [segmentation, keypoints]\ndetection: {detection}\n")
+    text = "".join(run_report().text)
+    assert expected in text
+    assert ("detections of this pipeline" in text) == ("own" in detection)
+
+
+def test_photographs_show_annotated_and_detected_instances():
+    write_results()
+    Path("params.yaml").write_text("tasks: [segmentation]\nreport: {gallery: 5, photographs: 3}\n")
+    text = "".join(run_report().text)
+    shown = re.findall(r"(\d+)\.png: 1 annotated, (\d) detected", text)
+    assert shown == [("3", "1"), ("7", "1"), ("11", "1")], "the middles of three equal ranges"
+    assert "<b>horse</b> 0.53" in text
+    assert "person 0.53" not in text
+
+
+def test_without_instances_that_count_the_page_shows_dashes_and_says_why():
+    write_results()
+    empty = AnnotationSet(squares().images, squares().categories, (), "data/images", "nothing")
+    empty.save(Path("data/annotations/val.json"))
+    for name in ("detections/val", "predictions/segmentation", "predictions/segmentation_ground_truth"):
+        write(f"data/{name}.json", [])
+    assert CliRunner().invoke(evaluate.main, catch_exceptions=False).exit_code == 0
+    outline = run_report()
+    text = "".join(outline.text)
+    assert "12 evaluated photographs with 0 instances that count" in text
+    headline = text.partition("On detections of this pipeline")[2].partition("Photographs\n")[0]
+    assert headline.count("\N{EN DASH}") == len(SEGMENTATION)
+    assert text.count("0 annotated, 0 detected") == 8
+    assert text.count("There are no instances to evaluate.") == 2, "in place of the curves and the gallery"
+    assert outline.images == 0
+    assert "With perfect masks" not in text
+    assert "The step" not in text, "no file is missing"
+
+
+def test_the_ablation_is_rounded_as_the_metrics_are():
+    """The metrics round .45246 to .4525, which the page shows as 0.453; the ablation must show the same."""
+    write("metrics/ablation.json", [{"blocks": ["fine", "top"], "grid": 5, "mean_iou": 0.45246, "iou_70": 0.2}])
+    text = "".join(run_report().text)
+    assert "0.453" in text
+    assert "0.452" not in text
