@@ -1,7 +1,7 @@
 """Cached hypercolumn features of any frozen backbone, and the K x K grids of linear classifiers on them.
 
-The names below are the public surface; `hypercolumns.steps` has one function per step of the pipeline. They are
-imported when asked for, so that opening a store does not wait for torch.
+The names in `__all__` are the public API; `hypercolumns.steps` has one function per step of the pipeline. Each name is
+imported on first use, so that opening a store does not wait for torch.
 """
 
 import importlib
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hypercolumns.tasks.prediction import predict
     from hypercolumns.workspace import Workspace
 
-_HOMES = {
+_MODULES = {
     "AnnotationSet": "annotations.model",
     "FeatureStore": "features.store",
     "Format": "annotations.formats",
@@ -45,7 +45,7 @@ _HOMES = {
     "register_task": "definitions",
     "train_grids": "grid.training",
 }
-"""The module of each public name."""
+"""Module of each public name."""
 
 __all__ = [
     "AnnotationSet",
@@ -77,6 +77,6 @@ except PackageNotFoundError:  # a checkout that is not installed
 def __getattr__(name: str) -> Any:
     if name == "steps":
         return importlib.import_module("hypercolumns.steps")
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"hypercolumns.{_HOMES[name]}"), name)
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"hypercolumns.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Where the steps of the pipeline keep their files."""
+"""The files that the steps of the pipeline read and write."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +11,9 @@ SPLITS: tuple[Split, ...] = ("train", "val")
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folders that the steps read and write, and what each file in them is called.
+    """Folders and file names that the steps share.
 
-    Paths are relative to the current directory, as `dvc.yaml` names them; `Workspace.at` puts them elsewhere.
+    The default paths are relative to the current directory; `Workspace.at` puts them below another folder.
 
     Examples
     --------
@@ -22,64 +22,70 @@ class Workspace:
     """
 
     data: Path = Path("data")
-    """Annotations, proposals, detections, features, models and predictions, each in a folder of its own."""
+    """Annotations, proposals, detections, features, models and predictions, one folder for each."""
     metrics: Path = Path("metrics")
     plots: Path = Path("plots")
     reports: Path = Path("reports")
     scratch: Path = Path(".scratch")
-    """Unfinished work, from which an interrupted step goes on."""
+    """Unfinished work from which an interrupted step resumes."""
 
     @classmethod
     def at(cls, root: Path | str) -> "Workspace":
-        """The workspace with the usual folders below `root`."""
+        """Create a workspace with the default folders below `root`."""
         folder = Path(root)
         return cls(folder / "data", folder / "metrics", folder / "plots", folder / "reports", folder / ".scratch")
 
     @property
     def images(self) -> Path:
-        """The folder of the pictures that `prepare` draws."""
+        """Folder of the photographs that `prepare` draws for the built-in data set."""
         return self.data / "images"
 
     def annotations(self, split: Split) -> Path:
+        """COCO JSON with the annotations of a split."""
         return self.data / "annotations" / f"{split}.json"
 
     def proposals(self, split: Split) -> Path:
+        """Store of the region proposals of a split."""
         return self.data / "proposals" / f"{split}.zarr"
 
     @property
     def detections(self) -> Path:
-        """The boxes found in val."""
+        """COCO results with the boxes detected in val."""
         return self.data / "detections" / "val.json"
 
     def features(self, split: Split) -> Path:
+        """Feature store of a split."""
         return self.data / "features" / f"{split}.zarr"
 
     def model(self, task: str) -> Path:
+        """Store of the trained grids of a task."""
         return self.data / "models" / f"{task}.zarr"
 
     def predictions(self, task: str) -> Path:
-        """Answers in the boxes of detections."""
+        """COCO results with the predictions of a task in detected boxes."""
         return self.data / "predictions" / f"{task}.json"
 
     def ground_truth_predictions(self, task: str) -> Path:
-        """Answers in the boxes of annotated instances."""
+        """COCO results with the predictions of a task in ground-truth boxes."""
         return self.data / "predictions" / f"{task}_ground_truth.json"
 
     def heat_maps(self, task: str) -> Path:
-        """Heat maps in the boxes of annotated instances."""
+        """Heat maps of a task in ground-truth boxes."""
         return self.data / "predictions" / f"{task}_heat_maps.zarr"
 
     def baselines(self, task: str) -> Path:
-        """The folder of the baselines' answers: `<name>.json` and `<name>_ground_truth.json` of each."""
+        """Folder with the predictions of the baselines: `<name>.json` and `<name>_ground_truth.json` for each."""
         return self.data / "predictions" / f"{task}_baselines"
 
     def metric(self, name: str) -> Path:
+        """JSON with metrics, such as those of a task."""
         return self.metrics / f"{name}.json"
 
     def plot(self, task: str, name: str) -> Path:
-        """Rows that DVC and the report draw."""
+        """JSON with the rows of a plot of a task."""
         return self.plots / task / f"{name}.json"
 
     @property
     def report(self) -> Path:
+        """The page of results."""
         return self.reports / "index.html"

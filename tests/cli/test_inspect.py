@@ -1,4 +1,4 @@
-"""`inspect` prints what is in a store, and one paragraph when there is none."""
+"""`hypercolumns inspect` prints the contents of a store, or one paragraph when there is none."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def test_the_table_counts_layers_bytes_and_regions(tmp_path: Path) -> None:
     assert ["all", "130", "channels", "0.1"] in [line[:4] for line in lines]
 
 
-def test_what_is_no_store_is_said_in_one_paragraph(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_store_is_one_paragraph_and_exit_code_1(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, [str(tmp_path)])
     assert result.exit_code == 1
     assert result.output.startswith("Error: ")

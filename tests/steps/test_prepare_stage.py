@@ -1,4 +1,4 @@
-"""The stage `prepare`: writes everything or nothing, and says in one paragraph what is wrong."""
+"""The stage `prepare` writes everything or nothing, and says in one paragraph what is wrong."""
 
 import json
 import shutil
@@ -12,20 +12,20 @@ from hypercolumns.annotations.model import AnnotationSet
 from stages.prepare import main
 from tests.annotations import annotation_layouts as layouts
 
-APART = (layouts.STEMS[:1], layouts.STEMS[1:])
-"""The photographs of train and of val."""
+SPLIT_STEMS = (layouts.STEMS[:1], layouts.STEMS[1:])
+"""Stems of the photographs in train and in val."""
 
 
-def lists(root):
-    """Lists of the photographs of each split, and the parameters that name them."""
-    for split, stems in zip(("train", "val"), APART, strict=True):
+def write_lists(root):
+    """Write a list of photographs for each split; return the parameters that name them."""
+    for split, stems in zip(("train", "val"), SPLIT_STEMS, strict=True):
         layouts.write_list(root / f"{split}.txt", stems)
     return {"train_list": "train.txt", "val_list": "val.txt"}
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Runs the stage with a data set section in an empty working folder."""
+    """Run the stage with the given data set section, in an empty folder."""
     monkeypatch.chdir(tmp_path)
 
     def prepare(dataset, *options, tasks=("segmentation",), **sections):
@@ -36,13 +36,13 @@ def run(tmp_path, monkeypatch):
     return prepare
 
 
-def test_puppets_go_to_the_images_folder(run, tmp_path):
+def test_drawn_photographs_go_to_the_images_folder(run, tmp_path):
     result = run({"puppets": {"train_images": 2, "val_images": 1, "width": 96, "height": 96}})
     assert result.exit_code == 0, result.output
     assert "2 images" in result.output
-    found = AnnotationSet.load(tmp_path / "data/annotations/train.json")
-    assert found.image_root == "data/images"
-    assert all(found.image_path(image).exists() for image in found.images)
+    train = AnnotationSet.load(tmp_path / "data/annotations/train.json")
+    assert train.image_root == "data/images"
+    assert all(train.image_path(image).exists() for image in train.images)
     assert sorted(file.name for file in (tmp_path / "data/images").iterdir()) == [
         "train_00001.jpg",
         "train_00002.jpg",
@@ -51,9 +51,9 @@ def test_puppets_go_to_the_images_folder(run, tmp_path):
     assert sorted(file.name for file in (tmp_path / "data").iterdir()) == ["annotations", "images"]
 
 
-def test_another_format_replaces_the_pictures_by_an_empty_folder(run, tmp_path):
+def test_another_format_replaces_the_drawn_photographs(run, tmp_path):
     run({"puppets": {"train_images": 1, "val_images": 1, "width": 96, "height": 96}})
-    layouts.make_voc(tmp_path / "voc", *APART)
+    layouts.make_voc(tmp_path / "voc", *SPLIT_STEMS)
     result = run({"format": "voc", "root": "voc"})
     assert result.exit_code == 0, result.output
     assert [file.name for file in (tmp_path / "data/images").iterdir()] == ["README"]
@@ -73,15 +73,15 @@ def test_keypoints_and_parts_are_counted(run, tmp_path):
         'height="2"/><keypoints><keypoint name="Nose" x="1" y="1" visible="1"/></keypoints></annotation>'
     )
     dataset = {"format": "pascal_part", "root": "parts", "keypoints": "points", "part_names": {"leg": ["?uleg"]}}
-    result = run(dataset | lists(tmp_path / "parts"))
+    result = run(dataset | write_lists(tmp_path / "parts"))
     assert result.exit_code == 0, result.output
     assert "2 instances, 0 difficult, 0 crowd, 1 with keypoints, 2 parts" in result.output
     person = AnnotationSet.load(tmp_path / "data/annotations/train.json").instances[0]
     assert ([part.name for part in person.parts], person.keypoints) == (["leg", "head"], (6, 7, 2))
 
 
-def test_an_error_leaves_what_was_there(run, tmp_path):
-    layouts.make_voc(tmp_path / "voc", *APART)
+def test_an_error_leaves_earlier_annotations_untouched(run, tmp_path):
+    layouts.make_voc(tmp_path / "voc", *SPLIT_STEMS)
     run({"format": "voc", "root": "voc"})
     before = (tmp_path / "data/annotations/train.json").read_bytes()
     photograph = tmp_path / "voc/JPEGImages/second.jpg"
@@ -112,12 +112,12 @@ def test_bad_parameters_end_with_one_paragraph(run, tmp_path, dataset, complaint
     assert not (tmp_path / "data/annotations").exists()
 
 
-def test_tasks_that_the_annotations_lack_are_refused_before_the_network_runs(run, tmp_path):
-    layouts.make_voc(tmp_path / "voc", *APART)
+def test_tasks_without_annotations_are_refused(run, tmp_path):
+    layouts.make_voc(tmp_path / "voc", *SPLIT_STEMS)
     result = run({"format": "voc", "root": "voc"}, tasks=("keypoints", "segmentation", "parts"))
     assert result.exit_code == 1
     assert "tasks names keypoints, parts" in result.output
-    assert "tasks: [segmentation]" in result.output
+    assert "choose tasks: [segmentation]" in result.output
     assert not (tmp_path / "data/annotations/train.json").exists()
 
 
@@ -129,8 +129,8 @@ def test_tasks_that_the_annotations_lack_are_refused_before_the_network_runs(run
         ("parts", f"different parts of {layouts.PERSON} (person): train has left, right; val has right, left"),
     ],
 )
-def test_splits_whose_targets_differ_are_refused(run, tmp_path, key, complaint):
-    """In another order too: a model answers by the position of the name."""
+def test_splits_with_different_targets_are_refused(run, tmp_path, key, complaint):
+    """A different order is refused too, since models identify targets by position."""
     content = layouts.coco_content()
     categories = [{"id": layouts.PERSON, "name": "person"}, {"id": layouts.CAR, "name": "car"}]
     layouts.make_coco(tmp_path / "coco", content)
@@ -139,7 +139,7 @@ def test_splits_whose_targets_differ_are_refused(run, tmp_path, key, complaint):
         changed = content | {"categories": [categories[0] | {key: value}, categories[1]]}
         (tmp_path / "coco" / f"{split}.json").write_text(json.dumps(changed))
     dataset = {"format": "coco", "root": "coco", "train": "train.json", "val": "val.json", "images": "photographs"}
-    dataset |= lists(tmp_path / "coco")
+    dataset |= write_lists(tmp_path / "coco")
     result = run(dataset)
     assert result.exit_code == 1
     assert complaint in " ".join(result.output.split())
@@ -148,7 +148,7 @@ def test_splits_whose_targets_differ_are_refused(run, tmp_path, key, complaint):
     assert run(dataset).exit_code == 0
 
 
-def test_skip_bad_leaves_out_and_counts_what_is_otherwise_an_error(run, tmp_path):
+def test_skip_bad_leaves_out_and_counts_malformed_objects(run, tmp_path):
     layouts.make_voc(tmp_path / "voc", ("second", "first"), ("third",))
     for folder, suffix in (("JPEGImages", "jpg"), ("SegmentationObject", "png"), ("SegmentationClass", "png")):
         shutil.copy(tmp_path / f"voc/{folder}/first.{suffix}", tmp_path / f"voc/{folder}/third.{suffix}")
@@ -179,8 +179,8 @@ def test_skip_bad_leaves_out_and_counts_what_is_otherwise_an_error(run, tmp_path
         ({"name": "alexnet", "weights": "packaged", "layers": ["pool2"]}, "no installed package ships weights"),
     ],
 )
-def test_a_network_that_cannot_be_had_is_refused_before_anything_is_read(run, tmp_path, backbone, complaint):
-    """Else `detect` would say so, minutes later."""
+def test_an_unusable_network_is_refused_before_anything_is_read(run, tmp_path, backbone, complaint):
+    """Otherwise the error would come from `detect`, minutes later."""
     detection = {"layers": ["pool5"]} if backbone["name"] == "alexnet" else {}
     sections = {"backbone": {"weights": "random"} | backbone, "detection": detection}
     result = run({"puppets": {"train_images": 1, "val_images": 1, "width": 96, "height": 96}}, **sections)
@@ -189,14 +189,14 @@ def test_a_network_that_cannot_be_had_is_refused_before_anything_is_read(run, tm
     assert not (tmp_path / "data").exists()
 
 
-def test_the_default_network_is_not_made_to_be_checked(run, monkeypatch):
-    """It comes with the project; torch alone takes seconds to import."""
+def test_checking_the_default_network_does_not_import_torch(run, monkeypatch):
+    """Importing torch takes seconds, and the default weights are always installed."""
     monkeypatch.setitem(sys.modules, "hypercolumns.backbones", None)
     assert run({"puppets": {"train_images": 1, "val_images": 1, "width": 96, "height": 96}}).exit_code == 0
 
 
 @pytest.mark.parametrize(
-    ("dataset", "remedy"),
+    ("dataset", "advice"),
     [
         ({"format": "voc", "val": "train"}, "dataset.train and dataset.val"),
         ({"format": "sbd", "val": "train"}, "dataset.train and dataset.val"),
@@ -205,28 +205,28 @@ def test_the_default_network_is_not_made_to_be_checked(run, monkeypatch):
         ({"format": "pascal_part", "val_list": "val.txt"}, "dataset.train_list and dataset.val_list"),
     ],
 )
-def test_photographs_that_are_in_train_and_in_val_are_refused(run, tmp_path, dataset, remedy):
-    """One is enough: figures would be measured on what was trained on."""
+def test_a_photograph_in_both_splits_is_refused(run, tmp_path, dataset, advice):
+    """Metrics would be measured on training data."""
     root = tmp_path / dataset["format"]
     getattr(layouts, f"make_{dataset['format']}")(root)
-    lists(root)
+    write_lists(root)
     result = run(dataset | {"root": str(root)})
     assert result.exit_code == 1
-    assert "photographs of val are photographs of train too, the first of them" in result.output
-    assert remedy in result.output
+    assert "photographs of val are also in train, such as" in result.output
+    assert advice in result.output
     assert not (tmp_path / "data/annotations").exists()
 
 
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"minimum_area": 10_000}, "none of the 2 instances of train can train"),
-        ({"categories": ["dog"]}, "none of the 0 instances of train can train"),
-        ({"categories": ["dog"]}, "left out were 2 other categories"),
+        ({"minimum_area": 10_000}, "none of the 2 instances of train can be trained on"),
+        ({"categories": ["dog"]}, "none of the 0 instances of train can be trained on"),
+        ({"categories": ["dog"]}, "Left out were 2 other categories"),
     ],
 )
-def test_a_train_split_that_nothing_can_be_learned_from_is_refused(run, tmp_path, change, complaint):
-    layouts.make_voc(tmp_path / "voc", *APART)
+def test_a_train_split_without_trainable_instances_is_refused(run, tmp_path, change, complaint):
+    layouts.make_voc(tmp_path / "voc", *SPLIT_STEMS)
     result = run({"format": "voc", "root": "voc"} | change)
     assert result.exit_code == 1
     assert complaint in result.output

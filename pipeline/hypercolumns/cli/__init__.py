@@ -1,1 +1,1 @@
-"""The command line for people: `hypercolumns inspect`, `hypercolumns params`."""
+"""The command line `hypercolumns`: `inspect` and `params`."""

@@ -1,4 +1,4 @@
-"""What every command shares: errors as one paragraph, and the log as plain lines."""
+"""Error and log handling that all commands share."""
 
 import functools
 import logging
@@ -13,14 +13,16 @@ from hypercolumns.errors import InputError
 
 
 def command(function: Callable[..., None], remedy: Callable[[str], str] | None = None) -> click.Command:
-    """A Click command that prints an `InputError` as one paragraph and exits with code 1.
+    """Make a Click command that prints an `InputError` as one paragraph and exits with code 1.
+
+    An interrupt exits with code 130. While the command runs, the log of the library goes to stderr as plain lines.
 
     Parameters
     ----------
     function
-        Takes the values of the options that it is decorated with.
+        A function decorated with Click options and arguments.
     remedy
-        Given the step that writes a missing file, says how to run it; the message ends with that.
+        Returns the advice that ends the message, given the step that writes a missing file.
     """
 
     @functools.wraps(function)
@@ -29,10 +31,10 @@ def command(function: Callable[..., None], remedy: Callable[[str], str] | None =
             with _log_on_stderr():
                 function(*args, **options)
         except InputError as error:
-            cure = f" {remedy(error.step)}" if remedy and error.step else ""
-            raise click.ClickException(f"{error}{cure}") from None
+            advice = f" {remedy(error.step)}" if remedy and error.step else ""
+            raise click.ClickException(f"{error}{advice}") from None
         except KeyboardInterrupt:
-            click.echo("Interrupted; finished work is kept, and the same command goes on from it.", err=True)
+            click.echo("Interrupted. Finished work is kept; run the same command to resume.", err=True)
             raise SystemExit(130) from None
 
     return click.command(context_settings={"show_default": True})(run)
@@ -40,7 +42,7 @@ def command(function: Callable[..., None], remedy: Callable[[str], str] | None =
 
 @contextmanager
 def _log_on_stderr() -> Iterator[None]:
-    """Show the library's log as plain lines."""
+    """Print the log of the library to stderr as plain lines."""
     logger, handler = logging.getLogger("hypercolumns"), logging.StreamHandler(sys.stderr)
     level = logger.level
     logger.addHandler(handler)

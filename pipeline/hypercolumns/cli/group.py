@@ -1,20 +1,22 @@
-"""Commands that are imported only when asked for: torch takes its time."""
+"""Commands that are imported on first use, since importing torch takes seconds."""
 
 import importlib
 from collections.abc import Mapping
 
 import click
 
-from hypercolumns.cluster.imports import without_collection
+from hypercolumns.cluster.imports import without_garbage_collection
 
 
 class LazyGroup(click.Group):
-    """A group whose subcommands are the `main` of modules.
+    """A group whose subcommands are the `main` commands of modules.
 
     Parameters
     ----------
     modules
         Module by subcommand.
+    settings
+        Arguments of `click.Group`.
     """
 
     def __init__(self, modules: Mapping[str, str], **settings: object) -> None:
@@ -22,11 +24,13 @@ class LazyGroup(click.Group):
         self._modules = modules
 
     def list_commands(self, _context: click.Context) -> list[str]:
+        """List the subcommands without importing them."""
         return list(self._modules)
 
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        """Import the module of a subcommand and return its `main`; None if there is no such subcommand."""
         if name not in self._modules:
             return None
-        with without_collection():
+        with without_garbage_collection():
             command: click.Command = importlib.import_module(self._modules[name]).main
         return command

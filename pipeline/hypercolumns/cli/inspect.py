@@ -1,4 +1,4 @@
-"""`hypercolumns inspect`: what is in a feature store."""
+"""`hypercolumns inspect`: print the contents of a feature store."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from hypercolumns.cli.command import command
 @command
 @click.argument("path", type=click.Path(path_type=Path))
 def main(path: Path) -> None:
-    """Print what the feature store at PATH holds."""
-    # Pandas and Zarr take long to import; `--help` does without.
+    """Print the contents of the feature store at PATH."""
+    # Imported here so that `--help` does not wait for pandas and Zarr.
     from hypercolumns.features.description import describe
     from hypercolumns.features.store import FeatureStore
 

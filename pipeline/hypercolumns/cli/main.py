@@ -1,4 +1,4 @@
-"""`hypercolumns`, and `python -m hypercolumns`."""
+"""The entry point of `hypercolumns` and `python -m hypercolumns`."""
 
 import click
 
@@ -8,7 +8,7 @@ from hypercolumns.cli.group import LazyGroup
 main = LazyGroup(
     {"inspect": "hypercolumns.cli.inspect", "params": "hypercolumns.cli.params"},
     name="hypercolumns",
-    help="Look at cached hypercolumn features, and print parameters of the pipeline that makes them.",
+    help="Inspect cached hypercolumn features, and print the parameters of the pipeline.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 click.version_option(__version__, prog_name="hypercolumns")(main)

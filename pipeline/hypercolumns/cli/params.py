@@ -1,4 +1,4 @@
-"""`hypercolumns params`: a complete parameter file."""
+"""`hypercolumns params`: print a complete parameter file."""
 
 from pathlib import Path
 
@@ -13,10 +13,10 @@ from hypercolumns.parameters.text import HEADER, as_yaml, leading_comment
 @click.option(
     "--recipe",
     type=click.Path(path_type=Path),
-    help="Take values and the comment at the top from this file, which needs to hold what differs from the defaults.",
+    help="File with the values that differ from the defaults; the comment at its top is kept.",
 )
 def main(recipe: Path | None) -> None:
-    """Print every parameter with its meaning: the defaults, or those of a recipe."""
+    """Print all parameters with comments: the defaults, or the values of a recipe."""
     if recipe is None:
         click.echo(as_yaml(Parameters()), nl=False)
     else:

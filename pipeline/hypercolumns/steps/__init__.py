@@ -1,7 +1,7 @@
-"""The steps of the pipeline as functions: parameters and a workspace in, files and what was made out.
+"""The steps of the pipeline as functions of the parameters and a workspace.
 
-Every step reads what earlier ones wrote into the same workspace, and can be called from a notebook as well as from
-the command line. One line about the result goes to the log.
+Each step reads what earlier steps wrote into the workspace, writes files of its own, returns the result and logs a
+summary of it. Notebooks and the command line call the same functions.
 
 Examples
 --------
@@ -54,7 +54,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Imported when asked for: one step needs torch, another Dask, none needs all.
+    # Import on first use: one step needs torch, another Dask, none needs everything.
     if name in _MODULES:
         return getattr(importlib.import_module(f"hypercolumns.steps.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Compares layers and K on the cached stores, by masks in ground-truth boxes."""
+"""Compare layers and K by the masks in ground-truth boxes."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 def ablate_layers(parameters: Parameters, workspace: Workspace) -> list[dict[str, Any]]:
-    """Train and evaluate every layer alone, all but one, and all with several K; write the metrics.
+    """Train and evaluate each layer alone, all layers but one, and all layers with several K; write the metrics.
 
     Returns
     -------
@@ -29,7 +29,7 @@ def ablate_layers(parameters: Parameters, workspace: Workspace) -> list[dict[str
     Raises
     ------
     InputError
-        When an input is missing, or a category has neither training regions nor a grid to borrow.
+        If an input is missing, or a category has neither training regions nor a shared grid.
     """
     layers = FeatureStore.open(workspace.features("train")).layers
     specs = ablation_specs(layers, parameters.ablate.grid, parameters.ablate.grids)
@@ -41,8 +41,7 @@ def ablate_layers(parameters: Parameters, workspace: Workspace) -> list[dict[str
     for (name, spec), prediction in zip(specs.items(), predictions, strict=True):
         scores = ground_truth_box_metrics(truth, prediction["ground_truth"].results, parameters.evaluate)
         rows.append({"name": name, "blocks": list(spec.layers), "grid": spec.grid, **scores})
-        shown = [number(scores[key], 3) for key in ("mean_iou", "iou_70")]
-        logger.info("%-32s mean IoU %s  above .7 %s", name, *shown)
+        logger.info("%-32s mean IoU %s  above .7 %s", name, *(number(scores[key], 3) for key in ("mean_iou", "iou_70")))
     path = workspace.metric("ablation")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(rows, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""Scores the candidates of val per category, or takes detections from elsewhere."""
+"""Detect objects in val, or take detections from elsewhere."""
 
 import logging
 from functools import lru_cache, partial
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.results import Result, write_results
 from hypercolumns.backbones import Backbone, create_backbone
-from hypercolumns.detection import results, run
+from hypercolumns.detection import results
+from hypercolumns.detection.run import train_and_detect
 from hypercolumns.devices import choose_device
-from hypercolumns.evaluation.detections import box_overlaps, match_categories, mean_average_precision, overlaps_of
+from hypercolumns.evaluation.detections import box_overlaps, match_categories, mean_average_precision, overlaps_by_image
 from hypercolumns.parameters import Parameters
 from hypercolumns.proposals.store import ProposalStore
 from hypercolumns.workspace import SPLITS, Split, Workspace
@@ -21,22 +22,22 @@ logger = logging.getLogger(__name__)
 
 
 def detect_objects(parameters: Parameters, workspace: Workspace) -> list[Result]:
-    """Detect objects in val with a detector that learns from train, or as `detection.source` says.
+    """Write scored boxes for val: from a detector trained on train, or from the source in `detection.source`.
 
     Returns
     -------
-    COCO results with boxes, as written.
+    The COCO results that were written.
 
     Raises
     ------
     InputError
-        When an input is missing, the network or a layer cannot be used, or the file of detections is malformed.
+        If an input is missing, the network or a layer cannot be used, or the file of detections is malformed.
     """
     sets = {split: AnnotationSet.load(workspace.annotations(split)) for split in SPLITS}
-    found = _detections(parameters, workspace, sets)
-    write_results(found, workspace.detections)
-    logger.info(_summary(parameters, sets["val"], found))
-    return found
+    detections = _detections(parameters, workspace, sets)
+    write_results(detections, workspace.detections)
+    logger.info(_summary(parameters, sets["val"], detections))
+    return detections
 
 
 def _detections(parameters: Parameters, workspace: Workspace, sets: dict[Split, AnnotationSet]) -> list[Result]:
@@ -46,20 +47,20 @@ def _detections(parameters: Parameters, workspace: Workspace, sets: dict[Split, 
     if settings.source == "file":
         return results.from_file(Path(settings.file), sets["val"], settings.max_per_image)
     stores = {split: ProposalStore.open(workspace.proposals(split)) for split in SPLITS}
-    return run.run(
+    return train_and_detect(
         sets,
-        # Training asks for an image's boxes several times in a row.
+        # Training asks for the boxes of an image several times in a row.
         {split: lru_cache(maxsize=1)(partial(_boxes, store)) for split, store in stores.items()},
         _backbone(parameters),
-        settings,
-        choose_device(parameters.compute.device),
-        parameters.seed,
-        workspace.scratch,
+        settings=settings,
+        device=choose_device(parameters.compute.device),
+        seed=parameters.seed,
+        scratch=workspace.scratch,
     )
 
 
 def _backbone(parameters: Parameters) -> Backbone:
-    """The pipeline's network with the layers that describe regions."""
+    """Create the network of the pipeline with the layers that describe regions."""
     settings = parameters.backbone.model_copy(update={"layers": parameters.detection.layers})
     return create_backbone(settings, parameters.seed, "detection.layers")
 
@@ -68,10 +69,10 @@ def _boxes(store: ProposalStore, image_id: int) -> NDArray[np.float32]:
     return store[image_id].boxes
 
 
-def _summary(parameters: Parameters, annotations: AnnotationSet, found: list[Result]) -> str:
-    """How many detections there are on val, and how good their boxes are."""
-    overlaps = overlaps_of(annotations, found, box_overlaps)
-    matches = match_categories(annotations, found, overlaps, np.array([0.5]), parameters.evaluate.matching)
+def _summary(parameters: Parameters, annotations: AnnotationSet, detections: list[Result]) -> str:
+    """Summarise the number of detections in val and the quality of their boxes."""
+    overlaps = overlaps_by_image(annotations, detections, box_overlaps)
+    matches = match_categories(annotations, detections, overlaps, np.array([0.5]), parameters.evaluate.matching)
     mean = mean_average_precision(matches, 0)
-    quality = "no instance counts" if mean is None else f"box AP .5 {100 * mean:.1f}"
-    return f"val: {len(found)} detections in {len(annotations.images)} images; {quality}"
+    quality = "no instances to evaluate" if mean is None else f"box AP .5 {100 * mean:.1f}"
+    return f"val: {len(detections)} detections in {len(annotations.images)} images; {quality}"

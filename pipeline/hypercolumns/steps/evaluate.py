@@ -1,4 +1,4 @@
-"""Judges the predictions of a task, and beside them its baselines: metrics and plot data."""
+"""Evaluate the predictions of a task and of its baselines."""
 
 import json
 import logging
@@ -18,21 +18,21 @@ logger = logging.getLogger(__name__)
 
 
 def evaluate_task(parameters: Parameters, workspace: Workspace, task: str) -> Judgement:
-    """Compare the predictions of a task with the annotations of val; write metrics, headline and plot data.
+    """Evaluate the predictions of a task on val, and write metrics, their summary and plot data.
 
     Raises
     ------
     InputError
-        When an input is missing or malformed, or an instance that counts has no answer.
+        If an input is missing or malformed, or an instance that counts has no prediction.
     """
     definition = find_task(task)
     truth = AnnotationSet.load(workspace.annotations("val"))
     boxes = read_results(workspace.detections, truth, BOX, step="detect")
 
-    def judge(in_detections: Path, in_instances: Path, step: str) -> Judgement:
+    def judge(for_detections: Path, for_instances: Path, step: str) -> Judgement:
         answers = Answers(
-            read_results(in_detections, truth, definition.answer, "detections", step),
-            read_results(in_instances, truth, definition.answer, "instances", step),
+            read_results(for_detections, truth, definition.answer, "detections", step),
+            read_results(for_instances, truth, definition.answer, "instances", step),
             boxes,
         )
         return definition.judge(truth, answers, parameters)
@@ -54,7 +54,7 @@ def evaluate_task(parameters: Parameters, workspace: Workspace, task: str) -> Ju
 
 
 def _write(path: Path, content: Any) -> None:
-    """Write JSON; a list gets one row per line, so changes of plot data read well in git."""
+    """Write JSON; a list gets one row per line, so that git shows readable changes of plot data."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(content, list):
         text = "[\n" + ",\n".join(json.dumps(row, allow_nan=False) for row in content) + "\n]"

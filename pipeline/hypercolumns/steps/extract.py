@@ -1,4 +1,4 @@
-"""Caches the hypercolumn blocks of a split's regions in a feature store."""
+"""Cache the hypercolumn blocks of the regions of a split in a feature store."""
 
 import logging
 
@@ -19,12 +19,12 @@ logger = logging.getLogger(__name__)
 
 
 def extract_features(parameters: Parameters, workspace: Workspace, split: Split) -> FeatureStore:
-    """Run the frozen network over the regions of a split and write the store of their blocks.
+    """Run the frozen network over the regions of a split and write their blocks.
 
     Raises
     ------
     InputError
-        When an input is missing, the network cannot be used, or there is no region to extract.
+        If an input is missing, the network cannot be used, or there is no region to extract.
     """
     backbone = create_backbone(parameters.backbone, parameters.seed)
     annotations = AnnotationSet.load(workspace.annotations(split))

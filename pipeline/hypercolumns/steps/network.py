@@ -1,21 +1,21 @@
-"""Checks early that the network of the parameters can be made.
+"""Check early that the network in the parameters can be created.
 
-The check only refuses and changes no result, so no DVC stage depends on this module.
+The check changes no result, so no DVC stage depends on this module.
 """
 
 from hypercolumns.parameters import BackboneParameters, Parameters
 
 
 def check_network(parameters: Parameters) -> None:
-    """Make the network once, as `detect` and `extract` will minutes later, unless it is the default one.
+    """Create the network as `detect` and `extract` will later, so that a mistake shows before anything is computed.
 
-    The default comes with the project, and reading the parameters has checked its layers. Other networks' layers are
-    known to their libraries only, and their weights may be missing: seconds, and a download that is needed anyway.
+    The default network is skipped: its weights are installed, and reading the parameters has checked its layers. Any
+    other takes a few seconds, plus a download of weights that is needed anyway.
 
     Raises
     ------
     InputError
-        For models, layers, their order, weights and input sizes that `create_backbone` refuses.
+        If `create_backbone` refuses the model, its layers or their order, the weights or the input size.
     """
     backbone, default = parameters.backbone, BackboneParameters()
     if backbone.model_copy(update={"layers": default.layers, "file": default.file}) == default:

@@ -1,4 +1,4 @@
-"""Answers a task for all detections and, for diagnosis, for all annotated instances of val."""
+"""Predict a task in all detections of val and, for diagnosis, in all its ground-truth boxes."""
 
 import logging
 from collections.abc import Sequence
@@ -22,31 +22,31 @@ logger = logging.getLogger(__name__)
 
 
 def predict_task(parameters: Parameters, workspace: Workspace, task: str) -> dict[str, Prediction]:
-    """Predict with the trained model of a task, and write answers and heat maps.
+    """Predict with the trained model of a task, and write results and heat maps.
 
     Returns
     -------
-    The answers by kind of region: `detection` and `ground_truth`.
+    Predictions by kind of region: `detection` and `ground_truth`.
 
     Raises
     ------
     InputError
-        When an input is missing, or the model was trained for other targets or categories.
+        If an input is missing, or the model was trained for other targets or categories.
     """
     model = GridModel.open(workspace.model(task))
     store = FeatureStore.open(workspace.features("val"))
     with connect(parameters.compute, PREDICTING) as client:
-        (found,) = predict_val(parameters, workspace, task, [model], client, keep_heat=("ground_truth",))
-    given = found["ground_truth"]
-    write_results(found["detection"].results, workspace.predictions(task))
-    write_results(given.results, workspace.ground_truth_predictions(task))
-    instance_ids = store.regions["instance"].to_numpy()[given.rows]
-    write_heat_maps(workspace.heat_maps(task), instance_ids, store.expanded_boxes[given.rows], given.heat)
+        (predictions,) = predict_val(parameters, workspace, task, [model], client, keep_heat=("ground_truth",))
+    detected, annotated = predictions["detection"], predictions["ground_truth"]
+    write_results(detected.results, workspace.predictions(task))
+    write_results(annotated.results, workspace.ground_truth_predictions(task))
+    instance_ids = store.regions["instance"].to_numpy()[annotated.rows]
+    write_heat_maps(workspace.heat_maps(task), instance_ids, store.expanded_boxes[annotated.rows], annotated.heat)
     logger.info(
-        "%s: %d answers for detections, %d for ground-truth boxes",
-        *(task, len(found["detection"].results), len(given.results)),
+        "%s: %d predictions in detections, %d in ground-truth boxes",
+        *(task, len(detected.results), len(annotated.results)),
     )
-    return found
+    return predictions
 
 
 def predict_val(
@@ -59,8 +59,20 @@ def predict_val(
     kinds: tuple[str, ...] = ("detection", "ground_truth"),
     keep_heat: tuple[str, ...] = (),
 ) -> list[dict[str, Prediction]]:
-    """Predict with every model on the val store; the answers come by kind of region."""
-    # Answers must not look at the instances, and workers need not be sent them.
+    """Predict with each model on the val store.
+
+    Parameters
+    ----------
+    kinds
+        Kinds of regions to predict.
+    keep_heat
+        Kinds of regions whose heat maps are returned as well.
+
+    Returns
+    -------
+    Predictions by kind of region, one dictionary per model.
+    """
+    # Predictions must not depend on the instances, and workers do not need them.
     annotations = replace(AnnotationSet.load(workspace.annotations("val")), instances=())
     return predict(
         workspace.features("val"),

@@ -1,4 +1,4 @@
-"""Reads or draws the data set and writes its annotations as COCO JSON."""
+"""Read or draw the data set and write its annotations as COCO JSON."""
 
 import logging
 import tempfile
@@ -13,7 +13,7 @@ from hypercolumns.annotations.model import AnnotationSet, Category
 from hypercolumns.annotations.summary import summarise
 from hypercolumns.definitions import find_task
 from hypercolumns.errors import InputError, choices
-from hypercolumns.parameters import DatasetParameters, Parameters
+from hypercolumns.parameters import Parameters
 from hypercolumns.scratch import publish
 from hypercolumns.steps.network import check_network
 from hypercolumns.workspace import SPLITS, Split, Workspace
@@ -22,14 +22,14 @@ logger = logging.getLogger(__name__)
 
 
 def prepare_annotations(parameters: Parameters, workspace: Workspace) -> dict[Split, AnnotationSet]:
-    """Write the annotations of both splits, and the pictures of the embedded data set.
+    """Write the annotations of both splits, and the photographs of the built-in data set.
 
-    Both folders are replaced only when everything is there, so an error leaves the old ones alone.
+    Both folders are replaced only when everything is complete, so an error leaves the old ones untouched.
 
     Raises
     ------
     InputError
-        When the data set cannot be read, or when a later step could not use it: see the checks below.
+        If the data set cannot be read, or a later step could not use it: see the checks below.
     """
     check_network(parameters)
     annotations, images = workspace.annotations("train").parent, workspace.images
@@ -40,24 +40,24 @@ def prepare_annotations(parameters: Parameters, workspace: Workspace) -> dict[Sp
         tempfile.TemporaryDirectory(prefix=".prepare-", dir=images.parent) as drawn,
     ):
         for folder in (Path(written, "annotations"), Path(drawn, "images")):
-            folder.mkdir()  # with the user's ordinary permissions, which a temporary folder lacks
+            folder.mkdir()  # with ordinary permissions, which the temporary folder lacks
         sets: dict[Split, AnnotationSet] = {}
         for split in SPLITS:
-            found = _read(parameters, split, Path(drawn, "images"))
+            annotation_set = _read(parameters, split, Path(drawn, "images"))
             if split == "train":
-                _check_wanted(parameters.dataset.categories, found)
-                _check_tasks(parameters.tasks, found)
+                _check_trainable(parameters.dataset.categories, annotation_set)
+                _check_tasks(parameters.tasks, annotation_set)
             else:
-                _check_same(sets["train"].categories, found.categories)
-                _check_apart(sets["train"], found, parameters.dataset.format)
-            readers.check_photographs(found)
+                _check_same_targets(sets["train"].categories, annotation_set.categories)
+                _check_disjoint(sets["train"], annotation_set, parameters.dataset.format)
+            readers.check_photographs(annotation_set)
             if parameters.dataset.format == "puppets":
-                found = replace(found, image_root=images.as_posix())
-            found.save(Path(written, "annotations", f"{split}.json"))
-            sets[split] = found
-            logger.info("%s", summarise(split, found))
+                annotation_set = replace(annotation_set, image_root=images.as_posix())
+            annotation_set.save(Path(written, "annotations", f"{split}.json"))
+            sets[split] = annotation_set
+            logger.info("%s", summarise(split, annotation_set))
         if parameters.dataset.format != "puppets":
-            # DVC warns of an empty folder, again and again.
+            # DVC keeps warning about an empty folder.
             Path(drawn, "images", "README").write_text("The photographs stay below dataset.root.\n")
         publish(Path(drawn, "images"), images)
         publish(Path(written, "annotations"), annotations)
@@ -65,47 +65,46 @@ def prepare_annotations(parameters: Parameters, workspace: Workspace) -> dict[Sp
 
 
 def _read(parameters: Parameters, split: Split, images: Path) -> AnnotationSet:
-    dataset: DatasetParameters = parameters.dataset
+    dataset = parameters.dataset
     if dataset.format != "puppets":
         return readers.rename(readers.read(dataset, split), dataset)
-    from hypercolumns.puppets import generate  # OpenCV and the source photographs, which only drawing needs
+    from hypercolumns.puppets import generate  # loads OpenCV and photographs that only drawing needs
 
     return readers.rename(generate(dataset, split, parameters.seed, images), dataset)
 
 
-def _check_wanted(wanted: Sequence[str], train: AnnotationSet) -> None:
-    """Refuse what extraction would refuse after an hour: nothing to train on, or no instance of a wanted category."""
-    trained = {i.category_id for i in train.instances if not i.ignore}
-    if not trained:
+def _check_trainable(wanted: Sequence[str], train: AnnotationSet) -> None:
+    """Refuse data with nothing to train on, as a whole or for a wanted category; extraction would fail much later."""
+    trainable = {i.category_id for i in train.instances if not i.ignore}
+    if not trainable:
         left_out = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in train.counts.items() if count)
         raise InputError(
-            f"{train.description}: none of the {len(train.instances)} instances of train can train, since they must be "
-            f"neither crowd nor difficult (dataset.minimum_area makes small ones difficult)"
-            + (f"; left out were {left_out}." if left_out else ".")
+            f"{train.description}: none of the {len(train.instances)} instances of train can be trained on, since that "
+            f"takes instances that are neither crowd nor difficult (dataset.minimum_area makes small ones difficult)"
+            + (f". Left out were {left_out}." if left_out else ".")
         )
-    missing = [c.name for c in train.categories if c.name in wanted and c.id not in trained]
+    missing = [c.name for c in train.categories if c.name in wanted and c.id not in trainable]
     if missing:
-        present = choices(c.name for c in train.categories if c.id in trained)
+        present = choices(c.name for c in train.categories if c.id in trainable)
         raise InputError(
-            f"dataset.categories names {missing[0]!r}, which has no training instance that is neither crowd nor "
-            f"difficult; categories of train that have one: {present}."
+            f"dataset.categories names {missing[0]!r}, but train has no instance of it to train on, neither crowd nor "
+            f"difficult; choose among {present}."
         )
 
 
 def _check_tasks(tasks: Sequence[str], train: AnnotationSet) -> None:
-    """Refuse what training would refuse after an hour: a task without annotated targets."""
+    """Refuse a task without annotated targets; training would fail much later."""
     missing = [task for task in tasks if not any(map(find_task(task).is_annotated, train.categories))]
     if missing:
         usable = [task for task in tasks if task not in missing] or ["segmentation"]
         raise InputError(
             f"tasks names {choices(missing)}, which none of the annotated categories "
-            f"({choices(c.name for c in train.categories)}) has; set it to what the data set has: "
-            f"tasks: [{', '.join(usable)}]."
+            f"({choices(c.name for c in train.categories)}) has; choose tasks: [{', '.join(usable)}]."
         )
 
 
-def _check_same(train: Sequence[Category], val: Sequence[Category]) -> None:
-    """Refuse splits whose categories, keypoints or parts differ: a classifier would answer for another."""
+def _check_same_targets(train: Sequence[Category], val: Sequence[Category]) -> None:
+    """Refuse splits whose categories, keypoints or parts differ, since models identify them by position."""
     for first, second in zip_longest(train, val):
         names = [f"{c.id} ({c.name})" if c else "none" for c in (first, second)]
         if names[0] != names[1]:
@@ -122,12 +121,12 @@ def _check_same(train: Sequence[Category], val: Sequence[Category]) -> None:
                 )
 
 
-def _check_apart(train: AnnotationSet, val: AnnotationSet, form: str) -> None:
-    """Refuse splits that share photographs: figures on what was trained on say nothing about other photographs."""
-    known = {train.image_path(image).resolve() for image in train.images}
-    shared = [image.file_name for image in val.images if val.image_path(image).resolve() in known]
+def _check_disjoint(train: AnnotationSet, val: AnnotationSet, dataset_format: str) -> None:
+    """Refuse splits that share photographs, since metrics would be measured on training data."""
+    train_paths = {train.image_path(image).resolve() for image in train.images}
+    shared = [image.file_name for image in val.images if val.image_path(image).resolve() in train_paths]
     if shared:
         raise InputError(
-            f"{len(shared)} of the {len(val.images)} photographs of val are photographs of train too, the first of "
-            f"them {shared[0]}, so every figure would be measured on what was trained on; {READERS[form].splitting}."
+            f"{len(shared)} of the {len(val.images)} photographs of val are also in train, such as {shared[0]}, so metrics "
+            f"would be measured on training data; {READERS[dataset_format].splitting}."
         )

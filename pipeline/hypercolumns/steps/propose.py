@@ -1,4 +1,4 @@
-"""Finds region candidates in every photograph, ranks them, and measures how well they cover the objects."""
+"""Propose regions in every photograph, rank them, and measure how well they cover the objects."""
 
 import json
 import logging
@@ -22,12 +22,12 @@ logger = logging.getLogger(__name__)
 
 
 def propose_regions(parameters: Parameters, workspace: Workspace) -> dict[Split, ProposalStore]:
-    """Propose regions for both splits, ranked by what was learned from train, and write their recall as metrics.
+    """Propose regions for both splits, ranked by a model learned from train, and write their recall.
 
     Raises
     ------
     InputError
-        When annotations are missing, a photograph cannot be read, or train has nothing to learn from.
+        If annotations are missing, a photograph cannot be read, or train has no instance to learn from.
     """
     sets = {split: AnnotationSet.load(workspace.annotations(split)) for split in SPLITS}
     work = work_folder(_key(parameters, workspace, sets), workspace.scratch)
@@ -48,7 +48,10 @@ def propose_regions(parameters: Parameters, workspace: Workspace) -> dict[Split,
 
 
 def _key(parameters: Parameters, workspace: Workspace, sets: dict[Split, AnnotationSet]) -> dict[str, Any]:
-    """What unfinished work depends on; photographs by size and time of change, since hashing them all is slow."""
+    """Collect everything that unfinished work depends on.
+
+    Photographs are identified by size and modification time, since hashing them all is slow.
+    """
     files = {item.path for split in sets.values() for item in work_items(split)}
     states = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in sorted(files) if f.exists()]
     return {

@@ -1,4 +1,4 @@
-"""Shows all results so far on one self-contained page."""
+"""Show all results on one self-contained page."""
 
 import logging
 from pathlib import Path
@@ -12,17 +12,17 @@ logger = logging.getLogger(__name__)
 
 
 def write_report(parameters: Parameters, workspace: Workspace) -> Path:
-    """Write the page and return its path.
+    """Write the page and return its path; missing results are named on the page.
 
     Raises
     ------
     InputError
-        When a file is there but is not what its step writes.
+        If a file exists but is malformed.
     """
     tasks = [ReportedTask(t.name, t.answer, t.section()) for t in TASKS.values() if t.name in parameters.tasks]
     page = build_page(workspace, parameters, tasks)
-    out = workspace.report
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(page, encoding="utf-8")
-    logger.info("%s: %.1f MB; open it in a browser.", out, len(page.encode()) / 1e6)
-    return out
+    path = workspace.report
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8")
+    logger.info("%s: %.1f MB; open it in a browser.", path, len(page.encode()) / 1e6)
+    return path

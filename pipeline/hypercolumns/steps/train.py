@@ -1,4 +1,4 @@
-"""Trains the K x K grids of one task on the train store."""
+"""Train the K x K grids of a task on the train store."""
 
 import logging
 from collections.abc import Sequence
@@ -20,19 +20,19 @@ logger = logging.getLogger(__name__)
 
 
 def train_task(parameters: Parameters, workspace: Workspace, task: str) -> GridModel:
-    """Train the grid of a task on all layers of the train store, and write it.
+    """Train the grids of a task on all layers of the train store, and write the model.
 
     Raises
     ------
     InputError
-        When an input is missing, or a category has neither training regions nor a grid to borrow.
+        If an input is missing, or a category has neither training regions nor a shared grid.
     """
     layers = FeatureStore.open(workspace.features("train")).layers
     with connect(parameters.compute, TRAINING) as client:
         (model,) = train_specs(parameters, workspace, task, [GridSpec(layers, parameters.train.grid)], client)
     model.save(workspace.model(task))
     logger.info(
-        "%d x %d classifiers of %d targets for %s on %s",
+        "%d x %d classifiers of %d targets for %s, on the layers %s",
         *(model.spec.grid, model.spec.grid, len(model.targets), ", ".join(model.groups), ", ".join(layers)),
     )
     return model
@@ -41,7 +41,7 @@ def train_task(parameters: Parameters, workspace: Workspace, task: str) -> GridM
 def train_specs(
     parameters: Parameters, workspace: Workspace, task: str, specs: Sequence[GridSpec], client: Client
 ) -> list[GridModel]:
-    """Train the grids of `specs` for a task on the train store."""
+    """Train one model per specification on the train store."""
     annotations = AnnotationSet.load(workspace.annotations("train"))
     return train_grids(
         workspace.features("train"),
