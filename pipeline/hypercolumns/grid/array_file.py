@@ -1,4 +1,4 @@
-"""Several arrays in one file, of which small parts are read: opening files is what such reading costs most."""
+"""Several arrays in one file that is read in small parts: opening files dominates the cost of such reads."""
 
 import json
 from collections.abc import Mapping
@@ -8,22 +8,29 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-_NAMES: dict[np.dtype[Any], str] = {np.dtype(np.float16): "F16", np.dtype(np.int8): "I8"}
-_DTYPES = {name: dtype for dtype, name in _NAMES.items()}
+_DTYPE_NAMES: dict[np.dtype[Any], str] = {np.dtype(np.float16): "F16", np.dtype(np.int8): "I8"}
+_DTYPES = {name: dtype for dtype, name in _DTYPE_NAMES.items()}
 
 
 class ArrayFile:
-    """A safetensors file, open for reading parts of its arrays; a context manager.
+    """A safetensors file, opened for reading parts of its arrays; a context manager.
 
-    Parts are read, not mapped: mapped pages count as memory of the process, and a mapped file that is deleted keeps
-    its room on the disk.
+    Parameters
+    ----------
+    path
+        A file written by `ArrayFile.write` or by safetensors with these dtypes.
+
+    Notes
+    -----
+    Parts are read, not memory-mapped: mapped pages count towards the memory of the process, and a mapped file keeps
+    its disk space after it is deleted.
     """
 
     def __init__(self, path: Path) -> None:
         self._stream = path.open("rb")
         length = int.from_bytes(self._stream.read(8), "little")
         self._entries = json.loads(self._stream.read(length))
-        self._first = 8 + length
+        self._data_start = 8 + length
 
     def __enter__(self) -> Self:
         return self
@@ -33,42 +40,55 @@ class ArrayFile:
 
     @staticmethod
     def write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Write float16 or int8 arrays.
+        """Write float16 or int8 arrays in the format of safetensors.
 
-        The file is that of safetensors' `save_file`, which would need as much memory again as the arrays take.
+        Safetensors' `save_file` writes the same content but needs a second copy of the arrays in memory.
+
+        Raises
+        ------
+        KeyError
+            When an array has another dtype.
         """
         entries, end = {}, 0
         for name, array in arrays.items():
-            first, end = end, end + array.nbytes
-            entries[name] = {"dtype": _NAMES[array.dtype], "shape": array.shape, "data_offsets": (first, end)}
-        head = json.dumps(entries).encode()
-        head += b" " * (-len(head) % 8)
+            start, end = end, end + array.nbytes
+            entries[name] = {"dtype": _DTYPE_NAMES[array.dtype], "shape": array.shape, "data_offsets": (start, end)}
+        header = json.dumps(entries).encode()
+        header += b" " * (-len(header) % 8)
         with path.open("wb") as stream:
-            stream.write(len(head).to_bytes(8, "little") + head)
+            stream.write(len(header).to_bytes(8, "little") + header)
             for array in arrays.values():
                 np.ascontiguousarray(array).tofile(stream)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of an array."""
+        """Shape of an array."""
         return tuple(self._entries[name]["shape"])
 
     def read(self, name: str, rows: slice, columns: slice) -> NDArray[Any]:
-        """Read `array[rows, columns]`; values that lie together along the columns are read in one go.
+        """Read `array[rows, columns]`, in one go if `columns` covers the second axis, else row by row.
+
+        Parameters
+        ----------
+        rows, columns
+            Slices with both bounds and without a step.
+
+        Returns
+        -------
+        (rows, columns, ...) with the dtype and the remaining axes of the array.
 
         Raises
         ------
         OSError
-            When the file ends early.
+            When the file is truncated.
         """
         entry = self._entries[name]
         _, width, *rest = entry["shape"]
-        shape = (rows.stop - rows.start, columns.stop - columns.start, *rest)
-        part: NDArray[Any] = np.empty(shape, dtype=_DTYPES[entry["dtype"]])
-        together = columns.stop - columns.start == width
-        runs = [part] if together else list(part)
-        for row, run in enumerate(runs, start=rows.start):
-            position = (row * width + columns.start) * part[0, 0].nbytes
-            self._stream.seek(self._first + entry["data_offsets"][0] + position)
+        n_columns = columns.stop - columns.start
+        part: NDArray[Any] = np.empty((rows.stop - rows.start, n_columns, *rest), dtype=_DTYPES[entry["dtype"]])
+        contiguous_runs = [part] if n_columns == width else list(part)
+        for row, run in enumerate(contiguous_runs, start=rows.start):
+            offset = (row * width + columns.start) * part[0, 0].nbytes
+            self._stream.seek(self._data_start + entry["data_offsets"][0] + offset)
             if self._stream.readinto(run.data) != run.nbytes:
                 raise OSError(f"{self._stream.name} ends before its array {name!r} does.")
         return part

@@ -1,4 +1,4 @@
-"""A trained grid of classifiers: linear weights per layer block, kept as Zarr."""
+"""A trained grid of classifiers: linear weights per layer block, saved as a Zarr group."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,11 +17,11 @@ SCHEMA = "hypercolumns-grid/1"
 
 @dataclass(frozen=True)
 class GridModel:
-    """K x K classifiers per target and group of categories, for blocks as they lie in the store.
+    """K x K linear classifiers per target and group of categories, for raw blocks as a store holds them.
 
-    Standardisation is folded in: the logit of cell k at a location is the sum over layers of
-    `weights[layer][group, target, k] . f + bias[group, target, k]`, f being that location's hypercolumn.
-    Cells are numbered row by row. Paper, section 3.
+    The logit of cell k at a location is `bias[group, target, k]` plus the sum over layers of
+    `weights[layer][group, target, k] . f`, where f is the layer's block of the location's hypercolumn;
+    standardisation is folded into both. Cells are numbered row by row. Paper, section 3.
     """
 
     spec: GridSpec
@@ -30,23 +30,23 @@ class GridModel:
     targets: tuple[str, ...]
     groups: tuple[str, ...]
     group_of_category: Mapping[int, int]
-    """Category id -> position in `groups`."""
+    """Category id -> index in `groups`."""
     weights: Mapping[str, NDArray[np.float32]]
     """By layer: (group, target, cell, channel)."""
     bias: NDArray[np.float32]
     """(group, target, cell)."""
 
-    def of_targets(self, positions: NDArray[np.int64]) -> "GridModel":
-        """The same classifiers of some of the targets only, in the order of `positions`."""
+    def select_targets(self, indices: NDArray[np.int64]) -> "GridModel":
+        """Restrict the model to the targets at `indices` (n,), in that order."""
         return replace(
             self,
-            targets=tuple(self.targets[position] for position in positions),
-            weights={layer: weights[:, positions] for layer, weights in self.weights.items()},
-            bias=self.bias[:, positions],
+            targets=tuple(self.targets[index] for index in indices),
+            weights={layer: weights[:, indices] for layer, weights in self.weights.items()},
+            bias=self.bias[:, indices],
         )
 
     def save(self, path: Path) -> None:
-        """Write the model; equal models give equal bytes."""
+        """Write the model, replacing what is at `path`; equal models give equal bytes."""
         root = zarr.create_group(path, overwrite=True)
         root.update_attributes(
             {
@@ -71,7 +71,7 @@ class GridModel:
         Raises
         ------
         InputError
-            When there is no model of this version at `path`.
+            When `path` does not hold a model of this version.
         """
         root = open_group(path, SCHEMA, "model", "train")
         attributes: dict[str, Any] = root.attrs.asdict()

@@ -1,4 +1,4 @@
-"""The classifiers of one cell as a worker gets them to fit."""
+"""The classifiers of one cell as a fitting problem that is sent to a worker."""
 
 from dataclasses import dataclass
 
@@ -8,18 +8,20 @@ from hypercolumns.grid.standardise import Standardisation
 from hypercolumns.parameters import TrainParameters
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CellProblem:
-    """Everything that fitting one cell's classifiers takes."""
+    """Everything needed to fit the classifiers of one cell."""
 
     files: SampleFiles | MapFiles
+    """Samples for the SGD solver, or maps for the exact one."""
     grid: int
+    """Cells per side."""
     cell: int
     rows: slice
-    """Rows of the store that belong to the group."""
+    """Rows of the store that belong to the group of categories."""
     standardisation: Standardisation
     n_targets: int
     settings: TrainParameters
     seed: int
     device: str
-    """Where the exact solver computes: cpu or cuda."""
+    """Device of the exact solver: cpu or cuda."""

@@ -1,4 +1,4 @@
-"""A training set laid out for the workers: a store and its target maps, as one file per shard."""
+"""Training data laid out for the workers: a store and its target maps, rewritten as one file per shard."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,14 +6,15 @@ from pathlib import Path
 from hypercolumns.grid.array_file import ArrayFile
 
 LABELS = "labels of pixels"
-"""The array of a shard's file that holds the labels, beside those of the layers."""
+"""Name of the labels in the file of a shard; the other arrays have the names of the layers."""
 
 
 @dataclass(frozen=True)
 class ShardPart:
-    """Some of the regions of one shard."""
+    """Consecutive regions of one shard."""
 
     shard: int
+    """Index of the shard."""
     rows: slice
     """Rows within the shard."""
 
@@ -22,15 +23,15 @@ class ShardPart:
         return int(self.rows.stop - self.rows.start)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ShardFiles:
-    """Where the regions of a store and their target maps are laid out; goes to the workers."""
+    """The files that hold the regions of a store and their labels, one per shard; sent to the workers."""
 
     store: Path
     targets: Path
-    """Target maps, as `write_target_maps` wrote them."""
+    """Target maps that `write_target_maps` wrote."""
     folder: Path
-    """Holds the file of each shard."""
+    """Folder of the files."""
     shards: tuple[slice, ...]
     """Rows of the store that each shard holds."""
     layers: tuple[str, ...]
@@ -38,7 +39,7 @@ class ShardFiles:
     """Locations per side of a heat map."""
 
     def parts(self, rows: slice) -> list[ShardPart]:
-        """Where `rows` of the store lie: the shards that hold any of them, each with its own rows."""
+        """Split `rows` of the store by the shards that hold them."""
         return [
             ShardPart(shard, slice(max(rows.start - held.start, 0), min(rows.stop, held.stop) - held.start))
             for shard, held in enumerate(self.shards)
@@ -46,7 +47,7 @@ class ShardFiles:
         ]
 
     def file(self, shard: int) -> Path:
-        """The file that holds the layers and labels of a shard."""
+        """Path of the file with the layers and labels of a shard."""
         return self.folder / f"{shard}.safetensors"
 
     def open(self, shard: int) -> ArrayFile:

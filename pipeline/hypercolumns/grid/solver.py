@@ -1,4 +1,4 @@
-"""What fitting the classifiers of one cell takes and gives, whatever the solver."""
+"""The interface that both solvers share: fitting the classifiers of one cell."""
 
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -10,40 +10,55 @@ from hypercolumns.grid.standardise import Standardisation
 from hypercolumns.parameters import TrainParameters
 
 SATURATED_LOGIT = 10.0
-"""Logit of a classifier whose pixels are all alike, or that has none: it always or never says yes."""
+"""Magnitude of the logit of a classifier whose labels are all alike or all ignored: its answer is always the same."""
 
 
 @dataclass(frozen=True)
 class CellFit:
-    """Weights (target, channel), layers side by side, and biases (target,) of one cell's classifiers."""
+    """The classifiers of one cell."""
 
     weights: NDArray[np.float64]
+    """(target, channel), layers side by side."""
     bias: NDArray[np.float64]
+    """(target,)"""
 
 
 class Solver(Protocol):
-    """Fits classifiers on the training pixels of one group of categories, seen through some layers."""
+    """Fits classifiers on the training pixels of one group of categories, described by the channels of some layers."""
 
     @property
     def standardisation(self) -> Standardisation:
-        """Standardisation of the layers, in their order."""
+        """Standardisation of the layers, in the order of their channels in a hypercolumn."""
 
     def restrict(self, layer: str) -> Self:
-        """The same solver, seeing the pixels through `layer` alone."""
+        """The same solver with `layer` as its only layer."""
 
     def fit(self, n_targets: int, cell: int, settings: TrainParameters, seed: int) -> CellFit:
         """Fit one L2-regularised logistic regression per target: mean log loss + alpha / 2 |weights|^2.
 
-        Weights are those on standardised hypercolumns.
+        Parameters
+        ----------
+        n_targets
+            Number of targets in the labels.
+        cell
+            Number of the cell, row by row.
+        settings
+            `alpha` and the options of the solver.
+        seed
+            Seed of whatever the solver draws.
+
+        Returns
+        -------
+        Weights and biases that apply to standardised hypercolumns.
         """
 
     def layer_logits(self, cell: int, weights: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
-        """Split the logits of a cell's pixels into the contribution of each layer.
+        """Logits of the training pixels of a cell, split into the contributions of the layers.
 
         Parameters
         ----------
         weights
-            (target, channel) on standardised hypercolumns.
+            (target, channel) that apply to standardised hypercolumns.
 
         Returns
         -------
@@ -52,5 +67,11 @@ class Solver(Protocol):
 
 
 def constant_bias(positive: bool) -> float:
-    """The bias of a classifier without weights that has seen one kind of label, or none."""
+    """Bias of a classifier without weights: saturated, positive if it has positive labels only, else negative.
+
+    Examples
+    --------
+    >>> constant_bias(positive=False)
+    -10.0
+    """
     return SATURATED_LOGIT if positive else -SATURATED_LOGIT

@@ -1,11 +1,13 @@
-"""What is asked of a grid of classifiers, before there is one."""
+"""Specification of a grid of classifiers that is to be trained."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class GridSpec:
-    """Which layers a grid of classifiers reads, and into how many cells per side it cuts the box."""
+    """The layers that a grid of classifiers reads and its number of cells."""
 
     layers: tuple[str, ...]
+    """Layers in the order of their channels in a hypercolumn."""
     grid: int
+    """Cells per side of the box (K)."""

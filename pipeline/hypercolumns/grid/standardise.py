@@ -1,8 +1,10 @@
-"""Standardising channels, and giving every layer block the same weight in a hypercolumn."""
+"""Standardisation of channels that gives every layer the same share of a hypercolumn."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import accumulate
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +12,23 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Moments:
-    """Count, sum and sum of squares of a layer's channels, (channels,) each; moments of parts add up."""
+    """Count, sum and sum of squares of the values of each channel of a layer; moments of disjoint parts add up."""
 
     count: int
     total: NDArray[np.float64]
+    """(channels,)"""
     squares: NDArray[np.float64]
+    """(channels,)"""
 
     @classmethod
-    def of(cls, samples: NDArray[np.float32]) -> "Moments":
-        """Moments over all but the last dimension, the channels."""
+    def measure(cls, samples: NDArray[np.float32]) -> "Moments":
+        """Moments of samples (..., channels).
+
+        Examples
+        --------
+        >>> Moments.measure(np.array([[1, 5], [3, 5]], dtype=np.float32)).deviation.tolist()
+        [1.0, 0.0]
+        """
         values = samples.reshape(-1, samples.shape[-1])
         squares = np.einsum("nc,nc->c", values, values, dtype=np.float64)
         return cls(len(values), values.sum(axis=0, dtype=np.float64), squares)
@@ -28,38 +38,47 @@ class Moments:
 
     @property
     def mean(self) -> NDArray[np.float64]:
+        """Mean of each channel: (channels,)."""
         return self.total / self.count
 
     @property
     def deviation(self) -> NDArray[np.float64]:
+        """Standard deviation of each channel: (channels,)."""
         return np.sqrt(np.maximum(self.squares / self.count - self.mean**2, 0))
+
+
+def add_moments(parts: Sequence[Mapping[str, Moments]]) -> dict[str, Moments]:
+    """Moments of every layer over all `parts`, summed in their order."""
+    return {layer: reduce(add, (part[layer] for part in parts)) for layer in parts[0]}
 
 
 @dataclass(frozen=True)
 class Standardisation:
-    """Shift and scale per layer and channel, (channels,) float32 by layer.
+    """Subtracts a shift from each channel and multiplies by a scale.
 
-    A standardised hypercolumn has squared length one on average and every layer has an equal share in it, so
-    that a layer's weight does not depend on how many channels it has; channels that never change are left out.
-    Interpolation commutes with it, since the rows of the operators sum to one. Measured, ours.
+    The mean squared length of a standardised hypercolumn is one, and every layer has an equal share in it, whatever
+    its number of channels. Constant channels become zero. Standardisation commutes with interpolation, since the rows
+    of interpolation operators sum to one. Measured, ours.
     """
 
     shift: Mapping[str, NDArray[np.float32]]
+    """By layer: (channels,)."""
     scale: Mapping[str, NDArray[np.float32]]
+    """By layer: (channels,)."""
 
     @property
     def edges(self) -> list[int]:
-        """Where each layer's channels begin when they lie side by side, and the end: (layers + 1,)."""
+        """First channel of every layer when layers lie side by side, then the number of channels: (layers + 1,)."""
         return list(accumulate((len(shift) for shift in self.shift.values()), initial=0))
 
     @property
     def channels(self) -> int:
-        """Number of channels of all layers."""
+        """Number of channels of all layers together."""
         return self.edges[-1]
 
     @classmethod
     def fit(cls, moments: Mapping[str, Moments], layers: Sequence[str]) -> "Standardisation":
-        """The standardisation of hypercolumns made of `layers`."""
+        """Standardisation of hypercolumns that consist of `layers`."""
         shift, scale = {}, {}
         for layer in layers:
             deviation = moments[layer].deviation
@@ -70,14 +89,24 @@ class Standardisation:
         return cls(shift, scale)
 
     def restrict(self, layer: str) -> "Standardisation":
-        """The standardisation of hypercolumns that are made of `layer` alone."""
+        """Standardisation of hypercolumns that consist of `layer` alone."""
         scale = self.scale[layer] * np.sqrt(len(self.scale)).astype(np.float32)
         return Standardisation({layer: self.shift[layer]}, {layer: scale})
 
     def fold(
         self, weights: NDArray[np.float64], bias: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Weights (..., channels of all layers) and biases (...) on standardised values as those on raw ones."""
+        """Convert classifiers of standardised hypercolumns into equivalent classifiers of raw ones.
+
+        Parameters
+        ----------
+        weights, bias
+            (..., channels of all layers) and (...), applying to standardised values.
+
+        Returns
+        -------
+        Weights and biases of the same shapes, applying to raw values.
+        """
         scale = np.concatenate(list(self.scale.values())).astype(np.float64)
         shift = np.concatenate(list(self.shift.values())).astype(np.float64)
         raw = weights * scale

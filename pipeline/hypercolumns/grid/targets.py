@@ -1,4 +1,4 @@
-"""Training targets: for every region and target a map of what each location of its heat map is."""
+"""Training targets: a map of labels for every region and target."""
 
 from pathlib import Path
 from typing import Protocol
@@ -13,10 +13,11 @@ from hypercolumns.annotations.model import Category
 from hypercolumns.features.store import FeatureStore
 
 POSITIVE, NEGATIVE, IGNORE = 1, 0, -1
+"""Labels of a location; IGNORE where it must not train a classifier."""
 
 
 class Targets(Protocol):
-    """What a task says about its training regions."""
+    """The part of a task that training needs: categories, targets and labels."""
 
     @property
     def categories(self) -> tuple[Category, ...]:
@@ -24,7 +25,7 @@ class Targets(Protocol):
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """Names of the targets: one classifier grid and one heat map each."""
+        """Names of the targets; each has a grid of classifiers and a heat map."""
 
     def target_maps(self, regions: pd.DataFrame, boxes: NDArray[np.float64], size: int) -> NDArray[np.int8]:
         """Label every location of every region: POSITIVE, NEGATIVE or IGNORE.
@@ -32,18 +33,23 @@ class Targets(Protocol):
         Parameters
         ----------
         regions
-            Rows of a store's region table.
+            Rows of the region table of a store.
         boxes
-            (region, 4) expanded boxes.
+            (region, 4) expanded boxes in pixels of the photograph.
+        size
+            Locations per side of a heat map.
 
         Returns
         -------
-        (region, target, size, size)
+        (region, target, size, size) labels.
         """
 
 
 def write_target_maps(path: Path, task: Targets, store: FeatureStore, size: int) -> None:
-    """Write the target maps of all regions of `store`, aligned with its shards, as one Zarr array."""
+    """Write the target maps of all regions of a store as one Zarr array.
+
+    The array is (region, target, size, size) int8, with one chunk per shard of the store.
+    """
     shape = (len(store), len(task.targets), size, size)
     chunks = (store.regions_per_shard, *shape[1:])
     array = zarr.create_array(path, shape=shape, chunks=chunks, dtype=np.int8, compressors=ZstdCodec(level=1))

@@ -11,8 +11,8 @@ from torch.nn.functional import softplus
 class Interpolation:
     """Interpolates from the positions of a window to the pixels of a cell, one axis after the other.
 
-    Positions come before regions and channels in memory here, so the products are batched by rows; maps of other
-    layouts use `regions.interpolation.interpolate`.
+    `regions.interpolation.interpolate` expects regions and channels before positions; here positions come first in
+    memory, so the products are batched by rows.
     """
 
     vertical: Tensor
@@ -21,82 +21,84 @@ class Interpolation:
     """(columns of the cell, x)"""
 
     def apply(self, values: Tensor) -> Tensor:
-        """(n, y * x, m) values at the pixels: (n, pixel, m)."""
-        return _along_both(self.vertical, self.horizontal, values)
+        """Interpolate values (n, y * x, m) to the pixels: (n, pixel, m)."""
+        return _interpolate(self.vertical, self.horizontal, values)
 
     def apply_transposed(self, values: Tensor) -> Tensor:
-        """(n, pixel, m) values at the positions: (n, y * x, m)."""
-        return _along_both(self.vertical.T, self.horizontal.T, values)
+        """Apply the transposed operator to values (n, pixel, m) at the pixels: (n, y * x, m)."""
+        return _interpolate(self.vertical.T, self.horizontal.T, values)
 
 
-def _along_both(vertical: Tensor, horizontal: Tensor, values: Tensor) -> Tensor:
+def _interpolate(vertical: Tensor, horizontal: Tensor, values: Tensor) -> Tensor:
     n, (rows, height), (columns, width) = len(values), vertical.shape, horizontal.shape
     tall = torch.bmm(vertical.expand(n, rows, height), values.reshape(n, height, -1)).view(n * rows, width, -1)
     return torch.bmm(horizontal.expand(n * rows, columns, width), tall).view(n, rows * columns, -1)
 
 
 @dataclass(frozen=True)
-class LayerGroup:
-    """What one cell sees of some regions in layers that have the same positions there."""
+class LayerStack:
+    """The windows of one or more layers with the same positions, their channels side by side."""
 
     values: Tensor
-    """(position * region, channel) standardised, layers side by side."""
+    """(position * region, channel) standardised."""
     interpolation: Interpolation | None
     """None where the positions are the pixels."""
 
     def scores(self, weights: Tensor, regions: int) -> Tensor:
-        """Scores (target, pixel, region) of `weights` (target, channel)."""
+        """Scores (target, pixel, region) that `weights` (target, channel) give."""
         at_maps = (weights @ self.values.T).view(len(weights), -1, regions)
         return at_maps if self.interpolation is None else self.interpolation.apply(at_maps)
 
     def gradient(self, score_gradient: Tensor) -> Tensor:
-        """Gradient (target, channel) by the weights, from that by the scores (target, pixel, region)."""
+        """Gradient with respect to the weights (target, channel), from that of the scores (target, pixel, region)."""
         at_maps = score_gradient if self.interpolation is None else self.interpolation.apply_transposed(score_gradient)
         return at_maps.flatten(1) @ self.values
 
 
 @dataclass(frozen=True)
 class CellData:
-    """Everything one cell sees of some regions, in memory.
+    """The windows and labels of one cell for a number of regions.
 
-    Targets come first: products of a few rows with many are several times as fast as those with a few columns.
+    Targets are the first axis: a product of a few rows with many columns is several times as fast as its transpose.
     """
 
-    groups: tuple[LayerGroup, ...]
+    stacks: tuple[LayerStack, ...]
     known: Tensor
     """(target, pixel, region) 1 where the label counts, else 0."""
     positive: Tensor
     """(target, pixel, region) 1 where the label is positive, else 0."""
 
     def select(self, targets: Tensor) -> "CellData":
-        """The data of some targets, given by their indices."""
+        """Restrict the labels to the targets with these indices, ascending."""
         if len(targets) == len(self.known):
             return self
         return replace(self, known=self.known[targets], positive=self.positive[targets])
 
     def scores(self, weights: Tensor) -> Tensor:
-        """Scores (target, pixel, region) of `weights` (target, channel), without a bias."""
-        parts = weights.split([group.values.shape[1] for group in self.groups], dim=1)
-        total = torch.zeros_like(self.known)
-        for group, part in zip(self.groups, parts, strict=True):
-            total += group.scores(part, self.known.shape[2])
-        return total
+        """Scores (target, pixel, region) that `weights` (target, channel) give, without a bias."""
+        by_stack = weights.split([stack.values.shape[1] for stack in self.stacks], dim=1)
+        scores = torch.zeros_like(self.known)
+        for stack, stack_weights in zip(self.stacks, by_stack, strict=True):
+            scores += stack.scores(stack_weights, self.known.shape[2])
+        return scores
 
     def loss_and_gradient(self, weights: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
-        """Sum loss and gradient over all pixels.
+        """Log loss and its gradient, summed over all pixels and regions.
 
         Parameters
         ----------
-        weights, bias
-            (target, channel), layers side by side; (target,).
+        weights
+            (target, channel), layers side by side.
+        bias
+            (target,)
 
         Returns
         -------
-        Log losses (target,) float64; gradients (target, channel + 1), that of the bias last.
+        Losses (target,) float64, and gradients (target, channel + 1) with that of the bias last.
         """
         scores = self.scores(weights).add_(bias[:, None, None])
         losses = softplus(scores).mul_(self.known).addcmul_(self.positive, scores, value=-1)
-        by_scores = scores.sigmoid_().mul_(self.known).sub_(self.positive)
-        gradients = [group.gradient(by_scores) for group in self.groups]
-        by_bias = by_scores.sum(dim=(1, 2))[:, None]
-        return losses.sum(dim=2).double().sum(dim=1), torch.cat([*gradients, by_bias], dim=1)
+        score_gradient = scores.sigmoid_().mul_(self.known).sub_(self.positive)
+        gradients = [stack.gradient(score_gradient) for stack in self.stacks]
+        bias_gradient = score_gradient.sum(dim=(1, 2))[:, None]
+        return losses.sum(dim=2).double().sum(dim=1), torch.cat([*gradients, bias_gradient], dim=1)

@@ -9,20 +9,21 @@ MEMORY = 10
 """Steps remembered. Nocedal and Wright, Numerical Optimization, section 7.2: 3 to 20."""
 
 ARMIJO_SHARE = 1e-4
-"""A step must reach this share of the decrease that the slope promises. Nocedal and Wright, section 3.1."""
+"""A step must achieve this share of the decrease that the slope predicts. Nocedal and Wright, section 3.1."""
 
 ROUNDING = 1e-6
 """Relative error of a value computed in float32."""
 
 SLOPE_RATIO = 0.9
-"""Share of the slope that may be left after a step that values cannot judge. Simplified from Hager and Zhang, 2005."""
+"""Share of the slope that may remain after a step whose change in value is lost in rounding. Simplified from Hager and
+Zhang, 2005."""
 
 MAX_HALVINGS = 20
-"""A step halved more often is too small to matter in float32, and the problem stays where it is."""
-
+"""A problem stays where it is once a step was halved this often: shorter ones make no difference in float32."""
 
 Step = tuple[Tensor, Tensor, Tensor]
-"""How far every problem moved, how its gradient changed, and the inverse of the curvature along the way."""
+"""Displacement (problem, variable), change of the gradient (problem, variable), and rho (problem,), the inverse of
+their inner product; 0 where the curvature is not positive."""
 
 
 def minimise(
@@ -30,80 +31,81 @@ def minimise(
     start: Tensor,
     tolerance: float,
     *,
-    flatness: Tensor | None = None,
+    inverse_curvature: Tensor | None = None,
     iterations: int = 1000,
 ) -> tuple[Tensor, Tensor]:
     """Minimise smooth, strictly convex functions, one per row.
 
-    Every problem has steps and a memory of its own, as if it were solved alone; only the evaluations are shared, by
-    the problems that are still open.
+    Every problem has its own step lengths and memory, as if it were solved alone. Only the evaluations are shared, by
+    the problems that are not solved yet.
 
     Parameters
     ----------
     evaluate
-        Given points (open, variable) float64 and the indices (open,) of their problems, returns values (open,) and
-        gradients (open, variable) there.
+        Takes points (n, variable) float64 and the indices (n,) of their problems, ascending; returns the values (n,)
+        and gradients (n, variable) there.
     start
-        (problem, variable) float64, on the device of the work.
+        (problem, variable) float64, on the device to compute on.
     tolerance
-        A problem is solved when no entry of its gradient is larger.
-    flatness
-        (variable,) positive: the inverse curvature along each variable, up to a factor; None: all alike. A good guess
-        saves evaluations and does not move the minimum.
+        A problem is solved when no entry of its gradient exceeds this.
+    inverse_curvature
+        (variable,) positive estimates of the inverse curvature along each variable, up to a common factor; None: all
+        equal. Good estimates save evaluations; they do not change the minimum.
     iterations
-        Most steps.
+        Maximum number of steps.
 
     Returns
     -------
     The minima (problem, variable) float64, and whether each problem is solved (problem,).
     """
-    flat = torch.ones_like(start[0]) if flatness is None else flatness
-    found, solved = start.clone(), torch.zeros(len(start), dtype=torch.bool, device=start.device)
-    problems, at = torch.arange(len(start), device=start.device), start
-    value, gradient = evaluate(at, problems)
+    preconditioner = torch.ones_like(start[0]) if inverse_curvature is None else inverse_curvature
+    minima, solved = start.clone(), torch.zeros(len(start), dtype=torch.bool, device=start.device)
+    problems, points = torch.arange(len(start), device=start.device), start
+    value, gradient = evaluate(points, problems)
     stuck = torch.zeros_like(solved)
     steps: list[Step] = []
     for _ in range(iterations):
-        found[problems], solved[problems] = at, _solved(gradient, tolerance)
-        left = ~(solved[problems] | stuck)
-        if not left.all():
-            problems, at, value, gradient = problems[left], at[left], value[left], gradient[left]
-            steps = [(moved[left], turned[left], inverse[left]) for moved, turned, inverse in steps]
+        minima[problems], solved[problems] = points, _solved(gradient, tolerance)
+        unsolved = ~(solved[problems] | stuck)
+        if not unsolved.all():
+            problems, points = problems[unsolved], points[unsolved]
+            value, gradient = value[unsolved], gradient[unsolved]
+            steps = [(moved[unsolved], change[unsolved], rho[unsolved]) for moved, change, rho in steps]
         if not len(problems):
             break
-        direction = -_inverse_hessian_times(gradient, steps, flat)
+        direction = -_inverse_hessian_times(gradient, steps, preconditioner)
         slope = (direction * gradient).sum(dim=1)
         length = torch.ones_like(value)
-        trial = at + direction
+        trial = points + direction
         new_value, new_gradient = evaluate(trial, problems)
         halvings = 0
-        while (short := _falls_short(value, slope, length, new_value, (direction * new_gradient).sum(dim=1))).any():
+        while (poor := _is_poor(value, slope, length, new_value, (direction * new_gradient).sum(dim=1))).any():
             if halvings == MAX_HALVINGS:
                 break
             halvings += 1
-            length = torch.where(short, length / 2, length)
-            trial[short] = at[short] + length[short, None] * direction[short]
-            new_value[short], new_gradient[short] = evaluate(trial[short], problems[short])
-        # A problem that does not decrease any more stays where it is.
-        stuck = short
-        trial, new_value = torch.where(stuck[:, None], at, trial), torch.where(stuck, value, new_value)
+            length = torch.where(poor, length / 2, length)
+            trial[poor] = points[poor] + length[poor, None] * direction[poor]
+            new_value[poor], new_gradient[poor] = evaluate(trial[poor], problems[poor])
+        # A problem that cannot be decreased any further stays where it is.
+        stuck = poor
+        trial, new_value = torch.where(stuck[:, None], points, trial), torch.where(stuck, value, new_value)
         new_gradient = torch.where(stuck[:, None], gradient, new_gradient)
-        moved, turned = trial - at, new_gradient - gradient
-        curvature = (moved * turned).sum(dim=1)
-        inverse = torch.where(curvature > 0, 1 / curvature, 0)
-        steps = [*steps[-(MEMORY - 1) :], (moved, turned, inverse)]
-        at, value, gradient = trial, new_value, new_gradient
-    found[problems], solved[problems] = at, _solved(gradient, tolerance)
-    return found, solved
+        moved, change = trial - points, new_gradient - gradient
+        curvature = (moved * change).sum(dim=1)
+        rho = torch.where(curvature > 0, 1 / curvature, 0)
+        steps = [*steps[-(MEMORY - 1) :], (moved, change, rho)]
+        points, value, gradient = trial, new_value, new_gradient
+    minima[problems], solved[problems] = points, _solved(gradient, tolerance)
+    return minima, solved
 
 
-def _falls_short(value: Tensor, slope: Tensor, length: Tensor, new_value: Tensor, new_slope: Tensor) -> Tensor:
-    """Whether a step of `length` along a direction with these slopes, before and after, decreases too little."""
-    short = new_value > value + ARMIJO_SHARE * length * slope
-    # Next to the minimum values differ by rounding only; then the slope tells.
-    near = (new_value - value).abs() <= ROUNDING * value.abs()
-    short &= ~(near & (new_slope.abs() <= SLOPE_RATIO * slope.abs()))
-    return short | ~new_value.isfinite()
+def _is_poor(value: Tensor, slope: Tensor, length: Tensor, new_value: Tensor, new_slope: Tensor) -> Tensor:
+    """Whether a step of `length` decreases the value too little; slopes are along its direction, before and after."""
+    poor = new_value > value + ARMIJO_SHARE * length * slope
+    # Near the minimum, values differ by rounding errors only; there the slope decides.
+    indistinguishable = (new_value - value).abs() <= ROUNDING * value.abs()
+    poor &= ~(indistinguishable & (new_slope.abs() <= SLOPE_RATIO * slope.abs()))
+    return poor | ~new_value.isfinite()
 
 
 def _solved(gradient: Tensor, tolerance: float) -> Tensor:
@@ -111,19 +113,19 @@ def _solved(gradient: Tensor, tolerance: float) -> Tensor:
     return gradient.abs().amax(dim=1) <= tolerance
 
 
-def _inverse_hessian_times(gradient: Tensor, steps: list[Step], flatness: Tensor) -> Tensor:
+def _inverse_hessian_times(gradient: Tensor, steps: list[Step], preconditioner: Tensor) -> Tensor:
     """The two-loop recursion of L-BFGS, for every row. Nocedal and Wright, algorithm 7.4."""
     result = gradient
-    shares = []
-    for moved, turned, inverse in reversed(steps):
-        share = inverse * (moved * result).sum(dim=1)
-        result = result - share[:, None] * turned
-        shares.append(share)
-    result = result * flatness
+    alphas = []
+    for moved, change, rho in reversed(steps):
+        alpha = rho * (moved * result).sum(dim=1)
+        result = result - alpha[:, None] * change
+        alphas.append(alpha)
+    result = result * preconditioner
     if steps:
-        moved, turned, inverse = steps[-1]
-        size = (turned * flatness * turned).sum(dim=1)
-        result = result * torch.where(inverse > 0, 1 / (inverse * size), 1)[:, None]
-    for (moved, turned, inverse), share in zip(steps, reversed(shares), strict=True):
-        result = result + moved * (share - inverse * (turned * result).sum(dim=1))[:, None]
+        moved, change, rho = steps[-1]
+        size = (change * preconditioner * change).sum(dim=1)
+        result = result * torch.where(rho > 0, 1 / (rho * size), 1)[:, None]
+    for (moved, change, rho), alpha in zip(steps, reversed(alphas), strict=True):
+        result = result + moved * (alpha - rho * (change * result).sum(dim=1))[:, None]
     return result

@@ -1,4 +1,4 @@
-"""Maps laid out for training on every pixel: each region is decoded once, a cell reads the window it can see."""
+"""Maps laid out for training on every pixel: each region is decoded once, and each cell reads only its window."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hypercolumns.features.half import as_float16
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.array_file import ArrayFile
-from hypercolumns.grid.cells import cell_pixels
+from hypercolumns.grid.cells import cell_slices
 from hypercolumns.grid.shard_files import LABELS, ShardFiles
 from hypercolumns.grid.standardise import Moments
 from hypercolumns.regions.interpolation import interpolate, interpolation_matrix, support
@@ -17,7 +17,7 @@ from hypercolumns.regions.interpolation import interpolate, interpolation_matrix
 
 @dataclass(frozen=True)
 class MapWindow:
-    """The part of a map that the pixels of one cell are interpolated from, and the weights of that."""
+    """The part of a map that the pixels of one cell are interpolated from, with the interpolation weights."""
 
     rows: slice
     columns: slice
@@ -28,7 +28,7 @@ class MapWindow:
 
     @property
     def positions(self) -> int:
-        """Number of positions in the window."""
+        """Number of map positions in the window."""
         return self.vertical.shape[1] * self.horizontal.shape[1]
 
     @property
@@ -37,15 +37,19 @@ class MapWindow:
         return all(np.array_equal(axis, np.eye(len(axis))) for axis in (self.vertical, self.horizontal))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MapFiles(ShardFiles):
-    """Whole maps, for grids of any size."""
+    """Complete maps; they serve grids with any number of cells."""
 
     def lay_out(self, shard: int) -> dict[str, Moments]:
-        """Write the maps of one shard's regions; gives the moments of every layer's channels.
+        """Write the maps and labels of the regions of one shard.
 
-        A layer's array is (y, x, region, channel) float16, that of the labels (y, x, target, region) int8. Maps finer
-        than the heat map are interpolated to it, since nobody looks between its locations.
+        The array of a layer is (y, x, region, channel) float16, that of the labels (y, x, target, region) int8. Maps
+        finer than the heat map are interpolated to its locations, the only places where they are used.
+
+        Returns
+        -------
+        Moments of every layer.
         """
         store = FeatureStore.reopen(self.store)
         arrays, moments = {}, {}
@@ -55,25 +59,25 @@ class MapFiles(ShardFiles):
             if block.shape[2:] != (height, width):
                 block = as_float16(interpolate(block.astype(np.float32), height, width), layer)
             arrays[layer] = np.ascontiguousarray(block.transpose(2, 3, 0, 1))
-            moments[layer] = Moments.of(arrays[layer].astype(np.float32))
+            moments[layer] = Moments.measure(arrays[layer].astype(np.float32))
         labels = np.asarray(zarr.open_array(self.targets, mode="r")[self.shards[shard]])
         ArrayFile.write(self.file(shard), {**arrays, LABELS: labels.transpose(2, 3, 1, 0)})
         return moments
 
     def sizes(self) -> dict[str, tuple[int, int]]:
-        """(y, x) of the maps of every layer."""
+        """Size (y, x) of the maps of every layer."""
         with self.open(0) as file:
             return {layer: (height, width) for layer in self.layers for height, width, *_ in [file.shape(layer)]}
 
     def window(self, height: int, width: int, grid: int, cell: int) -> MapWindow:
-        """The window of maps of `height` x `width` that one cell of a grid sees."""
-        cell_rows, cell_columns = cell_pixels(self.heat_map, grid, cell)
+        """Window of one cell of a `grid` x `grid` grid in maps of `height` x `width`."""
+        cell_rows, cell_columns = cell_slices(self.heat_map, grid, cell)
         vertical = interpolation_matrix(height, self.heat_map)[cell_rows]
         horizontal = interpolation_matrix(width, self.heat_map)[cell_columns]
         rows, columns = support(vertical), support(horizontal)
         return MapWindow(rows, columns, vertical[:, rows].astype(np.float32), horizontal[:, columns].astype(np.float32))
 
     def labels(self, file: ArrayFile, grid: int, cell: int) -> NDArray[np.int8]:
-        """Labels of one cell's pixels in the file of a shard: (target, pixel, region)."""
-        labels = file.read(LABELS, *cell_pixels(self.heat_map, grid, cell))
+        """Labels (target, pixel, region) of one cell, read from the file of a shard."""
+        labels = file.read(LABELS, *cell_slices(self.heat_map, grid, cell))
         return labels.reshape(-1, *labels.shape[2:]).transpose(1, 0, 2)

@@ -1,7 +1,8 @@
-"""Logistic regression on every pixel, without sampling and without hypercolumns: loss and gradient at map resolution.
+"""Logistic regression on every pixel, without sampling or building hypercolumns: loss and gradient at map resolution.
 
-A score is interpolation times (map times weights): weights meet a map at its own resolution, in the window that a cell
-can see, and the gradient goes back the same way. All targets of a cell share one pass over its windows.
+Interpolation is linear, so the score of a pixel is the interpolation of (map times weights). Weights are applied to the
+window of a cell at the resolution of the map, and the gradient goes back the same way. All targets of a cell share one
+pass over its windows.
 """
 
 import logging
@@ -25,12 +26,12 @@ from hypercolumns.grid.targets import NEGATIVE, POSITIVE
 from hypercolumns.parameters import TrainParameters
 
 MAX_BYTES = 2**28
-"""Bytes of windows and scores that a worker keeps; larger cells are read again in every evaluation."""
+"""Bytes of windows and scores that a worker keeps; the data of a larger cell are read again in every evaluation."""
 
-BIAS_FLATNESS = 1 / 16
-"""Inverse curvature along the bias, relative to one along a weight: standardised hypercolumns have length one, in their
-strongest direction about a quarter. With this and the start at the shares of the labels a fit takes half the
-evaluations. Measured, ours."""
+BIAS_INVERSE_CURVATURE = 1 / 16
+"""Inverse curvature along the bias, relative to a weight: the root mean square of standardised hypercolumns is about a
+quarter in their strongest direction, that of the bias's constant input is one. With this, and biases that start at the
+log odds of the labels, a fit takes half the evaluations. Measured, ours."""
 
 logger = logging.getLogger(__name__)
 
@@ -41,14 +42,15 @@ class ExactSolver:
 
     files: MapFiles
     grid: int
+    """Cells per side."""
     rows: slice
-    """Rows of the store that belong to the group."""
+    """Rows of the store that belong to the group of categories."""
     standardisation: Standardisation
     device: torch.device
 
     @property
     def parts(self) -> list[ShardPart]:
-        """Where the regions of the group lie."""
+        """The parts of shards that hold the regions of the group."""
         return self.files.parts(self.rows)
 
     def restrict(self, layer: str) -> "ExactSolver":
@@ -58,57 +60,66 @@ class ExactSolver:
     def fit(self, n_targets: int, cell: int, settings: TrainParameters, seed: int) -> CellFit:
         """Run L-BFGS until no entry of the gradient exceeds `settings.tolerance`.
 
-        The objective is that of scikit-learn's `LogisticRegression` with C = 1 / (alpha * pixels). Ours.
+        The objective is that of scikit-learn's `LogisticRegression` with C = 1 / (alpha * pixels). Ours. The seed is
+        not used, since nothing is drawn. See `Solver.fit`.
         """
-        del seed  # nothing is drawn
+        del seed
         weights, bias = np.zeros((n_targets, self.standardisation.channels)), np.zeros(n_targets)
         reader = self._reader(cell)
-        by_part = np.stack([_count_labels(reader.labels(part)) for part in self.parts])
-        counts: NDArray[np.int64] = by_part.sum(axis=0)
+        part_counts = np.stack([_count_labels(reader.labels(part)) for part in self.parts])
+        counts: NDArray[np.int64] = part_counts.sum(axis=0)
         bias[:] = [constant_bias(bool(positive)) for _, positive in counts]
         mixed = np.flatnonzero((counts > 0).all(axis=1))
         if len(mixed):
-            portions = self._portions(reader, mixed, by_part[:, mixed].sum(axis=2) > 0)
-            found, solved = self._minimise(portions, counts[mixed], settings)
-            weights[mixed], bias[mixed] = found[:, :-1], found[:, -1]
+            portions = self._portions(reader, mixed, part_counts[:, mixed].sum(axis=2) > 0)
+            minima, solved = self._minimise(portions, counts[mixed], settings)
+            weights[mixed], bias[mixed] = minima[:, :-1], minima[:, -1]
             if not solved.all():
-                names = ", ".join(str(target) for target in mixed[~solved])
+                targets = ", ".join(str(target) for target in mixed[~solved])
                 logger.warning(
                     f"train.tolerance of {settings.tolerance:g} was not reached in cell {cell} of K = {self.grid} for "
-                    f"targets {names}: it is finer than float32, or train.alpha ({settings.alpha:g}) too small."
+                    f"targets {targets}: it is finer than float32 allows, or train.alpha ({settings.alpha:g}) is too "
+                    "small."
                 )
         return CellFit(weights, bias)
 
     def layer_logits(self, cell: int, weights: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
         """See `Solver.layer_logits`."""
         reader, targets = self._reader(cell), np.arange(len(weights))
-        by_layer = []
+        layer_weights = []
         for first, last in pairwise(self.standardisation.edges):
-            alone = torch.zeros(weights.shape, device=self.device)
-            alone[:, first:last] = torch.from_numpy(weights[:, first:last])
-            by_layer.append(alone)
+            masked = torch.zeros(weights.shape, device=self.device)
+            masked[:, first:last] = torch.from_numpy(weights[:, first:last])
+            layer_weights.append(masked)
         logits, labels = [], []
         for part in self.parts:
             data = reader.load([part], targets)
-            scores = torch.stack([data.scores(alone) for alone in by_layer], dim=3)
+            scores = torch.stack([data.scores(masked) for masked in layer_weights], dim=3)
             logits.append(scores.flatten(1, 2).transpose(0, 1).cpu().numpy())
             labels.append(reader.labels(part).reshape(len(weights), -1).T)
         return np.concatenate(logits), np.concatenate(labels)
 
     def _portions(self, reader: CellReader, targets: NDArray[np.int64], known: NDArray[np.bool_]) -> "list[_Portion]":
-        """Divide all parts into portions, neighbours that know the same `targets` together; kept in memory if they fit.
+        """Divide all parts into portions, each of neighbours that have labels for the same targets.
 
-        `known` (part, target) says which targets any label of a part tells about.
+        Portions keep their data in memory if all of them fit.
+
+        Parameters
+        ----------
+        targets
+            (n,) indices of the targets that are fitted.
+        known
+            (part, n) whether a part has labels for each of them.
         """
         portions = []
         for _, neighbours in groupby(range(len(self.parts)), key=lambda part: known[part].tolist()):
-            first, *rest = neighbours
+            first, *others = neighbours
             problems = np.flatnonzero(known[first])
             if len(problems):
-                parts = self.parts[first : first + 1 + len(rest)]
+                parts = self.parts[first : first + 1 + len(others)]
                 portions += [
-                    _Portion(reader, some, targets[problems], torch.from_numpy(problems).to(self.device))
-                    for some in reader.divide(parts, len(problems), MAX_BYTES)
+                    _Portion(reader, run, targets[problems], torch.from_numpy(problems).to(self.device))
+                    for run in reader.divide(parts, len(problems), MAX_BYTES)
                 ]
         if sum(reader.n_bytes(portion.parts, len(portion.targets)) for portion in portions) <= MAX_BYTES:
             return [replace(portion, kept=portion.load()) for portion in portions]
@@ -117,32 +128,35 @@ class ExactSolver:
     def _minimise(
         self, portions: "list[_Portion]", counts: NDArray[np.int64], settings: TrainParameters
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Weights and, last, the bias of targets that have both kinds of labels, and whether the tolerance is met."""
+        """Weights with the bias last (target, channel + 1), and whether each target reached the tolerance (target,).
+
+        `counts` (target, 2) are the numbers of negative and positive pixels, neither of them zero.
+        """
         n_pixels = torch.from_numpy(counts.sum(axis=1).astype(np.float64)).to(self.device)
 
-        def evaluate(at: Tensor, problems: Tensor) -> tuple[Tensor, Tensor]:
-            loss, gradient = torch.zeros_like(at[:, 0]), torch.zeros_like(at)
-            weights, bias = at[:, :-1].float(), at[:, -1].float()
+        def evaluate(points: Tensor, problems: Tensor) -> tuple[Tensor, Tensor]:
+            loss, gradient = torch.zeros_like(points[:, 0]), torch.zeros_like(points)
+            weights, bias = points[:, :-1].float(), points[:, -1].float()
             for portion in portions:
-                here, there = portion.find(problems)
-                if not len(here):
+                rows, targets = portion.match(problems)
+                if not len(rows):
                     continue
-                losses, slopes = portion.load().select(there).loss_and_gradient(weights[here], bias[here])
-                loss[here] += losses
-                gradient[here] += slopes
-            penalty = settings.alpha * at
+                losses, gradients = portion.load().select(targets).loss_and_gradient(weights[rows], bias[rows])
+                loss[rows] += losses
+                gradient[rows] += gradients
+            penalty = settings.alpha * points
             penalty[:, -1] = 0
             count = n_pixels[problems]
-            return loss / count + (penalty * at).sum(dim=1) / 2, gradient / count[:, None] + penalty
+            return loss / count + (penalty * points).sum(dim=1) / 2, gradient / count[:, None] + penalty
 
         channels = self.standardisation.channels
         start = torch.zeros((len(counts), channels + 1), dtype=torch.float64, device=self.device)
-        # Before it sees any feature, a classifier says how often its target is there.
+        # The bias starts at the log odds of the labels, its optimum while all weights are zero.
         start[:, -1] = torch.from_numpy(np.log(counts[:, 1] / counts[:, 0]))
-        flatness = torch.ones_like(start[0])
-        flatness[-1] = BIAS_FLATNESS
-        found, solved = minimise(evaluate, start, settings.tolerance, flatness=flatness)
-        return found.cpu().numpy(), solved.cpu().numpy()
+        inverse_curvature = torch.ones_like(start[0])
+        inverse_curvature[-1] = BIAS_INVERSE_CURVATURE
+        minima, solved = minimise(evaluate, start, settings.tolerance, inverse_curvature=inverse_curvature)
+        return minima.cpu().numpy(), solved.cpu().numpy()
 
     def _reader(self, cell: int) -> CellReader:
         return CellReader(self.files, self.grid, cell, self.standardisation, self.device)
@@ -150,25 +164,25 @@ class ExactSolver:
 
 @dataclass(frozen=True)
 class _Portion:
-    """Parts that are read together, and the targets that any of their labels tells about."""
+    """Parts that are in memory together, and the targets for which they have labels."""
 
     reader: CellReader
     parts: Sequence[ShardPart]
     targets: NDArray[np.int64]
     problems: Tensor
-    """(target,) ascending: the place of each target among the problems that are solved."""
+    """(target,) ascending: index of each target's problem among those that are minimised."""
     kept: CellData | None = None
 
     def load(self) -> CellData:
-        """The data, read again in every evaluation unless it is kept."""
+        """The data, read again at every call unless they are kept."""
         return self.reader.load(self.parts, self.targets) if self.kept is None else self.kept
 
-    def find(self, problems: Tensor) -> tuple[Tensor, Tensor]:
-        """Positions among `problems`, ascending, of this portion's targets, and positions of these among its targets."""
-        here = torch.isin(problems, self.problems).nonzero()[:, 0]
-        return here, torch.searchsorted(self.problems, problems[here])
+    def match(self, problems: Tensor) -> tuple[Tensor, Tensor]:
+        """Find the targets of this portion among `problems`, which ascend: indices into `problems` and `targets`."""
+        rows = torch.isin(problems, self.problems).nonzero()[:, 0]
+        return rows, torch.searchsorted(self.problems, problems[rows])
 
 
 def _count_labels(labels: NDArray[np.int8]) -> NDArray[np.int64]:
-    """Negative and positive pixels (target, 2) of labels (target, pixel, region)."""
+    """Numbers of negative and positive pixels (target, 2) in labels (target, pixel, region)."""
     return np.stack([(labels == value).sum(axis=(1, 2)) for value in (NEGATIVE, POSITIVE)], axis=1)

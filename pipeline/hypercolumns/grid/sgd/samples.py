@@ -1,4 +1,4 @@
-"""Training pixels drawn from a store: each region is decoded once, its sampled hypercolumns serve every classifier."""
+"""Training pixels drawn from a store: each region is decoded once, its samples serve every classifier."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,15 +17,16 @@ from hypercolumns.grid.standardise import Moments
 from hypercolumns.regions.interpolation import operator
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SampleFiles(ShardFiles):
-    """Hypercolumns at random pixels, for grids of one size.
+    """Hypercolumns at random pixels; they serve grids with one number of cells.
 
-    Which pixels are drawn depends on the seed and the shard alone, so neither the number of workers nor the layers
-    that are sampled with them change a classifier.
+    The seed and the shard alone decide which pixels are drawn, so that a classifier depends neither on the number of
+    workers nor on the other layers in the files.
     """
 
     grid: int
+    """Cells per side."""
     pixels_per_region: int
     seed: int
 
@@ -35,25 +36,29 @@ class SampleFiles(ShardFiles):
         return max(1, round(self.pixels_per_region / self.grid**2))
 
     def lay_out(self, shard: int) -> dict[str, Moments]:
-        """Write the samples of one shard's regions; gives the moments of every layer's channels.
+        """Draw pixels of the regions of one shard, and write their hypercolumns and labels.
 
-        A layer's array is (cell, pixel, region, channel) float16, that of the labels (cell, pixel, region, target)
-        int8. A layer of 1 x 1 values has one cell and one pixel, since it is the same everywhere.
+        The array of a layer is (cell, pixel, region, channel) float16, that of the labels (cell, pixel, region, target)
+        int8. Maps of 1 x 1 are constant, so their layer has a single cell with a single pixel.
+
+        Returns
+        -------
+        Moments of every layer.
         """
         store = FeatureStore.reopen(self.store)
         rows = self.shards[shard]
-        regions = rows.stop - rows.start
+        n_regions = rows.stop - rows.start
         rng = np.random.default_rng([self.seed, self.grid, rows.start])
-        locations = draw_locations(rng, regions, self.heat_map, self.grid, self.pixels_per_cell)
+        locations = draw_locations(rng, n_regions, self.heat_map, self.grid, self.pixels_per_cell)
         by_cell = locations.transpose(1, 2, 0)
         arrays, moments = {}, {}
         for layer in self.layers:
             samples = _interpolate(store.read(layer, rows), by_cell, self.heat_map)
-            moments[layer] = Moments.of(samples)
+            moments[layer] = Moments.measure(samples)
             arrays[layer] = as_float16(samples, layer)
         maps = np.asarray(zarr.open_array(self.targets, mode="r")[rows])
-        flat = maps.reshape(regions, maps.shape[1], -1).transpose(0, 2, 1)
-        ArrayFile.write(self.file(shard), {**arrays, LABELS: flat[np.arange(regions), by_cell]})
+        flat = maps.reshape(n_regions, maps.shape[1], -1).transpose(0, 2, 1)
+        ArrayFile.write(self.file(shard), {**arrays, LABELS: flat[np.arange(n_regions), by_cell]})
         return moments
 
 
@@ -62,9 +67,18 @@ def draw_locations(
 ) -> NDArray[np.int64]:
     """Draw training pixels uniformly over each cell, with replacement. Paper, section 3.
 
+    Parameters
+    ----------
+    regions
+        Number of regions.
+    heat_map
+        Locations per side of a heat map.
+    grid
+        Cells per side.
+
     Returns
     -------
-    (regions, grid * grid, pixels_per_cell) flat locations row * heat_map + column; cells in row-major order.
+    (regions, grid * grid, pixels_per_cell) flat locations row * heat_map + column; cells are numbered row by row.
     """
     bounds = cell_bounds(heat_map, grid)
     shape = (regions, grid, grid, pixels_per_cell)
@@ -75,30 +89,39 @@ def draw_locations(
 
 
 def read_samples(file: ArrayFile, name: str, cell: int, pixels: slice) -> NDArray[Any]:
-    """Samples of one cell in the file of a shard: (pixel, region, channel), or (pixel, region, target) of the labels.
+    """Read some of the pixels drawn in one cell from the file of a shard.
 
-    A layer of 1 x 1 values gives one pixel.
+    Parameters
+    ----------
+    name
+        A layer, or `LABELS`.
+    pixels
+        Which of the pixels drawn per region and cell.
+
+    Returns
+    -------
+    (pixel, region, channel), or (pixel, region, target) for labels; a layer with maps of 1 x 1 gives one pixel.
     """
-    cells, drawn, *_ = file.shape(name)
-    index = cell if cells > 1 else 0
-    samples: NDArray[Any] = file.read(name, slice(index, index + 1), pixels if drawn > 1 else slice(0, 1))
+    n_cells, n_pixels, *_ = file.shape(name)
+    index = cell if n_cells > 1 else 0
+    samples: NDArray[Any] = file.read(name, slice(index, index + 1), pixels if n_pixels > 1 else slice(0, 1))
     return samples[0]
 
 
 def _interpolate(block: NDArray[np.float16], by_cell: NDArray[np.int64], heat_map: int) -> NDArray[np.float32]:
-    """Interpolate a (region, channel, y, x) block at flat locations `by_cell` (cell, pixel, region).
+    """Interpolate a block (region, channel, y, x) at the flat locations `by_cell` (cell, pixel, region).
 
     Returns
     -------
-    (cell, pixel, region, channel)
+    (cell, pixel, region, channel); (1, 1, region, channel) for maps of 1 x 1.
     """
-    regions, channels, height, width = block.shape
+    n_regions, n_channels, height, width = block.shape
     if height == width == 1:
-        return block.reshape(1, 1, regions, channels).astype(np.float32)
-    table = np.ascontiguousarray(block.reshape(regions, channels, -1).transpose(0, 2, 1)).reshape(-1, channels)
+        return block.reshape(1, 1, n_regions, n_channels).astype(np.float32)
+    table = np.ascontiguousarray(block.reshape(n_regions, n_channels, -1).transpose(0, 2, 1)).reshape(-1, n_channels)
     taps = operator(height, width, heat_map)[by_cell.ravel()]
-    # Region r's map starts at row r * height * width of the table.
-    starts = np.broadcast_to(np.arange(regions) * (height * width), by_cell.shape).ravel()
+    # The map of region r starts at row r * height * width of the table.
+    starts = np.broadcast_to(np.arange(n_regions) * (height * width), by_cell.shape).ravel()
     indices = taps.indices + np.repeat(starts, np.diff(taps.indptr))
     gather = sparse.csr_array((taps.data, indices, taps.indptr), shape=(by_cell.size, len(table)))
-    return (gather @ table.astype(np.float32)).reshape(*by_cell.shape, channels)
+    return (gather @ table.astype(np.float32)).reshape(*by_cell.shape, n_channels)
