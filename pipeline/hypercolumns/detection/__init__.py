@@ -1,1 +1,1 @@
-"""Scored boxes: region classifiers on features of one pass per photograph, or boxes from outside."""
+"""Detections: boxes scored by region classifiers on one network pass per photograph, or boxes from elsewhere."""

@@ -13,36 +13,28 @@ from hypercolumns.regions.boxes import Boxes
 
 @dataclass(frozen=True)
 class CandidateSet:
-    """An image set as the detector sees it.
-
-    Attributes
-    ----------
-    name
-        For progress bars.
-    annotations
-        The images and, for training, their instances.
-    candidates
-        (n, 4) boxes of an image, by its id.
-    describe
-        Features (n, dimensions) of any (n, 4) boxes of an image.
-    """
+    """Images with candidate boxes that the detector is trained on or applied to."""
 
     name: str
+    """Shown in progress bars."""
     annotations: AnnotationSet
+    """The images and, for training, their instances."""
     candidates: Callable[[int], ArrayLike]
+    """Given the id of an image, returns its candidate boxes (n, 4)."""
     describe: Callable[[Image, Boxes], NDArray[np.float32]]
+    """Given an image and any boxes (n, 4), returns their features (n, dimensions)."""
 
     def boxes(self, image: Image) -> Boxes:
-        """The candidates (n, 4) of an image as float64; those without area are left out."""
+        """Candidate boxes (n, 4) of an image as float64, without those that have no area."""
         boxes = np.asarray(self.candidates(image.id), dtype=np.float64).reshape(-1, 4)
         return boxes[(boxes[:, 2:] > boxes[:, :2]).all(axis=1)]
 
-    def some(self, number: int, rng: np.random.Generator) -> "CandidateSet":
-        """The set with `number` of its images, drawn at random."""
+    def draw(self, number: int, rng: np.random.Generator) -> "CandidateSet":
+        """Restrict the set to `number` of its images, drawn at random without replacement."""
         images = self.annotations.images
         chosen = np.sort(rng.choice(len(images), number, replace=False))
         return replace(self, annotations=replace(self.annotations, images=tuple(images[i] for i in chosen)))
 
-    def each(self, doing: str) -> Iterable[Image]:
-        """The images, with a progress bar."""
-        return tqdm(self.annotations.images, desc=f"{doing} in {self.name}", unit="photo")
+    def images(self, activity: str) -> Iterable[Image]:
+        """Iterate over the images with a progress bar that names the activity."""
+        return tqdm(self.annotations.images, desc=f"{activity} in {self.name}", unit="photo")

@@ -1,4 +1,4 @@
-"""The detector: scores and refined boxes of candidates, per-category suppression, the best boxes of every image."""
+"""The detector: scores and refines candidate boxes, suppresses duplicates and keeps the best boxes of every image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from hypercolumns.annotations.results import Result
 from hypercolumns.detection.candidate_set import CandidateSet
 from hypercolumns.detection.classifiers import LinearClassifiers
 from hypercolumns.detection.regression import BoxRegressor
-from hypercolumns.detection.results import make
+from hypercolumns.detection.results import make_detection
 from hypercolumns.detection.suppression import suppress
 from hypercolumns.parameters import DetectionParameters
 from hypercolumns.regions.boxes import Boxes, clip
@@ -19,27 +19,34 @@ from hypercolumns.regions.boxes import Boxes, clip
 
 @dataclass(frozen=True)
 class Detector:
-    """Classifiers of regions; `categories` are the ids that their columns stand for."""
+    """Classifiers of regions and, optionally, a regressor that refines boxes."""
 
     categories: tuple[int, ...]
+    """Category ids in the order of the classifiers' columns."""
     classifiers: LinearClassifiers
     regressor: BoxRegressor | None = None
 
-    def score(self, photographs: CandidateSet, image: Image) -> tuple[Boxes, NDArray[np.float64]]:
-        """Refined boxes (n, 4) of the candidates of an image, and their probabilities (n, categories)."""
-        boxes = photographs.boxes(image)
-        features = photographs.describe(image, boxes)
+    def score(self, candidate_set: CandidateSet, image: Image) -> tuple[Boxes, NDArray[np.float64]]:
+        """Score and refine the candidates of an image.
+
+        Returns
+        -------
+        Boxes (n, 4), clipped to the image if they were refined, and probabilities (n, categories). Boxes that are less
+        than a pixel wide or high are left out.
+        """
+        boxes = candidate_set.boxes(image)
+        features = candidate_set.describe(image, boxes)
         scores = self.classifiers.probabilities(features)
         if self.regressor is not None:
             boxes = clip(self.regressor.refine(boxes, features), image.width, image.height)
         visible = (boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1)  # a refined box may leave the image
         return boxes[visible], scores[visible]
 
-    def detect(self, photographs: CandidateSet, settings: DetectionParameters) -> list[Result]:
-        """The best boxes of every image."""
+    def detect(self, candidate_set: CandidateSet, settings: DetectionParameters) -> list[Result]:
+        """Detect objects in every image; see `best_boxes`."""
         found = []
-        for image in photographs.each("detecting"):
-            boxes, scores = self.score(photographs, image)
+        for image in candidate_set.images("detecting"):
+            boxes, scores = self.score(candidate_set, image)
             found += best_boxes(image.id, boxes, scores, self.categories, settings)
         return found
 
@@ -51,13 +58,26 @@ def best_boxes(
     categories: Sequence[int],
     settings: DetectionParameters,
 ) -> list[Result]:
-    """The best detections of one image, from its (n, 4) boxes and their (n, categories) scores.
+    """Keep the best detections of one image.
 
-    Suppression runs within each category; then the `settings.max_per_image` best of all stay.
+    Suppression runs within each category; then the `settings.max_per_image` best of all categories remain.
+
+    Parameters
+    ----------
+    boxes
+        (n, 4)
+    scores
+        (n, categories)
+    categories
+        Category ids in the order of the columns of `scores`.
+
+    Returns
+    -------
+    Detections, best first.
     """
     limit = settings.max_per_image
     found = []
     for column, category in enumerate(categories):
         rows = suppress(boxes, scores[:, column], settings.suppression_overlap, limit)
-        found += [make(image_id, category, boxes[row], scores[row, column]) for row in rows]
+        found += [make_detection(image_id, category, boxes[row], scores[row, column]) for row in rows]
     return sorted(found, key=lambda d: -d["score"])[:limit]

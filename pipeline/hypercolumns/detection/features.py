@@ -1,4 +1,4 @@
-"""Features of any box of a photograph from one pass of the network: pooled layers, context and geometry."""
+"""Features of any box in a photograph from one network pass: pooled layers, context and geometry."""
 
 import math
 from collections.abc import Mapping
@@ -18,32 +18,36 @@ from hypercolumns.parameters import DetectionParameters
 from hypercolumns.regions.boxes import Boxes, clip, expand
 from hypercolumns.regions.pooling import pool
 
-SAMPLES = 6  # interpolated values per side that are averaged over a box
+SAMPLES_PER_SIDE = 6
+"""Values interpolated per side of a box, which are averaged over its cells. Ours."""
 
 Maps = Mapping[str, NDArray[np.float16]]
+"""Maps (channels, y, x) of a photograph by layer."""
 
 
 @dataclass(frozen=True)
 class Extractor:
-    """Maps of whole photographs."""
+    """Computes the maps of photographs."""
 
     backbone: Backbone
     short_side: int
+    """Pixels of the shorter side that a photograph is scaled to."""
     device: torch.device
 
     def maps(self, photograph: NDArray[np.uint8]) -> dict[str, NDArray[np.float16]]:
-        """The layers' maps (channels, y, x) of a (height, width, 3) photograph, scaled to the short side."""
+        """Maps (channels, y, x) of a photograph (height, width, 3), by layer."""
         maps = photograph_maps(self.backbone, photograph, self.short_side, self.device)
         return to_host(maps, self.backbone)
 
 
 @dataclass(frozen=True)
 class PhotographMaps:
-    """Maps of the photographs of an annotation set; kept as files in `folder`, where there is one."""
+    """Maps of the photographs of an annotation set, by image."""
 
     annotations: AnnotationSet
     extractor: Extractor
     folder: Path | None
+    """Folder that keeps maps for the next use; None: they are computed at each use."""
 
     def __getitem__(self, image: Image) -> Maps:
         path = self.folder / f"{image.id}.npz" if self.folder is not None else None
@@ -57,33 +61,33 @@ class PhotographMaps:
 
 
 def describe(maps: Maps, image: Image, boxes: Boxes, settings: DetectionParameters) -> NDArray[np.float32]:
-    """Features (n, dimensions) of the (n, 4) boxes of an image.
+    """Features (n, dimensions) of the boxes (n, 4) in an image. Ours.
 
-    Each layer is averaged over `settings.cells` x `settings.cells` parts of every box, the last one also over the box's
-    surroundings as a whole. Each of these blocks has length 1, so that none outweighs the others. Position, size and
-    shape of the box follow.
+    Each layer is averaged over `settings.cells` x `settings.cells` cells of a box, the last layer also over the box
+    with its surroundings (`settings.context`). Each of these blocks is scaled to length 1, so that none outweighs the
+    others. Position, size and shape of the box follow.
     """
     size = (image.width, image.height)
-    around = clip(expand(boxes, settings.context), *size)
+    surroundings = clip(expand(boxes, settings.context), *size)
     blocks = [_block(layer, boxes, size, settings.cells) for layer in maps.values()]
-    blocks.append(_block(list(maps.values())[-1], around, size, 1))
+    blocks.append(_block(list(maps.values())[-1], surroundings, size, 1))
     blocks.append(_geometry(boxes, size))
     return np.concatenate(blocks, axis=1)
 
 
 def _block(layer: NDArray[np.float16], boxes: Boxes, size: tuple[int, int], cells: int) -> NDArray[np.float32]:
-    """Means of a layer over the parts of every box, (n, cells * cells * channels), each row of length 1."""
-    parts = pool(layer, boxes, size, cells, max(1, SAMPLES // cells))
-    pooled = parts.reshape(len(boxes), math.prod(parts.shape[1:]))  # said, since there may be no box
+    """Means of a layer over the cells of every box, (n, cells * cells * channels), each row of length 1."""
+    means = pool(layer, boxes, size, cells, max(1, SAMPLES_PER_SIDE // cells))
+    pooled = means.reshape(len(boxes), math.prod(means.shape[1:]))  # -1 cannot be inferred when there are no boxes
     length = np.linalg.norm(pooled, axis=1, keepdims=True)
     return pooled / np.maximum(length, np.finfo(np.float32).tiny)
 
 
 def _geometry(boxes: Boxes, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Corners, root of the area, area and logarithm of the aspect of the boxes, relative to the image: (n, 7)."""
+    """Corners, square root of the area, area and log aspect ratio of the boxes, relative to the image: (n, 7)."""
     width, height = size
     relative = boxes / np.array([width, height, width, height])
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], np.finfo(np.float32).tiny)
-    share = sides.prod(axis=1) / (width * height)
+    area = sides.prod(axis=1) / (width * height)
     aspect = np.log(sides[:, 0] / sides[:, 1])
-    return np.column_stack([relative, np.sqrt(share), share, aspect]).astype(np.float32)
+    return np.column_stack([relative, np.sqrt(area), area, aspect]).astype(np.float32)

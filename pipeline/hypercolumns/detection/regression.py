@@ -1,4 +1,4 @@
-"""Bounding-box regression: from the features of a candidate to the box of the object that it covers (R-CNN)."""
+"""Bounding-box regression: moves a candidate, given its features, to the box of the object it covers (R-CNN)."""
 
 from dataclasses import dataclass
 
@@ -8,55 +8,71 @@ from scipy.linalg import solve
 
 from hypercolumns.regions.boxes import Boxes
 
-_LARGEST = np.log(2.0)  # a side at most doubles or halves; a linear prediction has no bounds of its own
+MAX_LOG_SCALE = np.log(2.0)
+"""A side at most doubles or halves, since a linear prediction is unbounded. Ours."""
 
 
 @dataclass(frozen=True)
 class BoxRegressor:
-    """Weights (dimensions, 4) and biases (4,) of the moves that `moves` defines; one for all categories."""
+    """Linear prediction of moves (see `encode_moves`) from features; one for all categories."""
 
     weights: NDArray[np.float32]
+    """(dimensions, 4)"""
     biases: NDArray[np.float32]
+    """(4,)"""
 
     def refine(self, boxes: Boxes, features: NDArray[np.float32]) -> Boxes:
-        """The (n, 4) boxes moved by what their features tell."""
-        return move(boxes, features @ self.weights + self.biases)
+        """Move the boxes (n, 4) as their features (n, dimensions) predict."""
+        return apply_moves(boxes, features @ self.weights + self.biases)
 
 
-def moves(boxes: Boxes, targets: Boxes) -> NDArray[np.float64]:
-    """What turns `boxes` into `targets`: (n, 4) shifts of the centre in widths and heights, logarithms of the scales.
+def encode_moves(boxes: Boxes, objects: Boxes) -> NDArray[np.float64]:
+    """Moves that turn `boxes` into `objects`, (n, 4) each. R-CNN (Girshick et al., 2014), appendix C.
 
-    Source: R-CNN (Girshick et al., 2014), appendix C.
+    Returns
+    -------
+    (n, 4) shifts of the centre in widths and heights of the box, then logarithms of the scales of both sides.
+
+    Examples
+    --------
+    >>> encode_moves(np.array([[0.0, 0, 10, 10]]), np.array([[5.0, 0, 15, 10]])).tolist()
+    [[0.5, 0.0, 0.0, 0.0]]
     """
     centre, size = _centre_and_size(boxes)
-    wanted_centre, wanted_size = _centre_and_size(targets)
-    return np.concatenate([(wanted_centre - centre) / size, np.log(wanted_size / size)], axis=1)
+    object_centre, object_size = _centre_and_size(objects)
+    return np.concatenate([(object_centre - centre) / size, np.log(object_size / size)], axis=1)
 
 
-def move(boxes: Boxes, by: NDArray[np.floating]) -> Boxes:
-    """The inverse of `moves`: boxes moved by (n, 4) shifts and logarithms of scales, the latter bounded."""
+def apply_moves(boxes: Boxes, moves: NDArray[np.floating]) -> Boxes:
+    """Move boxes (n, 4); the inverse of `encode_moves`, except that scales are bounded by `MAX_LOG_SCALE`.
+
+    Examples
+    --------
+    >>> apply_moves(np.array([[0.0, 0, 10, 10]]), np.array([[0.5, 0, 0, 0]])).tolist()
+    [[5.0, 0.0, 15.0, 10.0]]
+    """
     centre, size = _centre_and_size(boxes)
-    centre = centre + by[:, :2] * size
-    half = size * np.exp(np.clip(by[:, 2:], -_LARGEST, _LARGEST)) / 2
+    centre = centre + moves[:, :2] * size
+    half = size * np.exp(np.clip(moves[:, 2:], -MAX_LOG_SCALE, MAX_LOG_SCALE)) / 2
     return np.concatenate([centre - half, centre + half], axis=1)
 
 
-def fit_regressor(features: NDArray[np.float32], by: NDArray[np.float64], penalty: float) -> BoxRegressor:
-    """Ridge regression of the moves `by` (n, 4) on the standardised features (n, dimensions).
+def fit_regressor(features: NDArray[np.float32], moves: NDArray[np.float64], penalty: float) -> BoxRegressor:
+    """Ridge regression of moves (n, 4) on standardised features (n, dimensions).
 
-    Minimises the mean squared error + penalty * sum of squared weights.
+    Minimises the mean squared error + penalty * sum of squared weights; mean and scale are folded into the result.
     """
     mean, scale = features.mean(axis=0), features.std(axis=0)
     scale[scale < np.finfo(np.float32).eps] = 1
-    standard = (features - mean) / scale
-    centre = by.mean(axis=0)
-    if len(features) < features.shape[1]:  # fewer examples than dimensions: the dual problem is the smaller one
-        kernel = (standard @ standard.T).astype(np.float64) + penalty * len(features) * np.eye(len(features))
-        found = standard.T @ solve(kernel, by - centre, assume_a="pos")
+    standardised = (features - mean) / scale
+    centre = moves.mean(axis=0)
+    if len(features) < features.shape[1]:  # fewer examples than dimensions: the dual problem is smaller
+        kernel = (standardised @ standardised.T).astype(np.float64) + penalty * len(features) * np.eye(len(features))
+        solution = standardised.T @ solve(kernel, moves - centre, assume_a="pos")
     else:
-        gram = (standard.T @ standard).astype(np.float64) + penalty * len(features) * np.eye(features.shape[1])
-        found = solve(gram, standard.T @ (by - centre), assume_a="pos")
-    weights = found / scale[:, None]
+        gram = (standardised.T @ standardised).astype(np.float64) + penalty * len(features) * np.eye(features.shape[1])
+        solution = solve(gram, standardised.T @ (moves - centre), assume_a="pos")
+    weights = solution / scale[:, None]
     return BoxRegressor(weights.astype(np.float32), (centre - mean @ weights).astype(np.float32))
 
 

@@ -1,4 +1,4 @@
-"""Own detections, from annotations and candidates to the boxes of val."""
+"""Trains the detector on train and applies it to val."""
 
 import logging
 import tempfile
@@ -16,7 +16,7 @@ from hypercolumns.backbones import Backbone
 from hypercolumns.detection.candidate_set import CandidateSet
 from hypercolumns.detection.examples import trained_categories
 from hypercolumns.detection.features import Extractor, PhotographMaps, describe
-from hypercolumns.detection.training import train
+from hypercolumns.detection.training import train_detector
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import DetectionParameters
 from hypercolumns.regions.boxes import Boxes
@@ -25,52 +25,59 @@ from hypercolumns.workspace import Split
 logger = logging.getLogger(__name__)
 
 
-def run(
+def train_and_detect(
     annotations: Mapping[Split, AnnotationSet],
     candidates: Mapping[Split, Callable[[int], ArrayLike]],
     backbone: Backbone,
+    *,
     settings: DetectionParameters,
     device: torch.device,
     seed: int,
-    work: Path,
+    scratch: Path,
 ) -> list[Result]:
-    """Train on the split `train`, detect on the split `val`.
+    """Train a detector on the split `train` and detect objects in the split `val`.
 
     Parameters
     ----------
     annotations
         By split.
     candidates
-        By split, the (n, 4) candidate boxes of an image by its id.
+        By split, a function from the id of an image to its candidate boxes (n, 4).
     backbone
-        Whose layers are maps of photographs of any size.
+        All of its layers must be maps.
+    device
+        Where the network runs.
     seed
-        Of the draw of training examples.
-    work
-        Folder for the maps of the training photographs, about 1 MB each, gone in the end.
+        Seed of the draw of training examples.
+    scratch
+        Folder for the maps of training photographs, about 1 MB each; they are removed in the end.
+
+    Returns
+    -------
+    Detections as COCO results, for each image at most `settings.max_per_image`, best first.
 
     Raises
     ------
     InputError
-        When a layer is no map, no category has a training instance, or a photograph cannot be read.
+        When a layer is not a map, no category has a training instance, or a photograph cannot be read.
     """
     vectors = [layer.name for layer in backbone.layers if layer.stride == 0]
     if vectors:
         raise InputError(
-            f"detection.layers names {vectors[0]!r}, which {backbone.name} gives as one vector for a whole photograph; "
-            f"choose layers that are maps."
+            f"detection.layers names {vectors[0]!r}, which in {backbone.name} is one vector for the entire photograph; "
+            "choose layers that are maps."
         )
     categories = trained_categories(annotations["train"])
-    _warn(annotations, categories)
+    _warn_of_untrained(annotations, categories)
     extractor = Extractor(backbone.to(device), settings.short_side, device)
-    work.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="detect-", dir=work) as folder:
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="detect-", dir=scratch) as folder:
         splits = {}
-        for name, own in annotations.items():
-            # Training goes through its photographs several times, the others are seen once.
-            maps = PhotographMaps(own, extractor, Path(folder) if name == "train" else None)
-            splits[name] = CandidateSet(name, own, candidates[name], partial(_describe, maps, settings))
-        detector = train(splits["train"], categories, settings, np.random.default_rng(seed))
+        for name, split in annotations.items():
+            # Training passes over its photographs several times; all others are used once.
+            maps = PhotographMaps(split, extractor, Path(folder) if name == "train" else None)
+            splits[name] = CandidateSet(name, split, candidates[name], partial(_describe, maps, settings))
+        detector = train_detector(splits["train"], categories, settings, np.random.default_rng(seed))
         return detector.detect(splits["val"], settings)
 
 
@@ -78,8 +85,8 @@ def _describe(maps: PhotographMaps, settings: DetectionParameters, image: Image,
     return describe(maps[image], image, boxes, settings)
 
 
-def _warn(annotations: Mapping[Split, AnnotationSet], categories: Sequence[int]) -> None:
-    """Say in one line which categories occur but have nothing to learn from."""
+def _warn_of_untrained(annotations: Mapping[Split, AnnotationSet], categories: Sequence[int]) -> None:
+    """Name the categories that occur but are not among the trained `categories`."""
     names = {
         split.category_by_id[i.category_id].name
         for split in annotations.values()
@@ -87,4 +94,4 @@ def _warn(annotations: Mapping[Split, AnnotationSet], categories: Sequence[int])
         if not i.ignore and i.category_id not in categories
     }
     if names:
-        logger.warning("No training instance, hence no detector, for: %s.", ", ".join(sorted(names)))
+        logger.warning("Categories without a training instance will not be detected: %s.", ", ".join(sorted(names)))

@@ -1,4 +1,4 @@
-"""Training of the detector: classifiers with rounds of hard negatives, then the regression of boxes."""
+"""Training of the detector: classifiers with rounds of hard negative mining, then box regression."""
 
 from collections.abc import Sequence
 
@@ -6,53 +6,73 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.detection.candidate_set import CandidateSet
-from hypercolumns.detection.classifiers import fit
+from hypercolumns.detection.classifiers import LinearClassifiers, fit_classifiers
 from hypercolumns.detection.detector import Detector
 from hypercolumns.detection.examples import Examples
 from hypercolumns.detection.regression import fit_regressor
 from hypercolumns.parameters import DetectionParameters
 
-FEWEST = 32
-"""Regions that an image gives at least: with fewer, a share of them could not be hard negatives."""
+MIN_REGIONS_PER_IMAGE = 32
+"""Least regions per image; with fewer, none would remain for hard negatives, so images are left out instead."""
 
 
-def train(
-    photographs: CandidateSet, categories: Sequence[int], settings: DetectionParameters, rng: np.random.Generator
+def train_detector(
+    candidate_set: CandidateSet, categories: Sequence[int], settings: DetectionParameters, rng: np.random.Generator
 ) -> Detector:
-    """A detector of `categories` (ids, see `examples.trained_categories`) from instances and candidates.
+    """Train a detector on instances and candidate boxes.
 
-    Every image gives the same number of regions: up to half of them positive, the rest background drawn at random and,
-    in later rounds, background that the classifiers of the round before like best. Memory is that of
-    `settings.training_regions` regions: where the images are too many for `FEWEST` each, some are drawn at random.
+    Every image contributes the same number of regions: up to half of them positive, the rest background drawn at random
+    and, in later rounds, the background that the classifiers of the previous round score highest. Memory is bounded by
+    `settings.training_regions` regions; if the images are too many for `MIN_REGIONS_PER_IMAGE` each, only some of them,
+    drawn at random, are used.
+
+    Parameters
+    ----------
+    categories
+        Ids of the categories to detect; see `examples.trained_categories`.
+    rng
+        Draws images and regions.
     """
-    most = max(1, settings.training_regions // FEWEST)
-    if len(photographs.annotations.images) > most:
-        photographs = photographs.some(most, rng)
-    share = settings.training_regions // len(photographs.annotations.images)
+    max_images = max(1, settings.training_regions // MIN_REGIONS_PER_IMAGE)
+    if len(candidate_set.annotations.images) > max_images:
+        candidate_set = candidate_set.draw(max_images, rng)
+    per_image = settings.training_regions // len(candidate_set.annotations.images)
     rounds = settings.hard_negative_rounds
-    random = share // 4 if rounds else share // 2
-    hard = share // (4 * rounds) if rounds else 0
-    examples = Examples(photographs, categories, settings)
-    for image in photographs.each("collecting examples"):
-        positive = _some(examples.positive(image), share // 2, rng)
-        negative = _some(examples.background(image), random, rng)
+    n_random = per_image // 4 if rounds else per_image // 2
+    n_hard = per_image // (4 * rounds) if rounds else 0
+    examples = Examples(candidate_set, categories, settings)
+    for image in candidate_set.images("collecting examples"):
+        positive = _draw(examples.positive(image), per_image // 2, rng)
+        negative = _draw(examples.background(image), n_random, rng)
         examples.add(image, np.concatenate([positive, negative]))
-    features, labels, moves = examples.arrays()
-    classifiers = fit(features, labels, len(categories), settings.penalty, settings.iterations)
+
+    def fit(start: LinearClassifiers | None = None) -> LinearClassifiers:
+        features, labels, _ = examples.arrays()
+        return fit_classifiers(
+            features,
+            labels,
+            len(categories),
+            penalty=settings.penalty,
+            iterations=settings.iterations,
+            start=start,
+        )
+
+    classifiers = fit()
     for _ in range(rounds):
-        for image in photographs.each("looking for hard negatives"):
+        for image in candidate_set.images("looking for hard negatives"):
             rows = examples.background(image)
-            likeness = classifiers.probabilities(photographs.describe(image, examples.boxes(image)[rows])).sum(axis=1)
-            examples.add(image, rows[np.argsort(-likeness, kind="stable")[:hard]])
-        features, labels, moves = examples.arrays()
-        classifiers = fit(features, labels, len(categories), settings.penalty, settings.iterations, classifiers)
+            features = candidate_set.describe(image, examples.boxes(image)[rows])
+            objectness = classifiers.probabilities(features).sum(axis=1)
+            examples.add(image, rows[np.argsort(-objectness, kind="stable")[:n_hard]])
+        classifiers = fit(classifiers)
     regressor = None
     if settings.regression_penalty is not None:
+        features, labels, moves = examples.arrays()
         positive = np.flatnonzero(labels < len(categories))
         regressor = fit_regressor(features[positive], moves[positive], settings.regression_penalty)
     return Detector(tuple(categories), classifiers, regressor)
 
 
-def _some(rows: NDArray[np.intp], number: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """At most `number` of the rows, drawn without replacement, in rising order."""
+def _draw(rows: NDArray[np.intp], number: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Draw at most `number` of the rows without replacement, ascending."""
     return rows if len(rows) <= number else np.sort(rng.choice(rows, number, replace=False))
