@@ -1,4 +1,4 @@
-"""Detections from outside and from the ground truth, and how they are written."""
+"""Detections come from files and from the ground truth, and are written in a fixed order."""
 
 import json
 import math
@@ -11,13 +11,14 @@ from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.results import write_results
 from hypercolumns.detection import results
 from hypercolumns.errors import InputError
-from tests.detection.detection_scenes import HEIGHT, WIDTH, instance, scenes
+from tests.detection.detection_scenes import HEIGHT, WIDTH, make_instance, scenes
 
 GOOD: dict[str, Any] = {"image_id": 1, "category_id": 3, "bbox": [2.5, 3, 10, 12.25], "score": 0.75}
 
 
 @pytest.fixture
 def annotations() -> AnnotationSet:
+    """Three images with the ids 1, 2 and 3."""
     return scenes(3, seed=0)
 
 
@@ -26,13 +27,15 @@ def _file(path: Path, content: object) -> Path:
     return path
 
 
-def test_a_good_file_is_taken_as_it_is(tmp_path: Path, annotations: AnnotationSet) -> None:
+def test_a_valid_file_is_read_unchanged(tmp_path: Path, annotations: AnnotationSet) -> None:
+    """Detections come image by image, without the keys that are not needed."""
     other = GOOD | {"image_id": 3, "score": -12, "area": "other keys do not matter"}
     found = results.from_file(_file(tmp_path / "found.json", [other, GOOD]), annotations, 10)
     assert found == [GOOD, {key: other[key] for key in GOOD}]
 
 
-def test_only_the_best_of_each_image_stay(tmp_path: Path, annotations: AnnotationSet) -> None:
+def test_only_the_best_of_each_image_are_kept(tmp_path: Path, annotations: AnnotationSet) -> None:
+    """The limit counts per image, and the best come first."""
     entries = [GOOD | {"image_id": image, "score": score} for image in (1, 2) for score in (0.1, 0.9, 0.5)]
     found = results.from_file(_file(tmp_path / "found.json", entries), annotations, 2)
     assert [(d["image_id"], d["score"]) for d in found] == [(1, 0.9), (1, 0.5), (2, 0.9), (2, 0.5)]
@@ -56,9 +59,10 @@ def test_only_the_best_of_each_image_stay(tmp_path: Path, annotations: Annotatio
         ({"score": "high"}, "score is 'high'"),
     ],
 )
-def test_an_entry_that_cannot_be_used_is_named(
+def test_an_invalid_entry_is_named(
     tmp_path: Path, annotations: AnnotationSet, change: dict[str, Any], message: str
 ) -> None:
+    """The error names the file, the entry and the value."""
     path = _file(tmp_path / "found.json", [GOOD, GOOD | change])
     with pytest.raises(InputError, match=rf"found.json, entry 1: .*{message}"):
         results.from_file(path, annotations, 10)
@@ -66,6 +70,7 @@ def test_an_entry_that_cannot_be_used_is_named(
 
 @pytest.mark.parametrize("key", list(GOOD))
 def test_a_missing_key_is_named(tmp_path: Path, annotations: AnnotationSet, key: str) -> None:
+    """The error names the entry and the key."""
     path = _file(tmp_path / "found.json", [{k: v for k, v in GOOD.items() if k != key}])
     with pytest.raises(InputError, match=f"entry 0: '{key}' is missing"):
         results.from_file(path, annotations, 10)
@@ -74,28 +79,31 @@ def test_a_missing_key_is_named(tmp_path: Path, annotations: AnnotationSet, key:
 @pytest.mark.parametrize(
     ("content", "message"), [("[{", "is not JSON"), ({"annotations": []}, "list"), ([3], "object")]
 )
-def test_a_file_of_another_kind_is_refused(
+def test_another_kind_of_file_is_refused(
     tmp_path: Path, annotations: AnnotationSet, content: object, message: str
 ) -> None:
+    """The error names the file and says what it should hold."""
     with pytest.raises(InputError, match=f"found.json.*{message}"):
         results.from_file(_file(tmp_path / "found.json", content), annotations, 10)
 
 
 def test_a_missing_file_is_named(tmp_path: Path, annotations: AnnotationSet) -> None:
+    """The error names the parameter and the file."""
     with pytest.raises(InputError, match=r"^detection\.file: .*nothing\.json does not exist"):
         results.from_file(tmp_path / "nothing.json", annotations, 10)
 
 
-def test_ground_truth_leaves_out_what_does_not_count() -> None:
+def test_ground_truth_has_only_instances_that_count() -> None:
+    """Crowds, difficult instances and boxes without area are left out."""
     base = scenes(1, seed=0)
     annotations = AnnotationSet(
         base.images,
         base.categories,
         (
-            instance(1, 1, 3, [0, 0, 10, 20]),
-            instance(2, 1, 7, [5, 5, 30, 40], crowd=True),
-            instance(3, 1, 7, [5, 5, 30, 40], difficult=True),
-            instance(4, 1, 9, [7, 8, 7, 8]),
+            make_instance(1, 1, 3, [0, 0, 10, 20]),
+            make_instance(2, 1, 7, [5, 5, 30, 40], crowd=True),
+            make_instance(3, 1, 7, [5, 5, 30, 40], difficult=True),
+            make_instance(4, 1, 9, [7, 8, 7, 8]),
         ),
         "",
     )
@@ -103,7 +111,8 @@ def test_ground_truth_leaves_out_what_does_not_count() -> None:
 
 
 def test_files_do_not_depend_on_the_order_of_detections(tmp_path: Path) -> None:
-    found = [results.make(i % 3, 3 + i % 2, [i, i, i + 5, i + 7], 1 / (1 + i % 4)) for i in range(20)]
+    """Detections are sorted by image and score before they are written."""
+    found = [results.make_detection(i % 3, 3 + i % 2, [i, i, i + 5, i + 7], 1 / (1 + i % 4)) for i in range(20)]
     write_results(found, tmp_path / "a.json")
     write_results(found[::-1], tmp_path / "folder" / "b.json")
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "folder" / "b.json").read_bytes()
@@ -112,6 +121,7 @@ def test_files_do_not_depend_on_the_order_of_detections(tmp_path: Path) -> None:
     assert len(written) == 20
 
 
-def test_no_detections_are_an_empty_list(tmp_path: Path) -> None:
+def test_no_detections_are_written_as_an_empty_list(tmp_path: Path) -> None:
+    """A file without detections is valid JSON."""
     write_results([], tmp_path / "none.json")
     assert json.loads((tmp_path / "none.json").read_text()) == []

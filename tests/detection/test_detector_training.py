@@ -1,62 +1,71 @@
-"""What trains the detector, and that it recovers what a linear model can."""
+"""The detector trains on the right boxes, and finds objects that a linear model can separate."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from hypercolumns.annotations.model import Image, Instance
+from hypercolumns.detection import training
+from hypercolumns.detection.classifiers import LinearClassifiers, fit_classifiers
 from hypercolumns.detection.detector import best_boxes
-from hypercolumns.detection.examples import BACKGROUND, UNUSED, Examples, assign, trained_categories
-from hypercolumns.detection.training import train
+from hypercolumns.detection.examples import BACKGROUND, UNUSED, Examples, label_boxes, trained_categories
+from hypercolumns.detection.training import train_detector
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import DetectionParameters
-from hypercolumns.regions.boxes import from_coco, iou
-from tests.detection.detection_scenes import candidates, instance, scenes, separable
+from hypercolumns.regions.boxes import Boxes, from_coco, iou
+from tests.detection.detection_scenes import candidates, make_instance, scenes, separable
 
 SETTINGS = DetectionParameters(penalty=1e-4, iterations=200, regression_penalty=None)
 BOX = [10, 10, 40, 40]
 
 
-def _labels(boxes: list[list[float]], *instances: object) -> list[int]:
-    return assign(np.array(boxes, dtype=float), instances, (3, 7), SETTINGS)[0].tolist()  # type: ignore[arg-type]
+def _labels(boxes: list[list[float]], *instances: Instance) -> list[int]:
+    return label_boxes(np.array(boxes, dtype=float), instances, (3, 7), SETTINGS)[0].tolist()
 
 
-def test_overlap_decides_what_a_box_shows() -> None:
+def test_overlap_decides_the_label() -> None:
+    """High overlap gives the category, low overlap background; in between a box is not used."""
     boxes = [BOX, [10, 10, 40, 30], [10, 10, 40, 22], [10, 10, 40, 18], [60, 10, 90, 40]]
-    assert _labels(boxes, instance(1, 1, 7, BOX)) == [1, 1, UNUSED, BACKGROUND, BACKGROUND]
+    assert _labels(boxes, make_instance(1, 1, 7, BOX)) == [1, 1, UNUSED, BACKGROUND, BACKGROUND]
 
 
-def test_ignored_instances_are_neither_examples_nor_background() -> None:
-    assert _labels([BOX, [60, 10, 90, 40]], instance(1, 1, 3, BOX, difficult=True)) == [UNUSED, BACKGROUND]
+def test_difficult_instances_are_neither_examples_nor_background() -> None:
+    """A box on a difficult instance is not used; elsewhere it is background."""
+    assert _labels([BOX, [60, 10, 90, 40]], make_instance(1, 1, 3, BOX, difficult=True)) == [UNUSED, BACKGROUND]
 
 
-def test_the_inside_of_a_crowd_is_no_background() -> None:
-    assert _labels([[20, 20, 25, 25], [70, 0, 75, 5]], instance(1, 1, 3, [5, 5, 60, 60], crowd=True)) == [
-        UNUSED,
-        BACKGROUND,
-    ]
+def test_the_inside_of_a_crowd_is_not_background() -> None:
+    """A small box inside a crowd is not used, although its IoU with the crowd is low."""
+    crowd = make_instance(1, 1, 3, [5, 5, 60, 60], crowd=True)
+    assert _labels([[20, 20, 25, 25], [70, 0, 75, 5]], crowd) == [UNUSED, BACKGROUND]
 
 
-def test_an_object_in_front_of_an_ignored_one_still_teaches() -> None:
-    assert _labels([BOX], instance(1, 1, 3, BOX, difficult=True), instance(2, 1, 7, BOX)) == [1]
+def test_an_object_in_front_of_a_difficult_one_is_an_example() -> None:
+    """The difficult instance does not hide the other one."""
+    assert _labels([BOX], make_instance(1, 1, 3, BOX, difficult=True), make_instance(2, 1, 7, BOX)) == [1]
 
 
 def test_an_image_without_instances_is_all_background() -> None:
+    """Without instances there is nothing to overlap."""
     assert _labels([BOX]) == [BACKGROUND]
 
 
 def test_no_example_is_used_twice() -> None:
+    """Boxes that were added as background are not offered as background again."""
     annotations = scenes(1, seed=0)
     examples = Examples(separable(annotations), (3, 7), SETTINGS)
     image = annotations.images[0]
-    first = examples.background(image)[:5]
-    examples.add(image, first)
-    assert not set(first) & set(examples.background(image))
+    before = examples.background(image)
+    examples.add(image, before[:5])
+    assert set(examples.background(image)) == set(before[5:])
 
 
-def test_hard_negatives_recover_separable_objects() -> None:
-    """Where features tell objects apart, every object of new images is found, above all else."""
-    detector = train(separable(scenes(20, seed=1)), (3, 7), SETTINGS, np.random.default_rng(0))
+def test_separable_objects_are_found() -> None:
+    """With features that separate objects, the two best detections of each new image are its two objects."""
+    detector = train_detector(separable(scenes(20, seed=1)), (3, 7), SETTINGS, np.random.default_rng(0))
     test = scenes(15, seed=2)
     found = detector.detect(separable(test), SETTINGS)
     for image, instances in test.instances_by_image.items():
@@ -68,68 +77,56 @@ def test_hard_negatives_recover_separable_objects() -> None:
             assert max(overlaps, default=0) > 0.6
 
 
-def test_hard_negatives_are_the_background_that_looks_most_like_objects() -> None:
-    """With few random negatives, a round of hard ones lowers what the classifiers give to the worst background."""
+def test_hard_negatives_lower_the_scores_of_background() -> None:
+    """With few random negatives, mining lowers the scores of the background that scores highest."""
     annotations = scenes(12, seed=3)
-    photographs = separable(annotations)
+    candidate_set = separable(annotations)
     small = SETTINGS.model_copy(update={"training_regions": 12 * 16})
 
-    def worst(rounds: int) -> float:
+    def highest_background_scores(rounds: int) -> float:
         settings = small.model_copy(update={"hard_negative_rounds": rounds})
-        detector = train(photographs, (3, 7), settings, np.random.default_rng(0))
-        likeness = []
+        detector = train_detector(candidate_set, (3, 7), settings, np.random.default_rng(0))
+        objectness = []
         for image in annotations.images:
-            examples = Examples(photographs, (3, 7), settings)
+            examples = Examples(candidate_set, (3, 7), settings)
             boxes = examples.boxes(image)[examples.background(image)]
-            likeness.append(detector.classifiers.probabilities(photographs.describe(image, boxes)).sum(axis=1))
-        return float(np.sort(np.concatenate(likeness))[-20:].mean())
+            objectness.append(detector.classifiers.probabilities(candidate_set.describe(image, boxes)).sum(axis=1))
+        return float(np.sort(np.concatenate(objectness))[-20:].mean())
 
-    assert worst(2) < worst(0)
+    assert highest_background_scores(2) < highest_background_scores(0)
 
 
-def test_memory_is_bounded_by_the_training_regions(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("images", "regions", "rounds"), [(8, 160, 3), (30, 70, 1)])
+def test_memory_is_bounded_by_the_training_regions(
+    monkeypatch: pytest.MonkeyPatch, images: int, regions: int, rounds: int
+) -> None:
+    """Rounds add examples, never more than allowed, even with too many images for the minimum of each."""
     sizes = []
 
-    def fit(features: np.ndarray, *rest: object) -> object:
+    def recording(features: NDArray[np.float32], *args: Any, **options: Any) -> LinearClassifiers:
         sizes.append(len(features))
-        return original(features, *rest)  # type: ignore[arg-type]
+        return fit_classifiers(features, *args, **options)
 
-    from hypercolumns.detection import training
-
-    original = training.fit
-    monkeypatch.setattr(training, "fit", fit)
-    settings = SETTINGS.model_copy(update={"training_regions": 160, "hard_negative_rounds": 3})
-    train(separable(scenes(8, seed=1)), (3, 7), settings, np.random.default_rng(0))
-    assert len(sizes) == 4
-    assert sizes[0] < sizes[-1] <= 160
-
-
-def test_more_images_than_there_is_room_for_are_drawn_from(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hypercolumns.detection import training
-
-    sizes = []
-    original = training.fit
-    monkeypatch.setattr(
-        training, "fit", lambda features, *rest: (sizes.append(len(features)), original(features, *rest))[1]
-    )
-    settings = SETTINGS.model_copy(update={"training_regions": 70, "hard_negative_rounds": 1})
-    train(separable(scenes(30, seed=1)), (3, 7), settings, np.random.default_rng(0))
-    assert sizes[-1] <= 70
+    monkeypatch.setattr(training, "fit_classifiers", recording)
+    settings = SETTINGS.model_copy(update={"training_regions": regions, "hard_negative_rounds": rounds})
+    train_detector(separable(scenes(images, seed=1)), (3, 7), settings, np.random.default_rng(0))
+    assert len(sizes) == 1 + rounds
+    assert sizes[0] < sizes[-1] <= regions
 
 
 def test_regression_moves_boxes_towards_their_objects() -> None:
-    """With features that give the shift of a candidate away, refined boxes overlap more than the candidates."""
+    """With features that reveal the shift of a candidate, refined boxes overlap objects more than candidates do."""
     annotations = scenes(10, seed=4)
     base = separable(annotations)
 
-    def describe(image: object, boxes: np.ndarray) -> np.ndarray:
-        own = np.array([i.box for i in annotations.instances_by_image[image.id]])  # type: ignore[attr-defined]
-        nearest = own[iou(boxes, own).argmax(axis=1)]
-        return np.hstack([base.describe(image, boxes), (nearest - boxes) / 30]).astype(np.float32)  # type: ignore[arg-type]
+    def describe(image: Image, boxes: Boxes) -> NDArray[np.float32]:
+        objects = np.array([i.box for i in annotations.instances_by_image[image.id]])
+        nearest = objects[iou(boxes, objects).argmax(axis=1)]
+        return np.hstack([base.describe(image, boxes), (nearest - boxes) / 30]).astype(np.float32)
 
-    photographs = dataclasses.replace(base, describe=describe)
+    candidate_set = dataclasses.replace(base, describe=describe)
     settings = SETTINGS.model_copy(update={"regression_penalty": 1e-3})
-    detector = train(photographs, (3, 7), settings, np.random.default_rng(0))
+    detector = train_detector(candidate_set, (3, 7), settings, np.random.default_rng(0))
     before, after = [], []
     for image in annotations.images:
         truth = [i.box for i in annotations.instances_by_image[image.id]]
@@ -143,17 +140,20 @@ def test_regression_moves_boxes_towards_their_objects() -> None:
 
 
 def test_categories_without_training_instances_are_left_out() -> None:
+    """The third category has no instance."""
     assert trained_categories(scenes(5, seed=0)) == (3, 7)
 
 
 def test_no_training_instance_at_all_is_an_error() -> None:
+    """The error lists the categories."""
     annotations = scenes(2, seed=0)
     ignored = tuple(dataclasses.replace(i, difficult=True) for i in annotations.instances)
     with pytest.raises(InputError, match=r"no category \(cat, dog, yak\) has a training instance"):
         trained_categories(dataclasses.replace(annotations, instances=ignored))
 
 
-def test_the_best_boxes_of_all_categories_stay() -> None:
+def test_the_best_boxes_of_all_categories_are_kept() -> None:
+    """Suppression runs within each category, the limit counts over all categories."""
     boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 11], [50, 50, 60, 60.0]])
     scores = np.array([[0.9, 0.1], [0.8, 0.3], [0.2, 0.4]])
     settings = DetectionParameters(max_per_image=3)
@@ -161,13 +161,14 @@ def test_the_best_boxes_of_all_categories_stay() -> None:
     assert [(d["category_id"], d["score"]) for d in found] == [(3, 0.9), (7, 0.4), (7, 0.3)]
 
 
-def test_an_image_without_candidates_or_instances_is_no_problem() -> None:
+def test_an_image_without_candidates_or_instances_is_skipped() -> None:
+    """Training and detection go on with the other images."""
     full = scenes(6, seed=5)
     annotations = dataclasses.replace(full, instances=tuple(i for i in full.instances if i.image_id != 2))
     base = separable(annotations)
-    photographs = dataclasses.replace(
+    candidate_set = dataclasses.replace(
         base, candidates=lambda image_id: np.zeros((0, 4)) if image_id == 2 else base.candidates(image_id)
     )
     settings = SETTINGS.model_copy(update={"regression_penalty": 1.0})
-    detector = train(photographs, (3, 7), settings, np.random.default_rng(0))
-    assert {d["image_id"] for d in detector.detect(photographs, settings)} == {1, 3, 4, 5, 6}
+    detector = train_detector(candidate_set, (3, 7), settings, np.random.default_rng(0))
+    assert {d["image_id"] for d in detector.detect(candidate_set, settings)} == {1, 3, 4, 5, 6}

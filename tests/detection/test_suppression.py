@@ -1,4 +1,4 @@
-"""Non-maximum suppression against its definition."""
+"""Non-maximum suppression follows its definition."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def _boxes(rng: np.random.Generator, n: int) -> np.ndarray:
 
 @pytest.mark.parametrize("overlap", [0.0, 0.3, 0.7, 1.0])
 def test_suppression_equals_the_definition(overlap: float) -> None:
-    """Going through the boxes from best to worst, each stays unless a better one that stays overlaps it too much."""
+    """From best to worst, a box is kept unless it overlaps a kept one too much."""
     rng = np.random.default_rng(3)
     boxes, scores = _boxes(rng, 80), rng.integers(0, 30, 80) / 30  # with ties
     kept: list[int] = []
@@ -25,9 +25,11 @@ def test_suppression_equals_the_definition(overlap: float) -> None:
     assert suppress(boxes, scores, overlap, limit=5).tolist() == kept[:5]
 
 
-def test_equal_boxes_keep_the_first() -> None:
+def test_of_equal_boxes_and_scores_the_first_is_kept() -> None:
+    """Among equal scores the earlier row is the better one."""
     assert suppress([[0, 0, 5, 5]] * 3, [0.5, 0.9, 0.9], 0.5).tolist() == [1]
 
 
-def test_nothing_in_nothing_out() -> None:
+def test_no_boxes_give_no_rows() -> None:
+    """An empty array is not an error."""
     assert suppress(np.zeros((0, 4)), [], 0.3).tolist() == []

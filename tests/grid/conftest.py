@@ -1,4 +1,4 @@
-"""A small feature store with random maps, and a task whose truth is a linear function of them."""
+"""A small feature store with random maps, and a task whose labels are a linear function of them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,20 +11,26 @@ from numpy.typing import NDArray
 from hypercolumns.annotations.model import Category
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.features.writer import write_store
+from hypercolumns.grid.exact.maps import MapFiles
+from hypercolumns.grid.model import GridModel
 from hypercolumns.grid.sgd.samples import SampleFiles
-from hypercolumns.grid.standardise import Moments
-from hypercolumns.grid.targets import write_target_maps
+from hypercolumns.grid.spec import GridSpec
+from hypercolumns.grid.standardise import Moments, add_moments
+from hypercolumns.grid.targets import IGNORE, Targets, write_target_maps
 from hypercolumns.parameters import TrainParameters
 
-SAMPLED = TrainParameters(
-    solver="sgd", grid=2, heat_map=20, pixels_per_region=40, epochs=6, alpha=1e-5, sharing="shared"
+SIZE = 20
+SGD_SETTINGS = TrainParameters(
+    solver="sgd", grid=2, heat_map=SIZE, pixels_per_region=40, epochs=6, alpha=1e-5, sharing="shared"
 )
 SHAPES = {"fine": (3, 14, 11), "coarse": (5, 4, 4), "vector": (4, 1, 1)}
+SAMPLE_SEED = 5
 
 
 def make_store(
     path: Path, regions: int, seed: int = 0, shapes: dict[str, tuple[int, int, int]] = SHAPES, scale: float = 2.0
 ) -> FeatureStore:
+    """Write and open a store of normally distributed maps, its regions sorted by category."""
     rng = np.random.default_rng(seed)
     table = pd.DataFrame(
         {
@@ -54,33 +60,78 @@ class LinearTask:
     categories = (Category(1, "cat"), Category(2, "dog"))
 
     def target_maps(self, regions: pd.DataFrame, boxes: NDArray[np.float64], size: int) -> NDArray[np.int8]:
+        """See `Targets.target_maps`."""
         del boxes
-        columns = self.store.hypercolumns(regions.index.to_numpy(), size).compute()
-        direction = np.random.default_rng(7).normal(size=columns.shape[-1])
-        maps = ((columns - 1) @ direction > 0).astype(np.int8)
-        maps.reshape(len(maps), -1)[:, ::7] = -1
+        hypercolumns = self.store.hypercolumns(regions.index.to_numpy(), size).compute()
+        direction = np.random.default_rng(7).normal(size=hypercolumns.shape[-1])
+        maps = ((hypercolumns - 1) @ direction > 0).astype(np.int8)
+        maps.reshape(len(maps), -1)[:, ::7] = IGNORE
         return maps[:, None]
+
+
+@dataclass(frozen=True)
+class ConstantTask(LinearTask):
+    """The same label everywhere."""
+
+    label: int
+
+    def target_maps(self, regions: pd.DataFrame, boxes: NDArray[np.float64], size: int) -> NDArray[np.int8]:
+        """See `Targets.target_maps`."""
+        del boxes
+        return np.full((len(regions), 1, size, size), self.label, np.int8)
+
+
+def random_model(layers: tuple[str, ...], grid: int, targets: int = 2) -> GridModel:
+    """Make a model with normally distributed weights for layers of `SHAPES`."""
+    rng = np.random.default_rng(grid)
+    shape = (1, targets, grid * grid)
+    return GridModel(
+        spec=GridSpec(layers, grid),
+        heat_map=SIZE,
+        targets=tuple(f"target {i}" for i in range(targets)),
+        groups=("group 0",),
+        group_of_category={1: 0},
+        weights={name: rng.normal(0, 0.3, (*shape, SHAPES[name][0])).astype(np.float32) for name in layers},
+        bias=rng.normal(size=shape).astype(np.float32),
+    )
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> FeatureStore:
+    """A store of 90 regions in two shards, of 64 and 26 regions."""
     return make_store(tmp_path / "store.zarr", 90)
 
 
-def sample(store: FeatureStore, folder: Path, grid: int = 2, **changes: int) -> tuple[SampleFiles, dict[str, Moments]]:
-    write_target_maps(folder / "targets.zarr", LinearTask(store), store, 20)
-    settings = SAMPLED.model_copy(update=changes)
+def lay_out_samples(
+    store: FeatureStore, folder: Path, task: Targets, grid: int = 2, pixels_per_region: int = 40
+) -> tuple[SampleFiles, dict[str, Moments]]:
+    """Write the sample files of all shards and add up their moments."""
+    write_target_maps(folder / "targets.zarr", task, store, SIZE)
     (folder / "samples").mkdir()
-    samples = SampleFiles(
-        store.path,
-        folder / "targets.zarr",
-        folder / "samples",
-        store.shards,
-        store.layers,
-        heat_map=20,
+    files = SampleFiles(
+        store=store.path,
+        targets=folder / "targets.zarr",
+        folder=folder / "samples",
+        shards=store.shards,
+        layers=store.layers,
+        heat_map=SIZE,
         grid=grid,
-        pixels_per_region=settings.pixels_per_region,
-        seed=5,
+        pixels_per_region=pixels_per_region,
+        seed=SAMPLE_SEED,
     )
-    parts = [samples.lay_out(shard) for shard in range(len(store.shards))]
-    return samples, {layer: parts[0][layer] + parts[1][layer] for layer in store.layers}
+    return files, add_moments([files.lay_out(shard) for shard in range(len(store.shards))])
+
+
+def lay_out_maps(store: FeatureStore, folder: Path, task: Targets) -> tuple[MapFiles, dict[str, Moments]]:
+    """Write the map files of all shards and add up their moments."""
+    write_target_maps(folder / "targets.zarr", task, store, SIZE)
+    (folder / "maps").mkdir()
+    files = MapFiles(
+        store=store.path,
+        targets=folder / "targets.zarr",
+        folder=folder / "maps",
+        shards=store.shards,
+        layers=store.layers,
+        heat_map=SIZE,
+    )
+    return files, add_moments([files.lay_out(shard) for shard in range(len(store.shards))])

@@ -1,4 +1,4 @@
-"""The stage as a whole, on drawn photographs with a network of random weights."""
+"""The entire detect stage, on drawn photographs and with a network of random weights."""
 
 import json
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from stages.detect import main
 from tests.detection.detection_scenes import HEIGHT, WIDTH, candidates, draw, scenes
 
 NETWORK = {"name": "efficientnet_lite0", "weights": "random", "layers": ["stage2"]}
-FOUND = "data/detections/val.json"
+DETECTIONS = "data/detections/val.json"
 SETTINGS = {"layers": ["stage1", "stage3"], "short_side": 96, "training_regions": 400, "iterations": 10}
 
 
@@ -27,7 +27,7 @@ class _Proposals:
 
 @dataclass(frozen=True)
 class _Store:
-    """Stands for a `ProposalStore`: candidates of the annotations beside it."""
+    """A stand-in for `ProposalStore` that draws candidates around the annotated instances."""
 
     annotations: AnnotationSet
 
@@ -59,41 +59,46 @@ def _run(project: Path, network: dict = NETWORK, **settings: object) -> Result:
     return CliRunner().invoke(main, [f"--root={project}", f"--params={project / 'params.yaml'}"])
 
 
-def test_own_detections_are_the_same_bytes_each_time(project: Path) -> None:
-    found = []
+def test_a_second_run_gives_the_same_bytes(project: Path) -> None:
+    """A trained detector fills every image with valid boxes of trained categories, and leaves no scratch files."""
+    runs = []
     for _ in range(2):
         assert _run(project, max_per_image=5).exit_code == 0
-        found.append((project / FOUND).read_bytes())
-    first, second = found
+        runs.append((project / DETECTIONS).read_bytes())
+    first, second = runs
     assert first == second
     assert list((project / ".scratch").iterdir()) == []
-    found = json.loads(first)
-    assert len(found) == 5 * 3
-    assert all(0 <= d["score"] <= 1 and d["category_id"] in (3, 7) for d in found)
-    x, y, width, height = np.array([d["bbox"] for d in found]).T
+    detections = json.loads(first)
+    assert [d["image_id"] for d in detections] == [1] * 5 + [2] * 5 + [3] * 5
+    assert all(0 <= d["score"] <= 1 and d["category_id"] in (3, 7) for d in detections)
+    x, y, width, height = np.array([d["bbox"] for d in detections]).T
     assert min(x.min(), y.min()) >= 0
     assert (x + width).max() <= WIDTH + 0.02
     assert (y + height).max() <= HEIGHT + 0.02
 
 
-def test_a_category_that_only_val_has_is_said(project: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_category_that_only_val_has_is_logged(project: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It cannot be trained, so a warning names it."""
     assert _run(project).exit_code == 0
-    assert "no detector, for: yak" in caplog.text
+    assert "without a training instance will not be detected: yak" in caplog.text
 
 
-def test_ground_truth_detections(project: Path) -> None:
+def test_ground_truth_detections_are_perfect(project: Path) -> None:
+    """The file holds the boxes of all instances, whose AP is 100."""
     result = _run(project, source="ground_truth")
     assert result.exit_code == 0
     assert "box AP .5 100.0" in result.output
-    truth = ground_truth(AnnotationSet.load(project / "data/annotations/val.json"))
-    assert len(json.loads((project / FOUND).read_text())) == len(truth)
+    expected = ground_truth(AnnotationSet.load(project / "data/annotations/val.json"))
+    detections = json.loads((project / DETECTIONS).read_text())
+    assert sorted(detections, key=str) == sorted(expected, key=str)
 
 
-def test_detections_from_a_file_are_about_val(project: Path) -> None:
+def test_detections_from_a_file_are_taken_unchanged(project: Path) -> None:
+    """A valid entry about an image of val is written as it is."""
     entry = {"image_id": 2, "category_id": 7, "bbox": [1, 2, 30, 40], "score": 0.5}
-    (project / "found.json").write_text(json.dumps([entry]))
-    assert _run(project, source="file", file=str(project / "found.json")).exit_code == 0
-    assert json.loads((project / FOUND).read_text()) == [entry]
+    (project / "given.json").write_text(json.dumps([entry]))
+    assert _run(project, source="file", file=str(project / "given.json")).exit_code == 0
+    assert json.loads((project / DETECTIONS).read_text()) == [entry]
 
 
 def _error(result: Result) -> str:
@@ -101,18 +106,20 @@ def _error(result: Result) -> str:
     return result.output
 
 
-def test_errors_are_one_paragraph(project: Path) -> None:
+def test_errors_name_their_cause(project: Path) -> None:
+    """A missing file, unusable layers and wrong photographs each end the stage with a message about them."""
     assert "nothing.json does not exist" in _error(_run(project, source="file", file=str(project / "nothing.json")))
     assert "no layer 'stage9'" in _error(_run(project, layers=["stage9"]))
-    assert "pooled" in _error(_run(project, layers=["stage3", "pooled"]))
+    assert "detection.layers names 'pooled'" in _error(_run(project, layers=["stage3", "pooled"]))
     Image.new("RGB", (50, 40)).save(project / "images" / "val" / "2.png")
     assert "its photograph is 50 x 40" in _error(_run(project))
     (project / "images" / "val" / "2.png").write_bytes(b"no image")
     assert "2.png cannot be read" in _error(_run(project))
 
 
-def test_a_failed_run_leaves_the_old_detections(project: Path) -> None:
+def test_a_failed_run_keeps_the_previous_detections(project: Path) -> None:
+    """The file of an earlier run is not touched by an error."""
     assert _run(project, source="ground_truth").exit_code == 0
-    before = (project / FOUND).read_bytes()
+    before = (project / DETECTIONS).read_bytes()
     assert _run(project, source="file", file=str(project / "nothing.json")).exit_code == 1
-    assert (project / FOUND).read_bytes() == before
+    assert (project / DETECTIONS).read_bytes() == before

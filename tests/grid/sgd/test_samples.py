@@ -1,3 +1,5 @@
+"""Training pixels are drawn from their cells."""
+
 import numpy as np
 import pytest
 
@@ -5,7 +7,8 @@ from hypercolumns.grid.sgd.samples import draw_locations
 
 
 @pytest.mark.parametrize("grid", [1, 3, 5, 50])
-def test_pixels_are_drawn_from_their_own_cell_and_reach_all_of_it(grid: int) -> None:
+def test_pixels_are_drawn_from_all_of_their_cell(grid: int) -> None:
+    """Every location drawn for a cell lies in it, and nearly all locations are drawn by 400 regions."""
     locations = draw_locations(np.random.default_rng(0), 400, 50, grid, 3)
     rows, columns = locations // 50, locations % 50
     expected = np.arange(grid * grid)[None, :, None]

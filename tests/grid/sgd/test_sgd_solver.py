@@ -1,4 +1,4 @@
-"""The stochastic solver sees the sampled pixels of hypercolumns, each once per epoch."""
+"""The stochastic solver is scikit-learn's SGD on hypercolumns at the sampled pixels, each used once per epoch."""
 
 from pathlib import Path
 from typing import Any
@@ -8,139 +8,132 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import SGDClassifier
 
-from hypercolumns.annotations.model import Category
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.sgd import solver as sgd
 from hypercolumns.grid.sgd.samples import SampleFiles, draw_locations, read_samples
 from hypercolumns.grid.sgd.solver import SgdSolver
 from hypercolumns.grid.shard_files import LABELS
 from hypercolumns.grid.standardise import Standardisation
-from tests.grid.conftest import SAMPLED, LinearTask, sample
-
-SCRATCH = Path(".scratch")
-CATEGORIES = (Category(1, "cat"), Category(2, "dog"))
-SETTINGS = SAMPLED
-both_solvers = pytest.mark.parametrize("solver", ["sgd", "exact"])
+from hypercolumns.grid.targets import IGNORE, NEGATIVE, POSITIVE
+from tests.grid.conftest import SAMPLE_SEED, SGD_SETTINGS, SIZE, ConstantTask, LinearTask, lay_out_samples
 
 
-def read(samples: SampleFiles, shard: int, name: str, cell: int) -> NDArray[Any]:
-    with samples.open(shard) as file:
-        return read_samples(file, name, cell, slice(0, samples.pixels_per_cell))
+def make_solver(store: FeatureStore, folder: Path, grid: int = 2, rows: slice = slice(0, 90)) -> SgdSolver:
+    """Make a solver on samples of all layers, labelled by the linear task."""
+    files, moments = lay_out_samples(store, folder, LinearTask(store), grid)
+    return SgdSolver(files, rows, Standardisation.fit(moments, store.layers))
 
 
-def test_sampled_hypercolumns_and_targets_are_those_of_the_whole_heat_map(store: FeatureStore, tmp_path: Path) -> None:
-    samples, _ = sample(store, tmp_path)
-    truth = LinearTask(store).target_maps(store.regions, store.expanded_boxes, 20)[:, 0]
-    for shard, held in enumerate(store.shards):
-        rows = np.arange(90)[held]
-        drawn = draw_locations(np.random.default_rng([5, 2, held.start]), len(rows), 20, 2, 10)
+def read_all(files: SampleFiles, shard: int, name: str, cell: int) -> NDArray[Any]:
+    """Read all pixels that were drawn in one cell."""
+    with files.open(shard) as file:
+        return read_samples(file, name, cell, slice(0, files.pixels_per_cell))
+
+
+def test_samples_are_hypercolumns_and_labels_at_the_drawn_locations(store: FeatureStore, tmp_path: Path) -> None:
+    """The files hold what full hypercolumns and target maps hold at these locations."""
+    files, _ = lay_out_samples(store, tmp_path, LinearTask(store))
+    maps = LinearTask(store).target_maps(store.regions, store.expanded_boxes, SIZE)[:, 0]
+    for shard, shard_rows in enumerate(store.shards):
+        rows = np.arange(90)[shard_rows]
+        rng = np.random.default_rng([SAMPLE_SEED, 2, shard_rows.start])
+        locations = draw_locations(rng, len(rows), SIZE, 2, 10)
         for layer in store.layers:
-            columns = store.hypercolumns(rows, 20, [layer]).compute()
+            hypercolumns = store.hypercolumns(rows, SIZE, [layer]).compute()
             for cell in range(4):
-                y, x = drawn[:, cell] // 20, drawn[:, cell] % 20
-                expected = columns[np.arange(len(rows))[:, None], y, x]
-                found = np.broadcast_to(read(samples, shard, layer, cell), expected.swapaxes(0, 1).shape)
-                np.testing.assert_allclose(found, expected.swapaxes(0, 1), rtol=1e-3, atol=1e-3)
-                labels = read(samples, shard, LABELS, cell)[..., 0]
-                assert np.array_equal(labels, truth[rows[:, None], y, x].T)
+                y, x = np.divmod(locations[:, cell], SIZE)
+                expected = hypercolumns[np.arange(len(rows))[:, None], y, x].swapaxes(0, 1)
+                samples = np.broadcast_to(read_all(files, shard, layer, cell), expected.shape)
+                np.testing.assert_allclose(samples, expected, rtol=1e-3, atol=1e-3)
+                labels = read_all(files, shard, LABELS, cell)[..., 0]
+                assert np.array_equal(labels, maps[rows[:, None], y, x].T)
 
 
-def test_fitting_equals_scikit_learn_on_materialised_hypercolumns(store: FeatureStore, tmp_path: Path) -> None:
-    """K = 1: a plain logistic regression on the sampled pixels of the standardised hypercolumns."""
-    samples, moments = sample(store, tmp_path, grid=1)
-    solver = SgdSolver(samples, slice(0, 90), Standardisation.fit(moments, store.layers))
-    # A strong penalty means small steps: larger ones would blow rounding errors up.
-    settings = SETTINGS.model_copy(update={"epochs": 2, "alpha": 1e-2})
+def test_fit_equals_scikit_learn(store: FeatureStore, tmp_path: Path) -> None:
+    """With K = 1, a fit equals `SGDClassifier` on hypercolumns that are computed and standardised here."""
+    solver = make_solver(store, tmp_path, grid=1)
+    # A strong penalty means small steps; large steps would amplify rounding errors.
+    settings = SGD_SETTINGS.model_copy(update={"epochs": 2, "alpha": 1e-2})
     fit = solver.fit(1, 0, settings, seed=5)
 
-    x, y = [], []
-    truth = LinearTask(store).target_maps(store.regions, store.expanded_boxes, 20)[:, 0]
-    for held in store.shards:
-        rows = np.arange(90)[held]
-        drawn = draw_locations(np.random.default_rng([5, 1, held.start]), len(rows), 20, 1, 40)[:, 0].T
-        columns = store.hypercolumns(rows, 20).compute()
-        x.append(columns[np.arange(len(rows)), drawn // 20, drawn % 20].reshape(-1, columns.shape[-1]))
-        y.append(truth[rows, drawn // 20, drawn % 20].ravel())
+    samples, sample_labels = [], []
+    maps = LinearTask(store).target_maps(store.regions, store.expanded_boxes, SIZE)[:, 0]
+    for shard_rows in store.shards:
+        rows = np.arange(90)[shard_rows]
+        rng = np.random.default_rng([SAMPLE_SEED, 1, shard_rows.start])
+        y, x = np.divmod(draw_locations(rng, len(rows), SIZE, 1, 40)[:, 0].T, SIZE)
+        columns = store.hypercolumns(rows, SIZE).compute()
+        samples.append(columns[np.arange(len(rows)), y, x].reshape(-1, columns.shape[-1]))
+        sample_labels.append(maps[rows, y, x].ravel())
     widths = [store.blocks[layer].shape[1] for layer in store.layers]
-    hypercolumns, labels = np.concatenate(x), np.concatenate(y)
+    hypercolumns, labels = np.concatenate(samples), np.concatenate(sample_labels)
     hypercolumns -= hypercolumns.mean(axis=0)
     hypercolumns /= hypercolumns.std(axis=0) * np.sqrt(np.repeat(widths, widths) * len(widths))
     plain = SGDClassifier(loss="log_loss", alpha=1e-2, average=True, random_state=np.random.RandomState(5))
     for _ in range(2):
-        plain.partial_fit(hypercolumns[labels >= 0], labels[labels >= 0], classes=(0, 1))
+        plain.partial_fit(hypercolumns[labels != IGNORE], labels[labels != IGNORE], classes=(0, 1))
     np.testing.assert_allclose(fit.weights[0], plain.coef_[0], rtol=0.02, atol=0.01)
     np.testing.assert_allclose(fit.bias[0], plain.intercept_[0], rtol=0.02, atol=0.01)
 
 
 @pytest.mark.parametrize("limit", [70 * 10 * 12 * 4 // 3, 1])
 def test_portions_hold_every_pixel_once(store: FeatureStore, tmp_path: Path, limit: int) -> None:
-    """Whether cut along the pixels or, at last, dealt out by shards."""
-    samples, moments = sample(store, tmp_path)
-    solver = SgdSolver(samples, slice(10, 80), Standardisation.fit(moments, store.layers))
+    """Portions that cut the pixels, or that also split the shards, together hold what a single portion holds."""
+    solver = make_solver(store, tmp_path, rows=slice(10, 80))
     (everything,) = solver.portions(2**40)
-    whole, whole_targets = solver.load(everything, 3)
-    assert whole.shape == (70 * 10, 12)
+    expected, expected_labels = solver.load(everything, 3)
+    assert expected.shape == (70 * 10, 12)
     portions = solver.portions(limit)
-    assert len(portions) == (4 if limit > 1 else 2 * 10)  # of at most 3 of 10 pixels, where 3.3 fit
-    parts = [solver.load(portion, 3) for portion in portions]
+    assert len(portions) == (4 if limit > 1 else 2 * 10)  # the larger limit fits 3.3 of 10 pixels, thus 3
     if limit > 1:
         assert all(len(portion.parts) == 2 for portion in portions)
-    order = np.lexsort(whole.T)
-    joined = np.concatenate([part[0] for part in parts])
-    again = np.lexsort(joined.T)
-    assert np.array_equal(joined[again], whole[order])
-    assert np.array_equal(np.concatenate([part[1] for part in parts])[again], whole_targets[order])
+    loaded = [solver.load(portion, 3) for portion in portions]
+    found = np.concatenate([hypercolumns for hypercolumns, _ in loaded])
+    found_labels = np.concatenate([labels for _, labels in loaded])
+    expected_order, found_order = np.lexsort(expected.T), np.lexsort(found.T)
+    assert np.array_equal(found[found_order], expected[expected_order])
+    assert np.array_equal(found_labels[found_order], expected_labels[expected_order])
 
 
-def test_fitting_in_portions_is_one_pass_over_all_of_them_per_epoch(
+def test_an_epoch_passes_over_all_portions_once(
     store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    samples, moments = sample(store, tmp_path)
-    solver = SgdSolver(samples, slice(0, 90), Standardisation.fit(moments, store.layers))
+    """A fit in portions equals `SGDClassifier.partial_fit` on each portion, in a random order per epoch."""
+    solver = make_solver(store, tmp_path)
     monkeypatch.setattr(sgd, "MAX_BYTES", 90 * 10 * 12 * 4 // 5)
-    settings = SETTINGS.model_copy(update={"epochs": 2})
+    settings = SGD_SETTINGS.model_copy(update={"epochs": 2})
     fit = solver.fit(1, 3, settings, seed=4)
     plain = SGDClassifier(loss="log_loss", alpha=settings.alpha, average=True, random_state=np.random.RandomState(4))
     portions = solver.portions(sgd.MAX_BYTES)
     assert len(portions) == 5
-    order = np.random.default_rng([4, 3])
+    rng = np.random.default_rng([4, 3])
     for _ in range(2):
-        for number in order.permutation(5):
-            columns, targets = solver.load(portions[number], 3)
-            known = targets[:, 0] >= 0
-            plain.partial_fit(columns[known], targets[known, 0], classes=(0, 1))
+        for number in rng.permutation(5):
+            hypercolumns, labels = solver.load(portions[number], 3)
+            known = labels[:, 0] != IGNORE
+            plain.partial_fit(hypercolumns[known], labels[known, 0], classes=(0, 1))
     assert np.array_equal(fit.weights[0], plain.coef_[0])
 
 
-@pytest.mark.parametrize(("value", "said"), [(1, 10.0), (0, -10.0), (-1, -10.0)])
-def test_a_cell_whose_pixels_are_all_alike_always_says_the_same(
-    store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: int, said: float
+@pytest.mark.parametrize(("label", "bias"), [(POSITIVE, 10.0), (NEGATIVE, -10.0), (IGNORE, -10.0)])
+def test_labels_that_are_all_alike_give_a_constant_classifier(
+    store: FeatureStore, tmp_path: Path, label: int, bias: float
 ) -> None:
-    everywhere = np.full((len(store), 1, 20, 20), value, np.int8)
-    monkeypatch.setattr(LinearTask, "target_maps", lambda _self, regions, *_: everywhere[: len(regions)])
-    samples, moments = sample(store, tmp_path)
-    solver = SgdSolver(samples, slice(0, 90), Standardisation.fit(moments, store.layers))
-    fit = solver.fit(1, 1, SETTINGS, seed=0)
-    assert fit.bias.item() == said
+    """Without both kinds of labels there is nothing to separate: weights are zero and the bias is saturated."""
+    files, moments = lay_out_samples(store, tmp_path, ConstantTask(store, label))
+    fit = SgdSolver(files, slice(0, 90), Standardisation.fit(moments, store.layers)).fit(1, 1, SGD_SETTINGS, seed=0)
+    assert fit.bias.item() == bias
     assert not fit.weights.any()
 
 
 def test_folding_the_standardisation_does_not_change_a_logit(store: FeatureStore, tmp_path: Path) -> None:
-    samples, moments = sample(store, tmp_path)
-    standardisation = Standardisation.fit(moments, store.layers).restrict("fine")
-    solver = SgdSolver(samples, slice(0, 64), standardisation)
+    """Folded classifiers give raw samples the logits that the unfolded ones give standardised samples."""
+    solver = make_solver(store, tmp_path, rows=slice(0, 64)).restrict("fine")
     weights, bias = np.random.default_rng(0).normal(size=(2, 3)), np.array([0.5, -2])
-    folded, moved = standardisation.fold(weights, bias)
+    folded_weights, folded_bias = solver.standardisation.fold(weights, bias)
     (portion,) = solver.portions(2**40)
-    columns, _ = solver.load(portion, 2)
-    raw = read(samples, 0, "fine", 2).reshape(-1, 3).astype(np.float64)
-    np.testing.assert_allclose(raw @ folded.T + moved, columns @ weights.T + bias, rtol=1e-4, atol=1e-5)
-
-
-def test_standardised_pixels_have_unit_length_shared_equally_by_the_layers(store: FeatureStore, tmp_path: Path) -> None:
-    samples, moments = sample(store, tmp_path, pixels_per_region=400)
-    solver = SgdSolver(samples, slice(0, 90), Standardisation.fit(moments, store.layers))
-    (portion,) = solver.portions(2**40)
-    columns = np.concatenate([solver.load(portion, cell)[0] for cell in range(4)]).astype(np.float64)
-    for first, last in ((0, 3), (3, 8), (8, 12)):
-        assert np.mean(np.sum(columns[:, first:last] ** 2, axis=1)) == pytest.approx(1 / 3, rel=0.01)
+    standardised, _ = solver.load(portion, 2)
+    raw = read_all(solver.files, 0, "fine", 2).reshape(-1, 3).astype(np.float64)
+    np.testing.assert_allclose(
+        raw @ folded_weights.T + folded_bias, standardised @ weights.T + bias, rtol=1e-4, atol=1e-5
+    )

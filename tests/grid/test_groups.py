@@ -1,0 +1,26 @@
+"""Categories with enough regions get their own grid; the others share one."""
+
+import pytest
+
+from hypercolumns.annotations.model import Category
+from hypercolumns.errors import InputError
+from hypercolumns.features.store import FeatureStore
+from hypercolumns.grid.groups import category_groups
+from hypercolumns.parameters import TrainParameters
+
+CAT, DOG, EMU = Category(1, "cat"), Category(2, "dog"), Category(9, "emu")
+
+
+def test_categories_with_few_regions_share_a_grid(store: FeatureStore) -> None:
+    """With `sharing: auto`, a category without regions uses the grid that is trained on all of them."""
+    counts = store.regions["category"].value_counts()
+    settings = TrainParameters(sharing="auto", sharing_minimum=int(counts[2]))
+    separate, shared = category_groups(store.regions, (DOG, EMU), settings)
+    assert (separate.name, separate.categories, separate.rows) == ("dog", (2,), slice(90 - counts[2], 90))
+    assert (shared.name, shared.categories, shared.rows) == ("shared", (9,), slice(0, 90))
+
+
+def test_per_category_needs_regions_of_every_category(store: FeatureStore) -> None:
+    """With `sharing: per_category`, a category without regions is an error that names it."""
+    with pytest.raises(InputError, match="these categories have no training region: emu"):
+        category_groups(store.regions, (CAT, DOG, EMU), TrainParameters(sharing="per_category"))
