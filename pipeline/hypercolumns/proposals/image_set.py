@@ -20,7 +20,7 @@ from hypercolumns.parameters import ProposalParameters
 from hypercolumns.proposals.generate import propose, sample
 from hypercolumns.proposals.ranking import Ranker, fit
 from hypercolumns.proposals.store import COLUMNS, Proposals, ProposalWriter
-from hypercolumns.scratch import committed
+from hypercolumns.scratch import atomic_write
 
 _BATCH_SIZE = 8
 """Images per task and per intermediate file."""
@@ -140,7 +140,7 @@ def _save(file: Path, function: Callable[..., Arrays], batch: Sequence[WorkItem]
     cv2.setNumThreads(1)
     with threadpool_limits(1):  # the order of sums must not depend on the number of cores
         arrays = function(batch, *arguments)
-    with committed(file) as stream:
+    with atomic_write(file) as stream:
         np.savez_compressed(stream, allow_pickle=False, **arrays)  # type: ignore[arg-type]
     return len(batch)
 
