@@ -1,51 +1,37 @@
-"""Options and advice that all stages share."""
+"""The command that runs a step of the library with the parameter file and the current folder."""
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from hypercolumns.cli.command import command
-from hypercolumns.errors import InputError
 from hypercolumns.parameters import Parameters
 from hypercolumns.workspace import Workspace
+
+PARAMS = click.Option(["--params"], default="params.yaml", type=click.Path(path_type=Path), help="Parameter file.")
+ROOT = click.Option(
+    ["--root"], default=".", type=click.Path(path_type=Path), help="Folder with data, metrics, plots and reports."
+)
+TASK = click.Option(["--task"], default="segmentation", help="Name of the task.")
 
 _STAGES = {"extract": "extract-train extract-val"}
 """Stages in `dvc.yaml` by step, for steps whose stages have other names."""
 
 
-def stage(function: Callable[..., None]) -> click.Command:
-    """Make a command of a function that takes the checked `parameters` and the `workspace`."""
-    with_workspace = click.option(
-        "--root",
-        "workspace",
-        default=".",
-        type=click.Path(path_type=Path),
-        callback=lambda _context, _option, root: Workspace.at(root),
-        help="Folder that holds data, metrics, plots and reports.",
-    )
-    with_parameters = click.option(
-        "--params",
-        "parameters",
-        default="params.yaml",
-        type=click.Path(path_type=Path),
-        callback=lambda _context, _option, path: _load(path),
-        help="Parameter file.",
-    )
-    return command(with_parameters(with_workspace(function)), _remedy)
+def stage(step: Callable[..., Any], *options: click.Option) -> click.Command:
+    """Make a command that calls `step(parameters, workspace, ...)` with the values of `options`."""
 
+    def run(params: Path, root: Path, **values: Any) -> None:
+        step(Parameters.load(params), Workspace.at(root), **values)
 
-def task_option(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the option `--task`; the step checks its value."""
-    return click.option("--task", default="segmentation", help="Name of the task.")(function)
+    run.__doc__ = (inspect.getdoc(step) or "").partition("\n\n")[0]
+    made = command(run, _remedy)
+    made.params += [PARAMS, ROOT, *options]
+    return made
 
 
 def _remedy(step: str) -> str:
     return f"`dvc repro {_STAGES.get(step, step)}` writes it."
-
-
-def _load(path: Path) -> Parameters:
-    try:
-        return Parameters.load(path)
-    except InputError as error:
-        raise click.ClickException(str(error)) from None

@@ -4,17 +4,20 @@ import click
 
 from hypercolumns.parameters import Parameters
 from hypercolumns.steps import extract_features
-from hypercolumns.workspace import SPLITS, Split, Workspace
+from hypercolumns.workspace import SPLITS, Workspace
 from stages.common import stage
 
+SPLIT = click.Option(["--split"], type=click.Choice([*SPLITS, "both"]), default="both", help="Split to extract.")
 
-@stage
-@click.option("--split", "splits", type=click.Choice(SPLITS), multiple=True, default=SPLITS, help="Can be repeated.")
-def main(parameters: Parameters, workspace: Workspace, splits: tuple[Split, ...]) -> None:
-    """Cache the hypercolumn blocks of all regions, in one Zarr store per split."""
-    for split in splits:
-        extract_features(parameters, workspace, split)
 
+def extract(parameters: Parameters, workspace: Workspace, split: str) -> None:
+    """Run the frozen network over all regions, and write a feature store of each split."""
+    for name in SPLITS:
+        if split in (name, "both"):
+            extract_features(parameters, workspace, name)
+
+
+main = stage(extract, SPLIT)
 
 if __name__ == "__main__":
     main()

@@ -1,17 +1,9 @@
 """The DVC stage `predict`."""
 
-from hypercolumns.parameters import Parameters
 from hypercolumns.steps import predict_task
-from hypercolumns.workspace import Workspace
-from stages.common import stage, task_option
+from stages.common import TASK, stage
 
-
-@stage
-@task_option
-def main(parameters: Parameters, workspace: Workspace, task: str) -> None:
-    """Predict a task in all detections and, for diagnosis, in all ground-truth boxes."""
-    predict_task(parameters, workspace, task)
-
+main = stage(predict_task, TASK)
 
 if __name__ == "__main__":
     main()

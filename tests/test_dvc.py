@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,13 +22,13 @@ NEUTRAL |= {f"stages/{n}.py" for n in ("__init__", "__main__", "common")} | {"pi
 NEUTRAL |= {str(f.relative_to(ROOT)) for n in ("parameters", "cluster", "cli") for f in (PACKAGE / n).glob("*.py")}
 NEUTRAL |= {f"pipeline/hypercolumns/steps/{n}.py" for n in ("__init__", "network")}
 
-DEFINITIONS = PACKAGE / "definitions"
-DEFINITION_FUNCTIONS = {
-    **{name: {"create"} for name in ("train", "predict", "baselines", "ablate")},
-    "evaluate": {"judge"},
-    "report": {"section"},
+DEFINITIONS = PACKAGE / "definitions.py"
+USED_FIELDS = {
+    **dict.fromkeys(("train", "predict", "baselines", "ablate"), "create"),
+    "evaluate": "judge",
+    "report": "section",
 }
-"""Functions of the task definitions that each stage calls; their imports matter to no other stage."""
+"""Field of the task definitions that a stage calls; the modules that other fields name matter to other stages."""
 
 
 def module_file(name: str) -> Path | None:
@@ -37,28 +37,32 @@ def module_file(name: str) -> Path | None:
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
-def relevant_nodes(file: Path, functions: frozenset[str]) -> Iterator[ast.AST]:
-    """Syntax nodes of a module whose imports matter; in a task definition, only those of `functions`."""
-    tree = ast.parse(file.read_text())
-    if file.parent != DEFINITIONS:
-        yield from ast.walk(tree)
-        return
-    for node in tree.body:  # not inside `if TYPE_CHECKING`
-        if isinstance(node, ast.FunctionDef):
-            yield from ast.walk(node) if node.name in functions else ()
-        else:
-            yield node
-
-
-@lru_cache
-def imported_files(file: Path, functions: frozenset[str] = frozenset()) -> frozenset[Path]:
-    """Files of the project that a file imports, with the packages that contain them."""
+def imports(nodes: Iterable[ast.AST]) -> set[str]:
+    """Modules, and perhaps names in them, that syntax nodes import."""
     names = set()
-    for node in relevant_nodes(file, functions):
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
+    return names
+
+
+def named_modules(field: str | None) -> set[str]:
+    """Modules that a field of the task definitions loads by name, as in `create=lambda ...: _load("module:Name")`."""
+    keywords = [
+        n for n in ast.walk(ast.parse(DEFINITIONS.read_text())) if isinstance(n, ast.keyword) and n.arg == field
+    ]
+    strings = [n.value for k in keywords for n in ast.walk(k) if isinstance(n, ast.Constant)]
+    return {f"hypercolumns.{name.split(':')[0]}" for name in strings if isinstance(name, str) and ":" in name}
+
+
+@lru_cache
+def imported_files(file: Path, field: str | None = None) -> frozenset[Path]:
+    """Files of the project that a file imports, with the packages that contain them."""
+    tree = ast.parse(file.read_text())
+    # The type annotations of the definitions import everything, for the type checker only.
+    names = imports(tree.body) | named_modules(field) if file == DEFINITIONS else imports(ast.walk(tree))
     modules = {name for name in names if name.split(".")[0] in ("hypercolumns", "stages")}
     modules |= {name.rsplit(".", i)[0] for name in modules for i in range(1, name.count(".") + 1)}
     return frozenset(file for file in map(module_file, modules) if file)
@@ -66,14 +70,13 @@ def imported_files(file: Path, functions: frozenset[str] = frozenset()) -> froze
 
 def loaded_files(name: str) -> set[str]:
     """Files of the project that a stage and its step load, directly and through other files."""
-    functions = frozenset(DEFINITION_FUNCTIONS.get(name.split("-")[0], ()))
     seen: set[Path] = set()
     todo = [stage_file(name), step_file(name)]  # the search does not find the lazy imports of `steps`
     while todo:
         file = todo.pop()
         if file not in seen and str(file.relative_to(ROOT)) not in NEUTRAL:
             seen.add(file)
-            todo += imported_files(file, functions)
+            todo += imported_files(file, USED_FIELDS.get(name.split("-")[0]))
     return {str(file.relative_to(ROOT)) for file in seen}
 
 

@@ -109,7 +109,7 @@ class Parameters(Section):
         return section
 
     @classmethod
-    def load(cls, path: Path) -> "Parameters":
+    def load(cls, path: Path | str) -> "Parameters":
         """Read and check `params.yaml`.
 
         Raises
@@ -118,7 +118,7 @@ class Parameters(Section):
             If the file is missing or invalid; names the file, the key and the valid choices.
         """
         try:
-            content = yaml.safe_load(path.read_text())
+            content = yaml.safe_load(Path(path).read_text())
         except FileNotFoundError:
             raise InputError(f"The parameter file {path} does not exist.") from None
         except yaml.YAMLError as error:

@@ -11,50 +11,6 @@ Examples
 >>> steps.propose_regions(parameters, workspace)  # doctest: +SKIP
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+import lazy_loader
 
-if TYPE_CHECKING:
-    from hypercolumns.steps.ablate import ablate_layers
-    from hypercolumns.steps.baselines import predict_baselines
-    from hypercolumns.steps.detect import detect_objects
-    from hypercolumns.steps.evaluate import evaluate_task
-    from hypercolumns.steps.extract import extract_features
-    from hypercolumns.steps.predict import predict_task
-    from hypercolumns.steps.prepare import prepare_annotations
-    from hypercolumns.steps.propose import propose_regions
-    from hypercolumns.steps.report import write_report
-    from hypercolumns.steps.train import train_task
-
-_MODULES = {
-    "prepare_annotations": "prepare",
-    "propose_regions": "propose",
-    "detect_objects": "detect",
-    "extract_features": "extract",
-    "train_task": "train",
-    "predict_task": "predict",
-    "predict_baselines": "baselines",
-    "evaluate_task": "evaluate",
-    "ablate_layers": "ablate",
-    "write_report": "report",
-}
-
-__all__ = [
-    "ablate_layers",
-    "detect_objects",
-    "evaluate_task",
-    "extract_features",
-    "predict_baselines",
-    "predict_task",
-    "prepare_annotations",
-    "propose_regions",
-    "train_task",
-    "write_report",
-]
-
-
-def __getattr__(name: str) -> Any:
-    # Import on first use: one step needs torch, another Dask, none needs everything.
-    if name in _MODULES:
-        return getattr(importlib.import_module(f"hypercolumns.steps.{_MODULES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

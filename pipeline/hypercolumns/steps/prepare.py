@@ -21,16 +21,26 @@ from hypercolumns.workspace import SPLITS, Split, Workspace
 logger = logging.getLogger(__name__)
 
 
-def prepare_annotations(parameters: Parameters, workspace: Workspace) -> dict[Split, AnnotationSet]:
+def prepare_annotations(
+    parameters: Parameters, workspace: Workspace, *, skip_bad: bool | None = None
+) -> dict[Split, AnnotationSet]:
     """Write the annotations of both splits, and the photographs of the built-in data set.
 
     Both folders are replaced only when everything is complete, so an error leaves the old ones untouched.
+
+    Parameters
+    ----------
+    skip_bad
+        Overrides `dataset.skip_bad` of the parameters.
 
     Raises
     ------
     InputError
         If the data set cannot be read, or a later step could not use it: see the checks below.
     """
+    if skip_bad is not None:
+        dataset = parameters.dataset.model_copy(update={"skip_bad": skip_bad})
+        parameters = parameters.model_copy(update={"dataset": dataset})
     check_network(parameters)
     annotations, images = workspace.annotations("train").parent, workspace.images
     for folder in (annotations, images):
@@ -127,6 +137,6 @@ def _check_disjoint(train: AnnotationSet, val: AnnotationSet, dataset_format: st
     shared = [image.file_name for image in val.images if val.image_path(image).resolve() in train_paths]
     if shared:
         raise InputError(
-            f"{len(shared)} of the {len(val.images)} photographs of val are also in train, such as {shared[0]}, so metrics "
-            f"would be measured on training data; {READERS[dataset_format].splitting}."
+            f"{len(shared)} of the {len(val.images)} photographs of val are also in train, such as {shared[0]}, so "
+            f"metrics would be measured on training data; {READERS[dataset_format].splitting}."
         )

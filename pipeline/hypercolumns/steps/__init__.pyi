@@ -1,0 +1,10 @@
+from .ablate import ablate_layers as ablate_layers
+from .baselines import predict_baselines as predict_baselines
+from .detect import detect_objects as detect_objects
+from .evaluate import evaluate_task as evaluate_task
+from .extract import extract_features as extract_features
+from .predict import predict_task as predict_task
+from .prepare import prepare_annotations as prepare_annotations
+from .propose import propose_regions as propose_regions
+from .report import write_report as write_report
+from .train import train_task as train_task
