@@ -17,9 +17,8 @@ from hypercolumns.puppets import canvas, car, clutter, generator, horse, materia
 from hypercolumns.puppets.photographs import SourcePhotographs
 from hypercolumns.puppets.shapes import View
 
-DRAWERS = {"person": person, "horse": horse, "car": car}
-UNITS = {"person": 1.0, "horse": 1.5, "car": 4.4}
-"""Height or length of each figure in its units."""
+DRAWERS = ((person, 1.0), (horse, 1.5), (car, 4.4))
+"""Each kind of figure with its height or length in its units."""
 
 
 def settings_for(images: int, width: int = 160, height: int = 120) -> DatasetParameters:
@@ -32,6 +31,12 @@ def settings_for(images: int, width: int = 160, height: int = 120) -> DatasetPar
 def digests(folder) -> dict[str, str]:
     """SHA-256 of each file in a folder."""
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
+
+
+def blank_canvas(photographs: SourcePhotographs, height: int, width: int) -> canvas.Canvas:
+    """A black canvas for a picture of `height` x `width` pixels, lit from above."""
+    colours = np.zeros((2 * height, 2 * width, 3), dtype=np.float32)
+    return canvas.Canvas(colours, canvas.Light((0, -1), 0.3), photographs)
 
 
 @pytest.fixture(scope="module")
@@ -102,14 +107,13 @@ def test_visible_keypoints_lie_on_their_instance(drawn):
 def test_a_figure_changes_exactly_the_pixels_of_its_mask(photographs):
     """Recolouring a figure changes the canvas where its mask is and nowhere else, occluder included."""
     rng = np.random.default_rng(3)
-    for name, module in DRAWERS.items():
-        view = View(0.7, 0.2, 80 / UNITS[name], (70.0, 95.0))
-        figure = module.draw(rng, view, 80.0)
+    for module, length in DRAWERS:
+        figure = module.draw(rng, View(0.7, 0.2, 80 / length, (70.0, 95.0)), 80.0)
         occluder = clutter.draw(rng, 80.0, 110.0, 60.0)
         results = []
         for shade in (20.0, 200.0):
             surfaces = {key: materials.plain((shade,) * 3, 0.0) for key in figure.materials}
-            board = canvas.Canvas(np.full((240, 320, 3), 90, dtype=np.float32), canvas.Light((0, -1), 0.3), photographs)
+            board = blank_canvas(photographs, 120, 160)
             board.paint(0, dataclasses.replace(figure, materials=surfaces), np.random.default_rng(0))
             board.paint(1, occluder, np.random.default_rng(0))
             results.append(board.colours)
@@ -146,13 +150,26 @@ def test_sides_are_those_of_the_figure():
     assert points["left_headlight"].position[0] > points["left_taillight"].position[0]
 
 
+def test_keypoints_come_in_the_order_of_the_category_on_shapes_of_the_figure():
+    """COCO's flat list has no names, so a figure's keypoints follow its category; shapes that show them are drawn."""
+    for module, length in DRAWERS:
+        figures = [
+            module.draw(np.random.default_rng(seed), View(yaw, 0.2, 80 / length, (0, 0)), 80.0)
+            for seed in range(10)
+            for yaw in (-2.0, -0.5, 0.5, 2.0)
+        ]
+        drawn_shapes = {shape.name for figure in figures for shape in figure.shapes}
+        for figure in figures:
+            assert tuple(point.name for point in figure.keypoints) == module.CATEGORY.keypoints
+            assert all(point.on <= drawn_shapes for point in figure.keypoints)
+
+
 def test_unoccluded_area_is_what_an_unoccluded_figure_shows(photographs):
     """The area counted from the polygons matches the painted pixels of a figure in the open, up to outlines."""
     rng = np.random.default_rng(1)
-    for name, module in DRAWERS.items():
-        size = 120.0
-        figure = module.draw(rng, View(1.2, 0.2, size / UNITS[name], (160.0, 180.0)), size)
-        board = canvas.Canvas(np.zeros((480, 640, 3), dtype=np.float32), canvas.Light((0, -1), 0.3), photographs)
+    for module, length in DRAWERS:
+        figure = module.draw(rng, View(1.2, 0.2, 120 / length, (160.0, 180.0)), 120.0)
+        board = blank_canvas(photographs, 240, 320)
         board.paint(0, figure, rng)
         visible = (board.finish()[1] > 0).sum()
         assert visible == pytest.approx(generator.unoccluded_area(figure), rel=0.12)

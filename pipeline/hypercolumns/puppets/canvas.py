@@ -6,12 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hypercolumns.puppets.materials import texture
+from hypercolumns.puppets.materials import SCALE, texture
 from hypercolumns.puppets.photographs import SourcePhotographs
 from hypercolumns.puppets.shapes import Figure, Shape
-
-SCALE = 2
-"""Canvas pixels per picture pixel along each axis; averaging 2 x 2 of them smooths the edges."""
 
 _FRACTION_BITS = 4
 """Fractional bits of the polygon coordinates that OpenCV takes as integers."""
@@ -55,23 +52,20 @@ class Canvas:
 
     def paint(self, index: int, figure: Figure, rng: np.random.Generator) -> None:
         """Paint a figure over the canvas; `painted` refers to it by `index`."""
-        outline = np.concatenate([shape.polygon for shape in figure.shapes]) * SCALE
-        window = self._window(outline)
+        window = self._window(np.concatenate([shape.polygon for shape in figure.shapes]) * SCALE)
         if window is None:
             return
-        rows, columns = window
-        size = (rows.stop - rows.start, columns.stop - columns.start)
+        height, width = self.shape_ids[window].shape
         surfaces = {
-            name: texture(material, rng, *size, SCALE, self.photographs)
+            name: texture(material, rng, height, width, self.photographs)
             for name, material in sorted(figure.materials.items())
         }
         for shape in figure.shapes:
-            self._paint_shape(index, shape, surfaces[shape.material], window, annotated=figure.category is not None)
+            self._paint_shape(shape, surfaces[shape.material], window, index if figure.category else None)
 
     def shade_ground(self, x: float, y: float, width: float, height: float) -> None:
         """Darken an ellipse with soft edges; its centre and half axes are in picture pixels."""
-        ring = np.stack([np.cos(np.arange(24) * np.pi / 12), np.sin(np.arange(24) * np.pi / 12)], axis=1)
-        window = self._window((np.array([x, y]) + 1.3 * ring * [width, height]) * SCALE)
+        window = self._window((np.array([x, y]) + np.outer([-1.3, 1.3], [width, height])) * SCALE)
         if window is None:
             return
         rows, columns = (np.arange(s.start, s.stop) + 0.5 for s in window)
@@ -80,41 +74,34 @@ class Canvas:
 
     def finish(self) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Reduce the canvas to the picture (height, width, 3) and its shape ids (height, width)."""
-        height, width = self.shape_ids.shape[0] // SCALE, self.shape_ids.shape[1] // SCALE
-        colours = cv2.resize(self.colours, (width, height), interpolation=cv2.INTER_AREA)
-        return np.asarray(colours, dtype=np.float32), majority(self.shape_ids)
+        shape_ids = majority(self.shape_ids)
+        colours = cv2.resize(self.colours, shape_ids.shape[::-1], interpolation=cv2.INTER_AREA)
+        return np.asarray(colours, dtype=np.float32), shape_ids
 
     def _window(self, points: NDArray[np.float64]) -> tuple[slice, slice] | None:
         """Rows and columns of the canvas that points (n, 2) in canvas pixels span; None when all are outside."""
-        height, width = self.shape_ids.shape
         x0, y0 = np.maximum(np.floor(points.min(axis=0)).astype(int) - 1, 0)
-        x1, y1 = np.minimum(np.ceil(points.max(axis=0)).astype(int) + 2, [width, height])
+        x1, y1 = np.minimum(np.ceil(points.max(axis=0)).astype(int) + 2, self.shape_ids.shape[::-1])
         return (slice(int(y0), int(y1)), slice(int(x0), int(x1))) if x0 < x1 and y0 < y1 else None
 
     def _paint_shape(
-        self,
-        index: int,
-        shape: Shape,
-        surface: NDArray[np.float32],
-        figure_window: tuple[slice, slice],
-        *,
-        annotated: bool,
+        self, shape: Shape, surface: NDArray[np.float32], figure_window: tuple[slice, slice], index: int | None
     ) -> None:
-        window = self._window(shape.polygon * SCALE)
+        """Paint a shape with its part of the figure's surface; `index` is that of the figure, None for clutter."""
+        polygon = shape.polygon * SCALE
+        window = self._window(polygon)
         if window is None:
             return
         rows, columns = window
-        inside = fill(
-            shape.polygon * SCALE - [columns.start, rows.start], rows.stop - rows.start, columns.stop - columns.start
-        )
+        inside = fill(polygon - [columns.start, rows.start], *self.shape_ids[window].shape)
         top, left = rows.start - figure_window[0].start, columns.start - figure_window[1].start
         colours = surface[top : top + inside.shape[0], left : left + inside.shape[1]]
         shade = shape.brightness * (round_shade(inside, shape.roundness, self.light) if shape.roundness else 1.0)
         mask = inside.astype(bool)
         self.colours[window][mask] = (colours * np.asarray(shade)[..., None])[mask]
-        if annotated:
+        if index is not None:
             self.painted.append((index, shape))
-        self.shape_ids[window][mask] = len(self.painted) if annotated else 0
+        self.shape_ids[window][mask] = 0 if index is None else len(self.painted)
 
 
 def fill(polygon: NDArray[np.float64], height: int, width: int) -> NDArray[np.uint8]:
@@ -135,8 +122,7 @@ def round_shade(inside: NDArray[np.uint8], roundness: float, light: Light) -> ND
     """
     depth = cv2.distanceTransform(np.pad(inside, 1), cv2.DIST_L2, 3)
     edge = 1 - depth / max(float(depth.max()), 1e-6)
-    slope_x = cv2.Sobel(depth, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
-    slope_y = cv2.Sobel(depth, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
+    slope_x, slope_y = (cv2.Sobel(depth, cv2.CV_32F, dx, dy, ksize=3, scale=1 / 8) for dx, dy in ((1, 0), (0, 1)))
     towards_light = -(slope_x * light.direction[0] + slope_y * light.direction[1])
     shade = 1 + roundness * (light.contrast * edge * towards_light - 0.22 * edge**2 + 0.06)
     return np.asarray(shade[1:-1, 1:-1], dtype=np.float32)
@@ -153,5 +139,4 @@ def majority(values: NDArray[np.int32]) -> NDArray[np.int32]:
     height, width = values.shape[0] // 2, values.shape[1] // 2
     blocks = np.sort(values.reshape(height, 2, width, 2).transpose(0, 2, 1, 3).reshape(height, width, 4), axis=-1)
     a, b, c, d = np.moveaxis(blocks, -1, 0)
-    all_differ = (a != b) & (b != c) & (c != d)
-    return np.where(all_differ, d, np.where(c == d, d, np.where(b == c, b, a)))
+    return np.select([c == d, b == c, a == b], [d, b, a], default=d)

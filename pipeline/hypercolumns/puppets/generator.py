@@ -1,7 +1,8 @@
 """Draw the scenes of a split and annotate them from the ids of the shapes that were painted."""
 
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -26,15 +27,6 @@ MIN_VISIBLE_SHARE = 0.15
 JPEG_QUALITY = 90
 
 
-@dataclass(frozen=True)
-class _AnnotatedScene:
-    """An image with its instances, and how many figures were left out and why."""
-
-    image: Image
-    instances: tuple[Instance, ...]
-    counts: dict[str, int]
-
-
 def generate(settings: DatasetParameters, split: Split, seed: int, folder: Path) -> AnnotationSet:
     """Draw the scenes of one split into `folder` as JPEG files and return their annotations.
 
@@ -52,60 +44,62 @@ def generate(settings: DatasetParameters, split: Split, seed: int, folder: Path)
     total = settings.puppets.train_images if split == "train" else settings.puppets.val_images
     width, height = settings.puppets.width, settings.puppets.height
 
-    def make(number: int) -> _AnnotatedScene:
+    def make(number: int) -> tuple[Image, list[Instance], dict[str, int]]:
         rng = np.random.default_rng([seed, zlib.crc32(split.encode()), number])
         drawn = scene.draw(rng, width, height, photographs)
         name = f"{split}_{number:05}.jpg"
         Picture.fromarray(drawn.picture).save(folder / name, quality=JPEG_QUALITY)
-        return _annotate(drawn, Image(number, name, width, height), categories, settings)
+        return Image(number, name, width, height), *_annotate(drawn, number, categories, settings)
 
-    annotated = map_in_threads(make, range(1, total + 1), f"drawing {split}")
-    instances = [instance for item in annotated for instance in item.instances]
+    images, instances, counts = zip(*map_in_threads(make, range(1, total + 1), f"drawing {split}"), strict=True)
     return AnnotationSet(
-        images=tuple(item.image for item in annotated),
+        images=images,
         categories=categories,
-        instances=tuple(replace(instance, id=number) for number, instance in enumerate(instances, start=1)),
+        instances=tuple(replace(each, id=number) for number, each in enumerate(chain(*instances), start=1)),
         image_root=str(folder),
         description=f"puppets, {split}, seed {seed}",
-        counts={key: sum(item.counts[key] for item in annotated) for key in annotated[0].counts},
+        counts={key: sum(of_scene[key] for of_scene in counts) for key in counts[0]},
     )
 
 
 def _annotate(
-    drawn: scene.Scene, image: Image, categories: tuple[Category, ...], settings: DatasetParameters
-) -> _AnnotatedScene:
-    """Annotate the figures of a scene; count those of unused categories and those without a visible pixel."""
+    drawn: scene.Scene, image_id: int, categories: tuple[Category, ...], settings: DatasetParameters
+) -> tuple[list[Instance], dict[str, int]]:
+    """Annotate the figures of a scene; count those without a visible pixel and those of unused categories."""
     by_name = {category.name: category for category in categories}
     counts = {"empty_masks": 0, "other_categories": 0}
     instances = []
     for index, figure in enumerate(drawn.figures):
         if figure.category is None:
             continue
-        if figure.category not in by_name:
+        category = by_name.get(figure.category)
+        if category is None:
             counts["other_categories"] += 1
             continue
         shapes = {i: shape for i, (figure_index, shape) in enumerate(drawn.shapes, start=1) if figure_index == index}
         mask = np.isin(drawn.shape_ids, list(shapes))
         visible = int(mask.sum())
         difficult = visible < MIN_VISIBLE_PIXELS or visible < MIN_VISIBLE_SHARE * unoccluded_area(figure)
-        category = by_name[figure.category]
-        instance = instance_from_mask(settings, image.id, category.id, masks.encode(mask), difficult=difficult)
+        instance = instance_from_mask(settings, image_id, category.id, masks.encode(mask), difficult=difficult)
         if instance is None:
             counts["empty_masks"] += 1
             continue
-        keypoints, parts = _keypoints(figure, shapes, drawn.shape_ids), _parts(category, shapes, drawn.shape_ids)
-        instances.append(replace(instance, keypoints=keypoints, parts=parts))
-    return _AnnotatedScene(image, tuple(instances), counts)
+        parts = []
+        for name in category.parts:
+            mask = np.isin(drawn.shape_ids, [i for i, shape in shapes.items() if shape.part == name])
+            if mask.any():
+                parts.append(Part(name, masks.encode(mask)))
+        keypoints = _keypoints(figure, shapes, drawn.shape_ids)
+        instances.append(replace(instance, keypoints=keypoints, parts=tuple(parts)))
+    return instances, counts
 
 
 def unoccluded_area(figure: Figure) -> int:
     """Count the pixels that a figure covers when nothing hides it and the picture's border does not cut it."""
     corners = np.concatenate([shape.polygon for shape in figure.shapes])
     origin = np.floor(corners.min(axis=0)) - 1
-    columns, rows = (np.ceil(corners.max(axis=0)) - origin).astype(int) + 2
-    covered = np.zeros((rows, columns), dtype=np.uint8)
-    for shape in figure.shapes:
-        covered |= fill(shape.polygon - origin, int(rows), int(columns))
+    columns, rows = ((np.ceil(corners.max(axis=0)) - origin).astype(int) + 2).tolist()
+    covered = np.any([fill(shape.polygon - origin, rows, columns) for shape in figure.shapes], axis=0)
     return int(covered.sum())
 
 
@@ -118,18 +112,7 @@ def _keypoints(figure: Figure, shapes: dict[int, Shape], shape_ids: NDArray[np.i
         if not (0 <= x < width and 0 <= y < height):
             flat += [0.0, 0.0, 0.0]
             continue
-        row, column = int(y), int(x)
-        nearby = np.unique(shape_ids[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2])
-        visible = point.facing and any(i in shapes and shapes[i].name in point.on for i in nearby)
+        nearby = shape_ids[max(0, int(y) - 1) : int(y) + 2, max(0, int(x) - 1) : int(x) + 2]
+        visible = point.facing and any(shape.name in point.on for i, shape in shapes.items() if i in nearby)
         flat += [round(x, 2), round(y, 2), 2.0 if visible else 1.0]
     return tuple(flat)
-
-
-def _parts(category: Category, shapes: dict[int, Shape], shape_ids: NDArray[np.int32]) -> tuple[Part, ...]:
-    """Parts with at least one visible pixel, in the category's order."""
-    parts = []
-    for name in category.parts:
-        mask = np.isin(shape_ids, [i for i, shape in shapes.items() if shape.part == name])
-        if mask.any():
-            parts.append(Part(name, masks.encode(mask)))
-    return tuple(parts)

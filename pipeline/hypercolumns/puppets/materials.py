@@ -1,6 +1,6 @@
 """Surfaces of figures: plain, striped, chequered, dotted, patched or photographic, with uneven brightness."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import cv2
@@ -9,20 +9,17 @@ from numpy.typing import NDArray
 
 from hypercolumns.puppets.photographs import SourcePhotographs
 
+SCALE = 2
+"""Pixels of canvas and textures per picture pixel along each axis; averaging 2 x 2 of them smooths the edges."""
+
 Colour = tuple[float, float, float]
 Pattern = Literal["plain", "stripes", "checks", "dots", "patches", "photograph"]
 
 SKIN: tuple[Colour, ...] = ((236, 188, 160), (222, 166, 132), (190, 134, 98), (146, 98, 68), (98, 64, 46), (74, 48, 36))
 HAIR: tuple[Colour, ...] = ((30, 24, 22), (62, 42, 30), (112, 76, 44), (178, 138, 84), (140, 136, 132), (124, 60, 34))
 COATS: tuple[Colour, ...] = (
-    (112, 66, 38),
-    (78, 50, 34),
-    (40, 34, 32),
-    (150, 100, 62),
-    (196, 160, 112),
-    (214, 208, 198),
-    (130, 126, 122),
-)
+    (112, 66, 38), (78, 50, 34), (40, 34, 32), (150, 100, 62), (196, 160, 112), (214, 208, 198), (130, 126, 122),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -90,45 +87,33 @@ def cloth(rng: np.random.Generator, size: float) -> Material:
     )
 
 
-def camouflage(rng: np.random.Generator, material: Material, surroundings: Colour) -> Material:
-    """Recolour a surface to resemble its surroundings."""
-    return replace(material, colour=vary(rng, surroundings, 8.0))
-
-
 def texture(
-    material: Material, rng: np.random.Generator, height: int, width: int, scale: float, photographs: SourcePhotographs
+    material: Material, rng: np.random.Generator, height: int, width: int, photographs: SourcePhotographs
 ) -> NDArray[np.float32]:
-    """Draw a surface: (height, width, 3) RGB, about 0 .. 255; `scale` is texture pixels per picture pixel."""
+    """Draw a surface: (height, width, 3) RGB, about 0 .. 255, at `SCALE` texture pixels per picture pixel."""
     if material.pattern == "photograph":
-        surface = photographs.crop(rng, height, width, (0.35 * scale, 1.2 * scale))
+        surface = photographs.crop(rng, height, width, (0.35 * SCALE, 1.2 * SCALE))
         # Half the photograph's contrast, so that the material's colour still shows.
         surface = 0.55 * surface + 0.45 * np.asarray(material.colour, dtype=np.float32)
     else:
-        share = _pattern(material, rng, height, width, scale)[..., None]
+        share = _pattern(material, rng, height, width)[..., None]
         first, second = (np.asarray(c, dtype=np.float32) for c in (material.colour, material.second))
         surface = first + share * (second - first)
-    uneven = noise(rng, height, width, 14 * scale) + 0.6 * noise(rng, height, width, 2.5 * scale)
+    uneven = noise(rng, height, width, 14 * SCALE) + 0.6 * noise(rng, height, width, 2.5 * SCALE)
     return np.asarray(surface * (1 + material.roughness * uneven)[..., None], dtype=np.float32)
 
 
-def _pattern(
-    material: Material, rng: np.random.Generator, height: int, width: int, scale: float
-) -> NDArray[np.float32]:
+def _pattern(material: Material, rng: np.random.Generator, height: int, width: int) -> NDArray[np.float32]:
     """Share of the second colour at each pixel: (height, width) in 0 .. 1."""
     if material.pattern == "plain":
         return np.zeros((height, width), dtype=np.float32)
     if material.pattern == "patches":
-        return np.clip(4 * noise(rng, height, width, material.period * scale) + 0.2, 0, 1).astype(np.float32)
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32) * np.float32(2 * np.pi / (material.period * scale))
-    bend = 0.8 * noise(rng, height, width, 20 * scale)  # waves like the folds of cloth
+        return np.clip(4 * noise(rng, height, width, material.period * SCALE) + 0.2, 0, 1).astype(np.float32)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32) * np.float32(2 * np.pi / (material.period * SCALE))
+    bend = 0.8 * noise(rng, height, width, 20 * SCALE)  # waves like the folds of cloth
     along = np.sin(x * np.cos(material.angle) + y * np.sin(material.angle) + bend)
     across = np.sin(y * np.cos(material.angle) - x * np.sin(material.angle) + bend)
-    if material.pattern == "stripes":
-        wave = along
-    elif material.pattern == "checks":
-        wave = along * across * 2
-    else:
-        wave = along + across - 0.9
+    wave = {"stripes": along, "checks": along * across * 2, "dots": along + across - 0.9}[material.pattern]
     return np.clip(0.5 + 2.5 * wave, 0, 1).astype(np.float32)
 
 

@@ -12,24 +12,14 @@ from numpy.typing import NDArray
 from hypercolumns.annotations.images import read_image
 from hypercolumns.errors import InputError
 
-_FILES = {
-    "sklearn": ("datasets/images/china.jpg", "datasets/images/flower.jpg"),
-    "skimage": (
-        "data/coffee.png",
-        "data/chelsea.png",
-        "data/motorcycle_left.png",
-        "data/grass.png",
-        "data/gravel.png",
-        "data/brick.png",
-        "data/coins.png",
-        "data/ihc.png",
-        "data/moon.png",
-        "data/page.png",
-        "data/rocket.jpg",
-        "data/hubble_deep_field.jpg",
-        "data/retina.jpg",
-    ),
-}
+_FILES = (
+    ("sklearn", "datasets/images", ("china.jpg", "flower.jpg")),
+    ("skimage", "data", (
+        "coffee.png", "chelsea.png", "motorcycle_left.png", "grass.png", "gravel.png", "brick.png", "coins.png",
+        "ihc.png", "moon.png", "page.png", "rocket.jpg", "hubble_deep_field.jpg", "retina.jpg",
+    )),
+)  # fmt: skip
+"""Photographs by package and folder; their order decides which one a random number picks."""
 
 SCENERY = ("china", "china", "flower", "coffee", "chelsea", "motorcycle_left", "rocket", "brick", "grass")
 """Photographs for backgrounds; none shows a person, a horse or a car. A repeated name is drawn more often."""
@@ -52,16 +42,11 @@ class SourcePhotographs:
         InputError
             When a package or file is missing.
         """
-        paths = [_package_folder(package) / file for package, files in _FILES.items() for file in files]
+        paths = [_package_folder(package) / folder / name for package, folder, names in _FILES for name in names]
         return cls({path.stem: read_image(path) for path in paths})
 
     def crop(
-        self,
-        rng: np.random.Generator,
-        height: int,
-        width: int,
-        zoom: tuple[float, float],
-        names: Sequence[str] = (),
+        self, rng: np.random.Generator, height: int, width: int, zoom: tuple[float, float], names: Sequence[str] = ()
     ) -> NDArray[np.float32]:
         """Cut a random piece out of a random photograph: (height, width, 3) RGB in 0 .. 255.
 
@@ -85,8 +70,7 @@ class SourcePhotographs:
         size_y, size_x = min(rows, max(1, round(height / factor))), min(columns, max(1, round(width / factor)))
         y, x = rng.integers(rows - size_y + 1), rng.integers(columns - size_x + 1)
         piece = photograph[y : y + size_y, x : x + size_x]
-        if rng.random() < 0.5:
-            piece = piece[:, ::-1]
+        piece = piece[:, ::-1] if rng.random() < 0.5 else piece
         interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
         return cv2.resize(np.ascontiguousarray(piece), (width, height), interpolation=interpolation).astype(np.float32)
 

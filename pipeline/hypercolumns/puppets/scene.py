@@ -1,18 +1,19 @@
 """Draw one scene: a photographic background, figures and clutter at many depths, and the effects of a camera."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.puppets import car, clutter, horse, person
-from hypercolumns.puppets.canvas import SCALE, Canvas, Light
-from hypercolumns.puppets.materials import any_colour, camouflage
+from hypercolumns.puppets.canvas import Canvas, Light
+from hypercolumns.puppets.materials import SCALE, any_colour, vary
 from hypercolumns.puppets.photographs import GROUNDS, SCENERY, SourcePhotographs
 from hypercolumns.puppets.shapes import Figure, Shape, View
 
 CATEGORIES = (person.CATEGORY, horse.CATEGORY, car.CATEGORY)
+_DRAWERS = {"person": person.draw, "horse": horse.draw, "car": car.draw}
 
 _REFERENCE_HEIGHT = 240
 """Picture height in pixels to which `_SIZES` refers."""
@@ -93,8 +94,8 @@ def _places(rng: np.random.Generator, width: int, height: int, horizon: float) -
         places.append(_Place(category, float(np.clip(x, 0, width)), _foot_row(rng, size / high, height, horizon), size))
     for _ in range(rng.integers(1, 6)):
         near = rng.uniform(0.12, 0.85)
-        size = near * 0.8 * height
-        places.append(_Place(None, rng.uniform(0, 1) * width, _foot_row(rng, near, height, horizon), size))
+        x, foot = rng.uniform(0, 1) * width, _foot_row(rng, near, height, horizon)
+        places.append(_Place(None, x, foot, near * 0.8 * height))
     return places
 
 
@@ -107,14 +108,11 @@ def _figure(rng: np.random.Generator, place: _Place, pitch: float, colours: NDAr
     if place.category is None:
         return clutter.draw(rng, place.x, place.foot, place.size)
     profile = rng.choice([-1, 1]) * np.pi / 2
-    yaw = {
-        "person": rng.uniform(-np.pi, np.pi),
-        "horse": profile + rng.normal(0, 0.5),
-        "car": profile + rng.normal(0, 0.55),
-    }[place.category]
+    # Drawing all three angles keeps the random numbers that follow the same for every category.
+    any_side, horse_side, car_side = rng.uniform(-np.pi, np.pi), rng.normal(0, 0.5), rng.normal(0, 0.55)
+    yaw = {"person": any_side, "horse": profile + horse_side, "car": profile + car_side}[place.category]
     view = View(float(yaw), pitch, place.size / _SIZES_IN_UNITS[place.category], (place.x, place.foot))
-    drawer = {"person": person.draw, "horse": horse.draw, "car": car.draw}[place.category]
-    figure = drawer(rng, view, place.size)
+    figure = _DRAWERS[place.category](rng, view, place.size)
     return _camouflaged(rng, figure, place, colours) if rng.random() < 0.25 else figure
 
 
@@ -123,13 +121,11 @@ def _camouflaged(rng: np.random.Generator, figure: Figure, place: _Place, colour
     materials = dict(figure.materials)
     for name in ("top", "bottom", "coat", "paint"):
         if name in materials:
-            y = place.foot - rng.uniform(0.2, 0.9) * place.size
-            x = place.x + rng.normal(0, 0.4) * place.size
-            row = int(np.clip(y * SCALE, 0, colours.shape[0] - 9))
-            column = int(np.clip(x * SCALE, 0, colours.shape[1] - 9))
+            y, x = place.foot - rng.uniform(0.2, 0.9) * place.size, place.x + rng.normal(0, 0.4) * place.size
+            row, column = np.clip([y * SCALE, x * SCALE], 0, np.subtract(colours.shape[:2], 9)).astype(int)
             red, green, blue = (float(c) for c in colours[row : row + 8, column : column + 8].mean(axis=(0, 1)))
-            materials[name] = camouflage(rng, materials[name], (red, green, blue))
-    return Figure(figure.category, figure.shapes, materials, figure.keypoints)
+            materials[name] = replace(materials[name], colour=vary(rng, (red, green, blue), 8.0))
+    return replace(figure, materials=materials)
 
 
 def _background(
@@ -141,14 +137,12 @@ def _background(
         return _tint(rng, photographs.crop(rng, rows, columns, (0.9, 3.0), SCENERY))
     edge = int(horizon * SCALE)
     blend = min(rows - edge, _HORIZON_BLEND)
-    background = np.empty((rows, columns, 3), dtype=np.float32)
-    background[: edge + blend] = _tint(rng, photographs.crop(rng, edge + blend, columns, (0.7, 2.8), SCENERY))
+    scenery = _tint(rng, photographs.crop(rng, edge + blend, columns, (0.7, 2.8), SCENERY))
     ground = _ground(rng, rows - edge, columns, photographs)
     start = blend / 2 + 6 * np.interp(np.arange(columns), np.linspace(0, columns, 24), rng.normal(0, 1, 24))
     share = np.clip((np.arange(blend)[:, None] - start) / 8 + 0.5, 0, 1)[..., None].astype(np.float32)
-    background[edge : edge + blend] += share * (ground[:blend] - background[edge : edge + blend])
-    background[edge + blend :] = ground[blend:]
-    return background
+    blended = scenery[edge:] + share * (ground[:blend] - scenery[edge:])
+    return np.concatenate([scenery[:edge], blended, ground[blend:]])
 
 
 def _ground(rng: np.random.Generator, rows: int, columns: int, photographs: SourcePhotographs) -> NDArray[np.float32]:
@@ -162,21 +156,16 @@ def _ground(rng: np.random.Generator, rows: int, columns: int, photographs: Sour
     corners = [(0.2, 0), (0.8, 0), (0.8 + spread, rows), (0.2 - spread, rows)]
     target = np.array([(x * columns, y) for x, y in corners], dtype=np.float32)
     source = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], dtype=np.float32) * _GROUND_SIZE
-    plane = cv2.warpPerspective(
-        np.clip(ground, 0, 255).astype(np.uint8),
-        cv2.getPerspectiveTransform(source, target),
-        (columns, rows),
-        borderMode=cv2.BORDER_REFLECT,
-    )
-    return plane.astype(np.float32)
+    ground = np.clip(ground, 0, 255).astype(np.uint8)
+    perspective = cv2.getPerspectiveTransform(source, target)
+    return cv2.warpPerspective(ground, perspective, (columns, rows), borderMode=cv2.BORDER_REFLECT).astype(np.float32)
 
 
 def _tint(rng: np.random.Generator, colours: NDArray[np.float32]) -> NDArray[np.float32]:
     """Change the brightness and the colour cast at random."""
     gain = np.asarray(rng.uniform(0.8, 1.2) * rng.uniform(0.9, 1.1, 3), dtype=np.float32)
     if rng.random() < 0.2:
-        cast = np.asarray(any_colour(rng), dtype=np.float32)
-        colours = 0.75 * colours + 0.25 * cast
+        colours = 0.75 * colours + 0.25 * np.asarray(any_colour(rng), dtype=np.float32)
     return colours * gain
 
 

@@ -12,6 +12,9 @@ from hypercolumns.puppets.materials import Material
 Point = NDArray[np.float64]
 """A point or vector (3,), or several (n, 3), in a figure's units."""
 
+Ball = tuple[Point, float]
+"""Centre (3,) and radius of a ball, in a figure's units."""
+
 SIDES = (("left", 1.0), ("right", -1.0))
 """The sides of a figure and the sign of x on each."""
 
@@ -113,26 +116,18 @@ class Figure:
     keypoints: tuple[Keypoint, ...] = ()
 
 
-@dataclass(frozen=True)
-class Ball:
-    """A ball with centre (3,) and radius, in a figure's units."""
-
-    centre: Point
-    radius: float
-
-
-def hull(view: View, name: str, part: str | None, material: str, balls: Sequence[Ball], nearer: float = 0.0) -> Shape:
+def hull(view: View, name: str, part: str, material: str, balls: Sequence[Ball], nearer: float = 0.0) -> Shape:
     """Make a round shape: the convex hull of the projected balls, two for a limb, more for a torso.
 
     `nearer` moves it towards the camera in the painting order, in units.
     """
-    centres, nearness = view.project(np.array([ball.centre for ball in balls]))
-    circles = [centre + ball.radius * view.scale * _CIRCLE for centre, ball in zip(centres, balls, strict=True)]
+    centres, nearness = view.project([centre for centre, _ in balls])
+    circles = [pixel + radius * view.scale * _CIRCLE for pixel, (_, radius) in zip(centres, balls, strict=True)]
     polygon = cv2.convexHull(np.concatenate(circles).astype(np.float32))[:, 0].astype(np.float64)
     return Shape(name, part, material, polygon, float(nearness.mean()) + nearer)
 
 
-def panel(view: View, name: str, part: str | None, material: str, corners: ArrayLike, brightness: float = 1.0) -> Shape:
+def panel(view: View, name: str, part: str, material: str, corners: ArrayLike, brightness: float = 1.0) -> Shape:
     """Make a flat shape: the polygon through `corners` (n, 3)."""
     pixels, nearness = view.project(corners)
     return Shape(name, part, material, pixels, float(nearness.mean()), 0.0, brightness)
