@@ -12,6 +12,7 @@ from hypercolumns.evaluation.detections import (
     overlaps_by_image,
 )
 from hypercolumns.evaluation.diagnosis import classify, diagnose, recall, with_perfect_masks
+from hypercolumns.evaluation.judgement import Answers
 from hypercolumns.evaluation.segmentation import AT_50, evaluate_segmentation
 from hypercolumns.parameters import EvaluateParameters
 from tests.evaluation.scenes_for_evaluation import annotation_set, detection, instance, perfect, random_scene, rectangle
@@ -23,16 +24,17 @@ def matched(annotations, detections, matching="voc"):
 
 
 def kinds_of(annotations, detections, matching="voc"):
-    return classify(len(detections), *matched(annotations, detections, matching), AT_50, 0.5)
+    return classify(*matched(annotations, detections, matching), AT_50)
 
 
 def diagnosis_of(annotations, detections):
-    return diagnose(detections, *matched(annotations, detections), AT_50, 0.5)
+    return diagnose(*matched(annotations, detections), AT_50)
 
 
 def mean_ap(annotations, detections):
     settings = EvaluateParameters(matching="voc", minimum_area=0)
-    return evaluate_segmentation(annotations, detections, [], perfect(annotations), settings, 1.2).metrics["ap_r_50"]
+    answers = Answers(detections, perfect(annotations), [])
+    return evaluate_segmentation(annotations, answers, settings, 1.2)[0]["ap_r_50"]
 
 
 @pytest.mark.parametrize("matching", ["voc", "best_free"])
@@ -132,8 +134,11 @@ def test_recall_separates_misnamed_instances_from_missed_ones():
     )
     detections = [detection((0, 0, 10, 10), 0.9), detection((20, 0, 30, 10), 0.8, category_id=2)]
     overlaps = overlaps_by_image(annotations, detections, box_overlaps)
-    assert recall(annotations, overlaps, 0.5) == {"own_category": 0.25, "any_category": 0.5}
-    assert recall(annotation_set(), {}, 0.5) == {"own_category": None, "any_category": None}
+    assert recall(overlaps, 0.5) == {"own_category": 0.25, "any_category": 0.5}
+    assert recall(overlaps_by_image(annotation_set(), [], box_overlaps), 0.5) == {
+        "own_category": None,
+        "any_category": None,
+    }
 
 
 def test_a_perfect_mask_is_that_of_the_touched_instance_cut_to_the_expanded_box():
@@ -156,6 +161,6 @@ def test_perfect_masks_in_true_boxes_score_100_and_detected_masks_less(seed):
     annotations, detections = random_scene(np.random.default_rng(seed), crowd=0)
     settings = EvaluateParameters(matching="voc", minimum_area=0)
     truth = perfect(annotations)
-    metrics = evaluate_segmentation(annotations, detections, truth, truth, settings, 1.2).metrics
+    metrics, _ = evaluate_segmentation(annotations, Answers(detections, truth, truth), settings, 1.2)
     assert metrics["diagnosis"]["ap_r_50_perfect_masks"] == 100
     assert metrics["ap_r_50"] < 100

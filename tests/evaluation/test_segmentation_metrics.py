@@ -7,6 +7,7 @@ import pytest
 
 from hypercolumns.annotations import masks
 from hypercolumns.errors import InputError
+from hypercolumns.evaluation.judgement import Answers
 from hypercolumns.evaluation.plots import MEAN, category_rows, precision_recall_rows
 from hypercolumns.evaluation.segmentation import (
     AT_50,
@@ -29,7 +30,8 @@ def scene(seed=0, **chances):
 
 
 def evaluate(annotations, detections, settings=VOC):
-    return evaluate_segmentation(annotations, detections, detections, perfect(annotations), settings, EXPANSION).metrics
+    answers = Answers(detections, perfect(annotations), detections)
+    return evaluate_segmentation(annotations, answers, settings, EXPANSION)[0]
 
 
 def headline(metrics):
@@ -59,7 +61,7 @@ def test_empty_masks_score_0():
     annotations, _ = scene()
     empty = masks.encode(np.zeros((40, 60), dtype=bool))
     results = [result | {"segmentation": empty} for result in perfect(annotations)]
-    metrics = evaluate_segmentation(annotations, results, results, results, VOC, EXPANSION).metrics
+    metrics, _ = evaluate_segmentation(annotations, Answers(results, results, results), VOC, EXPANSION)
     assert headline(metrics)[:3] == [0, 0, 0]
     assert metrics["ground_truth_boxes"]["mean_iou"] == 0
 
@@ -183,7 +185,7 @@ def test_the_overall_mean_iou_is_over_instances_and_not_over_categories():
     empty = masks.encode(np.zeros((40, 60), dtype=bool))
     results = perfect(annotations)
     results[2]["segmentation"] = empty
-    metrics = evaluate_segmentation(annotations, [], [], results, VOC, EXPANSION).metrics
+    metrics, _ = evaluate_segmentation(annotations, Answers([], results, []), VOC, EXPANSION)
     assert metrics["ground_truth_boxes"]["mean_iou"] == pytest.approx(2 / 3)
     assert metrics["per_category"]["person"]["ground_truth_boxes"]["mean_iou"] == 1
     assert metrics["per_category"]["horse"]["ground_truth_boxes"]["mean_iou"] == 0
@@ -209,15 +211,16 @@ def test_shares_are_strictly_above_their_thresholds():
 
 def test_plot_rows_hold_the_curves_of_categories_with_instances_and_their_mean():
     annotations, detections = scene(2)
-    evaluation = evaluate_segmentation(annotations, detections, detections, perfect(annotations), VOC, EXPANSION)
-    rows = precision_recall_rows(annotations, evaluation.matches, AT_50)
+    answers = Answers(detections, perfect(annotations), detections)
+    metrics, matches = evaluate_segmentation(annotations, answers, VOC, EXPANSION)
+    rows = precision_recall_rows(annotations, matches, AT_50)
     assert [row["recall"] for row in rows] == [k / 100 for k in range(101)]
     assert list(rows[0]) == ["recall", MEAN, "person", "horse"]
     for row in rows:
         assert row[MEAN] == pytest.approx((row["person"] + row["horse"]) / 2, abs=1e-4)
     area = np.mean([row["person"] for row in rows])
-    assert 100 * area == pytest.approx(evaluation.metrics["per_category"]["person"]["ap_r_50"], abs=1.5)
-    per_category = evaluation.metrics["per_category"]
+    per_category = metrics["per_category"]
+    assert 100 * area == pytest.approx(per_category["person"]["ap_r_50"], abs=1.5)
     by_ap = sorted(("person", "horse"), key=lambda name: -per_category[name]["ap_r_50"])
     assert [row["category"] for row in category_rows(per_category)] == by_ap
 
@@ -225,9 +228,9 @@ def test_plot_rows_hold_the_curves_of_categories_with_instances_and_their_mean()
 def test_there_are_no_plot_rows_without_instances():
     annotations, detections = scene(2)
     nothing = replace(annotations, instances=())
-    evaluation = evaluate_segmentation(nothing, detections, detections, [], VOC, EXPANSION)
-    assert precision_recall_rows(nothing, evaluation.matches, AT_50) == []
-    assert category_rows(evaluation.metrics["per_category"]) == []
+    metrics, matches = evaluate_segmentation(nothing, Answers(detections, [], detections), VOC, EXPANSION)
+    assert precision_recall_rows(nothing, matches, AT_50) == []
+    assert category_rows(metrics["per_category"]) == []
 
 
 def test_an_image_without_detections_and_instances_changes_nothing():

@@ -35,6 +35,11 @@ class ImageOverlaps:
     values: NDArray[np.float64]
     """(n, m) overlaps."""
 
+    @property
+    def same_category(self) -> NDArray[np.bool_]:
+        """(n, m) whether result and instance are of one category."""
+        return self.categories[:, None] == np.array([i.category_id for i in self.instances], dtype=np.int64)
+
 
 @dataclass(frozen=True)
 class CategoryMatches:
@@ -62,15 +67,20 @@ class CategoryMatches:
         return precision_recall(self.scores, self.hit[:, threshold], self.positives, self.neutral[:, threshold])
 
 
-def group_by_image(results: Results) -> dict[int, list[int]]:
-    """Positions of the results by image id.
+def counted_instances(annotations: AnnotationSet, minimum_area: int) -> list[Instance]:
+    """Instances that count in ground-truth boxes: neither crowd nor difficult, and of at least that many pixels."""
+    return [i for i in annotations.instances if not i.ignore and masks.area(i.segmentation) >= minimum_area]
+
+
+def group_by_image(results: Results) -> defaultdict[int, list[int]]:
+    """Positions of the results by image id; empty for any other id.
 
     Examples
     --------
     >>> group_by_image([{"image_id": 7}, {"image_id": 3}, {"image_id": 7}])[7]
     [0, 2]
     """
-    groups: dict[int, list[int]] = defaultdict(list)
+    groups = defaultdict[int, list[int]](list)
     for row, result in enumerate(results):
         groups[result["image_id"]].append(row)
     return groups
@@ -82,11 +92,7 @@ def mask_overlaps(image: Image, results: Results, instances: Sequence[Instance])
     return masks.iou(codes, [i.segmentation for i in instances], [i.crowd for i in instances])
 
 
-def box_overlaps(
-    image: Image,  # noqa: ARG001 - the signature of an OverlapFunction
-    results: Results,
-    instances: Sequence[Instance],
-) -> NDArray[np.float64]:
+def box_overlaps(_: Image, results: Results, instances: Sequence[Instance]) -> NDArray[np.float64]:
     """Box IoU (n, m) of results and instances of one image; for a crowd, the share of the result inside it."""
     if not results or not instances:
         return np.zeros((len(results), len(instances)))
@@ -112,16 +118,17 @@ def intersection(first: masks.RLE, second: masks.RLE) -> masks.RLE:
 def overlaps_by_image(
     annotations: AnnotationSet, results: Results, overlap: OverlapFunction
 ) -> dict[int, ImageOverlaps]:
-    """Compute the overlaps of every image that has results, by image id."""
+    """Compute the overlaps of every image, by image id."""
+    rows_by_image = group_by_image(results)
     overlaps = {}
-    for image_id, rows in group_by_image(results).items():
+    for image in annotations.images:
+        rows, instances = rows_by_image[image.id], annotations.instances_by_image[image.id]
         in_image = [results[row] for row in rows]
-        instances = annotations.instances_by_image[image_id]
-        overlaps[image_id] = ImageOverlaps(
-            rows=np.array(rows),
-            categories=np.array([result["category_id"] for result in in_image]),
+        overlaps[image.id] = ImageOverlaps(
+            rows=np.array(rows, dtype=np.int64),
+            categories=np.array([result["category_id"] for result in in_image], dtype=np.int64),
             instances=tuple(instances),
-            values=overlap(annotations.image_by_id[image_id], in_image, instances),
+            values=overlap(image, in_image, instances),
         )
     return overlaps
 
@@ -158,20 +165,15 @@ def match_categories(
     shape = len(results), len(thresholds)
     hit, neutral, claimed = np.zeros(shape, bool), np.zeros(shape, bool), np.full(shape, -1, dtype=np.int64)
     for image in overlaps.values():
-        instance_categories = np.array([instance.category_id for instance in image.instances], dtype=np.int64)
         for category_id in np.unique(image.categories):
             detected = image.categories == category_id
-            columns = np.flatnonzero(instance_categories == category_id)
+            columns = [column for column, i in enumerate(image.instances) if i.category_id == category_id]
             instances = [image.instances[column] for column in columns]
+            difficult = np.array([i.difficult for i in instances], dtype=bool)
+            crowd = np.array([i.crowd for i in instances], dtype=bool)
             rows = image.rows[detected]
-            matches = match(
-                image.values[np.ix_(detected, columns)],
-                scores[rows],
-                thresholds,
-                np.array([i.difficult for i in instances], dtype=bool),
-                np.array([i.crowd for i in instances], dtype=bool),
-                matching,
-            )
+            values = image.values[np.ix_(detected, columns)]
+            matches = match(values, scores[rows], thresholds, difficult, crowd, matching)
             ids = np.array([i.id for i in instances] + [-1], dtype=np.int64)
             hit[rows], neutral[rows], claimed[rows] = matches.hit, matches.neutral, ids[matches.instance]
     positives = Counter(instance.category_id for instance in annotations.instances if not instance.ignore)

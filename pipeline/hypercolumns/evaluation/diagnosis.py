@@ -3,7 +3,7 @@
 Follows the diagnosis of false positives in the authors' code. Gains of different kinds do not add up.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.results import Results
-from hypercolumns.evaluation.detections import CategoryMatches, ImageOverlaps, intersection
+from hypercolumns.evaluation.detections import THRESHOLDS, CategoryMatches, ImageOverlaps, intersection
 from hypercolumns.regions.boxes import clip, expand, from_coco
 
 KINDS = ("correct", "neutral", "duplicate", "mislocalised", "other_category", "background")
@@ -29,26 +29,18 @@ MIN_OVERLAP = 0.1
 
 
 def diagnose(
-    results: Results,
-    overlaps: Mapping[int, ImageOverlaps],
-    matches: Mapping[int, CategoryMatches],
-    position: int,
-    threshold: float,
+    overlaps: Mapping[int, ImageOverlaps], matches: Mapping[int, CategoryMatches], position: int
 ) -> dict[str, Any]:
     """Count each kind of detection, and measure the gain in mean AP from fixing each kind.
 
     Parameters
     ----------
-    results
-        The detections.
     overlaps
-        `overlaps_by_image` of these detections.
+        `overlaps_by_image` of the detections.
     matches
-        `match_categories` of these detections.
+        `match_categories` of the detections at `THRESHOLDS`.
     position
-        Which of the thresholds of `matches` to look at.
-    threshold
-        The value of that threshold.
+        Which of the thresholds to look at.
 
     Returns
     -------
@@ -57,71 +49,59 @@ def diagnose(
         `ap_gain`, in points of 0..100: false detections of a kind removed, mislocalised ones moved onto their instance
         if it is unclaimed, missed instances not counted (a category without a hit stays at 0).
     """
-    kinds = classify(len(results), overlaps, matches, position, threshold)
+    kinds = classify(overlaps, matches, position)
     at_threshold = {
         key: replace(m, hit=m.hit[:, [position]], neutral=m.neutral[:, [position]], claimed=m.claimed[:, [position]])
         for key, m in matches.items()
+        if m.positives
     }
-    fixed: dict[str, dict[int, CategoryMatches]] = {
-        kind: {key: _without(m, kinds == kind) for key, m in at_threshold.items()}
+    fixed = {
+        kind: {key: replace(m, neutral=m.neutral | (kinds[m.rows, None] == kind)) for key, m in at_threshold.items()}
         for kind in ("duplicate", "other_category", "background")
     }
-    targets = _best_instances(len(results), overlaps)
+    targets = _best_instances(len(kinds), overlaps)
     fixed["mislocalised"] = {key: _moved(m, kinds == "mislocalised", targets) for key, m in at_threshold.items()}
     fixed["missed"] = {key: replace(m, positives=int(m.hit.sum())) for key, m in at_threshold.items()}
-    category_ids = [key for key, m in at_threshold.items() if m.positives]
-    before = _mean_ap(at_threshold, category_ids)
+    before = _mean_ap(at_threshold)
     return {
         "detections": {kind: int(np.sum(kinds == kind)) for kind in KINDS},
         "missed": sum(m.positives - int(m.hit.sum()) for m in at_threshold.values()),
-        "ap_gain": {
-            kind: _mean_ap(after, category_ids) - before if category_ids else None for kind, after in fixed.items()
-        },
+        "ap_gain": {kind: _mean_ap(after) - before if after else None for kind, after in fixed.items()},
     }
 
 
 def classify(
-    count: int,
-    overlaps: Mapping[int, ImageOverlaps],
-    matches: Mapping[int, CategoryMatches],
-    position: int,
-    threshold: float,
+    overlaps: Mapping[int, ImageOverlaps], matches: Mapping[int, CategoryMatches], position: int
 ) -> NDArray[np.str_]:
-    """Kind (one of `KINDS`) of each of `count` detections, (count,); `diagnose` explains the arguments."""
-    kinds = np.full(count, "background", dtype="<U14")
+    """Kind (one of `KINDS`) of each of the n detections, (n,); `diagnose` explains the arguments."""
+    kinds = np.full(sum(len(image.rows) for image in overlaps.values()), "background", dtype="<U14")
     for image in overlaps.values():
-        same, other = _best_overlaps(image)
+        crowd = np.array([instance.crowd for instance in image.instances], dtype=bool)
+        # Crowds are left out: a detection inside one is already neutral.
+        same = image.values.max(axis=1, where=image.same_category & ~crowd, initial=0.0)
+        other = image.values.max(axis=1, where=~image.same_category & ~crowd, initial=0.0)
         kinds[image.rows[other >= MIN_OVERLAP]] = "other_category"
         kinds[image.rows[same >= MIN_OVERLAP]] = "mislocalised"
-        kinds[image.rows[same >= threshold]] = "duplicate"
+        kinds[image.rows[same >= THRESHOLDS[position]]] = "duplicate"
     for m in matches.values():
         kinds[m.rows[m.neutral[:, position]]] = "neutral"
         kinds[m.rows[m.hit[:, position]]] = "correct"
     return kinds
 
 
-def recall(
-    annotations: AnnotationSet, overlaps: Mapping[int, ImageOverlaps], threshold: float
-) -> dict[str, float | None]:
+def recall(overlaps: Mapping[int, ImageOverlaps], threshold: float) -> dict[str, float | None]:
     """Share (0..1) of the instances that count with a detection of at least this overlap; None without instances.
 
     `own_category` asks for a detection of the instance's category, `any_category` for a detection of any category:
     instances between the two were found but misnamed, the rest were not found at all.
     """
-    best_same, best_any = [], []
-    for image_id, instances in annotations.instances_by_image.items():
-        image = overlaps.get(image_id)
-        for column, instance in enumerate(instances):
-            if instance.ignore:
-                continue
-            values = image.values[:, column] if image is not None else np.zeros(0)
-            same = image.categories == instance.category_id if image is not None else np.zeros(0, dtype=bool)
-            best_any.append(values.max(initial=0.0))
-            best_same.append(values[same].max(initial=0.0))
-    return {
-        name: float(np.mean(np.array(best) >= threshold)) if best else None
-        for name, best in (("own_category", best_same), ("any_category", best_any))
-    }
+    found: dict[str, list[bool]] = {"own_category": [], "any_category": []}
+    for image in overlaps.values():
+        reached = image.values >= threshold
+        counted = np.array([not instance.ignore for instance in image.instances], dtype=bool)
+        found["own_category"] += np.any(reached & image.same_category, axis=0)[counted].tolist()
+        found["any_category"] += np.any(reached, axis=0)[counted].tolist()
+    return {name: float(np.mean(verdicts)) if verdicts else None for name, verdicts in found.items()}
 
 
 def with_perfect_masks(
@@ -152,42 +132,21 @@ def with_perfect_masks(
     return perfect
 
 
-def _best_overlaps(image: ImageOverlaps) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Best overlap (n,) of each detection with an instance of its category, and with one of any other category.
-
-    Crowds are left out: a detection inside one is already neutral.
-    """
-    instance_categories = np.array([instance.category_id for instance in image.instances], dtype=np.int64)
-    crowd = np.array([instance.crowd for instance in image.instances], dtype=bool)
-    is_same = image.categories[:, None] == instance_categories[None, :]
-    same = np.max(image.values, axis=1, where=is_same & ~crowd, initial=0.0)
-    other = np.max(image.values, axis=1, where=~is_same & ~crowd, initial=0.0)
-    return same, other
-
-
 def _best_instances(count: int, overlaps: Mapping[int, ImageOverlaps]) -> NDArray[np.int64]:
     """Id of the counted instance of its category that each detection overlaps most, (count,); -1 for none."""
     best = np.full(count, -1, dtype=np.int64)
     for image in overlaps.values():
-        for row, category_id, values in zip(image.rows, image.categories, image.values, strict=True):
-            touched = [
-                (value, -column, instance.id)
-                for column, (value, instance) in enumerate(zip(values, image.instances, strict=True))
-                if instance.category_id == category_id and not instance.ignore and value >= MIN_OVERLAP
-            ]
-            if touched:
-                best[row] = max(touched)[2]
+        if image.instances:
+            counted = np.array([not instance.ignore for instance in image.instances])
+            values = np.where(image.same_category & counted, image.values, 0.0)
+            ids = np.array([instance.id for instance in image.instances])[values.argmax(axis=1)]
+            best[image.rows] = np.where(values.max(axis=1) >= MIN_OVERLAP, ids, -1)
     return best
 
 
-def _mean_ap(matches: Mapping[int, CategoryMatches], category_ids: Sequence[int]) -> float:
-    """Mean AP in points of these categories at the first threshold; a category without positives has 0."""
-    return 100 * sum(matches[key].average_precision(0) or 0.0 for key in category_ids) / max(len(category_ids), 1)
-
-
-def _without(matches: CategoryMatches, removed: NDArray[np.bool_]) -> CategoryMatches:
-    """Remove the detections marked in `removed`, a mask over all results."""
-    return replace(matches, neutral=matches.neutral | removed[matches.rows, None])
+def _mean_ap(matches: Mapping[int, CategoryMatches]) -> float:
+    """Mean AP in points over the categories at the first threshold; a category without positives has 0."""
+    return 100 * sum(m.average_precision(0) or 0.0 for m in matches.values()) / max(len(matches), 1)
 
 
 def _moved(matches: CategoryMatches, movable: NDArray[np.bool_], targets: NDArray[np.int64]) -> CategoryMatches:
@@ -196,14 +155,11 @@ def _moved(matches: CategoryMatches, movable: NDArray[np.bool_], targets: NDArra
     `movable` and `targets` (ids of `_best_instances`) cover all results.
     """
     hit, neutral = matches.hit.copy(), matches.neutral.copy()
-    claimed = set(matches.claimed[matches.hit].tolist())
+    claimed = {-1, *matches.claimed.flat}
     for index in np.argsort(-matches.scores, kind="stable"):
         row = matches.rows[index]
-        if not movable[row]:
-            continue
-        if targets[row] >= 0 and targets[row] not in claimed:
-            claimed.add(int(targets[row]))
-            hit[index] = True
-        else:
-            neutral[index] = True
+        if movable[row]:
+            hit[index] = targets[row] not in claimed
+            neutral[index] = ~hit[index]
+            claimed.add(targets[row])
     return replace(matches, hit=hit, neutral=neutral)

@@ -73,6 +73,30 @@ def table(rows: Mapping[str, Sequence[str]], titles: Sequence[str], note: str) -
     return "\n".join([*lines, note])
 
 
+def category_table(rows: Mapping[str, Mapping[str, Any]], columns: Mapping[str, tuple[str, int]], note: str) -> str:
+    """Make a `table` of metrics, one row per category.
+
+    Parameters
+    ----------
+    rows
+        Metrics by the name of the category.
+    columns
+        For each title, the name of a metric and its decimals. A metric that a category lacks is a dash.
+    note
+        Text below the table.
+
+    Examples
+    --------
+    >>> print(category_table({"cat": {"ap": 1.53}, "all": {"ap": None}}, {"AP": ("ap", 1)}, "In points."))
+          AP
+    cat  1.5
+    all    -
+    In points.
+    """
+    cells = {name: [number(m.get(key), digits) for key, digits in columns.values()] for name, m in rows.items()}
+    return table(cells, list(columns), note)
+
+
 def number(value: float | None, digits: int) -> str:
     """Format a value for a table; None becomes a dash.
 

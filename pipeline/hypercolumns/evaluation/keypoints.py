@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Category, Instance
 from hypercolumns.annotations.results import Results
 from hypercolumns.errors import InputError
 from hypercolumns.evaluation.average_precision import average_precision, known_mean, to_points
-from hypercolumns.evaluation.detections import group_by_image
-from hypercolumns.evaluation.judgement import Answers, Judgement, number, rounded, table
+from hypercolumns.evaluation.detections import counted_instances, group_by_image
+from hypercolumns.evaluation.judgement import Answers, Judgement, category_table, rounded
 from hypercolumns.evaluation.matching import match
 from hypercolumns.evaluation.oks import oks_average_precision
 from hypercolumns.parameters import EvaluateParameters, Parameters
@@ -24,23 +23,18 @@ _CLOSENESS_AT_TOLERANCE = np.array([0.5])
 def judge_keypoints(truth: AnnotationSet, answers: Answers, parameters: Parameters) -> Judgement:
     """Judge the predictions of the task: metrics, headline, plot data and a table for the terminal."""
     metrics = rounded(evaluate_keypoints(truth, answers.in_detections, answers.in_instances, parameters.evaluate))
-    rows = [*metrics["per_category"].items(), ("all", metrics)]
+    plot = [
+        {"keypoint": name, "apk": row["apk"], "pck": row["pck"]}
+        for name, row in metrics["per_keypoint"].items()
+        if row["apk"] is not None
+    ]
     return Judgement(
         metrics,
         {name: metrics[name] for name in ("mean_apk", "mean_pck")},
-        {
-            "keypoints": [
-                {"keypoint": name} | {key: row[key] for key in ("apk", "pck")}
-                for name, row in metrics["per_keypoint"].items()
-                if row["apk"] is not None
-            ]
-        },
-        table(
-            {
-                name: [number(m["mean_apk"], 1), number(m["mean_pck"], 3), number(m.get("oks_ap"), 1)]
-                for name, m in rows
-            },
-            ["APK", "PCK", "OKS AP"],
+        {"keypoints": plot},
+        category_table(
+            metrics["per_category"] | {"all": metrics},
+            {"APK": ("mean_apk", 1), "PCK": ("mean_pck", 3), "OKS AP": ("oks_ap", 1)},
             "APK and COCO's AP of detections in points; PCK with ground-truth boxes.",
         ),
     )
@@ -101,11 +95,10 @@ def tolerance(instance: Instance, category: Category, settings: EvaluateParamete
     truth = _true_keypoints(instance, category)
     centres = []
     for joint in ("shoulder", "hip"):
-        rows = [k for k, name in enumerate(category.keypoints) if joint in name.lower()]
-        labelled = truth[rows][truth[rows, 2] > 0]
-        centres.append(labelled[:, :2].mean(axis=0) if len(labelled) else None)
-    shoulders, hips = centres
-    torso = 0.0 if shoulders is None or hips is None else float(np.hypot(*(shoulders - hips)))
+        labelled = np.array([joint in name.lower() for name in category.keypoints]) & (truth[:, 2] > 0)
+        if labelled.any():
+            centres.append(truth[labelled, :2].mean(axis=0))
+    torso = float(np.hypot(*(centres[0] - centres[1]))) if len(centres) == 2 else 0.0
     x0, y0, x1, y1 = instance.box
     return settings.apk_tolerance * (torso or settings.torso_share * max(x1 - x0, y1 - y0))
 
@@ -123,7 +116,7 @@ def _apk(
     predicted = np.array([r["keypoints"] for r in results], dtype=np.float64).reshape(len(results), n_keypoints, 3)
     scores = predicted[..., 2]
     present = scores > 0
-    hit, neutral = np.zeros(scores.shape, bool), np.zeros(scores.shape, bool)
+    hit, neutral = np.zeros_like(present), ~present
     for image_id, rows in group_by_image(results).items():
         instances = [i for i in annotations.instances_by_image[image_id] if i.category_id == category.id]
         if not instances:
@@ -139,23 +132,14 @@ def _apk(
             nearest_in_box = positions.clip(boxes[:, :2], boxes[:, 2:])
             targets = np.where(ignored[:, None], nearest_in_box, truth[:, k, :2])
             closeness = tolerances / (tolerances + np.hypot(*(positions - targets).transpose(2, 0, 1)))
-            matches = match(
-                closeness[:, candidates],
-                scores[chosen, k],
-                _CLOSENESS_AT_TOLERANCE,
-                ignored[candidates],
-                np.zeros(int(candidates.sum()), dtype=bool),
-                "best_free",
-            )
+            difficult, values = ignored[candidates], closeness[:, candidates]
+            crowd = np.zeros_like(difficult)
+            matches = match(values, scores[chosen, k], _CLOSENESS_AT_TOLERANCE, difficult, crowd, "best_free")
             hit[chosen, k], neutral[chosen, k] = matches.hit[:, 0], matches.neutral[:, 0]
-    counted = [_true_keypoints(i, category) for i in annotations.instances if _counts(i, category)]
-    labelled = [sum(bool(truth[k, 2] > 0) for truth in counted) for k in range(n_keypoints)]
-    values = []
-    for k in range(n_keypoints):
-        rated = present[:, k]
-        area = average_precision(scores[rated, k], hit[rated, k], labelled[k], neutral[rated, k])
-        values.append(to_points(area))
-    return values, labelled
+    counted = [i for i in annotations.instances if _counts(i, category)]
+    labelled = [sum(i.keypoints[3 * k + 2] > 0 for i in counted) for k in range(n_keypoints)]
+    columns = zip(scores.T, hit.T, labelled, neutral.T, strict=True)
+    return [to_points(average_precision(*column)) for column in columns], labelled
 
 
 def _pck(
@@ -170,8 +154,8 @@ def _pck(
     """
     by_instance = {r["instance_id"]: r["keypoints"] for r in results}
     right: list[list[bool]] = [[] for _ in category.keypoints]
-    for instance in annotations.instances:
-        if not _counts(instance, category) or masks.area(instance.segmentation) < settings.minimum_area:
+    for instance in counted_instances(annotations, settings.minimum_area):
+        if not _counts(instance, category):
             continue
         if instance.id not in by_instance:
             raise InputError(
@@ -208,8 +192,7 @@ def right_keypoints(
     """
     truth, answer = _true_keypoints(instance, category), np.array(predicted, dtype=np.float64).reshape(-1, 3)
     near = np.hypot(*(truth - answer)[:, :2].T) < tolerance(instance, category, settings)
-    verdicts: NDArray[np.bool_] = (near & (answer[:, 2] > 0))[truth[:, 2] > 0]
-    return verdicts
+    return np.asarray(near & (answer[:, 2] > 0))[truth[:, 2] > 0]
 
 
 def _counts(instance: Instance, category: Category) -> bool:

@@ -67,46 +67,23 @@ def match(
     [0, -1]
     [0, 1]
     """
-    judge = _voc if matching == "voc" else _best_free
+    best_free = matching == "best_free"
+    above = np.greater if best_free else np.greater_equal
+    excuses = crowd | (difficult & best_free)  # never candidates; they only make false detections neutral
     n, m, t = *overlaps.shape, len(thresholds)
-    matches = Matches(np.zeros((n, t), bool), np.zeros((n, t), bool), np.full((n, t), -1, dtype=np.int64))
+    excused = above(np.max(overlaps, axis=1, where=excuses, initial=-1.0)[:, None], thresholds)
+    matches = Matches(np.zeros((n, t), bool), excused, np.full((n, t), -1, dtype=np.int64))
+    if not m:
+        return matches
     claimed = np.zeros((t, m), dtype=bool)
-    if m:
-        for row in np.argsort(-scores, kind="stable"):
-            instance, neutral = judge(overlaps[row], thresholds, difficult, crowd, claimed)
-            hit = instance >= 0
-            claimed[hit, instance[hit]] = True
-            matches.hit[row], matches.neutral[row], matches.instance[row] = hit, neutral & ~hit, instance
+    at = np.arange(t)
+    for row in np.argsort(-scores, kind="stable"):
+        # With `voc`, the best instance may be claimed or difficult: then there is no hit, even if another one is free.
+        candidates = np.where(excuses | (claimed & best_free), -1.0, overlaps[row])
+        best = candidates.argmax(axis=1)
+        reached = above(candidates[at, best], thresholds)
+        hit = reached & ~difficult[best] & ~claimed[at, best]
+        claimed[at[hit], best[hit]] = True
+        matches.hit[row], matches.instance[row] = hit, np.where(hit, best, -1)
+        matches.neutral[row] = ~hit & (excused[row] | (reached & difficult[best]))
     return matches
-
-
-def _voc(
-    overlap: NDArray[np.float64],
-    thresholds: NDArray[np.float64],
-    difficult: NDArray[np.bool_],
-    crowd: NDArray[np.bool_],
-    claimed: NDArray[np.bool_],
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Instance that one detection claims (t,), -1 for none, and whether an ignored instance excuses it (t,)."""
-    candidates = np.where(crowd, -1.0, overlap)
-    best = int(candidates.argmax())
-    reached = candidates[best] >= thresholds
-    on_crowd = np.max(overlap, where=crowd, initial=-1.0) >= thresholds
-    if difficult[best]:
-        return np.full(len(thresholds), -1), reached | on_crowd
-    return np.where(reached & ~claimed[:, best], best, -1), on_crowd
-
-
-def _best_free(
-    overlap: NDArray[np.float64],
-    thresholds: NDArray[np.float64],
-    difficult: NDArray[np.bool_],
-    crowd: NDArray[np.bool_],
-    claimed: NDArray[np.bool_],
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the same as `_voc`, by the rule `best_free`."""
-    ignored = difficult | crowd
-    free = np.where(claimed | ignored, -1.0, overlap)
-    best = free.argmax(axis=1)
-    instance = np.where(free.max(axis=1) > thresholds, best, -1)
-    return instance, np.max(overlap, where=ignored, initial=-1.0) > thresholds

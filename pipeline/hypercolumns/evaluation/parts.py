@@ -1,6 +1,6 @@
 """Part metrics: AP^r_part in detected boxes, part IoU and pixel accuracy in ground-truth boxes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,11 +14,12 @@ from hypercolumns.errors import InputError
 from hypercolumns.evaluation.average_precision import known_mean, to_points
 from hypercolumns.evaluation.detections import (
     CategoryMatches,
+    counted_instances,
     match_categories,
     mean_average_precision,
     overlaps_by_image,
 )
-from hypercolumns.evaluation.judgement import Answers, Judgement, number, rounded, table
+from hypercolumns.evaluation.judgement import Answers, Judgement, category_table, rounded
 from hypercolumns.evaluation.plots import precision_recall_rows
 from hypercolumns.parameters import EvaluateParameters, Parameters
 
@@ -32,11 +33,10 @@ def judge_parts(truth: AnnotationSet, answers: Answers, parameters: Parameters) 
     """Judge the predictions of the task: metrics, headline, plot data and a table for the terminal."""
     exact, matches = evaluate_parts(truth, answers.in_detections, answers.in_instances, parameters.evaluate)
     metrics = rounded(exact)
-    digits = {"ap_r_part_50": 1, "mean_part_iou": 3, "pixel_accuracy": 3}
-    rows = [*metrics["per_category"].items(), ("all", metrics)]
+    columns = {"AP^r_part .5": ("ap_r_part_50", 1), "part IoU": ("mean_part_iou", 3), "accuracy": ("pixel_accuracy", 3)}
     return Judgement(
         metrics,
-        {name: metrics[name] for name in digits},
+        {name: metrics[name] for name, _ in columns.values()},
         {
             "pr_50": rounded(precision_recall_rows(truth, matches, AT_50)),
             "parts": [
@@ -46,9 +46,9 @@ def judge_parts(truth: AnnotationSet, answers: Answers, parameters: Parameters) 
                 if iou is not None
             ],
         },
-        table(
-            {name: [number(m[key], n) for key, n in digits.items()] for name, m in rows},
-            ["AP^r_part .5", "part IoU", "accuracy"],
+        category_table(
+            metrics["per_category"] | {"all": metrics},
+            columns,
             "AP of detections in points; part IoU and pixel accuracy with ground-truth boxes.",
         ),
     )
@@ -90,7 +90,8 @@ def evaluate_parts(
     annotated parts do not count, and detections on them are neutral. Pixels of an object that belong to no part are
     left out.
     """
-    annotations = _ignore_without_parts(annotations)
+    instances = tuple(i if i.parts else replace(i, difficult=True) for i in annotations.instances)
+    annotations = replace(annotations, instances=instances)
     categories = [category for category in annotations.categories if category.parts]
     overlaps = overlaps_by_image(annotations, detections, part_overlaps)
     matches_of_all = match_categories(annotations, detections, overlaps, THRESHOLDS, settings.matching)
@@ -107,22 +108,25 @@ def evaluate_parts(
         ious = {name: float(hits[k] / union[k]) if truth[k] else None for k, name in enumerate(category.parts, start=1)}
         matched = matches[category.id]
         per_category[category.name] = {
-            "ap_r_part_50": to_points(matched.average_precision(AT_50)),
-            "ap_r_part_70": to_points(matched.average_precision(AT_70)),
-            "mean_part_iou": known_mean(ious.values()),
-            "pixel_accuracy": n_hits / n_pixels if n_pixels else None,
+            **_means({category.id: matched}, ious.values(), n_hits, n_pixels),
             "part_iou": ious,
             "positives": matched.positives,
             "detections": len(matched.scores),
         }
-    metrics = {
+    all_ious = [iou for m in per_category.values() for iou in m["part_iou"].values()]
+    return {**_means(matches, all_ious, all_hits, all_pixels), "per_category": per_category}, matches
+
+
+def _means(
+    matches: Mapping[int, CategoryMatches], ious: Iterable[float | None], hits: int, pixels: int
+) -> dict[str, float | None]:
+    """Metrics of one category or of all: AP from their matches, mean of the IoUs, share of right pixels."""
+    return {
         "ap_r_part_50": to_points(mean_average_precision(matches, AT_50)),
         "ap_r_part_70": to_points(mean_average_precision(matches, AT_70)),
-        "mean_part_iou": known_mean(iou for m in per_category.values() for iou in m["part_iou"].values()),
-        "pixel_accuracy": all_hits / all_pixels if all_pixels else None,
-        "per_category": per_category,
+        "mean_part_iou": known_mean(ious),
+        "pixel_accuracy": hits / pixels if pixels else None,
     }
-    return metrics, matches
 
 
 def part_overlaps(image: Image, results: Results, instances: Sequence[Instance]) -> NDArray[np.float64]:
@@ -133,10 +137,8 @@ def part_overlaps(image: Image, results: Results, instances: Sequence[Instance])
     detections on them can be ignored. Paper, section 4.3.
     """
     names = sorted({p["name"] for r in results for p in r["parts"]} | {p.name for i in instances for p in i.parts})
-    void = masks.decode(image.void) if image.void is not None else np.zeros((image.height, image.width), dtype=bool)
-    predicted = [_labels(image, names, _named_masks(result)) for result in results]
-    for labels in predicted:
-        labels[void] = 0
+    void = _void(image)
+    predicted = [np.where(void, 0, _labels(image, names, _named_masks(result))) for result in results]
     overlaps = np.zeros((len(results), len(instances)))
     for column, instance in enumerate(instances):
         figure = masks.decode(instance.segmentation)
@@ -170,10 +172,8 @@ def _confusion(
     """
     size = len(category.parts) + 1
     confusion = np.zeros((size, size), dtype=np.int64)
-    for instance in annotations.instances:
-        if instance.category_id != category.id or instance.ignore:
-            continue
-        if masks.area(instance.segmentation) < settings.minimum_area:
+    for instance in counted_instances(annotations, settings.minimum_area):
+        if instance.category_id != category.id:
             continue
         if instance.id not in by_instance:
             raise InputError(
@@ -183,18 +183,10 @@ def _confusion(
         image = annotations.image_by_id[instance.image_id]
         truth = _true_labels(image, category.parts, instance)
         predicted = _labels(image, category.parts, _named_masks(by_instance[instance.id]))
-        counted = (truth > 0) | ~masks.decode(instance.segmentation)
-        if image.void is not None:
-            counted &= ~masks.decode(image.void) | (truth > 0)
+        counted = (truth > 0) | ~(masks.decode(instance.segmentation) | _void(image))
         pairs = truth[counted].astype(np.int64) * size + predicted[counted]
         confusion += np.bincount(pairs, minlength=size * size).reshape(size, size)
     return confusion
-
-
-def _ignore_without_parts(annotations: AnnotationSet) -> AnnotationSet:
-    """Mark instances without parts as difficult."""
-    instances = tuple(i if i.parts else replace(i, difficult=True) for i in annotations.instances)
-    return replace(annotations, instances=instances)
 
 
 def _true_labels(image: Image, names: Sequence[str], instance: Instance) -> NDArray[np.uint16]:
@@ -210,6 +202,11 @@ def _labels(image: Image, names: Sequence[str], parts: Sequence[tuple[str, masks
     for name, segmentation in parts:
         labels[masks.decode(segmentation)] = 1 + names.index(name)
     return labels
+
+
+def _void(image: Image) -> NDArray[np.bool_]:
+    """Mask (height, width) of the void pixels of an image."""
+    return masks.decode(image.void) if image.void else np.zeros((image.height, image.width), dtype=bool, order="F")
 
 
 def _named_masks(result: Mapping[str, Any]) -> list[tuple[str, masks.RLE]]:

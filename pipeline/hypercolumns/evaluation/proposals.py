@@ -31,32 +31,27 @@ def evaluate(annotations: AnnotationSet, store: ProposalStore, minimum_area: int
     InputError
         When the store lacks an image.
     """
-    box_best, mask_best, bounds, counts = [], [], [], []
+    best, counts = [np.empty((3, 0))], []
     for image in annotations.images:
         proposals = store[image.id]
         counts.append(len(proposals))
         counted = [i for i in annotations.instances_by_image[image.id] if not i.ignore]
         instances = [i for i in counted if masks.area(i.segmentation) >= minimum_area]
         if instances:
-            box_overlaps, mask_overlaps, bound = best_overlaps(proposals, instances)
-            box_best.append(box_overlaps)
-            mask_best.append(mask_overlaps)
-            bounds.append(bound)
-    box, mask, upper = (np.concatenate(b) if b else np.empty(0) for b in (box_best, mask_best, bounds))
+            best.append(best_overlaps(proposals, instances))
+    box, mask, bound = np.concatenate(best, axis=1)
     return {
         "box_recall_50": _mean(box >= 0.5),
         "box_recall_70": _mean(box >= 0.7),
         "mask_abo": _mean(mask),
-        "superpixel_bound": _mean(upper),
+        "superpixel_bound": _mean(bound),
         "instances": len(box),
         "per_image": _mean(np.array(counts)),
     }
 
 
-def best_overlaps(
-    proposals: Proposals, instances: list[Instance]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Best box IoU, best mask IoU and `superpixel_bound` of each of m instances of one image, (m,) each."""
+def best_overlaps(proposals: Proposals, instances: list[Instance]) -> NDArray[np.float64]:
+    """Best box IoU, best mask IoU and `superpixel_bound` of each of m instances of one image, (3, m)."""
     count = proposals.members.shape[1]
     area = np.bincount(proposals.superpixels.ravel(), minlength=count)
     shared = np.stack(
@@ -64,7 +59,7 @@ def best_overlaps(
     )
     box = boxes.iou(proposals.boxes, [i.box for i in instances])
     mask = mask_iou(proposals.members, area, shared)
-    return box.max(axis=0, initial=0), mask.max(axis=0, initial=0), superpixel_bound(area, shared)
+    return np.stack([box.max(axis=0, initial=0), mask.max(axis=0, initial=0), superpixel_bound(area, shared)])
 
 
 def superpixel_bound(area: NDArray[np.integer], shared: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -3,67 +3,51 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from hypercolumns.annotations.model import AnnotationSet, Category
+from hypercolumns.annotations.model import Instance
 from hypercolumns.grid.targets import IGNORE, NEGATIVE, POSITIVE
 from hypercolumns.parameters import KeypointParameters
 from hypercolumns.regions.interpolation import location_centres
-from hypercolumns.tasks.locations import pixels_under
+from hypercolumns.tasks.locations import Pixels, pixels_under
 from hypercolumns.tasks.peaks import Peak, find_peaks
-from hypercolumns.tasks.task import Region, coco_result, union
+from hypercolumns.tasks.task import AnnotatedTask, Region, coco_result, union
 
 
 @dataclass(frozen=True)
-class KeypointTask:
+class KeypointTask(AnnotatedTask):
     """One target per keypoint name; answers for a category use the targets of its keypoints."""
 
-    annotations: AnnotationSet
     settings: KeypointParameters
     name = "keypoints"
-
-    @property
-    def categories(self) -> tuple[Category, ...]:
-        """All categories of the annotations."""
-        return self.annotations.categories
 
     @cached_property
     def targets(self) -> tuple[str, ...]:
         """The keypoint names of all categories."""
-        return union(category.keypoints for category in self.annotations.categories)
+        return union(category.keypoints for category in self.categories)
 
     def targets_of(self, category_id: int) -> Sequence[int]:
         """The category's keypoints; see `Task.targets_of`."""
-        return self._targets_by_category[category_id]
+        return [self.targets.index(name) for name in self.annotations.category_by_id[category_id].keypoints]
 
-    @cached_property
-    def _targets_by_category(self) -> dict[int, list[int]]:
-        return {c.id: [self.targets.index(name) for name in c.keypoints] for c in self.annotations.categories}
-
-    def target_maps(self, regions: pd.DataFrame, boxes: NDArray[np.float64], size: int) -> NDArray[np.int8]:
+    def label(self, instance: Instance, pixels: Pixels, maps: NDArray[np.int8]) -> None:
         """Label the locations near each keypoint positive, whether it is visible or hidden, and the others negative.
 
         "Near" is within `settings.radius`, in shares of the expanded box's sides. Ignored are keypoints that are not
-        labelled or that the category does not have, and locations outside the photograph. See `Targets.target_maps`.
+        labelled or that the category does not have, and locations outside the photograph. See `AnnotatedTask.label`.
         """
-        maps = np.full((len(regions), len(self.targets), size, size), IGNORE, dtype=np.int8)
-        for row, (instance_id, box) in enumerate(zip(regions["instance"], boxes, strict=True)):
-            instance = self.annotations.instance_by_id[int(instance_id)]
-            image = self.annotations.image_by_id[instance.image_id]
-            x, y = location_centres(box, size)
-            outside = ~pixels_under(box, size, image.width, image.height).inside
-            points = np.array(instance.keypoints, dtype=np.float64).reshape(-1, 3)  # none without annotated keypoints
-            targets = self.targets_of(instance.category_id)
-            for target, (true_x, true_y, visibility) in zip(targets, points, strict=False):
-                if visibility > 0:
-                    distance = np.hypot((x - true_x) / (box[2] - box[0]), ((y - true_y) / (box[3] - box[1]))[:, None])
-                    labels = np.where(distance <= self.settings.radius, POSITIVE, NEGATIVE)
-                    maps[row, target] = np.where(outside, IGNORE, labels)
-        return maps
+        x0, y0, x1, y1 = pixels.box
+        x, y = location_centres(pixels.box, maps.shape[1])
+        points = np.array(instance.keypoints, dtype=np.float64).reshape(-1, 3)  # none without annotated keypoints
+        for target, (true_x, true_y, visibility) in zip(self.targets_of(instance.category_id), points, strict=False):
+            if visibility > 0:
+                distance = np.hypot((x - true_x) / (x1 - x0), ((y - true_y) / (y1 - y0))[:, None])
+                labels = np.where(distance <= self.settings.radius, POSITIVE, NEGATIVE)
+                maps[target] = np.where(pixels.inside, labels, IGNORE)
 
     def answer(self, heat: NDArray[np.float32], region: Region) -> list[dict[str, Any]]:
         """Answer with one result per hypothesis, best first; see `Task.answer`.
@@ -77,8 +61,7 @@ class KeypointTask:
         count = 1 if region.is_ground_truth else self.settings.hypotheses
         peaks = [find_peaks(np.where(inside, heat[target], -1), count, self.settings.radius) for target in targets]
         results = []
-        for hypothesis in range(max(len(of_keypoint) for of_keypoint in peaks)):
-            chosen = [of_keypoint[hypothesis] if hypothesis < len(of_keypoint) else None for of_keypoint in peaks]
+        for chosen in zip_longest(*peaks):
             points = [_scored_point(peak, region.box, float(region.row["score"])) for peak in chosen]
             answer = {
                 "keypoints": [value for point in points for value in point],

@@ -12,6 +12,8 @@ from hypercolumns.regions.interpolation import location_centres
 class Pixels:
     """Pixels under `size` x `size` locations."""
 
+    box: NDArray[np.float64]
+    """Box x0, y0, x1, y1 that the locations cover."""
     at: tuple[NDArray[np.intp], NDArray[np.intp]]
     """Rows (size, 1) and columns (1, size) to index an array (height, width) with; the nearest pixel for locations
     outside the photograph."""
@@ -44,4 +46,4 @@ def pixels_under(box: NDArray[np.float64], size: int, width: int, height: int) -
     x, y = location_centres(box, size)
     columns, rows = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
     inside = np.logical_and.outer((rows >= 0) & (rows < height), (columns >= 0) & (columns < width))
-    return Pixels((rows.clip(0, height - 1)[:, None], columns.clip(0, width - 1)[None]), inside)
+    return Pixels(box, (rows.clip(0, height - 1)[:, None], columns.clip(0, width - 1)[None]), inside)

@@ -90,14 +90,8 @@ def predict(
     """
     store = FeatureStore.open(store_path)
     _check(models, task, store)
-    job = _Job(
-        store_path.absolute(),
-        task,
-        settings,
-        proposals.absolute() if settings.superpixels and proposals else None,
-        kinds,
-        keep_heat,
-    )
+    superpixels = proposals.absolute() if settings.superpixels and proposals else None
+    job = _Job(store_path.absolute(), task, settings, superpixels, kinds, keep_heat)
     sent_models = client.scatter(list(models), broadcast=True, hash=False)
     regions, boxes = store.regions, store.expanded_boxes
     futures = [
@@ -113,7 +107,7 @@ def predict(
 
 def _check(models: Sequence[GridModel], task: Task, store: FeatureStore) -> None:
     """Refuse models trained on other annotations, whose targets would be mistaken for those of the task."""
-    categories = {int(category) for category in store.regions["category"].unique()}
+    categories = set(store.regions["category"])
     for model in models:
         if model.targets != task.targets:
             raise InputError(
@@ -122,8 +116,7 @@ def _check(models: Sequence[GridModel], task: Task, store: FeatureStore) -> None
                 "same order."
             )
         known = model.group_of_category
-        unknown = categories - set(known)
-        if unknown:
+        if unknown := categories - set(known):
             raise InputError(
                 f"The model for {task.name} knows the categories {', '.join(map(str, sorted(known)))}, but "
                 f"{store.path} also has {', '.join(map(str, sorted(unknown)))}; both splits need the same categories."
@@ -150,12 +143,12 @@ def _predict_shard(
     for model in models:
         heat = _heat_maps(model, job, regions["category"].to_numpy(), blocks)
         results: list[Sequence[Mapping[str, Any]]] = []
-        for position, row in enumerate(regions.to_dict("records")):
+        for region_heat, box, row in zip(heat, boxes, regions.to_dict("records"), strict=True):
             image = job.task.annotations.image_by_id[int(row["image"])]
             labels = superpixels[image.id].superpixels if superpixels else None
-            region = Region(row, boxes[position], image.width, image.height, labels)
+            region = Region(row, box, image.width, image.height, labels)
             has_answer = job.task.targets_of(region.category_id)
-            results.append(job.task.answer(heat[position], region) if has_answer else [])
+            results.append(job.task.answer(region_heat, region) if has_answer else [])
         by_kind = {}
         for kind in job.kinds:
             positions = np.flatnonzero(kinds == kind)

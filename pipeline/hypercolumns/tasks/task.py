@@ -1,15 +1,18 @@
-"""The interface of a task: training targets of a region, and an answer from its heat maps."""
+"""The interface of a task (training targets of a region, an answer from its heat maps), and a base for those here."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from hypercolumns.annotations.model import AnnotationSet
-from hypercolumns.grid.targets import Targets
+from hypercolumns.annotations.model import AnnotationSet, Category, Instance
+from hypercolumns.grid.targets import IGNORE, Targets
 from hypercolumns.regions.boxes import to_coco
+from hypercolumns.tasks.locations import Pixels, pixels_under
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,46 @@ class Task(Targets, Protocol):
         -------
         sequence of mappings
             COCO results; exactly one if the box is that of an instance.
+        """
+
+
+@dataclass(frozen=True)
+class AnnotatedTask(ABC):
+    """Base of tasks whose targets follow from one instance per region; its subclasses implement `Task`."""
+
+    annotations: AnnotationSet
+
+    @property
+    @abstractmethod
+    def targets(self) -> tuple[str, ...]:
+        """Names of the targets; see `Targets.targets`."""
+
+    @property
+    def categories(self) -> tuple[Category, ...]:
+        """All categories of the annotations."""
+        return self.annotations.categories
+
+    def target_maps(self, regions: pd.DataFrame, boxes: NDArray[np.float64], size: int) -> NDArray[np.int8]:
+        """Label every location by `label`; see `Targets.target_maps`."""
+        maps = np.full((len(regions), len(self.targets), size, size), IGNORE, dtype=np.int8)
+        for region_maps, instance_id, box in zip(maps, regions["instance"], boxes, strict=True):
+            instance = self.annotations.instance_by_id[int(instance_id)]
+            image = self.annotations.image_by_id[instance.image_id]
+            self.label(instance, pixels_under(box, size, image.width, image.height), region_maps)
+        return maps
+
+    @abstractmethod
+    def label(self, instance: Instance, pixels: Pixels, maps: NDArray[np.int8]) -> None:
+        """Fill in the target maps of one region.
+
+        Parameters
+        ----------
+        instance
+            The instance that the region was matched to.
+        pixels
+            Pixels under the locations.
+        maps
+            (target, size, size) labels to change; they come filled with IGNORE.
         """
 
 
