@@ -21,7 +21,7 @@ from hypercolumns.features import writer
 from hypercolumns.features.extraction import extract
 from hypercolumns.features.half import FLOAT16_MAX
 from hypercolumns.features.passes import REGIONS_PER_PASS
-from hypercolumns.features.photographs import Photographs
+from hypercolumns.features.region_source import PhotographCache
 from hypercolumns.features.schema import BOX, n_shards, shard_rows
 from hypercolumns.features.warp import warp
 from hypercolumns.parameters import BackboneParameters, ComputeParameters
@@ -179,7 +179,7 @@ def _forward(case: _Case, crops: torch.Tensor) -> None:
 
 def _decode_and_warp(case: _Case) -> None:
     """Decode and warp every region on the CPU, one after the other."""
-    photographs = Photographs(case.annotations)
+    photographs = PhotographCache(case.annotations)
     expanded = boxes.expand(case.regions[BOX].to_numpy(), EXPANSION)
     for image, box in zip(case.regions["image"], expanded, strict=True):
         photo = torch.from_numpy(photographs.read(int(image)))

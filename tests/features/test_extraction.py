@@ -185,7 +185,7 @@ def test_a_crash_between_publishing_and_cleaning_up_does_no_harm(
         )
 
     with monkeypatch.context() as context:
-        context.setattr("hypercolumns.features.unfinished_store.shutil.rmtree", lambda *_, **__: None)
+        context.setattr("hypercolumns.features.writer.shutil.rmtree", lambda *_, **__: None)
         extract()
     assert any((tmp_path / "s").glob("*/done/*"))
     first = contents(tmp_path / "f.zarr")

@@ -17,7 +17,7 @@ from hypercolumns.backbones.taps import OutputShapes, Tap
 from hypercolumns.errors import InputError
 from hypercolumns.features import photograph_source, streams
 from hypercolumns.features.extraction import extract
-from hypercolumns.features.spool import Spool
+from hypercolumns.features.photograph_source import Spool
 from hypercolumns.parameters import BackboneParameters
 from hypercolumns.regions.pooling import pool
 from tests.features import extraction_case as case

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+import pandas as pd
+
 from hypercolumns.features.store import FeatureStore
 
 
@@ -17,24 +20,22 @@ def describe(store: FeatureStore) -> list[str]:
         if name in attributes:
             lines.append(f"{name:15} " + ", ".join(f"{key} {value}" for key, value in attributes[name].items()))
 
-    sizes = [(layer, *_megabytes(store, layer)) for layer in store.layers]
+    sizes = np.array([_megabytes(store, layer) for layer in store.layers])
     layer_rows = [
-        (layer, " x ".join(map(str, store.blocks[layer].shape[1:])), "float16", *_size_cells(raw, stored))
-        for layer, raw, stored in sizes
+        (layer, " x ".join(map(str, store.blocks[layer].shape[1:])), "float16", *_size_cells(*size))
+        for layer, size in zip(store.layers, sizes, strict=True)
     ]
-    total = _size_cells(sum(raw for _, raw, _ in sizes), sum(stored for _, _, stored in sizes))
-    channels = sum(block.shape[1] for block in store.blocks.values())
+    total = ("all", f"{sum(store.channels.values())} channels", "", *_size_cells(*sizes.sum(axis=0)))
     header = ("layer", "channels x h x w", "type", "MB", "MB on disk", "ratio")
-    lines += ["", *_table(header, [*layer_rows, ("all", f"{channels} channels", "", *total)])]
+    lines += ["", *_table(header, [*layer_rows, total])]
 
     names = attributes.get("categories", {})
-    counts = regions.groupby(["category", "kind"]).size().unstack(fill_value=0)
+    counts = pd.crosstab(regions["category"], regions["kind"], margins=True, margins_name="all")
     kinds = [kind for kind in attributes["kinds"] if kind in counts]
     category_rows = [
-        (names.get(str(category), str(category)), *(str(row[kind]) for kind in kinds), str(row.sum()))
+        (names.get(str(category), str(category)), *map(str, row[[*kinds, "all"]]))
         for category, row in counts.iterrows()
     ]
-    category_rows.append(("all", *(str(counts[kind].sum()) for kind in kinds), str(len(store))))
     return [*lines, "", *_table(("category", *kinds, "regions"), category_rows)]
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.metadata
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,23 +15,14 @@ from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.backbones import Backbone
 from hypercolumns.backbones.spatial import spatial
 from hypercolumns.devices import choose_device
+from hypercolumns.features import photographs, schema
 from hypercolumns.features.passes import REGIONS_PER_PASS, precision
 from hypercolumns.features.photograph_maps import MAX_ASPECT_RATIO, MIN_SAMPLES_PER_SIDE
-from hypercolumns.features.photograph_source import PhotographSource
-from hypercolumns.features.photographs import Photographs
-from hypercolumns.features.region_source import WarpedRegionSource
-from hypercolumns.features.schema import (
-    BOX,
-    COLUMNS,
-    REGIONS_PER_CHUNK,
-    REGIONS_PER_SHARD,
-    SCHEMA,
-    n_shards,
-    shard_rows,
-)
+from hypercolumns.features.photograph_source import PhotographSource, Spool
+from hypercolumns.features.region_source import PhotographCache, WarpedRegionSource
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.features.streams import Streams
-from hypercolumns.features.unfinished_store import UnfinishedStore
+from hypercolumns.features.writer import UnfinishedStore
 from hypercolumns.parameters import ComputeParameters
 from hypercolumns.regions import boxes
 from hypercolumns.scratch import key_digest, work_folder
@@ -92,33 +84,30 @@ def extract(
     # Blocks have the same shapes in both modes, so that later steps need not know the mode.
     shapes = _block_shapes(backbone)
     network = backbone if short_side is None else spatial(backbone)
-    key = _key(regions, Photographs(annotations), backbone, expansion, short_side, device)
-    unfinished = UnfinishedStore(work_folder(key, scratch))
-    if not unfinished.started:
-        attributes = _attributes(annotations, backbone, short_side, device, key_digest(key))
-        unfinished.start(regions, shapes, expansion, attributes)
-    images, expanded = regions["image"].to_numpy(), boxes.expand(regions[BOX].to_numpy(), expansion)
-    source = (
-        WarpedRegionSource(annotations, images, expanded, device, compute.batch_size)
-        if short_side is None
-        else PhotographSource(annotations, images, expanded, shapes, short_side, device, unfinished.folder / "rows")
-    )
-    missing = [shard for shard in range(n_shards(len(regions))) if not unfinished.has(shard)]
-    n_missing = sum(rows.stop - rows.start for rows in (shard_rows(shard, len(regions)) for shard in missing))
+    key = _key(regions, annotations, backbone, expansion, short_side, device)
+    attributes = _attributes(backbone, short_side, key)
+    unfinished = UnfinishedStore(work_folder(key, scratch), regions, shapes, expansion, attributes)
+    images, expanded = regions["image"].to_numpy(), boxes.expand(regions[schema.BOX].to_numpy(), expansion)
+    source: WarpedRegionSource | PhotographSource
+    if short_side is None:
+        source = WarpedRegionSource(PhotographCache(annotations), images, expanded, device, compute.batch_size)
+    else:
+        spool = Spool(unfinished.folder / "rows", len(regions), shapes)
+        source = PhotographSource(annotations, images, expanded, device, shapes, short_side, spool)
+    shards = [schema.shard_rows(shard, len(regions)) for shard in range(schema.n_shards(len(regions)))]
+    missing = [shard for shard in range(len(shards)) if not unfinished.has(shard)]
+    done = len(regions) - sum(shards[shard].stop - shards[shard].start for shard in missing)
     with (
-        tqdm(
-            total=len(regions), initial=len(regions) - n_missing, unit=" regions", desc=out.name, dynamic_ncols=True
-        ) as progress,
+        tqdm(total=len(regions), initial=done, unit=" regions", desc=out.name, dynamic_ncols=True) as progress,
         ThreadPoolExecutor(1) as writer,
         Streams(network.to(device), device) as streams,
     ):
-        written: Future[None] | None = None
+        written: Future[None] = Future()
+        written.set_result(None)
         for shard, blocks in zip(missing, source.shards(missing, streams, progress), strict=True):
-            if written is not None:
-                written.result()  # bounds memory: at most one shard waits to be written
+            written.result()  # bounds memory: at most one shard waits to be written
             written = writer.submit(unfinished.write, shard, blocks)
-        if written is not None:
-            written.result()
+        written.result()
     unfinished.publish(out)
     return FeatureStore.open(out)
 
@@ -132,9 +121,7 @@ def _block_shapes(backbone: Backbone) -> dict[str, tuple[int, int, int]]:
     return {name: (m.shape[1], m.shape[2], m.shape[3]) for name, m in maps.items()}
 
 
-def _attributes(
-    annotations: AnnotationSet, backbone: Backbone, short_side: int | None, device: torch.device, key: str
-) -> dict[str, Any]:
+def _attributes(backbone: Backbone, short_side: int | None, key: Mapping[str, Any]) -> dict[str, Any]:
     """Root attributes of the store; without times and paths, so that equal input gives equal bytes."""
     return {
         "backbone": backbone.name,
@@ -148,16 +135,16 @@ def _attributes(
             "resampling": "bilinear, antialiased",
             **({"outside": "mean colour"} if short_side is None else {"short_side": short_side, "outside": "nearest"}),
         },
-        "precision": precision(device),
-        "categories": {str(c.id): c.name for c in annotations.categories},
-        "key": key,
-        "versions": _versions(),
+        "precision": key["precision"],
+        "categories": key["categories"],
+        "key": key_digest(key),
+        "versions": key["versions"],
     }
 
 
 def _key(
     regions: pd.DataFrame,
-    photographs: Photographs,
+    annotations: AnnotationSet,
     backbone: Backbone,
     expansion: float,
     short_side: int | None,
@@ -165,15 +152,15 @@ def _key(
 ) -> dict[str, Any]:
     """Everything that the bytes of the store depend on."""
     table = hashlib.sha256()
-    for name, dtype in COLUMNS.items():
+    for name, dtype in schema.COLUMNS.items():
         column = regions[name]
         table.update(" ".join(column).encode() if name == "kind" else column.to_numpy().astype(dtype).tobytes())
     return {
-        "schema": SCHEMA,
-        "sizes": [REGIONS_PER_SHARD, REGIONS_PER_CHUNK, REGIONS_PER_PASS],
+        "schema": schema.SCHEMA,
+        "sizes": [schema.REGIONS_PER_SHARD, schema.REGIONS_PER_CHUNK, REGIONS_PER_PASS],
         "regions": table.hexdigest(),
-        "photographs": photographs.digest(regions["image"].unique().tolist()),
-        "categories": {str(c.id): c.name for c in photographs.annotations.categories},
+        "photographs": photographs.digest(annotations, regions["image"].unique().tolist()),
+        "categories": {str(c.id): c.name for c in annotations.categories},
         "backbone": backbone.name,
         "weights": [backbone.weights, backbone.weights_sha256],
         "layers": [[layer.name, layer.channels, layer.stride] for layer in backbone.layers],
@@ -181,9 +168,5 @@ def _key(
         "expansion": expansion,
         "whole_photographs": None if short_side is None else [short_side, MAX_ASPECT_RATIO, MIN_SAMPLES_PER_SIDE],
         "precision": precision(device),
-        "versions": _versions(),
+        "versions": {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES},
     }
-
-
-def _versions() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES}

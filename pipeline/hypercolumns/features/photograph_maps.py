@@ -52,7 +52,10 @@ def photograph_maps(
 
 
 def cut(
-    maps: Mapping[str, Tensor], boxes: NDArray[np.float64], image: tuple[int, int], sizes: Mapping[str, tuple[int, int]]
+    maps: Mapping[str, Tensor],
+    boxes: NDArray[np.float64],
+    image: tuple[int, int],
+    shapes: Mapping[str, tuple[int, int, int]],
 ) -> dict[str, Tensor]:
     """Cut the blocks of boxes out of maps: average each map over the cells of every box, as in `regions.pooling`.
 
@@ -64,14 +67,14 @@ def cut(
         (n, 4) boxes in pixels of the image; beyond its borders the nearest value of the map is held.
     image
         Width and height in pixels.
-    sizes
-        Height and width of a block by layer.
+    shapes
+        (channels, height, width) of a block by layer.
 
     Returns
     -------
     (n, channels, height, width) by layer.
     """
-    return {name: _cut_layer(values, boxes, image, sizes[name]) for name, values in maps.items()}
+    return {name: _cut_layer(values, boxes, image, shapes[name][1:]) for name, values in maps.items()}
 
 
 def _cut_layer(values: Tensor, boxes: NDArray[np.float64], image: tuple[int, int], size: tuple[int, int]) -> Tensor:

@@ -16,22 +16,15 @@ REGIONS_PER_CHUNK = 4
 REGIONS_PER_SHARD = 64
 """A shard is written at once, as one file per layer. Measured, ours."""
 
-COLUMNS: dict[str, np.dtype[Any]] = {
-    "image": np.dtype(np.int64),
-    "category": np.dtype(np.int64),
-    "instance": np.dtype(np.int64),
-    "kind": np.dtype(np.int8),
-    "x0": np.dtype(np.float64),
-    "y0": np.dtype(np.float64),
-    "x1": np.dtype(np.float64),
-    "y1": np.dtype(np.float64),
-    "iou": np.dtype(np.float64),
-    "score": np.dtype(np.float64),
-}
-"""Type by name of the one-dimensional arrays below `regions/`, which have one entry per region."""
-
 BOX = ["x0", "y0", "x1", "y1"]
 """Columns of the box before expansion, in pixels."""
+
+COLUMNS: dict[str, np.dtype[Any]] = {
+    **dict.fromkeys(("image", "category", "instance"), np.dtype(np.int64)),
+    "kind": np.dtype(np.int8),
+    **dict.fromkeys((*BOX, "iou", "score"), np.dtype(np.float64)),
+}
+"""Type by name of the one-dimensional arrays below `regions/`, which have one entry per region."""
 
 
 def n_shards(n_regions: int) -> int:

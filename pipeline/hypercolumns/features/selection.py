@@ -1,47 +1,32 @@
 """Select the boxes that become rows of a feature store: a table of regions, sorted by category."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from hypercolumns.annotations.model import AnnotationSet, Instance
+from hypercolumns.annotations.model import AnnotationSet, Image, Instance
 from hypercolumns.annotations.results import Results
 from hypercolumns.errors import InputError, choices
 from hypercolumns.features.schema import BOX, COLUMNS, KINDS
 from hypercolumns.parameters import RegionParameters
+from hypercolumns.proposals.store import Proposals, ProposalStore
 from hypercolumns.regions import boxes
 
 NEAR_DUPLICATE = 0.95
 """Candidates that overlap a chosen box by more than this IoU are skipped. Ours."""
 
+Row = tuple[Any, ...]
+"""Values of a region, in the order of `schema.COLUMNS`."""
+
 logger = logging.getLogger(__name__)
-
-
-class Candidates(Protocol):
-    """Region candidates of one image, best first; `proposals.store.Proposals` is one."""
-
-    @property
-    def boxes(self) -> NDArray[np.float32]:
-        """(n, 4) boxes x0, y0, x1, y1 in pixels."""
-
-    @property
-    def scores(self) -> NDArray[np.float32]:
-        """(n,) scores, descending."""
-
-
-class CandidateStore(Protocol):
-    """Candidates by image id; `proposals.store.ProposalStore` is one."""
-
-    def __getitem__(self, image_id: int) -> Candidates: ...
 
 
 def training_regions(
     annotations: AnnotationSet,
-    proposals: CandidateStore,
+    proposals: ProposalStore,
     settings: RegionParameters,
     seed: int,
     wanted: Sequence[str] = (),
@@ -73,20 +58,19 @@ def training_regions(
     InputError
         When a wanted category, or the whole set, has no instance to train on.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for image_id, image_instances in annotations.instances_by_image.items():
         instances = [i for i in image_instances if not i.crowd and _has_size(i.box)]
         usable = [i for i in instances if not i.ignore and i.area >= settings.minimum_area]
         if not usable:
             continue
-        rows += [_row(i, "ground_truth", i.box, 1.0, 1.0) for i in usable]
+        rows += [_row(i, "ground_truth", i.box) for i in usable]
         if settings.proposals_per_instance:
             rows += _overlapping(proposals[image_id], instances, usable, settings)
         if settings.jittered_per_instance:
             # A generator per image, so that the boxes of an image do not depend on other images.
-            image = annotations.image_by_id[image_id]
             rng = np.random.default_rng([seed, image_id])
-            rows += _jittered(usable, image.width, image.height, settings, rng)
+            rows += _jittered(usable, annotations.image_by_id[image_id], settings, rng)
     table = _table(rows)
     _check_categories(annotations, table, wanted, settings.minimum_area)
     return table
@@ -111,13 +95,11 @@ def validation_regions(annotations: AnnotationSet, detections: Results) -> pd.Da
     InputError
         When there is neither an instance nor a detection.
     """
-    rows = [
-        _row(i, "ground_truth", i.box, 1.0, 1.0) for i in annotations.instances if not i.ignore and _has_size(i.box)
+    rows = [_row(i, "ground_truth", i.box) for i in annotations.instances if not i.ignore and _has_size(i.box)]
+    rows += [
+        (d["image_id"], d["category_id"], -1, "detection", *boxes.from_coco(d["bbox"]).tolist(), 0.0, float(d["score"]))
+        for d in detections
     ]
-    for detection in detections:
-        x0, y0, x1, y1 = boxes.from_coco(detection["bbox"]).tolist()
-        values = (detection["image_id"], detection["category_id"], -1, "detection", x0, y0, x1, y1, 0.0)
-        rows.append(dict(zip(COLUMNS, (*values, float(detection["score"])), strict=True)))
     if not rows:
         raise InputError(
             "There is no region to extract: the annotations have no usable instance, and there are no detections."
@@ -129,16 +111,15 @@ def _has_size(box: Sequence[float]) -> bool:
     return box[2] > box[0] and box[3] > box[1]
 
 
-def _row(instance: Instance, kind: str, box: Iterable[float], iou: float, score: float) -> dict[str, Any]:
-    values = (instance.image_id, instance.category_id, instance.id, kind, *map(float, box), float(iou), float(score))
-    return dict(zip(COLUMNS, values, strict=True))
+def _row(instance: Instance, kind: str, box: Iterable[float], iou: float = 1.0, score: float = 1.0) -> Row:
+    return instance.image_id, instance.category_id, instance.id, kind, *map(float, box), float(iou), float(score)
 
 
 def _overlapping(
-    candidates: Candidates, instances: Sequence[Instance], usable: Sequence[Instance], settings: RegionParameters
-) -> list[dict[str, Any]]:
+    candidates: Proposals, instances: Sequence[Instance], usable: Sequence[Instance], settings: RegionParameters
+) -> list[Row]:
     """Rows of the candidates that belong to a usable instance and overlap it enough, the best few of each instance."""
-    found = np.asarray(candidates.boxes, dtype=np.float64).reshape(-1, 4)
+    found = candidates.boxes
     overlaps = boxes.iou(found, [i.box for i in instances])
     best = overlaps.argmax(axis=1)
     rows = []
@@ -157,30 +138,27 @@ def _overlapping(
 
 
 def _jittered(
-    instances: Sequence[Instance], width: int, height: int, settings: RegionParameters, rng: np.random.Generator
-) -> list[dict[str, Any]]:
+    instances: Sequence[Instance], image: Image, settings: RegionParameters, rng: np.random.Generator
+) -> list[Row]:
     """Rows of copies whose sides are moved at random, clipped to the image."""
     rows = []
     for instance in instances:
         copies = np.repeat([instance.box], settings.jittered_per_instance, axis=0)
-        moved = boxes.clip(boxes.jitter(copies, settings.jitter, rng), width, height)
+        moved = boxes.clip(boxes.jitter(copies, settings.jitter, rng), image.width, image.height)
         overlaps = boxes.iou(moved, instance.box)[:, 0]
         rows += [
-            _row(instance, "jittered", box, overlap, 1.0)
-            for box, overlap in zip(moved, overlaps, strict=True)
-            if _has_size(box)
+            _row(instance, "jittered", box, iou) for box, iou in zip(moved, overlaps, strict=True) if _has_size(box)
         ]
     return rows
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def _table(rows: list[Row]) -> pd.DataFrame:
     """Make a table whose order does not depend on the order of `rows`."""
-    table = pd.DataFrame(list(rows), columns=list(COLUMNS))
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
     table["kind"] = pd.Categorical(table["kind"], KINDS, ordered=True)
     order = ["category", "image", "instance", "kind", "score", "iou", *BOX]
     ascending = [name not in ("score", "iou") for name in order]
-    table = table.sort_values(order, ascending=ascending, ignore_index=True)
-    return table.astype({name: dtype for name, dtype in COLUMNS.items() if name != "kind"} | {"kind": object})
+    return table.sort_values(order, ascending=ascending, ignore_index=True).astype({**COLUMNS, "kind": object})
 
 
 def _check_categories(annotations: AnnotationSet, table: pd.DataFrame, wanted: Sequence[str], minimum: int) -> None:
@@ -189,15 +167,14 @@ def _check_categories(annotations: AnnotationSet, table: pd.DataFrame, wanted: S
         raise InputError(
             f"There is no region to train on: none of the {len(annotations.instances)} training instances {usable}."
         )
-    ids = {c.name: c.id for c in annotations.categories}
-    present = set(table["category"])
-    trainable = {name for name, category in ids.items() if category in present}
+    names = {c.id: c.name for c in annotations.categories}
+    trainable = {names[category] for category in table["category"]}
     for name in wanted:
         if name not in trainable:
-            n = sum(i.category_id == ids.get(name) for i in annotations.instances)
+            n = sum(names[i.category_id] == name for i in annotations.instances)
             raise InputError(
                 f"The category {name!r} of dataset.categories has no region to train on: none of its {n} training "
                 f"instances {usable}. Categories that have one: {choices(trainable)}."
             )
-    if ids.keys() - trainable:
-        logger.warning("No region to train on for the categories %s.", choices(ids.keys() - trainable))
+    if untrainable := set(names.values()) - trainable:
+        logger.warning("No region to train on for the categories %s.", choices(untrainable))

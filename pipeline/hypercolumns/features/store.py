@@ -12,16 +12,7 @@ import zarr
 from numpy.typing import NDArray
 
 from hypercolumns.errors import InputError, choices
-from hypercolumns.features.schema import (
-    BOX,
-    COLUMNS,
-    KINDS,
-    REGIONS_PER_CHUNK,
-    SCHEMA,
-    dimension_names,
-    n_shards,
-    shard_file,
-)
+from hypercolumns.features import schema
 from hypercolumns.regions import boxes
 from hypercolumns.regions.interpolation import interpolate
 from hypercolumns.stores import array, open_group
@@ -67,7 +58,7 @@ class FeatureStore:
     @classmethod
     def reopen(cls, path: Path) -> "FeatureStore":
         """Open a store without checking its files; for workers, whose client has just opened it with `open`."""
-        return cls(path, open_group(path, SCHEMA, "feature store", "extract"))
+        return cls(path, open_group(path, schema.SCHEMA, "feature store", "extract"))
 
     def __len__(self) -> int:
         """Number of regions."""
@@ -86,7 +77,7 @@ class FeatureStore:
     @cached_property
     def regions_per_shard(self) -> int:
         """Number of regions in every shard but the last, which may hold fewer."""
-        shards = array(self.group, f"blocks/{self.layers[0]}").shards
+        shards = self._block(self.layers[0]).shards
         assert shards is not None  # noqa: S101 - by the schema
         return shards[0]
 
@@ -99,27 +90,27 @@ class FeatureStore:
     @cached_property
     def channels(self) -> Mapping[str, int]:
         """Number of channels by layer."""
-        return {layer: array(self.group, f"blocks/{layer}").shape[1] for layer in self.layers}
+        return {layer: self._block(layer).shape[1] for layer in self.layers}
 
     @cached_property
     def blocks(self) -> Mapping[str, "da.Array"]:
         """Lazy (region, channel, y, x) float16 arrays by layer; a Dask chunk is a shard."""
         import dask.array as da  # takes a second, which readers of single shards save
 
-        arrays = {layer: array(self.group, f"blocks/{layer}") for layer in self.layers}
-        return {layer: da.from_zarr(block, chunks=block.shards) for layer, block in arrays.items()}
+        blocks = {layer: self._block(layer) for layer in self.layers}
+        return {layer: da.from_zarr(block, chunks=block.shards) for layer, block in blocks.items()}
 
     @cached_property
     def regions(self) -> pd.DataFrame:
         """Table of regions: image, category, instance (-1: none), kind, x0, y0, x1, y1, iou, score."""
-        columns = {name: self._read(f"regions/{name}", slice(None)) for name in COLUMNS}
-        columns["kind"] = np.array(KINDS, dtype=object)[columns["kind"]]
+        columns = {name: np.asarray(array(self.group, f"regions/{name}")[:]) for name in schema.COLUMNS}
+        columns["kind"] = np.array(schema.KINDS, dtype=object)[columns["kind"]]
         return pd.DataFrame(columns)
 
     @cached_property
     def expanded_boxes(self) -> NDArray[np.float64]:
         """(region, 4) boxes that the network saw, x0, y0, x1, y1 in pixels; may extend beyond the image."""
-        return boxes.expand(self.regions[BOX].to_numpy(), self.attributes["expansion"])
+        return boxes.expand(self.regions[schema.BOX].to_numpy(), self.attributes["expansion"])
 
     def read(self, layer: str, rows: slice) -> NDArray[np.float16]:
         """Read a layer's block of contiguous rows as (rows, channel, y, x); complete shards are fastest.
@@ -129,16 +120,15 @@ class FeatureStore:
         InputError
             When the store has no such layer.
         """
-        self._check_layers((layer,))
-        return self._read(f"blocks/{layer}", rows)
+        return np.asarray(self._block(layer)[rows])
 
     def to_xarray(self) -> "xr.Dataset":
         """Return the blocks as lazy variables with the region table as coordinates along `region`."""
         import xarray as xr
 
         return xr.Dataset(
-            {layer: (dimension_names(layer), block) for layer, block in self.blocks.items()},
-            coords={name: ("region", self.regions[name].to_numpy()) for name in COLUMNS},
+            {layer: (schema.dimension_names(layer), block) for layer, block in self.blocks.items()},
+            coords={name: ("region", self.regions[name].to_numpy()) for name in schema.COLUMNS},
             attrs=dict(self.attributes),
         )
 
@@ -168,48 +158,43 @@ class FeatureStore:
         -----
         Paper, section 3.
         """
-        names = self.layers if layers is None else tuple(layers)
-        self._check_layers(names)
-        numbers = np.arange(len(self))[rows]
-        arrays = [array(self.group, f"blocks/{name}") for name in names]
-        channels = sum(block.shape[1] for block in arrays)
         import dask.array as da
 
-        return da.from_array(numbers, chunks=REGIONS_PER_CHUNK).map_blocks(
+        blocks = [self._block(name) for name in (self.layers if layers is None else layers)]
+        channels = sum(block.shape[1] for block in blocks)
+        numbers = da.from_array(np.arange(len(self))[rows], chunks=schema.REGIONS_PER_CHUNK)
+        return numbers.map_blocks(
             _hypercolumns,
-            arrays,
+            blocks,
             size,
             dtype=np.float32,
             new_axis=[1, 2, 3],
-            chunks=(da.core.normalize_chunks(REGIONS_PER_CHUNK, (len(numbers),))[0], (size,), (size,), (channels,)),
+            chunks=(*numbers.chunks, (size,), (size,), (channels,)),
             meta=np.empty((0, 0, 0, 0), dtype=np.float32),
         )
 
     def _check_files(self) -> None:
         """Refuse a store that lacks files: Zarr would read them as zeros, and training and prediction would go on."""
-        shards = range(n_shards(len(self)))
+        shards = range(schema.n_shards(len(self)))
         for layer in self.layers:
             folder = self.path / "blocks" / layer / "c"
-            missing = [shard for shard in shards if not (folder / shard_file(shard)).is_file()]
+            missing = [shard for shard in shards if not (folder / schema.shard_file(shard)).is_file()]
             if missing:
                 raise InputError(
                     f"{self.path} is incomplete: the layer {layer!r} lacks {len(missing)} of {len(shards)} files, "
-                    f"first {folder / shard_file(missing[0])}.",
+                    f"first {folder / schema.shard_file(missing[0])}.",
                     "extract",
                 )
 
-    def _check_layers(self, layers: Sequence[str]) -> None:
-        for layer in layers:
-            if layer not in self.layers:
-                raise InputError(f"{self.path} has no layer {layer!r}; it has {choices(self.layers)}.")
-
-    def _read(self, name: str, rows: slice) -> NDArray[Any]:
-        return np.asarray(array(self.group, name)[rows])
+    def _block(self, layer: str) -> zarr.Array:
+        if layer not in self.layers:
+            raise InputError(f"{self.path} has no layer {layer!r}; it has {choices(self.layers)}.")
+        return array(self.group, f"blocks/{layer}")
 
 
-def _hypercolumns(rows: NDArray[np.intp], arrays: Sequence[zarr.Array], size: int) -> NDArray[np.float32]:
+def _hypercolumns(rows: NDArray[np.intp], blocks: Sequence[zarr.Array], size: int) -> NDArray[np.float32]:
     """Interpolate the (region, channel, y, x) blocks of the given rows and concatenate their channels."""
-    columns = [interpolate(_take(block, rows), size, size).transpose(0, 2, 3, 1) for block in arrays]
+    columns = [interpolate(_take(block, rows), size, size).transpose(0, 2, 3, 1) for block in blocks]
     return np.concatenate(columns, axis=-1)
 
 

@@ -1,5 +1,7 @@
 """Write a feature store: first its metadata and region table, then complete shards in any order."""
 
+import os
+import shutil
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,17 +14,9 @@ from numpy.typing import ArrayLike
 from zarr.codecs import ZstdCodec
 from zarr.errors import ZarrUserWarning
 
+from hypercolumns.features import schema
 from hypercolumns.features.half import as_float16
-from hypercolumns.features.schema import (
-    COLUMNS,
-    KINDS,
-    REGIONS_PER_CHUNK,
-    REGIONS_PER_SHARD,
-    SCHEMA,
-    dimension_names,
-    n_shards,
-    shard_rows,
-)
+from hypercolumns.scratch import publish
 from hypercolumns.stores import array
 
 
@@ -62,23 +56,22 @@ def create(
         {"name": name, "channels": channels, "height": height, "width": width}
         for name, (channels, height, width) in shapes.items()
     ]
-    root.update_attributes(
-        {"schema": SCHEMA, "kinds": list(KINDS), "expansion": expansion, "layers": layers, **(attributes or {})}
-    )
+    described = {"schema": schema.SCHEMA, "kinds": list(schema.KINDS), "expansion": expansion, "layers": layers}
+    root.update_attributes({**described, **(attributes or {})})
     for name, shape in shapes.items():
         root.create_array(
             f"blocks/{name}",
             shape=(len(regions), *shape),
-            chunks=(REGIONS_PER_CHUNK, *shape),
-            shards=(REGIONS_PER_SHARD, *shape),
+            chunks=(schema.REGIONS_PER_CHUNK, *shape),
+            shards=(schema.REGIONS_PER_SHARD, *shape),
             dtype=np.float16,
             compressors=ZstdCodec(level=1),
-            dimension_names=dimension_names(name),
+            dimension_names=schema.dimension_names(name),
             # Checking whether a chunk is empty takes longer than writing it.
             config={"write_empty_chunks": True},
         )
-    for name, dtype in COLUMNS.items():
-        values = regions[name].map(KINDS.index) if name == "kind" else regions[name]
+    for name, dtype in schema.COLUMNS.items():
+        values = regions[name].map(schema.KINDS.index) if name == "kind" else regions[name]
         root.create_array(
             f"regions/{name}",
             data=values.to_numpy().astype(dtype),
@@ -116,7 +109,7 @@ def write_shard(path: Path, shard: int, blocks: Mapping[str, ArrayLike]) -> None
     group = zarr.open_group(path, mode="r+")
     for name, block in blocks.items():
         stored = array(group, f"blocks/{name}")
-        rows = shard_rows(shard, stored.shape[0])
+        rows = schema.shard_rows(shard, stored.shape[0])
         values = as_float16(block, name)
         if values.shape != (rows.stop - rows.start, *stored.shape[1:]):
             raise ValueError(f"shard {shard} of {name} has shape {values.shape}, which does not fit {stored.shape}")
@@ -133,6 +126,59 @@ def write_store(
     """Write a complete store from (region, channel, y, x) arrays in memory; for small data sets and tests."""
     arrays = {name: np.asarray(block) for name, block in blocks.items()}
     create(path, regions, {name: values.shape[1:] for name, values in arrays.items()}, expansion, attributes)
-    for shard in range(n_shards(len(regions))):
-        rows = shard_rows(shard, len(regions))
+    for shard in range(schema.n_shards(len(regions))):
+        rows = schema.shard_rows(shard, len(regions))
         write_shard(path, shard, {name: values[rows] for name, values in arrays.items()})
+
+
+class UnfinishedStore:
+    """Writes a feature store shard by shard into a work folder; knows, even after a crash, which shards are complete.
+
+    `folder/store` is the store; `folder/done/<shard>` exists once all layers of the shard are on disk.
+
+    Parameters
+    ----------
+    folder
+        Work folder; a store that an interrupted run left there is continued.
+    regions, shapes, expansion, attributes
+        As for `create`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        regions: pd.DataFrame,
+        shapes: Mapping[str, tuple[int, int, int]],
+        expansion: float,
+        attributes: Mapping[str, Any],
+    ) -> None:
+        self.folder = folder
+        self._store, self._done = folder / "store", folder / "done"
+        if not self._store.exists():
+            draft = folder / "draft"
+            # A run that was killed between publishing and cleaning up leaves markers without a store.
+            for stale in (self._done, draft):
+                shutil.rmtree(stale, ignore_errors=True)
+            create(draft, regions, shapes, expansion, attributes)
+            draft.replace(self._store)
+        self._done.mkdir(exist_ok=True)
+        for partial in self._store.rglob("*.partial"):
+            partial.unlink()  # Zarr writes files under such names, then renames them
+
+    def has(self, shard: int) -> bool:
+        """Whether a shard is complete."""
+        return (self._done / str(shard)).exists()
+
+    def write(self, shard: int, blocks: Mapping[str, ArrayLike]) -> None:
+        """Write all layers of a shard and mark it as complete."""
+        write_shard(self._store, shard, blocks)
+        for layer in blocks:
+            # Force the data to disk before the marker: a power failure must not leave a marker without data.
+            with (self._store / "blocks" / layer / "c" / schema.shard_file(shard)).open("rb") as stream:
+                os.fsync(stream.fileno())
+        (self._done / str(shard)).touch()
+
+    def publish(self, out: Path) -> None:
+        """Move the finished store to `out` and remove the work folder."""
+        publish(self._store, out)
+        shutil.rmtree(self.folder)
