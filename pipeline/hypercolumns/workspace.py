@@ -1,6 +1,6 @@
 """The files that the steps of the pipeline read and write."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -32,8 +32,7 @@ class Workspace:
     @classmethod
     def at(cls, root: Path | str) -> "Workspace":
         """Create a workspace with the default folders below `root`."""
-        folder = Path(root)
-        return cls(folder / "data", folder / "metrics", folder / "plots", folder / "reports", folder / ".scratch")
+        return cls(*(root / folder for folder in astuple(cls())))
 
     @property
     def images(self) -> Path:

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from hypercolumns.reporting.charts import LARGE, SMALL, Line, histogram, line_chart, precision_recall_chart
+from hypercolumns.reporting.charts import LARGE, SMALL, Curve, curve_chart, histogram, precision_recall_chart
 
 
 def parse(svg):
@@ -18,7 +18,7 @@ def points(polyline):
 
 @pytest.mark.parametrize("frame", [LARGE, SMALL])
 def test_the_unit_square_fills_the_plot(frame):
-    svg = parse(line_chart([Line("diagonal", [0, 1], [0, 1], "half")], "recall", "precision", frame))
+    svg = parse(curve_chart([Curve("diagonal", [0, 1], [0, 1], "half")], frame))
     start, end = points(svg.find("polyline"))
     np.testing.assert_allclose(start, [frame.left, frame.height - frame.bottom])
     np.testing.assert_allclose(end, [frame.width - frame.right, frame.top])
@@ -26,7 +26,7 @@ def test_the_unit_square_fills_the_plot(frame):
 
 def test_leaving_out_points_of_level_stretches_keeps_their_shape():
     x, y = np.arange(101) / 100, np.repeat([0.8, 0.2], [40, 61])
-    drawn = points(parse(line_chart([Line("step", x, y, "half")], "recall", "precision")).find("polyline"))
+    drawn = points(parse(curve_chart([Curve("step", x, y, "half")])).find("polyline"))
     corners = [0, 39, 40, 100]
     np.testing.assert_allclose(drawn, [[LARGE.x(x[i]), LARGE.y(y[i])] for i in corners], atol=0.06)
 

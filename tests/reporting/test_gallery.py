@@ -8,10 +8,13 @@ import pytest
 
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
+from hypercolumns.parameters import Parameters
 from hypercolumns.reporting import gallery
 from hypercolumns.reporting.gallery import AGREED, EXTRA, MISSED, choose, make_card
 from hypercolumns.reporting.pictures import TILE, Window
 from hypercolumns.tasks.heat_maps import HeatMap
+
+PARAMETERS = Parameters.model_validate({"regions": {"expansion": 1.2}, "predict": {"threshold": 0.4}})
 
 
 def decode(uri):
@@ -74,7 +77,7 @@ def scene(tmp_path):
 def test_colours_show_which_masks_a_pixel_belongs_to(scene):
     predicted = np.zeros((96, 96), dtype=bool)
     predicted[48:72, 24:60] = True
-    card = make_card(scene, scene.instances[0], masks.encode(predicted), 0.4, None, 1.2, 0.4)
+    card = make_card(scene, scene.instances[0], masks.encode(predicted), 0.4, None, PARAMETERS)
     window = Window.around(np.array([21.6, 19.2, 50.4, 76.8]), 96, 96)
     picture = decode(card.masks)
 
@@ -94,7 +97,7 @@ def test_heat_is_drawn_inside_its_box(scene):
     heat = np.zeros((50, 50), dtype=np.uint8)
     heat[:, 25:] = 255
     box = np.array([24.0, 24.0, 72.0, 72.0])
-    card = make_card(scene, scene.instances[0], scene.instances[0].segmentation, 1.0, HeatMap(box, heat), 1.2, 0.4)
+    card = make_card(scene, scene.instances[0], scene.instances[0].segmentation, 1.0, HeatMap(box, heat), PARAMETERS)
     window = Window.around(box, 96, 96)
     bright = decode(card.heat).sum(axis=2) > 500
     x0, y0, x1, y1 = window.to_tile(np.array([48.0, 24.0, 72.0, 72.0]))

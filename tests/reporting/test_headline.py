@@ -9,13 +9,13 @@ MASKS = {"ap_r_50": 54.04, "ap_r_70": 21.6, "ap_r_vol": None, "box_ap_50": 60.5,
 
 def test_points_and_overlaps_are_in_different_groups():
     tasks = [("segmentation", SEGMENTATION, MASKS), ("keypoints", (APK, PCK), {"mean_apk": 9})]
-    points, overlaps = groups(tasks, "detections from a file")
-    assert [tile.value for tile in points.tiles] == ["54.0", "21.6", "\N{EN DASH}", "60.5", "9.0"]
-    assert [tile.value for tile in overlaps.tiles] == ["0.659", *3 * ["\N{EN DASH}"]]
-    assert [tile.task for tile in overlaps.tiles] == ["segmentation"] * 3 + ["keypoints"]
-    assert "detections from a file" in points.title
+    (title, points), (_, overlaps) = groups(tasks, "detections from a file").items()
+    assert [tile.value for tile in points] == ["54.0", "21.6", "\N{EN DASH}", "60.5", "9.0"]
+    assert [tile.value for tile in overlaps] == ["0.659", *3 * ["\N{EN DASH}"]]
+    assert [tile.task for tile in overlaps] == ["segmentation"] * 3 + ["keypoints"]
+    assert "detections from a file" in title
 
 
 def test_groups_without_metrics_are_left_out():
-    assert [len(group.tiles) for group in groups([("keypoints", (PCK,), {"mean_pck": 0.5})], "detections")] == [1]
-    assert groups([], "detections") == []
+    assert [len(tiles) for tiles in groups([("keypoints", (PCK,), {"mean_pck": 0.5})], "detections").values()] == [1]
+    assert groups([], "detections") == {}

@@ -17,8 +17,6 @@ from hypercolumns.parameters.text import HEADER, as_yaml, leading_comment
 )
 def main(recipe: Path | None) -> None:
     """Print all parameters with comments: the defaults, or the values of a recipe."""
-    if recipe is None:
-        click.echo(as_yaml(Parameters()), nl=False)
-    else:
-        parameters = Parameters.load(recipe)
-        click.echo(as_yaml(parameters, leading_comment(recipe.read_text()) or HEADER), nl=False)
+    parameters = Parameters.load(recipe) if recipe else Parameters()
+    comment = leading_comment(recipe.read_text()) if recipe else ""
+    click.echo(as_yaml(parameters, comment or HEADER), nl=False)

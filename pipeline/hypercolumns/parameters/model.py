@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_validator
 
 from hypercolumns.errors import InputError, choices, explain
 from hypercolumns.parameters.backbone import LAYERS, BackboneParameters
@@ -48,20 +48,16 @@ class Parameters(Section):
 
     @model_validator(mode="after")
     def _task_sections_are_complete(self) -> "Parameters":
-        given = self.__pydantic_extra__
-        assert given is not None  # noqa: S101 - extra="allow"
+        given = self.__pydantic_extra__ or {}
         unknown = [name for name in given if name not in TASK_SECTIONS]
         if unknown:
-            known = choices([*type(self).model_fields, *TASK_SECTIONS])
-            raise ValueError(f"unknown key {unknown[0]!r}; the top level knows {known}")
-        sections = {}
-        for name, section in TASK_SECTIONS.items():
-            try:
-                sections[name] = section.model_validate(given.get(name, {}))
-            except ValidationError as error:
-                raise ValueError(_first_problem(error, section, f"{name}.").removesuffix(".")) from None
-        given.clear()
-        given.update(sections)
+            raise ValueError(f"unknown key {unknown[0]!r}; the top level knows {_sections()}")
+        sections: dict[str, Any] = {name: (section, section()) for name, section in TASK_SECTIONS.items()}
+        model = create_model("TaskSections", **sections)
+        try:
+            self.__pydantic_extra__ = dict(model.model_validate(given))
+        except ValidationError as error:
+            raise ValueError(_first_problem(error, model).removesuffix(".")) from None
         return self
 
     @model_validator(mode="after")
@@ -123,40 +119,34 @@ class Parameters(Section):
             raise InputError(f"The parameter file {path} does not exist.") from None
         except yaml.YAMLError as error:
             raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
-        if content is None:
-            content = {}
-        if not isinstance(content, dict):
-            known = choices([*cls.model_fields, *TASK_SECTIONS])
-            raise InputError(f"{path} must be a mapping of sections ({known}), not {content!r}.")
+        if not isinstance(content, dict | None):
+            raise InputError(f"{path} must be a mapping of sections ({_sections()}), not {content!r}.")
         try:
-            return cls.model_validate(content)
+            return cls.model_validate(content or {})
         except ValidationError as error:
             raise InputError(f"{path}: {_first_problem(error, cls)}") from None
 
 
-def _first_problem(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
-    """Describe the first problem of a validation error in one sentence; `prefix` comes before the keys of `model`."""
+def _sections() -> str:
+    return choices([*Parameters.model_fields, *TASK_SECTIONS])
+
+
+def _first_problem(error: ValidationError, model: type[BaseModel]) -> str:
+    """Describe the first problem of a validation error in one sentence."""
     problem = error.errors()[0]
     location = problem["loc"]
-    key = prefix + _dotted(location)
+    key, section = _dotted(location), _dotted(location[:-1])
     if problem["type"] == "extra_forbidden":
-        section = _nested_model(model, location[:-1])
-        where = (prefix + _dotted(location[:-1])).removesuffix(".")
-        return f"unknown key {key!r}; {where} knows {choices(section.model_fields)}."
+        for name in location[:-1]:
+            model = model.model_fields[name].annotation  # type: ignore[assignment, index]
+        return f"unknown key {key!r}; {section} knows {choices(model.model_fields)}."
     if problem["type"] == "value_error":
         return f"{problem['msg'].removeprefix('Value error, ')}."
-    if location and location[-1] == "[key]":
-        mapping = prefix + _dotted(location[:-2])
-        return f"{mapping} has the name {problem['input']!r}; {explain(problem)}."
+    if location[-1] == "[key]":
+        return f"{_dotted(location[:-2])} has the name {problem['input']!r}; {explain(problem)}."
     value = "null" if problem["input"] is None else repr(problem["input"])
-    return f"{key.removesuffix('.')} is {value}; {explain(problem)}."
+    return f"{key} is {value}; {explain(problem)}."
 
 
 def _dotted(location: tuple[Any, ...]) -> str:
-    return ".".join(str(part) for part in location)
-
-
-def _nested_model(model: type[BaseModel], location: tuple[Any, ...]) -> type[BaseModel]:
-    for name in location:
-        model = model.model_fields[name].annotation  # type: ignore[assignment]
-    return model
+    return ".".join(map(str, location))

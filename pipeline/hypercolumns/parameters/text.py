@@ -6,7 +6,6 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from hypercolumns.parameters.model import Parameters
 from hypercolumns.parameters.tasks import TASK_SECTIONS
@@ -31,13 +30,13 @@ def as_yaml(parameters: Parameters, header: str = HEADER) -> str:
     header
         Comment lines at the top.
     """
-    blocks: list[list[str]] = []
+    lines = []
     for name, field in Parameters.model_fields.items():
-        value = getattr(parameters, name)
-        blocks.append(_section(name, value) if isinstance(value, BaseModel) else _entry(name, value, field))
+        lines += _entry(name, getattr(parameters, name), field.description)
         if name == "predict":
-            blocks += [_section(task, parameters.task_section(task)) for task in TASK_SECTIONS]
-    return header + "\n".join(line for block in blocks for line in block) + "\n"
+            for task in TASK_SECTIONS:
+                lines += _entry(task, parameters.task_section(task))
+    return header + "\n".join(lines) + "\n"
 
 
 def as_text(value: Any) -> str:
@@ -63,26 +62,22 @@ def leading_comment(text: str) -> str:
     return "".join(itertools.takewhile(lambda line: line.startswith("#"), text.splitlines(keepends=True)))
 
 
-def _section(name: str, section: BaseModel) -> list[str]:
-    return ["", *_section_lines(name, section, "")]
+def _entry(name: str, value: Any, description: str | None = None, indent: str = "") -> list[str]:
+    """Format one key and its value, with the comment behind or, if the line gets too long, above.
 
-
-def _section_lines(name: str, section: BaseModel, indent: str) -> list[str]:
-    lines = [f"{indent}{name}:  # {inspect.getdoc(type(section))}"]
-    for key, field in type(section).model_fields.items():
-        value = getattr(section, key)
-        inner = f"{indent}  "
-        nested = isinstance(value, BaseModel)
-        lines += _section_lines(key, value, inner) if nested else _entry(key, value, field, inner)
-    return lines
-
-
-def _entry(name: str, value: Any, field: FieldInfo, indent: str = "") -> list[str]:
-    """Format one key and its value, with the comment behind or, if the line gets too long, above."""
-    comment = " ".join((field.description or "").split())
+    A section has its docstring as comment and, at the top level, an empty line before it.
+    """
+    inner = f"{indent}  "
+    if isinstance(value, BaseModel):
+        lines = [] if indent else [""]
+        lines.append(f"{indent}{name}:  # {inspect.getdoc(type(value))}")
+        for key, field in type(value).model_fields.items():
+            lines += _entry(key, getattr(value, key), field.description, inner)
+        return lines
+    comment = " ".join((description or "").split())
     if isinstance(value, dict) and value:
         # Keys may need quotes in YAML, as values do.
-        entries = [f"{indent}  {as_text(key)}: {as_text(entry)}" for key, entry in value.items()]
+        entries = [f"{inner}{as_text(key)}: {as_text(entry)}" for key, entry in value.items()]
         return [f"{indent}# {comment}", f"{indent}{name}:", *entries]
     line = f"{indent}{name}: {as_text(value)}"
     if comment and len(line) + len(comment) + 4 > WIDTH:

@@ -2,20 +2,29 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import ArrayLike
 
+Rows = Sequence[Mapping[str, float]]
+"""One row per recall, with key `recall` and one key per category and for the mean: the precision."""
+
 
 @dataclass(frozen=True)
-class Line:
-    """A line of a chart, with both coordinates in 0..1; `style` is a class of the style sheet."""
+class Curve:
+    """Precision over recall, both in 0..1; `style` is a class of the style sheet."""
 
     label: str
-    x: Sequence[float]
-    y: Sequence[float]
+    recall: Sequence[float]
+    precision: Sequence[float]
     style: str
+
+    @classmethod
+    def of(cls, rows: Rows, key: str, style: str, label: str | None = None) -> "Curve":
+        """Take the precision from column `key`, which is also the default of the label."""
+        return cls(label or key, [row["recall"] for row in rows], [row[key] for row in rows], style)
 
 
 @dataclass(frozen=True)
@@ -40,32 +49,24 @@ class Frame:
 
 LARGE = Frame(width=420, height=320, left=46, bottom=42)
 SMALL = Frame(width=170, height=128, left=24, bottom=20)
+TENTHS, HALVES = ("0.0", "0.2", "0.4", "0.6", "0.8", "1.0"), ("0", "0.5", "1")
+"""Labels of the ticks of an axis from 0 to 1."""
 
 
-def line_chart(lines: Sequence[Line], x_title: str, y_title: str, frame: Frame = LARGE) -> Markup:
-    """Draw lines over the unit square with a grid and, on a large frame, axis titles; later lines are on top."""
-    ticks = (0, 0.2, 0.4, 0.6, 0.8, 1) if frame is LARGE else (0, 0.5, 1)
-    parts = [_grid(frame, ticks), *(_polyline(frame, line) for line in lines)]
+def curve_chart(curves: Sequence[Curve], frame: Frame = LARGE) -> Markup:
+    """Draw curves over the unit square with a grid and, on a large frame, axis titles; later curves are on top."""
+    labels = TENTHS if frame is LARGE else HALVES
+    parts = [_tick(frame, axis, float(label), label) for axis in "xy" for label in labels]
+    parts += [_polyline(frame, curve) for curve in curves]
     if frame is LARGE:
-        parts.append(_axis_titles(frame, x_title, y_title))
-    return _svg(frame, f"{y_title} over {x_title}: {', '.join(dict.fromkeys(line.label for line in lines))}", parts)
+        parts.append(_axis_titles(frame, "recall", "precision"))
+    return _svg(frame, f"precision over recall: {', '.join(dict.fromkeys(curve.label for curve in curves))}", parts)
 
 
-def precision_recall_chart(rows: Sequence[Mapping[str, float]], mean: str) -> Markup:
-    """Draw the precision of each category as a thin line and that of column `mean` as a strong one.
-
-    Parameters
-    ----------
-    rows
-        One row per recall, with key `recall` and one key per category and for the mean.
-    mean
-        Key of the mean.
-    """
-    recall = [row["recall"] for row in rows]
+def precision_recall_chart(rows: Rows, mean: str) -> Markup:
+    """Draw the precision of each category as a thin line and that of column `mean` as a strong one."""
     names = [name for name in rows[0] if name not in ("recall", mean)]
-    lines = [Line(name, recall, [row[name] for row in rows], "thin") for name in names]
-    lines.append(Line(mean, recall, [row[mean] for row in rows], "strong"))
-    return line_chart(lines, "recall", "precision")
+    return curve_chart([*(Curve.of(rows, name, "thin") for name in names), Curve.of(rows, mean, "strong")])
 
 
 def histogram(values: ArrayLike, marks: Sequence[float], bins: int = 20) -> Markup:
@@ -73,26 +74,14 @@ def histogram(values: ArrayLike, marks: Sequence[float], bins: int = 20) -> Mark
     frame = Frame(width=560, height=200, left=40, bottom=40)
     counts, edges = np.histogram(np.asarray(values, dtype=np.float64), bins=bins, range=(0.0, 1.0))
     top = max(int(counts.max()), 1)
-    parts = [_tick(frame, "x", share, f"{share:.1f}") for share in (0, 0.2, 0.4, 0.6, 0.8, 1)]
-    parts += [_tick(frame, "y", share, f"{top * share:.0f}") for share in (0, 1)]
-    for count, left, right in zip(counts, edges[:-1], edges[1:], strict=True):
-        parts.append(
-            Markup(
-                '<rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>'
-            ).format(
-                frame.x(left) + 1,
-                frame.y(count / top),
-                frame.x(right) - frame.x(left) - 2,
-                frame.y(0) - frame.y(count / top),
-                f"IoU {left:.2f} to {right:.2f}: {count}",
-            )
-        )
-    parts += [
-        Markup('<line class="mark" x1="{0:.1f}" x2="{0:.1f}" y1="{1:.1f}" y2="{2:.1f}"/>').format(
-            frame.x(mark), frame.y(0), frame.y(1)
-        )
-        for mark in marks
-    ]
+    parts = [_tick(frame, "x", float(label), label) for label in TENTHS]
+    parts += [_tick(frame, "y", 0, "0"), _tick(frame, "y", 1, str(top))]
+    bar = Markup('<rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>')
+    for count, (left, right) in zip(counts, pairwise(edges), strict=True):
+        x0, x1, y = frame.x(left), frame.x(right), frame.y(count / top)
+        parts.append(bar.format(x0 + 1, y, x1 - x0 - 2, frame.y(0) - y, f"IoU {left:.2f} to {right:.2f}: {count}"))
+    line = Markup('<line class="mark" x1="{0:.1f}" x2="{0:.1f}" y1="{1:.1f}" y2="{2:.1f}"/>')
+    parts += [line.format(frame.x(mark), frame.y(0), frame.y(1)) for mark in marks]
     parts.append(_axis_titles(frame, "mask IoU", "instances"))
     return _svg(frame, "histogram of mask IoU", parts)
 
@@ -102,13 +91,6 @@ def _svg(frame: Frame, label: str, parts: Sequence[Markup]) -> Markup:
         frame.width, frame.height, label
     )
     return head + Markup("").join(parts) + Markup("</svg>")
-
-
-def _grid(frame: Frame, ticks: Sequence[float]) -> Markup:
-    labels = [f"{tick:.1f}" if frame is LARGE else f"{tick:g}" for tick in ticks]
-    return Markup("").join(
-        _tick(frame, axis, tick, label) for axis in "xy" for tick, label in zip(ticks, labels, strict=True)
-    )
 
 
 def _tick(frame: Frame, axis: str, share: float, label: str) -> Markup:
@@ -135,11 +117,11 @@ def _axis_titles(frame: Frame, x_title: str, y_title: str) -> Markup:
     ).format(frame.x(0.5), frame.height - 6, x_title, middle, y_title)
 
 
-def _polyline(frame: Frame, line: Line) -> Markup:
-    """Draw a line, without the inner points of its level stretches."""
-    y = list(line.y)
+def _polyline(frame: Frame, curve: Curve) -> Markup:
+    """Draw a curve, without the inner points of its level stretches."""
+    y = list(curve.precision)
     kept = [i for i in range(len(y)) if i in (0, len(y) - 1) or not y[i - 1] == y[i] == y[i + 1]]
-    points = " ".join(f"{frame.x(line.x[i]):.1f},{frame.y(y[i]):.1f}" for i in kept)
+    points = " ".join(f"{frame.x(curve.recall[i]):.1f},{frame.y(y[i]):.1f}" for i in kept)
     return Markup('<polyline class="line {}" points="{}"><title>{}</title></polyline>').format(
-        line.style, points, line.label
+        curve.style, points, curve.label
     )

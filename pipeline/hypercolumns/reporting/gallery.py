@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.annotations import masks
-from hypercolumns.annotations.images import read_photograph
 from hypercolumns.annotations.model import AnnotationSet, Instance
 from hypercolumns.evaluation.detections import without_void
+from hypercolumns.parameters import Parameters
 from hypercolumns.regions import boxes
-from hypercolumns.reporting.pictures import BLACK, TILE, WHITE, Window, data_uri
+from hypercolumns.reporting.pictures import BLACK, TILE, WHITE, Colour, Picture, cut_tile, data_uri
 from hypercolumns.tasks.heat_maps import HeatMap
 
 AGREED, MISSED, EXTRA = (38, 166, 154), (255, 179, 0), (216, 27, 96)
@@ -51,21 +51,18 @@ def choose(ious: Sequence[float], categories: Sequence[int], count: int) -> list
     """
     order = np.argsort(-np.asarray(ious), kind="stable")
     count = min(count, len(order))
-    free = list(np.round(np.linspace(0, len(order) - 1, count)).astype(int)) if count else []
+    free = list(np.round(np.linspace(0, len(order) - 1, count)).astype(int))
     rank_of = {int(position): rank for rank, position in enumerate(order)}
     frequency = Counter(categories)
+    rarest_first = sorted(frequency, key=lambda category: (frequency[category], category))[:count]
+    pools = [[p for p, other in enumerate(categories) if other == category] for category in rarest_first]
+    pools += [list(rank_of)] * (count - len(pools))
     chosen: list[int] = []
-
-    def take(candidates: Sequence[int]) -> None:
-        pairs = [(abs(rank_of[c] - rank), rank, rank_of[c], c) for c in candidates if c not in chosen for rank in free]
-        _, rank, _, position = min(pairs)
+    for pool in pools:
+        candidates = [p for p in pool if p not in chosen]
+        _, rank, _, position = min((abs(rank_of[p] - rank), rank, rank_of[p], p) for p in candidates for rank in free)
         free.remove(rank)
         chosen.append(position)
-
-    for rarest in sorted(frequency, key=lambda category: (frequency[category], category))[:count]:
-        take([position for position, category in enumerate(categories) if category == rarest])
-    while free:
-        take(range(len(order)))
     return sorted(chosen, key=lambda position: rank_of[position])
 
 
@@ -75,8 +72,7 @@ def make_card(
     predicted: masks.RLE,
     iou: float,
     heat_map: HeatMap | None,
-    expansion: float,
-    threshold: float,
+    parameters: Parameters,
 ) -> Card:
     """Draw the pictures of one instance.
 
@@ -86,16 +82,13 @@ def make_card(
         The predicted mask; its void pixels are removed.
     heat_map
         Heat map of the expanded box. None leaves out its picture.
-    expansion
-        Factor from the box of the instance to the expanded one, used when there is no heat map.
-    threshold
-        Heat from 0 to 1 at which a contour is drawn.
+    parameters
+        `regions.expansion` enlarges the box when there is no heat map; a contour is drawn at `predict.threshold`.
     """
     image = annotations.image_by_id[instance.image_id]
-    photo = read_photograph(annotations.image_path(image), image)
-    box = heat_map.box if heat_map is not None else boxes.expand(instance.box, expansion)
-    window = Window.around(box, image.width, image.height)
-    tile = window.photo(photo)
+    box = heat_map.box if heat_map else boxes.expand(instance.box, parameters.regions.expansion)
+    window, tile = cut_tile(annotations, image, box)
+    expanded = window.to_tile(box)
     true_mask, predicted_mask = map(window.mask, (instance.segmentation, without_void([predicted], image)[0]))
     return Card(
         category=annotations.category_by_id[instance.category_id].name,
@@ -103,8 +96,8 @@ def make_card(
         file_name=image.file_name,
         pixels=masks.area(instance.segmentation),
         iou=iou,
-        photo=data_uri(_with_boxes(tile, window.to_tile(np.array(instance.box)), window.to_tile(box))),
-        heat=data_uri(_with_heat(tile, window.to_tile(box), heat_map.heat, threshold)) if heat_map else None,
+        photo=data_uri(_with_boxes(tile, window.to_tile(np.array(instance.box)), expanded)),
+        heat=data_uri(_with_heat(tile, expanded, heat_map.heat, parameters.predict.threshold)) if heat_map else None,
         masks=data_uri(_with_masks(tile, true_mask, predicted_mask)),
     )
 
@@ -115,7 +108,7 @@ def colour_scale(steps: int = 12) -> list[str]:
     return [f"rgb({r} {g} {b})" for b, g, r in table.tolist()]
 
 
-def _with_boxes(tile: NDArray[np.uint8], box: NDArray[np.float64], expanded: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _with_boxes(tile: Picture, box: NDArray[np.float64], expanded: NDArray[np.float64]) -> Picture:
     picture = tile.copy()
     for corners, width in ((expanded, 1), (box, 2)):
         x0, y0, x1, y1 = (int(v) for v in np.round(corners))
@@ -124,26 +117,22 @@ def _with_boxes(tile: NDArray[np.uint8], box: NDArray[np.float64], expanded: NDA
     return picture
 
 
-def _with_heat(
-    tile: NDArray[np.uint8], box: NDArray[np.float64], heat: NDArray[np.uint8], threshold: float
-) -> NDArray[np.uint8]:
+def _with_heat(tile: Picture, box: NDArray[np.float64], heat: NDArray[np.uint8], threshold: float) -> Picture:
     """Draw the heat map in colours over the photograph in grey; outside the box, only the photograph."""
     size = heat.shape[0]
     centre = np.arange(TILE) + 0.5
     x = ((centre - box[0]) / (box[2] - box[0]) * size - 0.5).astype(np.float32)
     y = ((centre - box[1]) / (box[3] - box[1]) * size - 0.5).astype(np.float32)
-    grid = np.broadcast_to(x, (TILE, TILE)), np.broadcast_to(y[:, None], (TILE, TILE))
-    values = cv2.remap(heat, np.array(grid[0]), np.array(grid[1]), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    inside = (np.abs(grid[0] - (size - 1) / 2) < size / 2) & (np.abs(grid[1] - (size - 1) / 2) < size / 2)
+    grid = np.stack(np.meshgrid(x, y))
+    values = cv2.remap(heat, grid[0], grid[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    inside = (np.abs(grid - (size - 1) / 2) < size / 2).all(axis=0)
     grey = np.repeat(cv2.cvtColor(tile, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
     colour = cv2.cvtColor(cv2.applyColorMap(values, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
     picture = np.where(inside[..., None], 0.35 * grey + 0.65 * colour, 0.6 * grey).round().astype(np.uint8)
     return _outline(picture, inside & (values > 255 * threshold), WHITE, 1)
 
 
-def _with_masks(
-    tile: NDArray[np.uint8], true_mask: NDArray[np.bool_], predicted_mask: NDArray[np.bool_]
-) -> NDArray[np.uint8]:
+def _with_masks(tile: Picture, true_mask: NDArray[np.bool_], predicted_mask: NDArray[np.bool_]) -> Picture:
     picture = tile.astype(np.float64)
     for pixels, colour in (
         (true_mask & predicted_mask, AGREED),
@@ -154,8 +143,6 @@ def _with_masks(
     return _outline(picture.round().astype(np.uint8), true_mask, WHITE, 2)
 
 
-def _outline(
-    picture: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int, int, int], width: int
-) -> NDArray[np.uint8]:
+def _outline(picture: Picture, mask: NDArray[np.bool_], colour: Colour, width: int) -> Picture:
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     return np.asarray(cv2.drawContours(picture, contours, -1, colour, width, cv2.LINE_AA), dtype=np.uint8)

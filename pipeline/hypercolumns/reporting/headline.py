@@ -46,14 +46,6 @@ class Tile:
     task: str
 
 
-@dataclass(frozen=True)
-class Group:
-    """Tiles of metrics on one scale."""
-
-    title: str
-    tiles: list[Tile]
-
-
 SEGMENTATION = (
     Column("ap_r_50", Markup("AP<sup>r</sup> .5"), Measured.DETECTIONS),
     Column("ap_r_70", Markup("AP<sup>r</sup> .7"), Measured.DETECTIONS),
@@ -76,8 +68,8 @@ def format_number(value: float | None, digits: int) -> str:
     return MISSING if value is None else f"{value:.{digits}f}"
 
 
-def groups(tasks: Sequence[tuple[str, Sequence[Column], Mapping[str, Any]]], detections: str) -> list[Group]:
-    """Group the metrics of all tasks; groups without metrics are left out.
+def groups(tasks: Sequence[tuple[str, Sequence[Column], Mapping[str, Any]]], detections: str) -> dict[str, list[Tile]]:
+    """Group the metrics of all tasks by scale; groups without metrics are left out.
 
     Parameters
     ----------
@@ -85,21 +77,17 @@ def groups(tasks: Sequence[tuple[str, Sequence[Column], Mapping[str, Any]]], det
         Name, columns and values by key of each task.
     detections
         What the detections are, in words.
+
+    Returns
+    -------
+    The tiles of each group by its title.
     """
     titles = {
         Measured.DETECTIONS: f"On {detections}, in points from 0 to 100",
         Measured.GROUND_TRUTH_BOXES: "In ground-truth boxes, from 0 to 1",
     }
-    candidates = [
-        Group(
-            title,
-            [
-                Tile(column.text(values), column.title, name)
-                for name, columns, values in tasks
-                for column in columns
-                if column.measured is measured
-            ],
-        )
-        for measured, title in titles.items()
-    ]
-    return [group for group in candidates if group.tiles]
+    tiles: dict[str, list[Tile]] = {title: [] for title in titles.values()}
+    for name, columns, values in tasks:
+        for column in columns:
+            tiles[titles[column.measured]].append(Tile(column.text(values), column.title, name))
+    return {title: group for title, group in tiles.items() if group}

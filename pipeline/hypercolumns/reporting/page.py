@@ -1,11 +1,11 @@
 """Build the page from the files that the steps wrote; a note takes the place of each missing file."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.result_fields import ResultField
 from hypercolumns.parameters import Parameters
 from hypercolumns.reporting import headline, sources, tables
@@ -21,17 +21,10 @@ _DETECTIONS = {
 """What the detections are, in words, by `detection.source`."""
 
 
-@dataclass(frozen=True)
-class ReportedTask:
-    """A task to show on the page."""
-
-    name: str
-    answer: ResultField
-    section: ReportSection
-
-
-def build_page(workspace: Workspace, parameters: Parameters, tasks: Sequence[ReportedTask]) -> str:
-    """Build the page as HTML that contains its styles and pictures.
+def build_page(
+    workspace: Workspace, parameters: Parameters, tasks: Mapping[str, tuple[ResultField, ReportSection]]
+) -> str:
+    """Build the page of some tasks, with their answers and sections, as HTML that contains its styles and pictures.
 
     Missing files are not an error: the page names the step that writes each of them.
 
@@ -40,34 +33,38 @@ def build_page(workspace: Workspace, parameters: Parameters, tasks: Sequence[Rep
     InputError
         If a file exists but is malformed.
     """
-    train, val = (sources.read_annotations(workspace.annotations(split)) for split in SPLITS)
+    annotations = map(workspace.annotations, SPLITS)
+    train, val = (AnnotationSet.load(path) if path.exists() else None for path in annotations)
     ablation = sources.read_ablation(workspace.metric("ablation"))
     detections = _DETECTIONS[parameters.detection.source]
     environment = _environment()
-    shared = {"workspace": workspace, "parameters": parameters, "detections": detections}
+    proposals = sources.read_metrics(workspace.metric("proposals"), sources.PROPOSALS)
     bodies, measured = [], []
-    for task in tasks:
-        content = task.section.content(SectionInputs(task.name, task.answer, workspace, parameters, val, detections))
+    for name, (answer, section) in tasks.items():
+        inputs = SectionInputs(name, answer, workspace, parameters, val, detections)
+        content = section.content(inputs)
+        template = environment.get_template(section.template)
         # Safe: the template escapes all values.
-        bodies.append(Markup(environment.get_template(task.section.template).render(**shared, **content)))  # noqa: S704
+        bodies.append(Markup(template.render(vars(inputs) | content, proposals=proposals)))  # noqa: S704
         if content["metrics"] is not None:
-            measured.append((task.name, task.section.columns, task.section.headline(content["metrics"])))
+            measured.append((name, section.columns, content["metrics"]))
     return environment.get_template("report.html.jinja").render(
-        **shared,
+        workspace=workspace,
+        parameters=parameters,
+        proposals=proposals,
         description=next((s.description for s in (val, train) if s is not None), ""),
         train=train,
         val=val,
         dataset=tables.dataset_rows(train, val),
         headline=headline.groups(measured, detections),
-        unmeasured=[task.name for task in tasks if task.name not in {name for name, *_ in measured}],
-        sections=[task.section for task in tasks],
+        unmeasured=[name for name in tasks if name not in {name for name, *_ in measured}],
+        sections=[section for _, section in tasks.values()],
         bodies=bodies,
         glossary=[
             (term, text.format(tolerance=parameters.evaluate.apk_tolerance))
-            for task in tasks
-            for term, text in task.section.glossary
+            for _, section in tasks.values()
+            for term, text in section.glossary
         ],
-        proposals=sources.read_metrics(workspace.metric("proposals"), sources.PROPOSALS),
         ablation=tables.ablation_table(ablation, parameters.train.grid) if ablation else None,
         # The page must not change with `compute`, which changes no result.
         parameter_sections=tables.parameter_sections(parameters.model_dump(mode="json", exclude={"compute"})),

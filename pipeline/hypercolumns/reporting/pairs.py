@@ -1,14 +1,12 @@
 """Pairs of pictures: true keypoints or parts beside those predicted in the same ground-truth box."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from hypercolumns.annotations.images import read_photograph
 from hypercolumns.annotations.model import AnnotationSet, Category, Instance
 from hypercolumns.annotations.results import Results
 from hypercolumns.evaluation.keypoints import right_keypoints
@@ -16,7 +14,7 @@ from hypercolumns.evaluation.parts import part_overlaps
 from hypercolumns.parameters import Parameters
 from hypercolumns.regions import boxes
 from hypercolumns.reporting.gallery import choose
-from hypercolumns.reporting.pictures import BLACK, Window, data_uri, draw_all, palette
+from hypercolumns.reporting.pictures import BLACK, Picture, Window, cut_tile, data_uri, draw_all, palette
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class PairRenderer:
     """Returns the annotation of an instance in the form of a prediction."""
     quality: Callable[[AnnotationSet, Instance, Mapping[str, Any], Parameters], float | None]
     """Measures a result against its instance, 0..1; None if the instance is not annotated for the task."""
-    draw: Callable[[NDArray[np.uint8], Window, Category, Any], None]
+    draw: Callable[[Picture, Window, Category, Any], None]
     """Draws a prediction on the tile of a window."""
 
 
@@ -63,14 +61,11 @@ def make_pairs(
     def draw(position: int) -> Pair:
         instance, result, value = evaluated[position]
         image, category = annotations.image_by_id[instance.image_id], annotations.category_by_id[instance.category_id]
-        photo = read_photograph(annotations.image_path(image), image)
-        window = Window.around(boxes.expand(instance.box, parameters.regions.expansion), image.width, image.height)
-        pictures = []
-        for annotation in (renderer.truth(instance), result[renderer.key]):
-            tile = window.photo(photo)
-            renderer.draw(tile, window, category, annotation)
-            pictures.append(data_uri(tile))
-        return Pair(category.name, instance.id, image.file_name, value, *pictures)
+        window, tile = cut_tile(annotations, image, boxes.expand(instance.box, parameters.regions.expansion))
+        pictures = tile, tile.copy()
+        for picture, annotation in zip(pictures, (renderer.truth(instance), result[renderer.key]), strict=True):
+            renderer.draw(picture, window, category, annotation)
+        return Pair(category.name, instance.id, image.file_name, value, *map(data_uri, pictures))
 
     return draw_all(draw, chosen)
 
@@ -83,7 +78,7 @@ def _keypoint_quality(
     return float(correct.mean()) if len(correct) else None
 
 
-def _draw_skeleton(tile: NDArray[np.uint8], window: Window, category: Category, keypoints: Any) -> None:
+def _draw_skeleton(tile: Picture, window: Window, category: Category, keypoints: Any) -> None:
     """Draw the keypoints that are present as dots, and limbs between them in the colour of their second end."""
     points = np.array(keypoints, dtype=np.float64).reshape(-1, 3)
     centres = [window.to_tile(np.array([x, y, x, y]))[:2].round().astype(int).tolist() for x, y, _ in points]
@@ -97,22 +92,15 @@ def _draw_skeleton(tile: NDArray[np.uint8], window: Window, category: Category, 
         cv2.circle(tile, centres[k], 4, colours[k], -1, cv2.LINE_AA)
 
 
-def _true_parts(instance: Instance) -> list[dict[str, Any]]:
-    return [{"name": part.name, "segmentation": part.segmentation} for part in instance.parts]
-
-
 def _part_quality(
-    annotations: AnnotationSet,
-    instance: Instance,
-    result: Mapping[str, Any],
-    parameters: Parameters,  # noqa: ARG001 - the signature of a PairRenderer
+    annotations: AnnotationSet, instance: Instance, result: Mapping[str, Any], _parameters: Parameters
 ) -> float | None:
     if not instance.parts:
         return None
     return float(part_overlaps(annotations.image_by_id[instance.image_id], [result], [instance])[0, 0])
 
 
-def _draw_parts(tile: NDArray[np.uint8], window: Window, category: Category, parts: Any) -> None:
+def _draw_parts(tile: Picture, window: Window, category: Category, parts: Any) -> None:
     colours = dict(zip(category.parts, palette(len(category.parts)), strict=True))
     for part in parts:
         mask = window.mask(part["segmentation"])
@@ -121,5 +109,5 @@ def _draw_parts(tile: NDArray[np.uint8], window: Window, category: Category, par
 
 KEYPOINTS = PairRenderer("keypoints", lambda instance: instance.keypoints, _keypoint_quality, _draw_skeleton)
 """Draws skeletons over the photograph."""
-PARTS = PairRenderer("parts", _true_parts, _part_quality, _draw_parts)
+PARTS = PairRenderer("parts", lambda instance: list(map(asdict, instance.parts)), _part_quality, _draw_parts)
 """Draws coloured parts over the photograph."""

@@ -13,9 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.annotations import masks
+from hypercolumns.annotations.images import read_photograph
+from hypercolumns.annotations.model import AnnotationSet, Image
 
 Item = TypeVar("Item")
 Drawn = TypeVar("Drawn")
+Picture = NDArray[np.uint8]
+"""RGB, (height, width, 3)."""
 Colour = tuple[int, int, int]
 """RGB from 0 to 255."""
 TILE = 288
@@ -44,8 +48,8 @@ class Window:
         )
         return cls(x, y, side)
 
-    def photo(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Cut the window from a (height, width, 3) photograph and scale it to a tile; grey outside the image."""
+    def photo(self, picture: Picture) -> Picture:
+        """Cut the window from a photograph and scale it to a tile; grey outside the image."""
         return self._cut(picture, 128, cv2.INTER_AREA if self.side > TILE else cv2.INTER_CUBIC)
 
     def mask(self, code: masks.RLE) -> NDArray[np.bool_]:
@@ -64,6 +68,12 @@ class Window:
         return (np.asarray(box) - [self.x, self.y, self.x, self.y]) * TILE / self.side
 
 
+def cut_tile(annotations: AnnotationSet, image: Image, box: NDArray[np.float64]) -> tuple[Window, Picture]:
+    """Place a window around a box, and cut its tile from the photograph."""
+    window = Window.around(box, image.width, image.height)
+    return window, window.photo(read_photograph(annotations.image_path(image), image))
+
+
 def palette(count: int) -> list[Colour]:
     """Return `count` colours around the colour wheel, alternating in brightness.
 
@@ -76,8 +86,8 @@ def palette(count: int) -> list[Colour]:
     return [(round(255 * r), round(255 * g), round(255 * b)) for r, g, b in colours]
 
 
-def data_uri(picture: NDArray[np.uint8]) -> str:
-    """Encode a (height, width, 3) RGB picture as a data URI with WebP."""
+def data_uri(picture: Picture) -> str:
+    """Encode a picture as a data URI with WebP."""
     _, code = cv2.imencode(".webp", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, 72])
     return "data:image/webp;base64," + base64.b64encode(code.tobytes()).decode("ascii")
 

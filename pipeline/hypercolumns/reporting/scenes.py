@@ -66,12 +66,11 @@ def make_scenes(annotations: AnnotationSet, results: Results, count: int) -> Sce
     """
     instances = sum(not instance.ignore for instance in annotations.instances)
     ranked = sorted((result["score"] for result in results), reverse=True)[: max(instances, 1)]
-    minimum_score = ranked[-1] if ranked else None
+    shown = [result for result in results if result["score"] >= ranked[-1]]
     n = len(annotations.images)
     count = min(count, n)
     chosen = [annotations.images[(2 * k + 1) * n // (2 * count)] for k in range(count)]
-    shown = [result for result in results if minimum_score is not None and result["score"] >= minimum_score]
-    return Scenes(draw_all(lambda image: _scene(annotations, image, shown), chosen), minimum_score)
+    return Scenes(draw_all(lambda image: _scene(annotations, image, shown), chosen), min(ranked, default=None))
 
 
 def _scene(annotations: AnnotationSet, image: Image, results: Results) -> Scene:
@@ -90,17 +89,12 @@ def _scene(annotations: AnnotationSet, image: Image, results: Results) -> Scene:
     ]
     photo = read_photograph(annotations.image_path(image), image)
     scale = DRAWING_SIDE / max(image.width, image.height)
+    width, height = scale * image.width, scale * image.height
     if scale < 1:
-        size = (max(round(scale * image.width), 1), max(round(scale * image.height), 1))
+        size = max(round(width), 1), max(round(height), 1)
         photo = np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    return Scene(
-        image.file_name,
-        scale * image.width,
-        scale * image.height,
-        data_uri(photo),
-        _shapes(annotated, scale),
-        _shapes(detected, scale),
-    )
+    shapes = _shapes(annotated, scale), _shapes(detected, scale)
+    return Scene(image.file_name, width, height, data_uri(photo), *shapes)
 
 
 def _shapes(labelled: Sequence[tuple[str, Colour, masks.RLE]], scale: float) -> list[Shape]:

@@ -1,11 +1,11 @@
 """The interface between the page and the section of a task."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.result_fields import ResultField
+from hypercolumns.annotations.results import Boxes, Results, read_results
 from hypercolumns.parameters import Parameters
 from hypercolumns.reporting.headline import Column
 from hypercolumns.workspace import Workspace
@@ -24,6 +24,12 @@ class SectionInputs:
     detections: str
     """What the detections are, in words."""
 
+    def results(self, boxes: Boxes) -> Results | None:
+        """Read predictions of the task in val; None until they are written."""
+        files = {"detections": self.workspace.predictions, "instances": self.workspace.ground_truth_predictions}
+        path = files[boxes](self.task)
+        return read_results(path, self.val, self.answer, boxes) if self.val and path.exists() else None
+
 
 class ReportSection(Protocol):
     """The part of the page that a task fills.
@@ -41,7 +47,7 @@ class ReportSection(Protocol):
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """Metrics at the top of the page."""
+        """Metrics at the top of the page; their keys are those of the `metrics` in `content`."""
 
     @property
     def glossary(self) -> tuple[tuple[str, str], ...]:
@@ -55,6 +61,3 @@ class ReportSection(Protocol):
         InputError
             If a file exists but is malformed.
         """
-
-    def headline(self, metrics: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the values of `columns` by key."""

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.errors import InputError, choices
 from hypercolumns.evaluation.judgement import rounded
 
@@ -13,11 +12,6 @@ PROPOSALS = ("box_recall_50", "box_recall_70", "mask_abo", "per_image", "instanc
 SEGMENTATION = ("ap_r_50", "ap_r_70", "ap_r_vol", "box_ap_50", "ground_truth_boxes", "diagnosis", "per_category")
 _ABLATION = ("blocks", "grid", "mean_iou", "iou_70")
 """Keys that the page needs from the metrics of proposals and of segmentation, and from each entry of the ablation."""
-
-
-def read_annotations(path: Path) -> AnnotationSet | None:
-    """Read annotations; None until they are written."""
-    return AnnotationSet.load(path) if path.exists() else None
 
 
 def read_metrics(path: Path, keys: Sequence[str]) -> dict[str, Any] | None:

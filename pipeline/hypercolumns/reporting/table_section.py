@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hypercolumns.annotations.results import read_results
 from hypercolumns.parameters import Parameters
 from hypercolumns.reporting.headline import Column
 from hypercolumns.reporting.pairs import Pair, PairRenderer, make_pairs
@@ -36,10 +35,6 @@ class TableSection:
         """Anchor and title for the navigation."""
         return ((self.name, self.title),)
 
-    def headline(self, metrics: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the metrics of the task, which have all `columns`."""
-        return metrics
-
     def content(self, inputs: SectionInputs) -> dict[str, Any]:
         """Collect the values for the template, as `ReportSection.content` asks."""
         path = inputs.workspace.metric(inputs.task)
@@ -57,11 +52,9 @@ class TableSection:
         }
 
     def _pairs(self, inputs: SectionInputs) -> Sequence[Pair]:
-        path = inputs.workspace.ground_truth_predictions(inputs.task)
-        if self.pictures is None or inputs.val is None or not path.exists():
+        if self.pictures is None or inputs.val is None:
             return []
-        results = read_results(path, inputs.val, inputs.answer, "instances")
-        return make_pairs(inputs.val, results, self.pictures, inputs.parameters)
+        return make_pairs(inputs.val, inputs.results("instances") or [], self.pictures, inputs.parameters)
 
     def _totals(self, metrics: Mapping[str, Any], parameters: Parameters) -> list[Row]:
         """List the row of the task and those of its baselines, whose K is `ablate.grid` or 1."""

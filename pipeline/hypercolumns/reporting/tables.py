@@ -24,41 +24,25 @@ class DatasetRow:
     typical_side: float | None
     """Square root of the median area, in pixels, of the instances that are not ignored."""
 
-    @property
-    def largest(self) -> int:
-        """Larger of both numbers of instances, at least 1."""
-        return max(self.train, self.val, 1)
-
-
-@dataclass(frozen=True)
-class AblationRow:
-    """A set of blocks, with an entry for each K that was tried."""
-
-    name: str
-    by_grid: dict[int, Mapping[str, Any]]
-
 
 @dataclass(frozen=True)
 class Ablation:
     """The ablation as a table of block sets and K."""
 
     grids: list[int]
-    rows: list[AblationRow]
+    rows: dict[str, dict[int, Mapping[str, Any]]]
+    """Entries by the name of the block set and K."""
     shown_grid: int
     """K of the bars and sentences."""
+    shown: dict[str, Mapping[str, Any]]
+    """Entries at `shown_grid` by the name of the block set."""
     best: float
     worst: float
     top_layer: str
-    all_blocks: Mapping[str, Any] | None
-    """Entry of all blocks at `shown_grid`; None if it was not tried."""
-    top_only: Mapping[str, Any] | None
-    """Entry of the top layer alone at `shown_grid`; None if it was not tried."""
-    best_single: AblationRow | None
-    """Row of the single block with the highest mean IoU."""
-    worst_removal: AblationRow | None
-    """Row without the block whose removal costs most; None if no removal costs anything."""
-    all_blocks_one_cell: Mapping[str, Any] | None
-    """Entry of all blocks with K = 1; None if it was not tried or `shown_grid` is 1."""
+    best_single: str | None
+    """Name of the single block with the highest mean IoU."""
+    worst_removal: str | None
+    """Name of the set without the block whose removal costs most; None if no removal costs anything."""
 
 
 def dataset_rows(train: AnnotationSet | None, val: AnnotationSet | None) -> list[DatasetRow]:
@@ -123,31 +107,23 @@ def ablation_table(entries: Sequence[Mapping[str, Any]], grid: int) -> Ablation:
         *(configuration([other for other in layers if other != layer], layers) for layer in layers if len(layers) > 2),
         *(configuration([layer], layers) for layer in layers),
     ]
-    names = [name for name in dict.fromkeys([*order, *table]) if name in table]
-    rows = [AblationRow(name, table[name]) for name in names]
+    rows = {name: table[name] for name in dict.fromkeys([*order, *table]) if name in table}
     grids = sorted({entry["grid"] for entry in entries})
-    shown = max(grids, key=lambda k: (sum(entry["grid"] == k for entry in entries), k == grid))
-
-    def extreme(prefix: str, sign: int) -> AblationRow | None:
-        candidates = [row for row in rows if row.name.startswith(prefix) and shown in row.by_grid]
-        return max(candidates, key=lambda row: sign * row.by_grid[shown]["mean_iou"], default=None)
-
-    all_blocks = table.get("all blocks", {})
-    removal = extreme("without ", -1)
-    is_worse = removal and shown in all_blocks and removal.by_grid[shown]["mean_iou"] < all_blocks[shown]["mean_iou"]
-    ious = [entry["mean_iou"] for entry in entries]
+    shown_grid = max(grids, key=lambda k: (sum(entry["grid"] == k for entry in entries), k == grid))
+    shown = {name: row[shown_grid] for name, row in rows.items() if shown_grid in row}
+    ious = {name: entry["mean_iou"] for name, entry in shown.items()}
+    single = [name for name in ious if name.startswith("only ")]
+    worse = [name for name in ious if name.startswith("without ") and ious[name] < ious.get("all blocks", 0)]
     return Ablation(
         grids=grids,
         rows=rows,
-        shown_grid=shown,
-        best=max(ious),
-        worst=min(ious),
+        shown_grid=shown_grid,
+        shown=shown,
+        best=max(entry["mean_iou"] for entry in entries),
+        worst=min(entry["mean_iou"] for entry in entries),
         top_layer=layers[-1],
-        all_blocks=all_blocks.get(shown),
-        top_only=table.get(f"only {layers[-1]}", {}).get(shown),
-        best_single=extreme("only ", 1),
-        worst_removal=removal if is_worse else None,
-        all_blocks_one_cell=all_blocks.get(1) if shown != 1 else None,
+        best_single=max(single, key=lambda name: ious[name], default=None),
+        worst_removal=min(worse, key=lambda name: ious[name], default=None),
     )
 
 

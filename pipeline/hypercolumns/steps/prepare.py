@@ -42,35 +42,30 @@ def prepare_annotations(
         dataset = parameters.dataset.model_copy(update={"skip_bad": skip_bad})
         parameters = parameters.model_copy(update={"dataset": dataset})
     check_network(parameters)
-    annotations, images = workspace.annotations("train").parent, workspace.images
-    for folder in (annotations, images):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(prefix=".prepare-", dir=annotations.parent) as written,
-        tempfile.TemporaryDirectory(prefix=".prepare-", dir=images.parent) as drawn,
-    ):
-        for folder in (Path(written, "annotations"), Path(drawn, "images")):
-            folder.mkdir()  # with ordinary permissions, which the temporary folder lacks
-        sets: dict[Split, AnnotationSet] = {}
+    workspace.data.mkdir(parents=True, exist_ok=True)
+    sets: dict[Split, AnnotationSet] = {}
+    with tempfile.TemporaryDirectory(prefix=".prepare-", dir=workspace.data) as folder:
+        unfinished = Workspace(Path(folder))
+        unfinished.images.mkdir()
         for split in SPLITS:
-            annotation_set = _read(parameters, split, Path(drawn, "images"))
+            annotations = _read(parameters, split, unfinished.images)
             if split == "train":
-                _check_trainable(parameters.dataset.categories, annotation_set)
-                _check_tasks(parameters.tasks, annotation_set)
+                _check_trainable(parameters.dataset.categories, annotations)
+                _check_tasks(parameters.tasks, annotations)
             else:
-                _check_same_targets(sets["train"].categories, annotation_set.categories)
-                _check_disjoint(sets["train"], annotation_set, parameters.dataset.format)
-            readers.check_photographs(annotation_set)
+                _check_same_targets(sets["train"].categories, annotations.categories)
+                _check_disjoint(sets["train"], annotations, parameters.dataset.format)
+            readers.check_photographs(annotations)
             if parameters.dataset.format == "puppets":
-                annotation_set = replace(annotation_set, image_root=images.as_posix())
-            annotation_set.save(Path(written, "annotations", f"{split}.json"))
-            sets[split] = annotation_set
-            logger.info("%s", summarise(split, annotation_set))
+                annotations = replace(annotations, image_root=workspace.images.as_posix())
+            annotations.save(unfinished.annotations(split))
+            sets[split] = annotations
+            logger.info("%s", summarise(split, annotations))
         if parameters.dataset.format != "puppets":
             # DVC keeps warning about an empty folder.
-            Path(drawn, "images", "README").write_text("The photographs stay below dataset.root.\n")
-        publish(Path(drawn, "images"), images)
-        publish(Path(written, "annotations"), annotations)
+            (unfinished.images / "README").write_text("The photographs stay below dataset.root.\n")
+        publish(unfinished.images, workspace.images)
+        publish(unfinished.annotations("train").parent, workspace.annotations("train").parent)
     return sets
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hypercolumns.definitions import TASKS
 from hypercolumns.parameters import Parameters
-from hypercolumns.reporting.page import ReportedTask, build_page
+from hypercolumns.reporting.page import build_page
 from hypercolumns.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ def write_report(parameters: Parameters, workspace: Workspace) -> Path:
     InputError
         If a file exists but is malformed.
     """
-    tasks = [ReportedTask(t.name, t.answer, t.section()) for t in TASKS.values() if t.name in parameters.tasks]
+    tasks = {name: (task.answer, task.section()) for name, task in TASKS.items() if name in parameters.tasks}
     page = build_page(workspace, parameters, tasks)
     path = workspace.report
     path.parent.mkdir(parents=True, exist_ok=True)
