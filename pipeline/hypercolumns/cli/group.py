@@ -32,5 +32,4 @@ class LazyGroup(click.Group):
         if name not in self._modules:
             return None
         with without_garbage_collection():
-            command: click.Command = importlib.import_module(self._modules[name]).main
-        return command
+            return importlib.import_module(self._modules[name]).main

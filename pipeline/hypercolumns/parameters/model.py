@@ -101,8 +101,7 @@ class Parameters(Section):
 
     def task_section(self, name: str) -> TaskParameters:
         """Return the parameters of a registered task."""
-        section: TaskParameters = getattr(self, name)
-        return section
+        return getattr(self, name)
 
     @classmethod
     def load(cls, path: Path | str) -> "Parameters":

@@ -69,10 +69,10 @@ def precision_recall_chart(rows: Rows, mean: str) -> Markup:
     return curve_chart([*(Curve.of(rows, name, "thin") for name in names), Curve.of(rows, mean, "strong")])
 
 
-def histogram(values: ArrayLike, marks: Sequence[float], bins: int = 20) -> Markup:
+def histogram(values: ArrayLike, marks: Sequence[float]) -> Markup:
     """Draw a histogram of values in 0..1, with `marks` as vertical lines."""
     frame = Frame(width=560, height=200, left=40, bottom=40)
-    counts, edges = np.histogram(np.asarray(values, dtype=np.float64), bins=bins, range=(0.0, 1.0))
+    counts, edges = np.histogram(values, bins=20, range=(0.0, 1.0))
     top = max(int(counts.max()), 1)
     parts = [_tick(frame, "x", float(label), label) for label in TENTHS]
     parts += [_tick(frame, "y", 0, "0"), _tick(frame, "y", 1, str(top))]
@@ -122,6 +122,5 @@ def _polyline(frame: Frame, curve: Curve) -> Markup:
     y = list(curve.precision)
     kept = [i for i in range(len(y)) if i in (0, len(y) - 1) or not y[i - 1] == y[i] == y[i + 1]]
     points = " ".join(f"{frame.x(curve.recall[i]):.1f},{frame.y(y[i]):.1f}" for i in kept)
-    return Markup('<polyline class="line {}" points="{}"><title>{}</title></polyline>').format(
-        curve.style, points, curve.label
-    )
+    line = Markup('<polyline class="line {}" points="{}"><title>{}</title></polyline>')
+    return line.format(curve.style, points, curve.label)

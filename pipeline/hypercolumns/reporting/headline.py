@@ -15,13 +15,13 @@ OVERLAP_DIGITS, POINT_DIGITS = 3, 1
 
 
 class Measured(Enum):
-    """Boxes in which a metric is measured, which decide its scale: points for detections, else 0 to 1."""
+    """Boxes in which a metric is measured, which decide its scale: points for detections, else 0 to 1.
 
-    DETECTIONS = "detections"
-    GROUND_TRUTH_BOXES = "ground-truth boxes"
+    The value is the number of decimals on the page.
+    """
 
-
-_DIGITS = {Measured.DETECTIONS: POINT_DIGITS, Measured.GROUND_TRUTH_BOXES: OVERLAP_DIGITS}
+    DETECTIONS = POINT_DIGITS
+    GROUND_TRUTH_BOXES = OVERLAP_DIGITS
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Column:
 
     def text(self, values: Mapping[str, Any]) -> str:
         """Format the metric for the page, with a dash where it is missing."""
-        return format_number(values.get(self.key), _DIGITS[self.measured])
+        return format_number(values.get(self.key), self.measured.value)
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,7 @@ def build_page(
     InputError
         If a file exists but is malformed.
     """
-    annotations = map(workspace.annotations, SPLITS)
-    train, val = (AnnotationSet.load(path) if path.exists() else None for path in annotations)
+    train, val = (AnnotationSet.load(p) if p.exists() else None for p in map(workspace.annotations, SPLITS))
     ablation = sources.read_ablation(workspace.metric("ablation"))
     detections = _DETECTIONS[parameters.detection.source]
     environment = _environment()
@@ -57,7 +56,7 @@ def build_page(
         val=val,
         dataset=tables.dataset_rows(train, val),
         headline=headline.groups(measured, detections),
-        unmeasured=[name for name in tasks if name not in {name for name, *_ in measured}],
+        unmeasured=[name for name in tasks if name not in {task for task, *_ in measured}],
         sections=[section for _, section in tasks.values()],
         bodies=bodies,
         glossary=[

@@ -74,9 +74,8 @@ def make_scenes(annotations: AnnotationSet, results: Results, count: int) -> Sce
 
 
 def _scene(annotations: AnnotationSet, image: Image, results: Results) -> Scene:
-    categories = annotations.categories
-    colours = {c.id: colour for c, colour in zip(categories, palette(len(categories)), strict=True)}
-    names = {c.id: c.name for c in categories}
+    colours = dict(zip(annotations.category_by_id, palette(len(annotations.categories)), strict=True))
+    names = {c.id: c.name for c in annotations.categories}
     best = sorted((r for r in results if r["image_id"] == image.id), key=lambda r: -r["score"])[:MAX_DETECTIONS]
     annotated = [
         (f"{names[i.category_id]}, ignored", IGNORED_COLOUR, i.segmentation)

@@ -38,7 +38,7 @@ class SegmentationSection:
         return {
             # The headline shows the metrics in ground-truth boxes beside the others.
             "metrics": metrics and metrics | metrics["ground_truth_boxes"],
-            "categories": _categories(metrics),
+            "categories": _categories(metrics["per_category"]) if metrics else [],
             "kinds": KINDS,
             "curves": [(overlap, charts.precision_recall_chart(rows, MEAN)) for overlap, rows in curves if rows],
             "panels": _panels(half, strict) if half and strict else [],
@@ -48,11 +48,9 @@ class SegmentationSection:
         }
 
 
-def _categories(metrics: Mapping[str, Any] | None) -> list[tuple[str, Mapping[str, Any]]]:
+def _categories(metrics: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
     """List the categories that have instances, the most frequent first."""
-    if metrics is None:
-        return []
-    counted = [(name, m) for name, m in metrics["per_category"].items() if m["positives"]]
+    counted = [(name, m) for name, m in metrics.items() if m["positives"]]
     return sorted(counted, key=lambda item: (-item[1]["positives"], item[0]))
 
 

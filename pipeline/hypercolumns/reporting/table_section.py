@@ -10,9 +10,6 @@ from hypercolumns.reporting.pairs import Pair, PairRenderer, make_pairs
 from hypercolumns.reporting.section import SectionInputs
 from hypercolumns.reporting.sources import read_metrics
 
-Row = tuple[str, list[str]]
-"""Title and cells of a row."""
-
 
 @dataclass(frozen=True)
 class TableSection:
@@ -56,8 +53,8 @@ class TableSection:
             return []
         return make_pairs(inputs.val, inputs.results("instances") or [], self.pictures, inputs.parameters)
 
-    def _totals(self, metrics: Mapping[str, Any], parameters: Parameters) -> list[Row]:
-        """List the row of the task and those of its baselines, whose K is `ablate.grid` or 1."""
+    def _totals(self, metrics: Mapping[str, Any], parameters: Parameters) -> list[tuple[str, list[str]]]:
+        """List the row of the task and those of its baselines, whose K is `ablate.grid` or 1, as title and cells."""
         grid, top = parameters.train.grid, parameters.backbone.layers[-1]
         rows = [
             (f"all categories: all blocks, K = {grid}", metrics),

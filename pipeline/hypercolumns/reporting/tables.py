@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.model import AnnotationSet, Instance
 from hypercolumns.parameters.text import as_text
 from hypercolumns.reporting.headline import OVERLAP_DIGITS
 
@@ -47,22 +47,19 @@ class Ablation:
 
 def dataset_rows(train: AnnotationSet | None, val: AnnotationSet | None) -> list[DatasetRow]:
     """Count the instances of each category that occurs, in order of falling number."""
-    splits = [
-        [(s.category_by_id[i.category_id].name, i) for i in s.instances] if s is not None else [] for s in (train, val)
-    ]
+    found: dict[str, tuple[list[Instance], list[Instance]]] = {}
+    for position, split in enumerate((train, val)):
+        if split is not None:
+            for instance in split.instances:
+                name = split.category_by_id[instance.category_id].name
+                found.setdefault(name, ([], []))[position].append(instance)
     rows = []
-    for name in dict.fromkeys(name for split in splits for name, _ in split):
-        counted = [[i for other, i in split if other == name and not i.ignore] for split in splits]
-        areas = [i.area for instances in counted for i in instances]
-        rows.append(
-            DatasetRow(
-                name=name,
-                train=len(counted[0]),
-                val=len(counted[1]),
-                ignored=sum(other == name for split in splits for other, _ in split) - len(areas),
-                typical_side=float(np.sqrt(np.median(areas))) if areas else None,
-            )
-        )
+    for name, splits in found.items():
+        in_train, in_val = ([i for i in instances if not i.ignore] for instances in splits)
+        areas = [i.area for i in in_train + in_val]
+        ignored = sum(map(len, splits)) - len(areas)
+        side = float(np.sqrt(np.median(areas))) if areas else None
+        rows.append(DatasetRow(name, len(in_train), len(in_val), ignored, side))
     return sorted(rows, key=lambda row: (-row.train - row.val, row.name))
 
 
@@ -102,11 +99,7 @@ def ablation_table(entries: Sequence[Mapping[str, Any]], grid: int) -> Ablation:
     for entry in entries:
         table.setdefault(configuration(entry["blocks"], layers), {})[entry["grid"]] = entry
     # All blocks, then all but one, then single ones, each from fine to coarse.
-    order = [
-        configuration(layers, layers),
-        *(configuration([other for other in layers if other != layer], layers) for layer in layers if len(layers) > 2),
-        *(configuration([layer], layers) for layer in layers),
-    ]
+    order = ["all blocks", *(f"without {layer}" for layer in layers), *(f"only {layer}" for layer in layers)]
     rows = {name: table[name] for name in dict.fromkeys([*order, *table]) if name in table}
     grids = sorted({entry["grid"] for entry in entries})
     shown_grid = max(grids, key=lambda k: (sum(entry["grid"] == k for entry in entries), k == grid))

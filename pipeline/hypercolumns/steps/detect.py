@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.results import Result, write_results
-from hypercolumns.backbones import Backbone, create_backbone
+from hypercolumns.backbones import create_backbone
 from hypercolumns.detection import results
 from hypercolumns.detection.run import train_and_detect
 from hypercolumns.devices import choose_device
@@ -46,23 +46,18 @@ def _detections(parameters: Parameters, workspace: Workspace, sets: dict[Split, 
         return results.ground_truth(sets["val"])
     if settings.source == "file":
         return results.from_file(Path(settings.file), sets["val"], settings.max_per_image)
+    network = parameters.backbone.model_copy(update={"layers": settings.layers})
     stores = {split: ProposalStore.open(workspace.proposals(split)) for split in SPLITS}
     return train_and_detect(
         sets,
         # Training asks for the boxes of an image several times in a row.
         {split: lru_cache(maxsize=1)(partial(_boxes, store)) for split, store in stores.items()},
-        _backbone(parameters),
+        create_backbone(network, parameters.seed, "detection.layers"),
         settings=settings,
         device=choose_device(parameters.compute.device),
         seed=parameters.seed,
         scratch=workspace.scratch,
     )
-
-
-def _backbone(parameters: Parameters) -> Backbone:
-    """Create the network of the pipeline with the layers that describe regions."""
-    settings = parameters.backbone.model_copy(update={"layers": parameters.detection.layers})
-    return create_backbone(settings, parameters.seed, "detection.layers")
 
 
 def _boxes(store: ProposalStore, image_id: int) -> NDArray[np.float32]:

@@ -30,12 +30,9 @@ def evaluate_task(parameters: Parameters, workspace: Workspace, task: str) -> Ju
     boxes = read_results(workspace.detections, truth, BOX, step="detect")
 
     def judge(for_detections: Path, for_instances: Path, step: str) -> Judgement:
-        answers = Answers(
-            read_results(for_detections, truth, definition.answer, "detections", step),
-            read_results(for_instances, truth, definition.answer, "instances", step),
-            boxes,
-        )
-        return definition.judge(truth, answers, parameters)
+        in_detections = read_results(for_detections, truth, definition.answer, "detections", step)
+        in_instances = read_results(for_instances, truth, definition.answer, "instances", step)
+        return definition.judge(truth, Answers(in_detections, in_instances, boxes), parameters)
 
     judged = judge(workspace.predictions(task), workspace.ground_truth_predictions(task), "predict")
     baselines = {
@@ -48,8 +45,7 @@ def evaluate_task(parameters: Parameters, workspace: Workspace, task: str) -> Ju
     _write(workspace.metric(f"{task}_summary"), judged.summary)
     logger.info(judged.table)
     for name, baseline in baselines.items():
-        figures = ", ".join(f"{key} {value}" for key, value in baseline.summary.items())
-        logger.info("baseline %s: %s", name, figures)
+        logger.info("baseline %s: %s", name, ", ".join(f"{key} {value}" for key, value in baseline.summary.items()))
     return judged
 
 

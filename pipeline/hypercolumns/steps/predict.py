@@ -42,10 +42,8 @@ def predict_task(parameters: Parameters, workspace: Workspace, task: str) -> dic
     write_results(annotated.results, workspace.ground_truth_predictions(task))
     instance_ids = store.regions["instance"].to_numpy()[annotated.rows]
     write_heat_maps(workspace.heat_maps(task), instance_ids, store.expanded_boxes[annotated.rows], annotated.heat)
-    logger.info(
-        "%s: %d predictions in detections, %d in ground-truth boxes",
-        *(task, len(detected.results), len(annotated.results)),
-    )
+    counts = len(detected.results), len(annotated.results)
+    logger.info("%s: %d predictions in detections, %d in ground-truth boxes", task, *counts)
     return predictions
 
 
