@@ -35,3 +35,18 @@ def test_other_errors_are_never_skipped():
     with pytest.raises(ZeroDivisionError), skipping.catch():
         _ = 1 / 0
     assert skipping.count == 0
+
+
+def test_results_of_malformed_items_are_left_out_and_the_others_keep_their_order():
+    """Of fifty items read in threads, every tenth is malformed."""
+
+    def read(number):
+        if number % 10 == 0:
+            raise InputError(f"item {number}.")
+        return number
+
+    skipping = BadItems(skip=True)
+    assert skipping.map_in_threads(read, range(50), "numbers") == [n for n in range(50) if n % 10]
+    assert skipping.count == 5
+    with pytest.raises(InputError, match=r"item 0\."):
+        BadItems(skip=False).map_in_threads(read, range(50), "numbers")

@@ -1,9 +1,10 @@
 """Malformed items of a data set: the first one raises its error, or all are left out and counted."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from hypercolumns.annotations.files import Item, Result, map_in_threads
 from hypercolumns.errors import InputError
 
 _MAX_LOGGED = 20
@@ -60,3 +61,22 @@ class BadItems:
                 logger.warning("Left out: %s", error)
             if self.count == _MAX_LOGGED + 1:
                 logger.warning("More items are left out; they are counted but not listed.")
+
+    def map_in_threads(
+        self, function: Callable[[Item], Result], items: Sequence[Item], description: str
+    ) -> list[Result]:
+        """Apply `function` to every item as `files.map_in_threads` does, and leave out the results of malformed items.
+
+        Raises
+        ------
+        InputError
+            The first error of `function`, in the order of the items, unless `skip` is set.
+        """
+
+        def result_or_none(item: Item) -> Result | None:
+            with self.catch():
+                return function(item)
+            return None
+
+        results = map_in_threads(result_or_none, items, description)
+        return [result for result in results if result is not None]

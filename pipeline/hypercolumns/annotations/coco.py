@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from hypercolumns.annotations import files
 from hypercolumns.annotations.bad_items import BadItems
-from hypercolumns.annotations.coco_file import CocoFile, FileImage, require_unique
-from hypercolumns.annotations.files import existing_folder, existing_path, path_inside, read_stems, require_folder
+from hypercolumns.annotations.coco_file import CocoFile
 from hypercolumns.annotations.model import AnnotationSet, Image, Instance
 from hypercolumns.annotations.selection import instance_from_mask, keep_categories
 from hypercolumns.errors import InputError
@@ -27,23 +27,22 @@ def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
         Unless `settings.skip_bad` is set, also for everything that `CocoFile.open` and its methods refuse, such as
         duplicate ids, annotations of unknown images or categories, and masks that do not fit their image.
     """
-    root = require_folder(Path(settings.root), "dataset.root")
-    key = "images" if split == "train" or settings.val_images is None else "val_images"
-    folder = settings.images if key == "images" else str(settings.val_images)
-    photographs = existing_folder(root, folder, f"dataset.{key}")
+    root = files.require_folder(Path(settings.root), "dataset.root")
+    key = "val_images" if split == "val" and settings.val_images is not None else "images"
+    photographs = files.existing_folder(root, getattr(settings, key), f"dataset.{key}")
     name, list_name = (settings.train, settings.train_list) if split == "train" else (settings.val, settings.val_list)
     bad_items = BadItems(settings.skip_bad)
-    file = CocoFile.open(existing_path(root, name, f"dataset.{split}"), bad_items)
+    file = CocoFile.open(files.existing_path(root, name, f"dataset.{split}"), bad_items)
     for image in file.images.values():
-        path_inside(photographs, image.file_name, f"{file.path}, image {image.id},")
+        files.path_inside(photographs, image.file_name, f"{file.path}, image {image.id},")
     images = list(file.images.values())
     if list_name is not None:
-        list_path = existing_path(root, list_name, f"dataset.{split}_list")
+        list_path = files.existing_path(root, list_name, f"dataset.{split}_list")
         images = _listed_images(images, list_path, file.path, bad_items)
     categories = keep_categories(settings, list(file.categories.values()))
     instances, counts = _instances(file, {i.id for i in images}, {c.id for c in categories}, settings, bad_items)
     return AnnotationSet(
-        images=tuple(Image(i.id, i.file_name, i.width, i.height) for i in images),
+        images=tuple(images),
         categories=categories,
         instances=tuple(instances),
         image_root=str(photographs),
@@ -52,13 +51,13 @@ def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
     )
 
 
-def _listed_images(images: list[FileImage], list_path: Path, coco_path: Path, bad_items: BadItems) -> list[FileImage]:
+def _listed_images(images: list[Image], list_path: Path, coco_path: Path, bad_items: BadItems) -> list[Image]:
     """Select the images whose file stems are in the list file, in its order."""
     stems = [PurePosixPath(image.file_name).stem for image in images]
-    require_unique(coco_path, "file stem", stems)
+    files.require_unique(f"{coco_path} has the file stem", stems)
     by_stem = dict(zip(stems, images, strict=True))
     selected = []
-    for stem in read_stems(list_path):
+    for stem in files.read_stems(list_path):
         with bad_items.catch():
             if stem not in by_stem:
                 raise InputError(f"{list_path} names {stem!r}, but {coco_path} has no image of that name.")

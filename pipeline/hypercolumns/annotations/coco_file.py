@@ -1,7 +1,6 @@
 """A COCO annotation file, checked item by item: images, categories, masks, keypoints and our lists of parts."""
 
 import json
-from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -12,9 +11,9 @@ from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.bad_items import BadItems
-from hypercolumns.annotations.files import size_mismatch
+from hypercolumns.annotations.files import require_unique, size_mismatch
 from hypercolumns.annotations.masks import RLE
-from hypercolumns.annotations.model import Category, Part
+from hypercolumns.annotations.model import Category, Image, Part
 from hypercolumns.errors import InputError, choices, explain
 
 _MAX_POLYGON_REACH = 10
@@ -33,9 +32,7 @@ class _Category(BaseModel):
     parts: list[str] = []
 
 
-class FileImage(BaseModel):
-    """An image as the file lists it."""
-
+class _Image(BaseModel):
     id: _Id
     file_name: str
     width: _PositiveInt
@@ -79,7 +76,7 @@ class CocoFile:
     """A checked annotation file: every annotation has a known image and category, and the category's keypoints."""
 
     path: Path
-    images: dict[int, FileImage]
+    images: dict[int, Image]
     categories: dict[int, Category]
     annotations: tuple[FileAnnotation, ...]
 
@@ -97,13 +94,12 @@ class CocoFile:
             negative coordinates.
         """
         try:
-            content = _Content.model_validate(json.loads(path.read_bytes()))
+            entries = json.loads(path.read_bytes())
         except OSError as error:
             raise InputError(f"The annotation file {path} cannot be read: {error}.") from None
-        except ValidationError as error:
-            raise InputError(f"{path} is not a COCO annotation file: {_explain(error)}.") from None
         except (ValueError, RecursionError) as error:
             raise InputError(f"{path} is not a COCO annotation file: {error}.") from None
+        content = _validated(_Content, entries, path)
         if not content.images:
             raise InputError(f"The annotation file {path} lists no images.")
         _check_categories(path, content.categories)
@@ -111,11 +107,11 @@ class CocoFile:
             c.id: Category(c.id, c.name, tuple(c.keypoints), tuple(c.skeleton), tuple(c.parts))
             for c in content.categories
         }
-        images: dict[int, FileImage] = {}
+        images: dict[int, Image] = {}
         file_names: set[str] = set()
         for index, entry in enumerate(content.images):
             with bad_items.catch():
-                image = _validated(FileImage, entry, f"images.{index}", path)
+                image = Image(**_validated(_Image, entry, path, f"images.{index}").model_dump())
                 if image.id in images:
                     raise InputError(f"{path} has the image id {image.id} twice.")
                 if image.file_name in file_names:
@@ -125,7 +121,7 @@ class CocoFile:
         annotations: dict[int, FileAnnotation] = {}
         for index, entry in enumerate(content.annotations):
             with bad_items.catch():
-                annotation = _validated(FileAnnotation, entry, f"annotations.{index}", path)
+                annotation = _validated(FileAnnotation, entry, path, f"annotations.{index}")
                 _check_annotation(annotation, path, images, categories)
                 if annotation.id in annotations:
                     raise InputError(f"{path} has the annotation id {annotation.id} twice.")
@@ -157,7 +153,7 @@ class CocoFile:
             label = f"annotation {annotation.id}, part {index}"
             where = f"{self.path}: {label}"
             with bad_items.catch():
-                part = _validated(_Part, entry, label, self.path)
+                part = _validated(_Part, entry, self.path, label)
                 if part.name not in known:
                     raise InputError(f"{where} is an unknown part {part.name!r}; choose from {choices(known)}.")
                 if part.name in parts:
@@ -166,21 +162,6 @@ class CocoFile:
                 if masks.area(code):
                     parts[part.name] = Part(part.name, code)
         return tuple(parts.values())
-
-
-def require_unique(path: Path, label: str, values: Iterable[Hashable]) -> None:
-    """Refuse `values` read from the file `path` if one occurs twice; `label` says in the message what they are.
-
-    Raises
-    ------
-    InputError
-        Naming the first repeated value.
-    """
-    seen = set()
-    for value in values:
-        if value in seen:
-            raise InputError(f"{path} has the {label} {value!r} twice.")
-        seen.add(value)
 
 
 def _check_categories(path: Path, categories: list[_Category]) -> None:
@@ -194,27 +175,28 @@ def _check_categories(path: Path, categories: list[_Category]) -> None:
         for kind, names in (("keypoint", category.keypoints), ("part", category.parts)):
             if not all(name.strip() for name in names):
                 raise InputError(f"{path}: a {kind} of {category.name} has no name; its {kind}s are {names}.")
-    require_unique(path, "category id", (c.id for c in categories))
-    require_unique(path, "category name", (c.name for c in categories))
+    require_unique(f"{path} has the category id", (c.id for c in categories))
+    require_unique(f"{path} has the category name", (c.name for c in categories))
     for category in categories:
-        require_unique(path, f"keypoint of {category.name}", category.keypoints)
-        require_unique(path, f"part of {category.name}", category.parts)
+        require_unique(f"{path} has the keypoint of {category.name}", category.keypoints)
+        require_unique(f"{path} has the part of {category.name}", category.parts)
         if max((end for bone in category.skeleton for end in bone), default=0) > len(category.keypoints):
             raise InputError(
                 f"{path}: the skeleton of {category.name} names keypoints beyond its {len(category.keypoints)}."
             )
 
 
-def _validated(model: type[_Model], entry: Any, label: str, path: Path) -> _Model:
+def _validated(model: type[_Model], entry: Any, path: Path, *location: str) -> _Model:
+    """Validate an entry of the file `path`; `location` says where in the file it is."""
     try:
         return model.model_validate(entry)
     except ValidationError as error:
         entry_id = f" (id {entry['id']!r})" if isinstance(entry, dict) and "id" in entry else ""
-        raise InputError(f"{path} is not a COCO annotation file: {_explain(error, label)}{entry_id}.") from None
+        raise InputError(f"{path} is not a COCO annotation file: {_explain(error, *location)}{entry_id}.") from None
 
 
 def _explain(error: ValidationError, *prefix: str) -> str:
-    """Explain the first problem of a validation error; `prefix` says where in the file the entry is."""
+    """Explain the first problem of a validation error; `prefix` is the location of the entry in its file."""
     problem = error.errors(include_url=False)[0]
     location = [*prefix, *(str(key) for key in problem["loc"])]
     if "segmentation" in location[:-1]:
@@ -225,7 +207,7 @@ def _explain(error: ValidationError, *prefix: str) -> str:
 
 
 def _check_annotation(
-    annotation: FileAnnotation, path: Path, images: dict[int, FileImage], categories: dict[int, Category]
+    annotation: FileAnnotation, path: Path, images: dict[int, Image], categories: dict[int, Category]
 ) -> None:
     where = f"{path}: annotation {annotation.id}"
     if annotation.image_id not in images:
@@ -242,7 +224,7 @@ def _check_annotation(
             raise InputError(f"{where} has the keypoint {name!r} of visibility {visibility:g}; choose from 0, 1, 2.")
 
 
-def _mask(segmentation: _Segmentation, image: FileImage, where: str) -> RLE:
+def _mask(segmentation: _Segmentation, image: Image, where: str) -> RLE:
     if isinstance(segmentation, list):
         return _mask_from_polygons(segmentation, image, where)
     height, width = segmentation.size
@@ -251,16 +233,14 @@ def _mask(segmentation: _Segmentation, image: FileImage, where: str) -> RLE:
     if isinstance(segmentation.counts, str):
         if masks.run_total(segmentation.counts) != height * width:
             raise InputError(f"{where} has a run-length code that does not fill its mask of {height * width} pixels.")
-        code: Any = RLE(size=[height, width], counts=segmentation.counts)
-    else:
-        total = sum(segmentation.counts)
-        if total != height * width:
-            raise InputError(f"{where} has runs of {total} pixels in a mask of {height * width}.")
-        code = coco_mask.frPyObjects({"size": [height, width], "counts": segmentation.counts}, height, width)
-    return masks.union([code])
+        return masks.union([RLE(size=[height, width], counts=segmentation.counts)])
+    total = sum(segmentation.counts)
+    if total != height * width:
+        raise InputError(f"{where} has runs of {total} pixels in a mask of {height * width}.")
+    return masks.union([coco_mask.frPyObjects(segmentation.model_dump(), height, width)])
 
 
-def _mask_from_polygons(polygons: list[list[float]], image: FileImage, where: str) -> RLE:
+def _mask_from_polygons(polygons: list[list[float]], image: Image, where: str) -> RLE:
     if any(len(polygon) % 2 for polygon in polygons):
         raise InputError(f"{where} has a polygon with an odd number of coordinates.")
     limit = _MAX_POLYGON_REACH * max(image.width, image.height)

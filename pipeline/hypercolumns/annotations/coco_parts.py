@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from hypercolumns.annotations import coco, masks
-from hypercolumns.annotations.model import AnnotationSet, Category, Instance, Part
-from hypercolumns.annotations.selection import instance_from_mask, keep_categories
+from hypercolumns.annotations.model import AnnotationSet, Category, Part
+from hypercolumns.annotations.selection import instance_from_mask, keep_categories, unite_parts
 from hypercolumns.parameters import DatasetParameters
 from hypercolumns.workspace import Split
 
@@ -23,19 +23,13 @@ def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
     """
     annotations = coco.read(settings.model_copy(update={"categories": (), "minimum_area": 0}), split)
     category = Category(1, str(settings.parts_of), parts=tuple(c.name for c in annotations.categories))
+    names = {c.id: c.name for c in annotations.categories}
     instances = []
-    for image_id, pieces in annotations.instances_by_image.items():
-        parts = _parts([piece for piece in pieces if not piece.crowd], annotations.categories)
-        if not parts:
-            continue
+    for image_id, annotated in annotations.instances_by_image.items():
+        pieces = [Part(names[item.category_id], item.segmentation) for item in annotated if not item.crowd]
+        parts = unite_parts(pieces, category.parts)
         mask = masks.union([part.segmentation for part in parts])
         instance = instance_from_mask(settings, image_id, category.id, mask)
         if instance is not None:
             instances.append(replace(instance, id=image_id, parts=parts))
     return replace(annotations, categories=keep_categories(settings, [category]), instances=tuple(instances))
-
-
-def _parts(pieces: list[Instance], categories: tuple[Category, ...]) -> tuple[Part, ...]:
-    """Unite the pieces of each category that occurs."""
-    groups = {c.name: [piece.segmentation for piece in pieces if piece.category_id == c.id] for c in categories}
-    return tuple(Part(name, masks.union(codes)) for name, codes in groups.items() if codes)

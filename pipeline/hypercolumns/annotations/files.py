@@ -1,8 +1,10 @@
-"""File access that readers share: paths inside the data set, list files, label images, XML and a thread pool."""
+"""File access that readers share: paths inside the data set, list files, images, XML and a thread pool."""
 
+import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TypeVar
 from xml.etree.ElementTree import Element
@@ -18,9 +20,6 @@ from hypercolumns.errors import InputError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-PILLOW_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-"""Errors that Pillow raises for files that are truncated, broken, absurdly large or not an image."""
 
 
 def path_inside(root: Path, name: str, source: str) -> Path:
@@ -46,8 +45,7 @@ def path_inside(root: Path, name: str, source: str) -> Path:
     'coco/val2017/0001.jpg'
     """
     # Names may come from either system, so that both meanings of a path must be harmless.
-    paths = (PurePosixPath(name), PureWindowsPath(name))
-    escapes = any(path.anchor or ".." in path.parts for path in paths)
+    escapes = any(path.anchor or ".." in path.parts for path in (PurePosixPath(name), PureWindowsPath(name)))
     if not name.strip() or "\0" in name or escapes:
         raise InputError(f"{source} names {name!r}, which is not a relative path that stays inside {root}.")
     return root / name
@@ -109,13 +107,55 @@ def read_stems(path: Path) -> tuple[str, ...]:
     stems = tuple(line.strip() for line in lines if line.strip())
     if not stems:
         raise InputError(f"The list of images {path} is empty; it must name at least one image.")
-    seen: set[str] = set()
     for stem in stems:
         path_inside(path.parent, stem, f"The list of images {path}")
-        if stem in seen:
-            raise InputError(f"The list of images {path} names {stem!r} twice.")
-        seen.add(stem)
+    require_unique(f"The list of images {path} names", stems)
     return stems
+
+
+def require_unique(clause: str, values: Iterable[Hashable]) -> None:
+    """Refuse `values` if one occurs twice; `clause` begins the message, up to the repeated value.
+
+    Raises
+    ------
+    InputError
+        Naming the first repeated value.
+    """
+    seen = set()
+    for value in values:
+        if value in seen:
+            raise InputError(f"{clause} {value!r} twice.")
+        seen.add(value)
+
+
+@contextmanager
+def open_image(path: Path, label: str, if_missing: str = "does not exist") -> Iterator[Image.Image]:
+    """Open an image for reading inside a `with` statement.
+
+    Parameters
+    ----------
+    path
+        The image file.
+    label
+        What the image is, for messages.
+    if_missing
+        What the message says about a file that does not exist.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, truncated, broken, absurdly large or not an image, also where this is noticed only
+        when the pixels are decoded.
+    """
+    try:
+        with Image.open(path) as image:
+            yield image
+    except InputError:
+        raise
+    except FileNotFoundError:
+        raise InputError(f"The {label} {path} {if_missing}.") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"The {label} {path} cannot be read: {error}.") from None
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -126,13 +166,8 @@ def image_size(path: Path) -> tuple[int, int]:
     InputError
         If the file is missing or not an image.
     """
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except FileNotFoundError:
-        raise InputError(f"The photograph {path} does not exist, but the data set has annotations for it.") from None
-    except PILLOW_ERRORS as error:
-        raise InputError(f"The photograph {path} cannot be read: {error}.") from None
+    with open_image(path, "photograph", "does not exist, but the data set has annotations for it") as image:
+        return image.size
 
 
 def read_label_image(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -143,22 +178,15 @@ def read_label_image(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     InputError
         If the file is missing or broken, has colours instead of indices, or is not of `size` (width, height).
     """
-    try:
-        with Image.open(path) as image:
-            if image.mode not in ("P", "L"):
-                raise InputError(
-                    f"The mask {path} has mode {image.mode!r}; it must be a palette or an 8-bit grey PNG, "
-                    "whose values are numbers of objects or categories."
-                )
-            if image.size != size:
-                raise InputError(size_mismatch(f"The mask {path}", image.size, size))
-            return np.asarray(image)
-    except FileNotFoundError:
-        raise InputError(f"The mask {path} does not exist.") from None
-    except InputError:
-        raise
-    except PILLOW_ERRORS as error:
-        raise InputError(f"The mask {path} cannot be read: {error}.") from None
+    with open_image(path, "mask") as image:
+        if image.mode not in ("P", "L"):
+            raise InputError(
+                f"The mask {path} has mode {image.mode!r}; it must be a palette or an 8-bit grey PNG, "
+                "whose values are numbers of objects or categories."
+            )
+        if image.size != size:
+            raise InputError(size_mismatch(f"The mask {path}", image.size, size))
+        return np.asarray(image)
 
 
 def read_xml(path: Path, label: str) -> Element:
@@ -176,6 +204,14 @@ def read_xml(path: Path, label: str) -> Element:
     # Expat looks encodings up by name, hence LookupError.
     except (OSError, SyntaxError, ValueError, LookupError, DefusedXmlException) as error:
         raise InputError(f"{path} is not {label}: {error}.") from None
+
+
+def number_or_nan(text: str) -> float:
+    """Read a number from XML; NaN if `text` is not a number."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def size_mismatch(subject: str, size: tuple[int, int], photograph: tuple[int, int]) -> str:
@@ -206,9 +242,10 @@ def map_in_threads(function: Callable[[Item], Result], items: Sequence[Item], de
     [1, 2, 3]
     """
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        results: Iterable[Result] = pool.map(function, items)
         try:
-            return list(tqdm(results, total=len(items), desc=description, unit="image", mininterval=0.5))
+            return list(
+                tqdm(pool.map(function, items), total=len(items), desc=description, unit="image", mininterval=0.5)
+            )
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise

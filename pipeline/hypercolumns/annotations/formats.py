@@ -39,10 +39,9 @@ def _read_coco(settings: DatasetParameters, split: Split) -> AnnotationSet:
 
 _CHANGE_IMAGE_SETS = "name different image sets in dataset.train and dataset.val"
 _CHANGE_LISTS = "list the images of each in dataset.train_list and dataset.val_list"
+_CHANGE_FILES = f"name different annotation files in dataset.train and dataset.val, or {_CHANGE_LISTS}"
 
 register_format(Format("voc", voc.read, _CHANGE_IMAGE_SETS))
 register_format(Format("sbd", sbd.read, _CHANGE_IMAGE_SETS))
-register_format(
-    Format("coco", _read_coco, f"name different annotation files in dataset.train and dataset.val, or {_CHANGE_LISTS}")
-)
+register_format(Format("coco", _read_coco, _CHANGE_FILES))
 register_format(Format("pascal_part", pascal_part.read, _CHANGE_LISTS))

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as PillowImage
 
-from hypercolumns.annotations.files import PILLOW_ERRORS, size_mismatch
+from hypercolumns.annotations.files import open_image, size_mismatch
 from hypercolumns.annotations.model import Image
 from hypercolumns.errors import InputError
 
@@ -19,13 +18,8 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     InputError
         If the file is missing, truncated or not an image.
     """
-    try:
-        with PillowImage.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except FileNotFoundError:
-        raise InputError(f"The photograph {path} does not exist.") from None
-    except PILLOW_ERRORS as error:
-        raise InputError(f"The photograph {path} cannot be read: {error}.") from None
+    with open_image(path, "photograph") as image:
+        return np.asarray(image.convert("RGB"))
 
 
 def read_photograph(path: Path, image: Image) -> NDArray[np.uint8]:

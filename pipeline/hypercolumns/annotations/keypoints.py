@@ -42,11 +42,11 @@ class KeypointObject:
 
 @dataclass(frozen=True)
 class KeypointSource:
-    """Objects with keypoints, and the keypoint names and skeleton of each category, by category name."""
+    """Objects with keypoints, and their categories."""
 
     path: Path
-    names: Mapping[str, tuple[str, ...]]
-    skeletons: Mapping[str, tuple[tuple[int, int], ...]]
+    categories: Mapping[str, Category]
+    """Categories with keypoints, by name; their ids are not used."""
     objects: tuple[KeypointObject, ...]
 
 
@@ -64,11 +64,12 @@ def attach(annotations: AnnotationSet, source: KeypointSource, bad_items: BadIte
     source
         Objects with keypoints. Those of other images or categories than `annotations` has are not used.
     bad_items
-        Collector for objects that do not fit their photograph.
+        Collector of the malformed objects in `source`, also for those that do not fit their photograph.
 
     Returns
     -------
-    The annotations with keypoints; `counts["unmatched_keypoints"]` is the number of objects without an instance.
+    The annotations with keypoints; `counts["unmatched_keypoints"]` is the number of objects without an instance, and
+    `counts["bad_items"]` includes those of `bad_items`.
 
     Raises
     ------
@@ -78,10 +79,9 @@ def attach(annotations: AnnotationSet, source: KeypointSource, bad_items: BadIte
     """
     categories = tuple(_with_keypoints(category, source) for category in annotations.categories)
     category_ids = {category.name: category.id for category in categories}
-    if not category_ids.keys() & source.names.keys():
-        raise InputError(
-            f"{source.path} has keypoints of {choices(source.names)}, but the categories are {choices(category_ids)}."
-        )
+    if not category_ids.keys() & source.categories.keys():
+        found = choices(source.categories)
+        raise InputError(f"{source.path} has keypoints of {found}, but the categories are {choices(category_ids)}.")
     images = _images_by_stem(annotations)
     if not any(item.image in images for item in source.objects):
         raise InputError(f"{source.path} has no keypoints for any image of {annotations.description}.")
@@ -96,21 +96,22 @@ def attach(annotations: AnnotationSet, source: KeypointSource, bad_items: BadIte
         instances = [i for i in annotations.instances_by_image[image_id] if i.category_id == category_id]
         keypoints |= {instance.id: item.keypoints for instance, item in _pairs(instances, objects)}
     unmatched = sum(len(objects) for objects in groups.values()) - len(keypoints)
+    bad_count = annotations.counts.get("bad_items", 0) + bad_items.count
     return replace(
         annotations,
         categories=categories,
         instances=tuple(replace(i, keypoints=keypoints.get(i.id, i.keypoints)) for i in annotations.instances),
-        counts={**annotations.counts, "unmatched_keypoints": unmatched},
+        counts={**annotations.counts, "unmatched_keypoints": unmatched, "bad_items": bad_count},
     )
 
 
 def _with_keypoints(category: Category, source: KeypointSource) -> Category:
-    if category.name not in source.names:
+    if category.name not in source.categories:
         return category
-    names, skeleton = source.names[category.name], source.skeletons.get(category.name, ())
-    if category.keypoints and category.keypoints != names:
+    found = source.categories[category.name]
+    if category.keypoints and category.keypoints != found.keypoints:
         raise InputError(f"{source.path} has other keypoints of {category.name} than the data set itself.")
-    return replace(category, keypoints=names, skeleton=skeleton)
+    return replace(category, keypoints=found.keypoints, skeleton=found.skeleton)
 
 
 def _images_by_stem(annotations: AnnotationSet) -> dict[str, Image]:
@@ -143,25 +144,22 @@ def _fit_to_photograph(item: KeypointObject, image: Image) -> KeypointObject:
 def _pairs(instances: Sequence[Instance], objects: Sequence[KeypointObject]) -> list[tuple[Instance, KeypointObject]]:
     """Pair instances and objects, largest overlap first; equal overlaps are paired in the given order."""
     overlaps = _overlaps(instances, objects)
-    unpaired = np.ones(overlaps.shape, dtype=bool)
     pairs = []
     for index in np.argsort(-overlaps, axis=None, kind="stable"):
         row, column = divmod(int(index), len(objects))
-        if overlaps[row, column] >= MIN_OVERLAP and unpaired[row, column]:
+        if overlaps[row, column] >= MIN_OVERLAP:
             pairs.append((instances[row], objects[column]))
-            unpaired[row], unpaired[:, column] = False, False
+            overlaps[row] = overlaps[:, column] = 0  # neither is paired again
     return pairs
 
 
 def _overlaps(instances: Sequence[Instance], objects: Sequence[KeypointObject]) -> NDArray[np.float64]:
     """IoU (instances, objects); zero for crowds, since keypoints belong to a single instance."""
     overlaps = np.zeros((len(instances), len(objects)))
-    if not instances:
-        return overlaps
     for column, item in enumerate(objects):
         if item.segmentation is not None:
             overlaps[:, column] = masks.iou([i.segmentation for i in instances], [item.segmentation])[:, 0]
         else:
             overlaps[:, column] = boxes.iou([i.box for i in instances], [item.box])[:, 0]
-    overlaps[np.array([instance.crowd for instance in instances])] = 0
+    overlaps[np.array([instance.crowd for instance in instances], dtype=bool)] = 0
     return overlaps

@@ -19,28 +19,23 @@ def read(path: Path, bad_items: BadItems) -> KeypointSource:
         its image.
     """
     file = CocoFile.open(path, bad_items)
-    categories = {category.id: category for category in file.categories.values() if category.keypoints}
+    categories = {category.name: category for category in file.categories.values() if category.keypoints}
     if not categories:
         raise InputError(f"{path} has no category with keypoints; dataset.keypoints needs a file that has one.")
     objects = []
     for annotation in file.annotations:
-        if annotation.category_id not in categories or annotation.iscrowd or not any(annotation.keypoints[2::3]):
+        if annotation.iscrowd or not any(annotation.keypoints[2::3]):
             continue
         with bad_items.catch():
             mask = file.mask(annotation)
             objects.append(
                 KeypointObject(
                     image=PurePosixPath(file.images[annotation.image_id].file_name).stem,
-                    category=categories[annotation.category_id].name,
+                    category=file.categories[annotation.category_id].name,
                     box=masks.box(mask),
                     keypoints=tuple(annotation.keypoints),
                     where=f"{path}: annotation {annotation.id}",
                     segmentation=mask,
                 )
             )
-    return KeypointSource(
-        path=path,
-        names={category.name: category.keypoints for category in categories.values()},
-        skeletons={category.name: category.skeleton for category in categories.values()},
-        objects=tuple(objects),
-    )
+    return KeypointSource(path, categories, tuple(objects))

@@ -1,15 +1,17 @@
 """Keypoints of PASCAL VOC objects in the format of the Berkeley annotations: a folder with one XML file per object."""
 
 import math
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from hypercolumns.annotations.bad_items import BadItems
-from hypercolumns.annotations.files import map_in_threads, read_xml
+from hypercolumns.annotations.files import number_or_nan, read_xml
 from hypercolumns.annotations.keypoints import HIDDEN, VISIBLE, KeypointObject, KeypointSource
+from hypercolumns.annotations.model import Category
 from hypercolumns.errors import InputError
-from hypercolumns.regions.boxes import from_coco
 
 _LIMBS = (("Shoulder", "Elbow"), ("Elbow", "Wrist"), ("Shoulder", "Hip"), ("Hip", "Knee"), ("Knee", "Ankle"))
 BONES = (
@@ -21,14 +23,8 @@ BONES = (
 
 _REQUIRED = "image, category, visible_bounds and keypoints are required"
 
-
-@dataclass(frozen=True)
-class _XmlObject:
-    path: Path
-    image: str
-    category: str
-    box: tuple[float, float, float, float]
-    keypoints: dict[str, tuple[float, float, float]]
+_Keypoints = Mapping[str, tuple[float, float, float]]
+"""x, y and visibility by name."""
 
 
 def read(folder: Path, bad_items: BadItems) -> KeypointSource:
@@ -46,41 +42,34 @@ def read(folder: Path, bad_items: BadItems) -> KeypointSource:
     paths = sorted(folder.glob("*.xml"))
     if not paths:
         raise InputError(f"The folder {folder} (dataset.keypoints) has no XML file with the keypoints of an object.")
-
-    def load(path: Path) -> _XmlObject | None:
-        with bad_items.catch():
-            return _load(path)
-        return None
-
-    xml_objects = [item for item in map_in_threads(load, paths, "keypoints") if item is not None]
-    names = {
-        category: tuple(sorted({name for item in xml_objects if item.category == category for name in item.keypoints}))
-        for category in sorted({item.category for item in xml_objects})
-    }
-    objects = tuple(
-        KeypointObject(
-            image=item.image,
-            category=item.category,
-            box=item.box,
-            keypoints=tuple(v for name in names[item.category] for v in item.keypoints.get(name, (0.0, 0.0, 0.0))),
-            where=str(item.path),
-        )
-        for item in xml_objects
-        if item.keypoints
-    )
-    skeletons = {category: _skeleton(keypoints) for category, keypoints in names.items()}
-    return KeypointSource(folder, names, skeletons, objects)
+    loaded = bad_items.map_in_threads(_load, paths, "keypoints")
+    names: dict[str, set[str]] = defaultdict(set)
+    for item, keypoints in loaded:
+        names[item.category].update(keypoints)
+    categories = {category: _category(category, sorted(names[category])) for category in names}
+    objects = [
+        replace(item, keypoints=_flat_list(keypoints, categories[item.category]))
+        for item, keypoints in loaded
+        if keypoints
+    ]
+    return KeypointSource(folder, categories, tuple(objects))
 
 
-def _skeleton(names: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
-    """Bones with both ends in `names`, as pairs of 1-based keypoint numbers."""
-    return tuple((names.index(a) + 1, names.index(b) + 1) for a, b in BONES if a in names and b in names)
+def _category(name: str, names: Sequence[str]) -> Category:
+    """A category with the keypoints `names`, and the bones that have both ends among them."""
+    bones = tuple((names.index(a) + 1, names.index(b) + 1) for a, b in BONES if a in names and b in names)
+    return Category(0, name, tuple(names), bones)
 
 
-def _load(path: Path) -> _XmlObject:
+def _flat_list(keypoints: _Keypoints, category: Category) -> tuple[float, ...]:
+    """COCO's flat list of the category's keypoints; those without a value are unlabelled."""
+    return tuple(value for name in category.keypoints for value in keypoints.get(name, (0.0, 0.0, 0.0)))
+
+
+def _load(path: Path) -> tuple[KeypointObject, _Keypoints]:
+    """Read a file: its object, without keypoints, and the keypoints by name."""
     root = read_xml(path, "an XML file of keypoints")
-    bounds = root.find("visible_bounds")
-    group = root.find("keypoints")
+    bounds, group = root.find("visible_bounds"), root.find("keypoints")
     if bounds is None or group is None:
         missing = "visible_bounds" if bounds is None else "keypoints"
         raise InputError(f"{path} has no {missing}; {_REQUIRED}.")
@@ -99,8 +88,9 @@ def _load(path: Path) -> _XmlObject:
             raise InputError(f"{path}: visible of {name!r} is {visible!r}; choose from 0, 1.")
         visibility = VISIBLE if visible == "1" else HIDDEN
         keypoints[name] = (_number(item, "x", path), _number(item, "y", path), visibility)
-    box = tuple(from_coco((x0, y0, width, height)).tolist())
-    return _XmlObject(path, _text(root, "image", path), _text(root, "category", path), box, keypoints)
+    box = (x0, y0, x0 + width, y0 + height)
+    image, category = _text(root, "image", path), _text(root, "category", path)
+    return KeypointObject(image, category, box, keypoints=(), where=str(path)), keypoints
 
 
 def _text(root: Element, key: str, path: Path) -> str:
@@ -113,10 +103,7 @@ def _text(root: Element, key: str, path: Path) -> str:
 def _number(item: Element, key: str, path: Path) -> float:
     """Read an attribute that must be a finite number."""
     text = item.get(key)
-    try:
-        value = float(text or "")
-    except ValueError:
-        value = math.nan
+    value = number_or_nan(text or "")
     if not math.isfinite(value):
         raise InputError(f"{path}: {key} of {item.get('name', item.tag)!r} is {text!r}, not a finite number.")
     return value

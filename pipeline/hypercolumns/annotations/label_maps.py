@@ -1,45 +1,24 @@
 """Annotation sets from label maps, images of object numbers with a category for each object (PASCAL VOC and SBD)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.annotations import masks
+from hypercolumns.annotations.annotating import AnnotatedImage, annotate_images
 from hypercolumns.annotations.bad_items import BadItems
-from hypercolumns.annotations.files import map_in_threads
-from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
+from hypercolumns.annotations.model import AnnotationSet, Category, Image
 from hypercolumns.annotations.selection import instance_from_mask, keep_categories
 from hypercolumns.parameters import DatasetParameters
 
 VOID = 255
 """Value of pixels that belong neither to an object nor to the background."""
 
-_COUNTS = ("empty_masks", "without_category", "other_categories")
-"""Reasons for leaving an object out, which are counted."""
-
 VOC_NAMES = (
-    "aeroplane",
-    "bicycle",
-    "bird",
-    "boat",
-    "bottle",
-    "bus",
-    "car",
-    "cat",
-    "chair",
-    "cow",
-    "diningtable",
-    "dog",
-    "horse",
-    "motorbike",
-    "person",
-    "pottedplant",
-    "sheep",
-    "sofa",
-    "train",
-    "tvmonitor",
+    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
+    *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
 )
 VOC_CATEGORIES = tuple(Category(number, name) for number, name in enumerate(VOC_NAMES, start=1))
 """The 20 categories of PASCAL VOC; ids are the indices in its label images."""
@@ -66,13 +45,6 @@ class LabelMap:
     numbers: NDArray[np.uint8]
     """(height, width): the object's number, 0 for background, 255 for void."""
     objects: tuple[LabelledObject, ...]
-
-
-@dataclass(frozen=True)
-class _AnnotatedImage:
-    image: Image
-    instances: tuple[Instance, ...]
-    counts: dict[str, int]
 
 
 def assemble(
@@ -107,35 +79,20 @@ def assemble(
     """
     categories = keep_categories(settings, VOC_CATEGORIES)
     category_ids = {category.id for category in categories}
-    bad_items = BadItems(settings.skip_bad)
 
-    def annotate(numbered_stem: tuple[int, str]) -> _AnnotatedImage | None:
-        image_id, stem = numbered_stem
-        with bad_items.catch():
-            return _annotate(load(stem), image_id, category_ids, settings)
-        return None
+    def annotate(image_id: int, stem: str) -> AnnotatedImage:
+        return _annotate(load(stem), image_id, category_ids, settings)
 
-    results = map_in_threads(annotate, list(enumerate(stems, start=1)), f"annotations of {description}")
-    annotated = [result for result in results if result is not None]
-    instances = [instance for result in annotated for instance in result.instances]
-    return AnnotationSet(
-        images=tuple(result.image for result in annotated),
-        categories=categories,
-        instances=tuple(replace(instance, id=number) for number, instance in enumerate(instances, start=1)),
-        image_root=image_root,
-        description=description,
-        counts={key: sum(result.counts[key] for result in annotated) for key in _COUNTS}
-        | {"bad_items": bad_items.count},
-    )
+    return annotate_images(stems, annotate, categories, image_root, description, BadItems(settings.skip_bad))
 
 
 def _annotate(
     label_map: LabelMap, image_id: int, category_ids: set[int], settings: DatasetParameters
-) -> _AnnotatedImage:
+) -> AnnotatedImage:
     height, width = label_map.numbers.shape
     void = label_map.numbers == VOID
     image = Image(image_id, label_map.file_name, width, height, masks.encode(void) if void.any() else None)
-    counts = dict.fromkeys(_COUNTS, 0)
+    counts = {"empty_masks": 0, "without_category": 0, "other_categories": 0}
     instances = []
     for item in label_map.objects:
         mask = masks.encode(label_map.numbers == item.number)
@@ -149,4 +106,4 @@ def _annotate(
             counts["other_categories"] += 1
         else:
             instances.append(instance)
-    return _AnnotatedImage(image, tuple(instances), counts)
+    return AnnotatedImage(image, instances, counts)

@@ -39,7 +39,7 @@ def from_polygons(polygons: Sequence[Sequence[float]], height: int, width: int) 
 
 
 def union(codes: Sequence[RLE]) -> RLE:
-    """Unite masks: the pixels that are in any of `codes`."""
+    """Unite masks: the pixels that are in any of `codes`; without codes, an empty mask of size 0 x 0."""
     return _with_string_counts(coco_mask.merge(list(codes), intersect=False))
 
 
@@ -121,6 +121,4 @@ def run_total(counts: str) -> int | None:
 
 def _with_string_counts(code: dict) -> RLE:
     """Convert pycocotools' code, whose counts are bytes, to one that JSON can hold."""
-    counts = code["counts"]
-    string = counts.decode("ascii") if isinstance(counts, bytes) else counts
-    return RLE(size=[int(v) for v in code["size"]], counts=string)
+    return RLE(size=code["size"], counts=code["counts"].decode("ascii"))

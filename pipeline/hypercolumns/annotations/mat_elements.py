@@ -34,8 +34,10 @@ class _Reader:
 
     def element(self, label: str, types: Container[int]) -> tuple[int, memoryview]:
         """Read the type and content of the next element; `ValueError` if its type is not among `types`."""
-        kind, length = self._unpack("II", self.position)
         start = self.position + 8
+        if start > len(self.data):
+            raise ValueError("it ends too early")
+        kind, length = struct.unpack_from(f"{self.order}II", self.data, self.position)
         if kind >> 16:  # the compact form packs the length, at most four, into the upper half of the type
             kind, length, start = kind & 0xFFFF, kind >> 16, self.position + 4
             self.position += 8
@@ -44,11 +46,6 @@ class _Reader:
         if kind not in types or start + length > len(self.data):
             raise ValueError(f"{label} is damaged")
         return kind, self.data[start : start + length]
-
-    def _unpack(self, layout: str, position: int) -> tuple[int, ...]:
-        if position + struct.calcsize(layout) > len(self.data):
-            raise ValueError("it ends too early")
-        return struct.unpack_from(self.order + layout, self.data, position)
 
     def integers(self, label: str, kind: int) -> tuple[int, ...]:
         """Read the next element as 32-bit integers."""
@@ -84,13 +81,13 @@ def check_matrix(content: memoryview, order: str) -> None:
     if min(shape) < 0 or (kind != _SPARSE and count > len(content)):
         raise ValueError("the shape of an array is damaged")
     if kind == _CELL:
-        _check_cells(reader, count, order)
+        _check_cells(reader, count)
     elif kind == _STRUCT:
         (width,) = reader.integers("the length of field names", INT32)
         names = reader.element("the field names", {INT8})[1]
         if width < 1 or len(names) % width:
             raise ValueError("the field names are damaged")
-        _check_cells(reader, count * (len(names) // width), order)
+        _check_cells(reader, count * (len(names) // width))
     elif kind == _CHAR:
         reader.element("a string", _STRING_TYPES)
     elif kind == _SPARSE:
@@ -103,9 +100,9 @@ def check_matrix(content: memoryview, order: str) -> None:
         raise ValueError(f"an array has class {kind}, which is not a class of structs, cells, strings or numbers")
 
 
-def _check_cells(reader: _Reader, count: int, order: str) -> None:
+def _check_cells(reader: _Reader, count: int) -> None:
     for _ in range(count):
-        check_matrix(reader.element("a cell or field", {MATRIX})[1], order)
+        check_matrix(reader.element("a cell or field", {MATRIX})[1], reader.order)
 
 
 def _check_numbers(reader: _Reader, flags: int, count: int | None = None) -> None:

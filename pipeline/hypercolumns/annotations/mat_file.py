@@ -15,19 +15,8 @@ from hypercolumns.errors import InputError
 _HEADER_SIZE, _COMPRESSED = 128, 15
 """Bytes before the first element, and the type of a compressed element. MathWorks, MAT-File Format, level 5."""
 
-_PARSE_ERRORS = (
-    RecursionError,
-    OSError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    OverflowError,
-    NotImplementedError,
-    MatReadError,
-    zlib.error,
-)
-"""Errors that SciPy raises for damaged files, and ours."""
+_PARSE_ERRORS = (OSError, ValueError, TypeError, LookupError, OverflowError, RuntimeError, MatReadError, zlib.error)
+"""Errors that SciPy raises for damaged files, and ours; RuntimeError covers RecursionError and NotImplementedError."""
 
 
 def read_struct(path: Path, variable: str, label: str) -> dict[str, Any]:

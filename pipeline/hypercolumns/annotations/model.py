@@ -116,7 +116,7 @@ class AnnotationSet:
     def save(self, path: Path) -> None:
         """Write COCO JSON; equal sets give equal bytes."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self._to_json(), indent=None, separators=(",", ":")) + "\n")
+        path.write_text(json.dumps(self._to_json(), separators=(",", ":")) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> "AnnotationSet":
@@ -136,28 +136,16 @@ class AnnotationSet:
 
     def _to_json(self) -> dict[str, Any]:
         return {
-            "info": {
-                "description": self.description,
-                "image_root": self.image_root,
-                "counts": dict(self.counts),
-            },
-            "images": [
-                {"id": i.id, "file_name": i.file_name, "width": i.width, "height": i.height}
-                | ({"void": i.void} if i.void else {})
-                for i in self.images
-            ],
+            "info": {"description": self.description, "image_root": self.image_root, "counts": dict(self.counts)},
+            # The fields of images and parts have the names and order of the file.
+            "images": [{k: v for k, v in vars(image).items() if v is not None} for image in self.images],
             "categories": [
                 {"id": c.id, "name": c.name}
                 | ({"keypoints": c.keypoints, "skeleton": c.skeleton} if c.keypoints else {})
                 | ({"parts": c.parts} if c.parts else {})
                 for c in self.categories
             ],
-            "annotations": [
-                _instance_to_json(instance, bbox)
-                for instance, bbox in zip(
-                    self.instances, to_coco([i.box for i in self.instances]).tolist(), strict=True
-                )
-            ],
+            "annotations": [_instance_to_json(instance) for instance in self.instances],
         }
 
     @classmethod
@@ -187,12 +175,12 @@ class AnnotationSet:
         )
 
 
-def _instance_to_json(instance: Instance, bbox: list[float]) -> dict[str, Any]:
+def _instance_to_json(instance: Instance) -> dict[str, Any]:
     content: dict[str, Any] = {
         "id": instance.id,
         "image_id": instance.image_id,
         "category_id": instance.category_id,
-        "bbox": bbox,
+        "bbox": to_coco(instance.box).tolist(),
         "area": instance.area,
         "iscrowd": int(instance.crowd),
         "difficult": int(instance.difficult),
@@ -203,7 +191,7 @@ def _instance_to_json(instance: Instance, bbox: list[float]) -> dict[str, Any]:
         content["keypoints"] = instance.keypoints
         content["num_keypoints"] = sum(v > 0 for v in instance.keypoints[2::3])
     if instance.parts:
-        content["parts"] = [{"name": p.name, "segmentation": p.segmentation} for p in instance.parts]
+        content["parts"] = [vars(part) for part in instance.parts]
     return content
 
 

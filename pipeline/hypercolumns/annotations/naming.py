@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from hypercolumns.annotations import masks
-from hypercolumns.annotations.model import AnnotationSet, Category, Instance, Part
+from hypercolumns.annotations.model import AnnotationSet, Category, Instance
+from hypercolumns.annotations.selection import unite_parts
 from hypercolumns.errors import InputError
 
 LEFT_OUT = "none"
@@ -24,16 +24,15 @@ def unknown_parts(annotations: AnnotationSet, table: Mapping[str, Sequence[str]]
     One sentence for each entry of the table with such patterns; it lists the valid names, most similar first.
     """
     known = _part_names(annotations)
-    unknown = {
-        new_name: [pattern for pattern in patterns if not any(fnmatchcase(part, pattern) for part in known)]
-        for new_name, patterns in table.items()
-    }
-    return [
-        f"dataset.part_names.{new_name} names {', '.join(map(repr, patterns))}, but no part of this data set "
-        f"matches; {_valid_names(known, patterns[0])}."
-        for new_name, patterns in unknown.items()
-        if patterns
-    ]
+    problems = []
+    for new_name, patterns in table.items():
+        unknown = [pattern for pattern in patterns if not any(fnmatchcase(part, pattern) for part in known)]
+        if unknown:
+            problems.append(
+                f"dataset.part_names.{new_name} names {', '.join(map(repr, unknown))}, but no part of this data set "
+                f"matches; {_valid_names(known, unknown[0])}."
+            )
+    return problems
 
 
 def merge_parts(annotations: AnnotationSet, table: Mapping[str, Sequence[str]]) -> AnnotationSet:
@@ -68,16 +67,20 @@ def merge_parts(annotations: AnnotationSet, table: Mapping[str, Sequence[str]]) 
     new_names = {part: _new_name(part, table) for part in known}
     order = [*table, *known]
 
-    def renamed(category: Category) -> Category:
-        names = {new_names[part] for part in category.parts} - {LEFT_OUT}
-        return replace(category, parts=tuple(sorted(names, key=order.index)))
+    parts_of = {
+        category.id: tuple(sorted({new_names[part] for part in category.parts} - {LEFT_OUT}, key=order.index))
+        for category in annotations.categories
+    }
 
-    categories = tuple(renamed(category) for category in annotations.categories)
-    parts_of = {category.id: category.parts for category in categories}
-    instances = tuple(
-        replace(i, parts=_merged_parts(i, new_names, parts_of[i.category_id])) for i in annotations.instances
+    def merged(instance: Instance) -> Instance:
+        pieces = [replace(part, name=new_names[part.name]) for part in instance.parts]
+        return replace(instance, parts=unite_parts(pieces, parts_of[instance.category_id]))
+
+    return replace(
+        annotations,
+        categories=tuple(replace(category, parts=parts_of[category.id]) for category in annotations.categories),
+        instances=tuple(merged(instance) for instance in annotations.instances),
     )
-    return replace(annotations, categories=categories, instances=instances)
 
 
 def _part_names(annotations: AnnotationSet) -> list[str]:
@@ -101,11 +104,6 @@ def _new_name(part: str, table: Mapping[str, Sequence[str]]) -> str:
             f"dataset.part_names puts the part {part!r} under {matches[0]!r} and {matches[1]!r}; choose one."
         )
     return matches[0] if matches else part
-
-
-def _merged_parts(instance: Instance, new_names: Mapping[str, str], order: Sequence[str]) -> tuple[Part, ...]:
-    groups = {name: [part.segmentation for part in instance.parts if new_names[part.name] == name] for name in order}
-    return tuple(Part(name, masks.union(codes)) for name, codes in groups.items() if codes)
 
 
 def choose_keypoints(annotations: AnnotationSet, table: Mapping[str, str]) -> AnnotationSet:
@@ -146,8 +144,6 @@ def choose_keypoints(annotations: AnnotationSet, table: Mapping[str, str]) -> An
         return replace(category, keypoints=tuple(name for name, _ in chosen[category.id]), skeleton=bones)
 
     def reordered(instance: Instance) -> Instance:
-        if not instance.keypoints:
-            return instance
         triples = [instance.keypoints[3 * index : 3 * index + 3] for _, index in chosen[instance.category_id]]
         return replace(instance, keypoints=tuple(value for triple in triples for value in triple))
 

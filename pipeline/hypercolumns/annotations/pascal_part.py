@@ -1,25 +1,19 @@
 """PASCAL-Part: photographs in JPEGImages, masks of objects and their parts in Annotations_Part/*.mat."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hypercolumns.annotations import masks
+from hypercolumns.annotations.annotating import AnnotatedImage, annotate_images
 from hypercolumns.annotations.bad_items import BadItems
-from hypercolumns.annotations.files import (
-    existing_path,
-    image_size,
-    map_in_threads,
-    read_stems,
-    require_folder,
-    size_mismatch,
-)
+from hypercolumns.annotations.files import existing_path, image_size, read_stems, require_folder, size_mismatch
 from hypercolumns.annotations.label_maps import VOC_CATEGORIES
 from hypercolumns.annotations.masks import RLE
 from hypercolumns.annotations.mat_file import read_struct
-from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance, Part
+from hypercolumns.annotations.model import AnnotationSet, Category, Image, Part
 from hypercolumns.annotations.pascal_part_names import PARTS
 from hypercolumns.annotations.selection import instance_from_mask, keep_categories
 from hypercolumns.errors import InputError, choices
@@ -31,13 +25,6 @@ CATEGORIES = tuple(replace(category, parts=PARTS[category.name]) for category in
 
 _BY_NAME = {category.name: category for category in CATEGORIES} | {"table": CATEGORIES[10]}
 """Categories by their name in the files, which have "table" for VOC's "diningtable"."""
-
-
-@dataclass(frozen=True)
-class _AnnotatedImage:
-    image: Image
-    instances: tuple[Instance, ...]
-    counts: dict[str, int]
 
 
 def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
@@ -60,26 +47,12 @@ def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
     categories = keep_categories(settings, CATEGORIES)
     bad_items = BadItems(settings.skip_bad)
 
-    def load(numbered_stem: tuple[int, str]) -> _AnnotatedImage | None:
-        image_id, stem = numbered_stem
-        with bad_items.catch():
-            width, height = image_size(photographs / f"{stem}.jpg")
-            image = Image(image_id, f"{stem}.jpg", width, height)
-            return _annotate(folder / f"{stem}.mat", image, categories, settings, bad_items)
-        return None
+    def annotate(image_id: int, stem: str) -> AnnotatedImage:
+        image = Image(image_id, f"{stem}.jpg", *image_size(photographs / f"{stem}.jpg"))
+        return _annotate(folder / f"{stem}.mat", image, categories, settings, bad_items)
 
-    results = map_in_threads(load, list(enumerate(stems, start=1)), "annotations of PASCAL-Part")
-    annotated = [result for result in results if result is not None]
-    instances = [instance for result in annotated for instance in result.instances]
-    counts = {key: sum(result.counts[key] for result in annotated) for key in ("empty_masks", "other_categories")}
-    return AnnotationSet(
-        images=tuple(result.image for result in annotated),
-        categories=categories,
-        instances=tuple(replace(instance, id=number) for number, instance in enumerate(instances, start=1)),
-        image_root=str(photographs),
-        description=f"PASCAL-Part, {list_name or 'all images'}",
-        counts=counts | {"bad_items": bad_items.count},
-    )
+    description = f"PASCAL-Part, {list_name or 'all images'}"
+    return annotate_images(stems, annotate, categories, str(photographs), description, bad_items)
 
 
 def _all_stems(folder: Path) -> tuple[str, ...]:
@@ -91,10 +64,12 @@ def _all_stems(folder: Path) -> tuple[str, ...]:
 
 def _annotate(
     path: Path, image: Image, categories: tuple[Category, ...], settings: DatasetParameters, bad_items: BadItems
-) -> _AnnotatedImage:
+) -> AnnotatedImage:
     counts = {"empty_masks": 0, "other_categories": 0}
     instances = []
-    for number, item in enumerate(_read_objects(path), start=1):
+    content = read_struct(path, "anno", "a PASCAL-Part annotation")
+    objects = _structs(_field(content, "objects", f"{path}: anno"), f"{path}: objects")
+    for number, item in enumerate(objects, start=1):
         with bad_items.catch():
             where = f"{path}: object {number}"
             name = _field(item, "class", where)
@@ -110,7 +85,7 @@ def _annotate(
                 continue
             parts = _parts(item, category, image, f"{where} ({category.name})", bad_items)
             instances.append(replace(instance, parts=parts))
-    return _AnnotatedImage(image, tuple(instances), counts)
+    return AnnotatedImage(image, instances, counts)
 
 
 def _parts(item: dict[str, Any], category: Category, image: Image, where: str, bad_items: BadItems) -> tuple[Part, ...]:
@@ -127,12 +102,6 @@ def _parts(item: dict[str, Any], category: Category, image: Image, where: str, b
             if masks.area(code):
                 parts[name] = Part(name, code)
     return tuple(parts.values())
-
-
-def _read_objects(path: Path) -> list[dict[str, Any]]:
-    """Read the objects of a file as dictionaries with class, mask and parts."""
-    content = read_struct(path, "anno", "a PASCAL-Part annotation")
-    return _structs(_field(content, "objects", f"{path}: anno"), f"{path}: objects")
 
 
 def _structs(value: Any, where: str) -> list[dict[str, Any]]:

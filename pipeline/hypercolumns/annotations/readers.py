@@ -1,7 +1,6 @@
 """Reading one split in any format, attaching keypoints and renaming parts and keypoints as the parameters ask."""
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 
 from hypercolumns.annotations import keypoints, keypoints_coco, keypoints_voc
@@ -50,14 +49,11 @@ def rename(annotations: AnnotationSet, settings: DatasetParameters) -> Annotatio
 
 def _with_keypoints(annotations: AnnotationSet, settings: DatasetParameters, split: Split) -> AnnotationSet:
     """Attach the keypoints of `settings.keypoints` or `val_keypoints`, a COCO file or a folder of XML files."""
-    separate = split == "val" and settings.val_keypoints is not None
-    name = str(settings.val_keypoints if separate else settings.keypoints)
-    path = existing_path(Path(settings.root), name, "dataset.val_keypoints" if separate else "dataset.keypoints")
+    key = "val_keypoints" if split == "val" and settings.val_keypoints is not None else "keypoints"
+    path = existing_path(Path(settings.root), getattr(settings, key), f"dataset.{key}")
     bad_items = BadItems(settings.skip_bad)
     source = keypoints_voc.read(path, bad_items) if path.is_dir() else keypoints_coco.read(path, bad_items)
-    attached = keypoints.attach(annotations, source, bad_items)
-    total = attached.counts.get("bad_items", 0) + bad_items.count
-    return replace(attached, counts={**attached.counts, "bad_items": total})
+    return keypoints.attach(annotations, source, bad_items)
 
 
 def check_photographs(annotations: AnnotationSet) -> None:

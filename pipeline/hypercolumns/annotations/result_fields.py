@@ -50,23 +50,20 @@ def _mask_problem(code: Any, _category: Category, image: Image) -> str | None:
 
 
 def _keypoints_problem(flat: Any, category: Category, _image: Image) -> str | None:
-    expected = 3 * len(category.keypoints)
-    if not (isinstance(flat, list) and len(flat) == expected and all(is_finite(v) for v in flat)):
-        return (
-            f"keypoints must be {expected} finite numbers: x, y and score of the {len(category.keypoints)} "
-            f"keypoints of {category.name}"
-        )
+    n = len(category.keypoints)
+    if not (isinstance(flat, list) and len(flat) == 3 * n and all(is_finite(v) for v in flat)):
+        return f"keypoints must be {3 * n} finite numbers: x, y and score of the {n} keypoints of {category.name}"
     return None
 
 
 def _parts_problem(parts: Any, category: Category, image: Image) -> str | None:
     if not isinstance(parts, list):
-        return f"parts is {type(parts).__name__}, not a list of objects with 'name' and 'segmentation'"
+        return f"parts must be a list of objects with 'name' and 'segmentation', not {parts!r}"
     for part in parts:
         if not (isinstance(part, dict) and {"name", "segmentation"} <= set(part)):
             return f"a part is an object with 'name' and 'segmentation', not {part!r}"
         if part["name"] not in category.parts:
-            return f"part {part['name']!r} is not one of {category.name}: {choices(category.parts)}"
+            return f"part {part['name']!r} is not a part of {category.name}; choose from {choices(category.parts)}"
         problem = _mask_problem(part["segmentation"], category, image)
         if problem:
             return f"part {part['name']!r}: {problem}"

@@ -96,7 +96,7 @@ def _problem(entry: Any, annotations: AnnotationSet, answer: ResultField, boxes:
     if missing:
         return f"{missing[0]!r} is missing; such results need {choices(required)}"
     for key in ("image_id", "category_id", "instance_id"):
-        if key in entry and not _is_integer(entry[key]):
+        if key in entry and type(entry[key]) is not int:  # `isinstance` would accept true and false
             return f"{key} is {entry[key]!r}, not an integer"
     image = annotations.image_by_id.get(entry["image_id"])
     if image is None:
@@ -112,7 +112,3 @@ def _problem(entry: Any, annotations: AnnotationSet, answer: ResultField, boxes:
         if instance is None or instance.image_id != image.id:
             return f"instance_id {entry['instance_id']} is not an instance of image {image.id}"
     return answer.problem(entry[answer.name], category, image)
-
-
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

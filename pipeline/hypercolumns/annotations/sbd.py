@@ -41,12 +41,11 @@ def _load(root: Path, stem: str) -> LabelMap:
     numbers, categories = _read_mat(path)
     if numbers.shape[::-1] != size:
         raise InputError(size_mismatch(f"The mask in {path}", numbers.shape[::-1], size))
-    highest = int(numbers[numbers != VOID].max(initial=0))
+    last = len(VOC_CATEGORIES)
     for number, category in enumerate(categories, start=1):
-        if category not in range(1, len(VOC_CATEGORIES) + 1):
-            raise InputError(
-                f"{path}: object {number} has the category {category:g}; categories are 1 to {len(VOC_CATEGORIES)}."
-            )
+        if category not in range(1, last + 1):
+            raise InputError(f"{path}: object {number} has the category {category:g}; categories are 1 to {last}.")
+    highest = int(numbers[numbers != VOID].max(initial=0))
     if highest > len(categories):
         raise InputError(f"{path} has the object {highest} in its mask, but only {len(categories)} categories.")
     objects = tuple(LabelledObject(number, int(category)) for number, category in enumerate(categories, start=1))

@@ -1,10 +1,10 @@
-"""Selecting categories and making instances, the same way for every format."""
+"""Selecting categories, making instances and uniting parts, the same way for every format."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.masks import RLE
-from hypercolumns.annotations.model import Category, Instance
+from hypercolumns.annotations.model import Category, Instance, Part
 from hypercolumns.errors import InputError, choices
 from hypercolumns.parameters import DatasetParameters
 
@@ -51,3 +51,9 @@ def instance_from_mask(
         return None
     difficult = difficult or area < settings.minimum_area
     return Instance(0, image_id, category_id, mask, masks.box(mask), area, difficult=difficult)
+
+
+def unite_parts(pieces: Sequence[Part], names: Iterable[str]) -> tuple[Part, ...]:
+    """Unite the pieces of each part in `names` that has any, in the order of `names`; other pieces are left out."""
+    groups = {name: [piece.segmentation for piece in pieces if piece.name == name] for name in names}
+    return tuple(Part(name, masks.union(codes)) for name, codes in groups.items() if codes)

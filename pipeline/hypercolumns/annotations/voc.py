@@ -8,14 +8,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 from numpy.typing import NDArray
 
-from hypercolumns.annotations.files import (
-    existing_path,
-    image_size,
-    read_label_image,
-    read_stems,
-    read_xml,
-    require_folder,
-)
+from hypercolumns.annotations import files, masks
 from hypercolumns.annotations.label_maps import VOC_CATEGORIES, VOC_NAMES, VOID, LabelledObject, LabelMap, assemble
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.errors import InputError
@@ -43,36 +36,36 @@ def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
     InputError
         If a folder, list, photograph, mask or XML file is missing or broken, or a mask does not fit its photograph.
     """
-    root = require_folder(Path(settings.root), "dataset.root")
-    photographs = require_folder(root / "JPEGImages", "photographs of a VOC data set")
-    require_folder(root / "SegmentationObject", "object masks of a VOC data set")
-    require_folder(root / "SegmentationClass", "category masks of a VOC data set")
-    require_folder(root / "Annotations", "XML annotations of a VOC data set")
+    root = files.require_folder(Path(settings.root), "dataset.root")
+    photographs = files.require_folder(root / "JPEGImages", "photographs of a VOC data set")
+    files.require_folder(root / "SegmentationObject", "object masks of a VOC data set")
+    files.require_folder(root / "SegmentationClass", "category masks of a VOC data set")
+    files.require_folder(root / "Annotations", "XML annotations of a VOC data set")
     name = settings.train if split == "train" else settings.val
-    list_path = existing_path(root / "ImageSets" / "Segmentation", f"{name}.txt", f"dataset.{split}")
-    return assemble(
-        settings, read_stems(list_path), lambda stem: _load(root, stem), str(photographs), f"PASCAL VOC layout, {name}"
-    )
+    list_path = files.existing_path(root / "ImageSets" / "Segmentation", f"{name}.txt", f"dataset.{split}")
+    stems = files.read_stems(list_path)
+    return assemble(settings, stems, lambda stem: _load(root, stem), str(photographs), f"PASCAL VOC layout, {name}")
 
 
 def _load(root: Path, stem: str) -> LabelMap:
     file_name = f"{stem}.jpg"
-    size = image_size(root / "JPEGImages" / file_name)
-    numbers = read_label_image(root / "SegmentationObject" / f"{stem}.png", size)
+    size = files.image_size(root / "JPEGImages" / file_name)
+    numbers = files.read_label_image(root / "SegmentationObject" / f"{stem}.png", size)
     classes_path = root / "SegmentationClass" / f"{stem}.png"
-    classes = read_label_image(classes_path, size)
+    classes = files.read_label_image(classes_path, size)
     highest = int(classes[classes != VOID].max(initial=0))
     if highest > len(VOC_CATEGORIES):
         raise InputError(
             f"The mask {classes_path} holds the value {highest}; "
             f"categories are 1 to {len(VOC_CATEGORIES)}, background 0, void {VOID}."
         )
-    xml_objects = _read_xml(root / "Annotations" / f"{stem}.xml")
-    present = [int(n) for n in np.unique(numbers) if n not in (0, VOID)]
-    objects = [_object(n, numbers == n, classes, xml_objects) for n in present]
+    xml_path = root / "Annotations" / f"{stem}.xml"
+    elements = files.read_xml(xml_path, "a VOC annotation").findall("object")
+    xml_objects = [_xml_object(item, f"{xml_path}: object {number}") for number, item in enumerate(elements, start=1)]
     # Object i of the XML has number i in the mask; objects that others hide entirely count as empty masks.
-    hidden = [n for n in range(1, len(xml_objects) + 1) if n not in present]
-    return LabelMap(file_name, numbers, (*objects, *(LabelledObject(n, None) for n in hidden)))
+    object_numbers = {*np.unique(numbers).tolist(), *range(1, len(xml_objects) + 1)} - {0, VOID}
+    objects = tuple(_object(n, numbers == n, classes, xml_objects) for n in sorted(object_numbers))
+    return LabelMap(file_name, numbers, objects)
 
 
 def _object(
@@ -83,16 +76,9 @@ def _object(
         return LabelledObject(number, None)
     category = int(votes.argmax()) + 1
     candidates = [item for item in xml_objects if item.name == VOC_NAMES[category - 1]]
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    box = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
-    overlaps = boxes.iou([box], [item.box for item in candidates])[0]
+    overlaps = boxes.iou([masks.box(masks.encode(mask))], [item.box for item in candidates])[0]
     difficult = bool(overlaps.any()) and candidates[int(overlaps.argmax())].difficult
     return LabelledObject(number, category, difficult)
-
-
-def _read_xml(path: Path) -> list[_XmlObject]:
-    objects = read_xml(path, "a VOC annotation").findall("object")
-    return [_xml_object(item, f"{path}: object {number}") for number, item in enumerate(objects, start=1)]
 
 
 def _xml_object(item: Element, where: str) -> _XmlObject:
@@ -107,10 +93,7 @@ def _xml_object(item: Element, where: str) -> _XmlObject:
 def _box(item: Element, where: str) -> tuple[float, float, float, float]:
     """Read a box; VOC counts pixels from 1 and includes the last one, our boxes start at 0 and exclude the end."""
     texts = [item.findtext(f"bndbox/{side}", "") for side in ("xmin", "ymin", "xmax", "ymax")]
-    try:
-        x0, y0, x1, y1 = (float(text) for text in texts)
-    except ValueError:
-        x0 = y0 = x1 = y1 = math.nan
+    x0, y0, x1, y1 = (files.number_or_nan(text) for text in texts)
     if not (0 <= x0 <= x1 < math.inf and 0 <= y0 <= y1 < math.inf):
         sides = ", ".join(text or "nothing" for text in texts)
         raise InputError(

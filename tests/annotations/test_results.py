@@ -131,9 +131,14 @@ HEAD = {"name": "head", "segmentation": GOOD["segmentation"]}
         (KEYPOINTS, "detections", {"keypoints": "1 2"}, "6 finite numbers"),
         (KEYPOINTS, "detections", {"category_id": 2, "keypoints": [1, 2, 3]}, "keypoints must be 0 finite numbers"),
         (KEYPOINTS, "instances", {"keypoints": [0] * 6}, "'instance_id' is missing"),
-        (PARTS, "detections", {"parts": {}}, "parts is dict, not a list"),
+        (PARTS, "detections", {"parts": {}}, r"parts must be a list of objects .*, not \{\}"),
         (PARTS, "detections", {"parts": [{"name": "head"}]}, "a part is an object with 'name' and 'segmentation'"),
-        (PARTS, "detections", {"parts": [HEAD | {"name": "tail"}]}, "part 'tail' is not one of person: head, legs"),
+        (
+            PARTS,
+            "detections",
+            {"parts": [HEAD | {"name": "tail"}]},
+            "part 'tail' is not a part of person; choose from head, legs",
+        ),
         (
             PARTS,
             "detections",

@@ -1,0 +1,68 @@
+"""Annotating the images of a list, several at a time, and joining them into one annotation set."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from hypercolumns.annotations.bad_items import BadItems
+from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
+
+
+@dataclass(frozen=True)
+class AnnotatedImage:
+    """An image and its instances, whose ids are not set yet."""
+
+    image: Image
+    instances: Sequence[Instance]
+    counts: Mapping[str, int]
+    """Number of annotations left out, by reason."""
+
+
+def annotate_images(
+    stems: Sequence[str],
+    annotate: Callable[[int, str], AnnotatedImage],
+    categories: tuple[Category, ...],
+    image_root: str,
+    description: str,
+    bad_items: BadItems,
+) -> AnnotationSet:
+    """Annotate the images of a list in threads; images and instances are numbered 1, 2, ... in list order.
+
+    Parameters
+    ----------
+    stems
+        Names of the images.
+    annotate
+        Annotates an image, given its number and name; raises an `InputError` if its annotation is malformed.
+    categories
+        The categories of the annotation set.
+    image_root
+        The folder of photographs.
+    description
+        What is read, for the annotation set and the progress bar.
+    bad_items
+        Collector for the errors of `annotate`.
+
+    Returns
+    -------
+    The annotations of all images that are not malformed, with the sums of their counts.
+
+    Raises
+    ------
+    InputError
+        The first error of `annotate`, unless `bad_items` skips it.
+    """
+    numbered_stems = list(enumerate(stems, start=1))
+    annotated = bad_items.map_in_threads(lambda item: annotate(*item), numbered_stems, f"annotations of {description}")
+    instances = [instance for item in annotated for instance in item.instances]
+    counts: Counter[str] = Counter()
+    for item in annotated:
+        counts.update(item.counts)
+    return AnnotationSet(
+        images=tuple(item.image for item in annotated),
+        categories=categories,
+        instances=tuple(replace(instance, id=number) for number, instance in enumerate(instances, start=1)),
+        image_root=image_root,
+        description=description,
+        counts={**counts, "bad_items": bad_items.count},
+    )
