@@ -20,7 +20,8 @@ from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.cells import cell_slices
 from hypercolumns.grid.exact.maps import MapFiles
 from hypercolumns.grid.exact.solver import ExactSolver
-from hypercolumns.grid.standardise import Standardisation
+from hypercolumns.grid.problem import CellProblem
+from hypercolumns.grid.standardise import Standardisation, add_moments
 from hypercolumns.grid.targets import write_target_maps
 from hypercolumns.parameters import TrainParameters
 
@@ -89,13 +90,22 @@ def fit_pipeline(store: Path, settings: TrainParameters, folder: Path) -> Fit:
         layers=opened.layers,
         heat_map=settings.heat_map,
     )
-    moments = [files.lay_out(shard) for shard in range(len(opened.shards))]
-    total = {layer: sum((part[layer] for part in moments[1:]), moments[0][layer]) for layer in opened.layers}
-    standardisation = Standardisation.fit(total, opened.layers)
-    rows = slice(0, len(opened))
-    solver = ExactSolver(files, settings.grid, rows, standardisation, torch.device("cpu"))
+    moments = add_moments([files.lay_out(shard) for shard in range(len(opened.shards))])
+    solver = ExactSolver(
+        CellProblem(
+            files=files,
+            grid=settings.grid,
+            cell=CELL,
+            rows=slice(0, len(opened)),
+            standardisation=Standardisation.fit(moments, opened.layers),
+            n_targets=1,
+            settings=settings,
+            seed=0,
+            device="cpu",
+        )
+    )
     start = time.perf_counter()
-    fit = solver.fit(1, CELL, settings, 0)
+    fit = solver.fit()
     return Fit(fit.weights[0], float(fit.bias[0]), time.perf_counter() - start)
 
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from hypercolumns.annotations.model import Image, Instance
 from hypercolumns.detection import training
-from hypercolumns.detection.classifiers import LinearClassifiers, fit_classifiers
 from hypercolumns.detection.detector import best_boxes
 from hypercolumns.detection.examples import BACKGROUND, UNUSED, Examples, label_boxes, trained_categories
+from hypercolumns.detection.linear_models import LinearClassifiers, fit_classifiers
 from hypercolumns.detection.training import train_detector
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import DetectionParameters

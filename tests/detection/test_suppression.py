@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hypercolumns.detection.suppression import suppress
+from hypercolumns.detection.detector import suppress
 from hypercolumns.regions.boxes import iou
 
 

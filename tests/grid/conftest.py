@@ -1,7 +1,9 @@
 """A small feature store with random maps, and a task whose labels are a linear function of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +15,10 @@ from hypercolumns.features.store import FeatureStore
 from hypercolumns.features.writer import write_store
 from hypercolumns.grid.exact.maps import MapFiles
 from hypercolumns.grid.model import GridModel
+from hypercolumns.grid.problem import CellProblem, Files
 from hypercolumns.grid.sgd.samples import SampleFiles
 from hypercolumns.grid.spec import GridSpec
-from hypercolumns.grid.standardise import Moments, add_moments
+from hypercolumns.grid.standardise import Moments, Standardisation, add_moments
 from hypercolumns.grid.targets import IGNORE, Targets, write_target_maps
 from hypercolumns.parameters import TrainParameters
 
@@ -106,32 +109,46 @@ def lay_out_samples(
     store: FeatureStore, folder: Path, task: Targets, grid: int = 2, pixels_per_region: int = 40
 ) -> tuple[SampleFiles, dict[str, Moments]]:
     """Write the sample files of all shards and add up their moments."""
-    write_target_maps(folder / "targets.zarr", task, store, SIZE)
-    (folder / "samples").mkdir()
-    files = SampleFiles(
-        store=store.path,
-        targets=folder / "targets.zarr",
-        folder=folder / "samples",
-        shards=store.shards,
-        layers=store.layers,
-        heat_map=SIZE,
-        grid=grid,
-        pixels_per_region=pixels_per_region,
-        seed=SAMPLE_SEED,
-    )
-    return files, add_moments([files.lay_out(shard) for shard in range(len(store.shards))])
+    fields = _prepare(store, folder, task)
+    files = SampleFiles(**fields, grid=grid, pixels_per_region=pixels_per_region, seed=SAMPLE_SEED)
+    return files, _lay_out(files)
 
 
 def lay_out_maps(store: FeatureStore, folder: Path, task: Targets) -> tuple[MapFiles, dict[str, Moments]]:
     """Write the map files of all shards and add up their moments."""
+    files = MapFiles(**_prepare(store, folder, task))
+    return files, _lay_out(files)
+
+
+def _prepare(store: FeatureStore, folder: Path, task: Targets) -> dict[str, Any]:
+    """Write the target maps and make the folder of the files; give the fields that all kinds of files have."""
     write_target_maps(folder / "targets.zarr", task, store, SIZE)
-    (folder / "maps").mkdir()
-    files = MapFiles(
-        store=store.path,
-        targets=folder / "targets.zarr",
-        folder=folder / "maps",
-        shards=store.shards,
-        layers=store.layers,
-        heat_map=SIZE,
-    )
-    return files, add_moments([files.lay_out(shard) for shard in range(len(store.shards))])
+    (folder / "files").mkdir()
+    return {
+        "store": store.path,
+        "targets": folder / "targets.zarr",
+        "folder": folder / "files",
+        "shards": store.shards,
+        "layers": store.layers,
+        "heat_map": SIZE,
+    }
+
+
+def _lay_out(files: SampleFiles | MapFiles) -> dict[str, Moments]:
+    return add_moments([files.lay_out(shard) for shard in range(len(files.shards))])
+
+
+def make_problem(
+    files: Files, moments: Mapping[str, Moments], settings: TrainParameters = SGD_SETTINGS, **others: Any
+) -> CellProblem[Files]:
+    """Make the problem of the first of 2 x 2 cells for one target, all layers and all 90 regions, except `others`."""
+    fields: dict[str, Any] = {
+        "grid": 2,
+        "cell": 0,
+        "rows": slice(0, 90),
+        "standardisation": Standardisation.fit(moments, files.layers),
+        "n_targets": 1,
+        "seed": 0,
+        "device": "cpu",
+    }
+    return CellProblem(files=files, settings=settings, **fields | others)

@@ -8,7 +8,7 @@ import pytest
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.sgd.solver import SgdSolver
 from hypercolumns.grid.standardise import Moments, Standardisation, add_moments
-from tests.grid.conftest import LinearTask, lay_out_samples
+from tests.grid.conftest import LinearTask, lay_out_samples, make_problem
 
 
 def test_moments_of_parts_add_up() -> None:
@@ -33,8 +33,11 @@ def test_restricting_equals_fitting_one_layer() -> None:
 def test_layers_share_unit_length_equally(store: FeatureStore, tmp_path: Path) -> None:
     """The mean squared length of standardised training pixels is one, a third of it in each of three layers."""
     files, moments = lay_out_samples(store, tmp_path, LinearTask(store), pixels_per_region=400)
-    solver = SgdSolver(files, slice(0, 90), Standardisation.fit(moments, store.layers))
-    (portion,) = solver.portions(2**40)
-    hypercolumns = np.concatenate([solver.load(portion, cell)[0] for cell in range(4)]).astype(np.float64)
+    loaded = []
+    for cell in range(4):
+        solver = SgdSolver(make_problem(files, moments, cell=cell))
+        (portion,) = solver.portions(2**40)
+        loaded.append(solver.load(portion)[0])
+    hypercolumns = np.concatenate(loaded).astype(np.float64)
     for first, last in ((0, 3), (3, 8), (8, 12)):
         assert np.mean(np.sum(hypercolumns[:, first:last] ** 2, axis=1)) == pytest.approx(1 / 3, rel=0.01)

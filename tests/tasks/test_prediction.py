@@ -16,7 +16,6 @@ from hypercolumns.definitions import TASKS, create_task
 from hypercolumns.errors import InputError
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.features.writer import write_store
-from hypercolumns.grid.comparisons import baseline_files, baseline_specs
 from hypercolumns.grid.model import GridModel
 from hypercolumns.grid.spec import GridSpec
 from hypercolumns.grid.training import train_grids
@@ -107,11 +106,3 @@ def test_every_task_has_a_section_and_is_refused_without_a_category_annotated_fo
     else:
         with pytest.raises(InputError, match=rf"\(cat, stone\).*'{name}'"):
             create_task(name, ANNOTATIONS, Parameters())
-
-
-def test_baselines_are_the_top_layer_and_one_classifier(tmp_path: Path) -> None:
-    specs = baseline_specs(("fine", "middle", "top"), 5)
-    assert specs == {"top_layer": GridSpec(("top",), 5), "k1": GridSpec(("fine", "middle", "top"), 1)}
-    assert baseline_files(tmp_path, ".zarr") == {}
-    (tmp_path / "k1.zarr").mkdir()
-    assert list(baseline_files(tmp_path, ".zarr")) == ["k1"]

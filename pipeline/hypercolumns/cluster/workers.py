@@ -12,7 +12,7 @@ from multiprocessing import forkserver
 PROPOSING = ("hypercolumns.proposals.image_set",)
 """Modules that workers preload to propose regions."""
 
-TRAINING = ("hypercolumns.grid.fitting",)
+TRAINING = ("hypercolumns.grid.remote", "hypercolumns.grid.exact.solver")
 """Modules that workers preload to train."""
 
 PREDICTING = ("hypercolumns.tasks.prediction",)

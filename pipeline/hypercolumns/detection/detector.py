@@ -4,17 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hypercolumns.annotations.model import Image
 from hypercolumns.annotations.results import Result
 from hypercolumns.detection.candidate_set import CandidateSet
-from hypercolumns.detection.classifiers import LinearClassifiers
-from hypercolumns.detection.regression import BoxRegressor
+from hypercolumns.detection.linear_models import BoxRegressor, LinearClassifiers
 from hypercolumns.detection.results import make_detection
-from hypercolumns.detection.suppression import suppress
 from hypercolumns.parameters import DetectionParameters
-from hypercolumns.regions.boxes import Boxes, clip
+from hypercolumns.regions.boxes import Boxes, clip, iou
 
 
 @dataclass(frozen=True)
@@ -46,17 +44,12 @@ class Detector:
         """Detect objects in every image; see `best_boxes`."""
         found = []
         for image in candidate_set.images("detecting"):
-            boxes, scores = self.score(candidate_set, image)
-            found += best_boxes(image.id, boxes, scores, self.categories, settings)
+            found += best_boxes(image.id, *self.score(candidate_set, image), self.categories, settings)
         return found
 
 
 def best_boxes(
-    image_id: int,
-    boxes: Boxes,
-    scores: NDArray[np.float64],
-    categories: Sequence[int],
-    settings: DetectionParameters,
+    image_id: int, boxes: Boxes, scores: NDArray[np.float64], categories: Sequence[int], settings: DetectionParameters
 ) -> list[Result]:
     """Keep the best detections of one image.
 
@@ -81,3 +74,31 @@ def best_boxes(
         rows = suppress(boxes, scores[:, column], settings.suppression_overlap, limit)
         found += [make_detection(image_id, category, boxes[row], scores[row, column]) for row in rows]
     return sorted(found, key=lambda d: -d["score"])[:limit]
+
+
+def suppress(boxes: ArrayLike, scores: ArrayLike, overlap: float, limit: int | None = None) -> NDArray[np.intp]:
+    """Rows of the boxes to keep, best first.
+
+    A box is dropped when its IoU with a better box that is kept exceeds `overlap`. Among equal scores the earlier row
+    is the better one.
+
+    Parameters
+    ----------
+    boxes, scores
+        (n, 4) and (n,).
+    limit
+        Maximum number of boxes to keep; None: no limit.
+
+    Examples
+    --------
+    >>> suppress([[0, 0, 5, 5], [0, 0, 5, 6], [9, 9, 12, 12]], [0.2, 0.8, 0.5], overlap=0.5).tolist()
+    [1, 2]
+    """
+    box = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+    remaining = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
+    kept: list[np.intp] = []
+    while len(remaining) and (limit is None or len(kept) < limit):
+        best, remaining = remaining[0], remaining[1:]
+        kept.append(best)
+        remaining = remaining[iou(box[best], box[remaining])[0] <= overlap]
+    return np.array(kept, dtype=np.intp)

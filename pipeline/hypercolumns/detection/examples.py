@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hypercolumns.annotations.model import AnnotationSet, Image, Instance
 from hypercolumns.detection.candidate_set import CandidateSet
-from hypercolumns.detection.regression import encode_moves
+from hypercolumns.detection.linear_models import encode_moves
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import DetectionParameters
 from hypercolumns.regions.boxes import Boxes, area, iou
@@ -17,6 +17,10 @@ BACKGROUND = -1
 
 UNUSED = -2
 """Label of a box that is neither a positive nor a negative example."""
+
+ExampleArrays = tuple[NDArray[np.float32], NDArray[np.intp], NDArray[np.float64]]
+"""Features (n, dimensions); labels (n,), the index of a category or, for background, the number of categories; and
+moves (n, 4), NaN for background."""
 
 
 def trained_categories(train: AnnotationSet) -> tuple[int, ...]:
@@ -59,8 +63,7 @@ def label_boxes(
     """
     labels = np.full(len(boxes), BACKGROUND, dtype=np.intp)
     matches = np.zeros(len(boxes), dtype=np.intp)
-    if instances:
-        labels[iou(boxes, [i.box for i in instances]).max(axis=1) >= settings.negative_overlap] = UNUSED
+    labels[(iou(boxes, [i.box for i in instances]) >= settings.negative_overlap).any(axis=1)] = UNUSED
     # A crowd covers many objects, so a box mostly inside it is not background even if its IoU is low.
     for crowd in (i for i in instances if i.crowd):
         labels[_share_inside(boxes, crowd.box) >= 0.5] = UNUSED
@@ -91,9 +94,7 @@ class Examples:
         self._candidate_set = candidate_set
         self._categories = categories
         self._settings = settings
-        self._features: list[NDArray[np.float32]] = []
-        self._labels: list[NDArray[np.intp]] = []
-        self._moves: list[NDArray[np.float64]] = []
+        self._parts: list[ExampleArrays] = []
         self._rows: dict[int, NDArray[np.intp]] = {}
 
     def boxes(self, image: Image) -> Boxes:
@@ -117,24 +118,16 @@ class Examples:
         positive = labels >= 0
         if positive.any():
             moves[positive] = encode_moves(boxes[positive], self._instance_boxes(image)[matches[positive]])
-        self._features.append(self._candidate_set.describe(image, boxes))
-        self._labels.append(np.where(positive, labels, len(self._categories)))
-        self._moves.append(moves)
+        features = self._candidate_set.describe(image, boxes)
+        self._parts.append((features, np.where(positive, labels, len(self._categories)), moves))
         self._rows[image.id] = np.concatenate([self._rows.get(image.id, rows[:0]), rows])
 
-    def arrays(self) -> tuple[NDArray[np.float32], NDArray[np.intp], NDArray[np.float64]]:
-        """Join all examples.
-
-        Returns
-        -------
-        Features (n, dimensions); labels (n,), the index of a category or, for background, the number of categories; and
-        moves (n, 4), NaN for background.
-        """
-        # The joined arrays replace their parts, so that only one copy stays in memory.
-        self._features = [np.concatenate(self._features)]
-        self._labels = [np.concatenate(self._labels)]
-        self._moves = [np.concatenate(self._moves)]
-        return self._features[0], self._labels[0], self._moves[0]
+    def arrays(self) -> ExampleArrays:
+        """Join all examples."""
+        features, labels, moves = zip(*self._parts, strict=True)
+        joined = np.concatenate(features), np.concatenate(labels), np.concatenate(moves)
+        self._parts = [joined]  # replaces the parts, so that only one copy stays in memory
+        return joined
 
     def _instances(self, image: Image) -> Sequence[Instance]:
         return self._candidate_set.annotations.instances_by_image[image.id]

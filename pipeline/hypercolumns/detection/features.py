@@ -26,38 +26,32 @@ Maps = Mapping[str, NDArray[np.float16]]
 
 
 @dataclass(frozen=True)
-class Extractor:
-    """Computes the maps of photographs."""
-
-    backbone: Backbone
-    short_side: int
-    """Pixels of the shorter side that a photograph is scaled to."""
-    device: torch.device
-
-    def maps(self, photograph: NDArray[np.uint8]) -> dict[str, NDArray[np.float16]]:
-        """Maps (channels, y, x) of a photograph (height, width, 3), by layer."""
-        maps = photograph_maps(self.backbone, photograph, self.short_side, self.device)
-        return to_host(maps, self.backbone)
-
-
-@dataclass(frozen=True)
-class PhotographMaps:
-    """Maps of the photographs of an annotation set, by image."""
+class PhotographFeatures:
+    """Features of any box in the photographs of an annotation set."""
 
     annotations: AnnotationSet
-    extractor: Extractor
+    backbone: Backbone
+    settings: DetectionParameters
+    device: torch.device
     folder: Path | None
     """Folder that keeps maps for the next use; None: they are computed at each use."""
 
-    def __getitem__(self, image: Image) -> Maps:
-        path = self.folder / f"{image.id}.npz" if self.folder is not None else None
+    def describe(self, image: Image, boxes: Boxes) -> NDArray[np.float32]:
+        """Features (n, dimensions) of the boxes (n, 4) in an image; see `describe`."""
+        return describe(self.maps(image), image, boxes, self.settings)
+
+    def maps(self, image: Image) -> Maps:
+        """Maps of the photograph of an image."""
+        path = None if self.folder is None else self.folder / f"{image.id}.npz"
         if path is not None and path.exists():
             with np.load(path) as stored:
-                return {name: stored[name] for name in stored.files}
-        maps = self.extractor.maps(read_photograph(self.annotations.image_path(image), image))
+                return dict(stored)
+        photograph = read_photograph(self.annotations.image_path(image), image)
+        maps = photograph_maps(self.backbone, photograph, self.settings.short_side, self.device)
+        on_host = to_host(maps, self.backbone)
         if path is not None:
-            np.savez(path, **maps)  # type: ignore[arg-type]
-        return maps
+            np.savez(path, **on_host)  # type: ignore[arg-type]
+        return on_host
 
 
 def describe(maps: Maps, image: Image, boxes: Boxes, settings: DetectionParameters) -> NDArray[np.float32]:
@@ -85,9 +79,8 @@ def _block(layer: NDArray[np.float16], boxes: Boxes, size: tuple[int, int], cell
 
 def _geometry(boxes: Boxes, size: tuple[int, int]) -> NDArray[np.float32]:
     """Corners, square root of the area, area and log aspect ratio of the boxes, relative to the image: (n, 7)."""
-    width, height = size
-    relative = boxes / np.array([width, height, width, height])
+    relative = boxes / np.array([*size, *size])
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], np.finfo(np.float32).tiny)
-    area = sides.prod(axis=1) / (width * height)
+    area = sides.prod(axis=1) / math.prod(size)
     aspect = np.log(sides[:, 0] / sides[:, 1])
     return np.column_stack([relative, np.sqrt(area), area, aspect]).astype(np.float32)

@@ -18,12 +18,8 @@ def make_detection(image_id: int, category_id: int, box: Sequence[float], score:
     >>> make_detection(image_id=1, category_id=3, box=[2, 3, 12, 8], score=0.5)
     {'image_id': 1, 'category_id': 3, 'bbox': [2.0, 3.0, 10.0, 5.0], 'score': 0.5}
     """
-    return Result(
-        image_id=image_id,
-        category_id=category_id,
-        bbox=[round(float(v), 2) for v in to_coco(box)],
-        score=round(float(score), 6),
-    )
+    rounded = [round(float(v), 2) for v in to_coco(box)]
+    return Result(image_id=image_id, category_id=category_id, bbox=rounded, score=round(float(score), 6))
 
 
 def ground_truth(annotations: AnnotationSet) -> list[Result]:
@@ -48,12 +44,8 @@ def from_file(path: Path, annotations: AnnotationSet, limit: int) -> list[Result
         raise InputError(f"detection.file: {error}") from None
     by_image: dict[int, list[Result]] = {image.id: [] for image in annotations.images}
     for entry in entries:
-        by_image[entry["image_id"]].append(
-            Result(
-                image_id=entry["image_id"],
-                category_id=entry["category_id"],
-                bbox=[float(v) for v in entry["bbox"]],
-                score=float(entry["score"]),
-            )
+        image_id, box = entry["image_id"], [float(v) for v in entry["bbox"]]
+        by_image[image_id].append(
+            Result(image_id=image_id, category_id=entry["category_id"], bbox=box, score=float(entry["score"]))
         )
     return [d for group in by_image.values() for d in sorted(group, key=lambda d: -d["score"])[:limit]]

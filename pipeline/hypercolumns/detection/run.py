@@ -3,23 +3,21 @@
 import logging
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from hypercolumns.annotations.model import AnnotationSet, Image
+from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.results import Result
 from hypercolumns.backbones import Backbone
 from hypercolumns.detection.candidate_set import CandidateSet
 from hypercolumns.detection.examples import trained_categories
-from hypercolumns.detection.features import Extractor, PhotographMaps, describe
+from hypercolumns.detection.features import PhotographFeatures
 from hypercolumns.detection.training import train_detector
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import DetectionParameters
-from hypercolumns.regions.boxes import Boxes
 from hypercolumns.workspace import Split
 
 logger = logging.getLogger(__name__)
@@ -69,20 +67,17 @@ def train_and_detect(
         )
     categories = trained_categories(annotations["train"])
     _warn_of_untrained(annotations, categories)
-    extractor = Extractor(backbone.to(device), settings.short_side, device)
+    backbone = backbone.to(device)
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="detect-", dir=scratch) as folder:
         splits = {}
         for name, split in annotations.items():
             # Training passes over its photographs several times; all others are used once.
-            maps = PhotographMaps(split, extractor, Path(folder) if name == "train" else None)
-            splits[name] = CandidateSet(name, split, candidates[name], partial(_describe, maps, settings))
+            kept = Path(folder) if name == "train" else None
+            features = PhotographFeatures(split, backbone, settings, device, kept)
+            splits[name] = CandidateSet(name, split, candidates[name], features.describe)
         detector = train_detector(splits["train"], categories, settings, np.random.default_rng(seed))
         return detector.detect(splits["val"], settings)
-
-
-def _describe(maps: PhotographMaps, settings: DetectionParameters, image: Image, boxes: Boxes) -> NDArray[np.float32]:
-    return describe(maps[image], image, boxes, settings)
 
 
 def _warn_of_untrained(annotations: Mapping[Split, AnnotationSet], categories: Sequence[int]) -> None:

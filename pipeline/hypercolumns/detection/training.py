@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.detection.candidate_set import CandidateSet
-from hypercolumns.detection.classifiers import LinearClassifiers, fit_classifiers
 from hypercolumns.detection.detector import Detector
 from hypercolumns.detection.examples import Examples
-from hypercolumns.detection.regression import fit_regressor
+from hypercolumns.detection.linear_models import LinearClassifiers, fit_classifiers, fit_regressor
 from hypercolumns.parameters import DetectionParameters
 
 MIN_REGIONS_PER_IMAGE = 32
@@ -49,12 +48,7 @@ def train_detector(
     def fit(start: LinearClassifiers | None = None) -> LinearClassifiers:
         features, labels, _ = examples.arrays()
         return fit_classifiers(
-            features,
-            labels,
-            len(categories),
-            penalty=settings.penalty,
-            iterations=settings.iterations,
-            start=start,
+            features, labels, len(categories), penalty=settings.penalty, iterations=settings.iterations, start=start
         )
 
     classifiers = fit()

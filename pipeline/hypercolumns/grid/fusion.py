@@ -1,14 +1,15 @@
 """Late fusion: classifiers trained on one layer each, their calibrated logits added (`fusion: per_block`)."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from hypercolumns.grid.solver import CellFit, Solver
+from hypercolumns.grid.problem import CellFit, Solver
 from hypercolumns.grid.targets import IGNORE
-from hypercolumns.parameters import TrainParameters
 
 
-def fuse_layers(solver: Solver, n_targets: int, cell: int, settings: TrainParameters, seed: int) -> CellFit:
+def fuse_layers(solver: Solver[Any]) -> CellFit:
     """Fit every layer alone, then weight the layers' logits so that their sum is calibrated.
 
     The weights come from a logistic regression on the layers' logits over the training pixels (stacking); ours. A
@@ -16,13 +17,13 @@ def fuse_layers(solver: Solver, n_targets: int, cell: int, settings: TrainParame
 
     See Also
     --------
-    Solver.fit : takes the same parameters and fits all layers jointly.
+    Solver.fit : fits all layers jointly.
     """
-    widths = np.diff(solver.standardisation.edges)
-    fits = [solver.restrict(layer).fit(n_targets, cell, settings, seed) for layer in solver.standardisation.shift]
+    fits = [solver.restrict(layer).fit() for layer in solver.problem.standardisation.shift]
+    widths = [fit.weights.shape[1] for fit in fits]
     weights, bias = np.concatenate([fit.weights for fit in fits], axis=1), fits[-1].bias.copy()
-    logits, labels = solver.layer_logits(cell, weights)
-    for target in range(n_targets):
+    logits, labels = solver.layer_logits(weights)
+    for target in range(len(weights)):
         known = labels[:, target] != IGNORE
         if len(np.unique(labels[known, target])) < 2:
             continue

@@ -1,5 +1,6 @@
 """Groups of categories that share a grid: all in one, each alone, or alone where there are enough regions."""
 
+import math
 from dataclasses import dataclass
 
 import pandas as pd
@@ -45,26 +46,19 @@ def category_groups(
     InputError
         With `sharing: per_category`, when a category has no training region.
     """
-    counts = {c.id: int((regions["category"] == c.id).sum()) for c in categories}
-    if settings.sharing == "per_category":
-        missing = [c.name for c in categories if not counts[c.id]]
-        if missing:
-            raise InputError(
-                f"train.sharing is 'per_category', but these categories have no training region: {', '.join(missing)}. "
-                "Choose 'auto' or 'shared', or leave them out with dataset.categories."
-            )
-        separate = list(categories)
-    elif settings.sharing == "auto":
-        separate = [c for c in categories if counts[c.id] >= settings.sharing_minimum]
-    else:
-        separate = []
-    groups = [Group(c.name, (c.id,), _category_rows(regions, c.id)) for c in separate]
-    sharing = tuple(c.id for c in categories if c not in separate)
-    if sharing:
-        groups.append(Group(SHARED, sharing, slice(0, len(regions))))
-    return tuple(groups)
-
-
-def _category_rows(regions: pd.DataFrame, category: int) -> slice:
-    column = regions["category"]
-    return slice(int(column.searchsorted(category, "left")), int(column.searchsorted(category, "right")))
+    ids, column = [c.id for c in categories], regions["category"]
+    rows = map(slice, column.searchsorted(ids, "left").tolist(), column.searchsorted(ids, "right").tolist())
+    alone = [Group(c.name, (c.id,), category_rows) for c, category_rows in zip(categories, rows, strict=True)]
+    minimum = {"per_category": 1, "auto": settings.sharing_minimum, "shared": math.inf}[settings.sharing]
+    separate = [group for group in alone if group.rows.stop - group.rows.start >= minimum]
+    others = [group for group in alone if group not in separate]
+    if others and settings.sharing == "per_category":
+        raise InputError(
+            "train.sharing is 'per_category', but these categories have no training region: "
+            f"{', '.join(group.name for group in others)}. "
+            "Choose 'auto' or 'shared', or leave them out with dataset.categories."
+        )
+    if others:
+        sharing = tuple(category for group in others for category in group.categories)
+        separate.append(Group(SHARED, sharing, slice(0, len(regions))))
+    return tuple(separate)

@@ -47,18 +47,16 @@ class GridModel:
 
     def save(self, path: Path) -> None:
         """Write the model, replacing what is at `path`; equal models give equal bytes."""
-        root = zarr.create_group(path, overwrite=True)
-        root.update_attributes(
-            {
-                "schema": SCHEMA,
-                "layers": list(self.spec.layers),
-                "grid": self.spec.grid,
-                "heat_map": self.heat_map,
-                "targets": list(self.targets),
-                "groups": list(self.groups),
-                "group_of_category": {str(key): value for key, value in self.group_of_category.items()},
-            }
-        )
+        attributes = {
+            "schema": SCHEMA,
+            "layers": list(self.spec.layers),
+            "grid": self.spec.grid,
+            "heat_map": self.heat_map,
+            "targets": list(self.targets),
+            "groups": list(self.groups),
+            "group_of_category": {str(key): value for key, value in self.group_of_category.items()},
+        }
+        root = zarr.create_group(path, overwrite=True, attributes=attributes)
         names = ("group", "target", "cell", "channel")
         for layer, weights in self.weights.items():
             root.create_array(f"weights/{layer}", data=weights, chunks=weights.shape, dimension_names=names)

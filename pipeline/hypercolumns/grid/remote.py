@@ -5,21 +5,28 @@ They import torch and scikit-learn only when called: loading these takes seconds
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
 from hypercolumns.grid.exact.maps import MapFiles
-from hypercolumns.grid.problem import CellProblem
+from hypercolumns.grid.problem import CellFit, CellProblem, Solver
 from hypercolumns.grid.sgd.samples import SampleFiles
-from hypercolumns.grid.solver import CellFit
+from hypercolumns.grid.shard_files import ShardFiles
 from hypercolumns.grid.standardise import Moments
 
 
 def solver_device(name: str) -> str:
-    """Device of the exact solver on this worker; see `fitting.solver_device`."""
-    from hypercolumns.grid import fitting
+    """Device of the exact solver, given `compute.device`: CUDA, or the CPU (also instead of MPS, which lacks float64).
 
-    return fitting.solver_device(name)
+    Raises
+    ------
+    InputError
+        When this machine lacks the device.
+    """
+    from hypercolumns.devices import choose_device
+
+    return "cuda" if choose_device(name).type == "cuda" else "cpu"
 
 
 def lay_out_shard(files: SampleFiles | MapFiles, shard: int) -> dict[str, Moments]:
@@ -29,17 +36,46 @@ def lay_out_shard(files: SampleFiles | MapFiles, shard: int) -> dict[str, Moment
     return {}
 
 
-def fit_cell(problem: CellProblem) -> CellFit:
-    """Fit the classifiers of one cell; an empty fit if the client has removed the files meanwhile."""
-    from hypercolumns.grid import fitting
+def fit_cell(problem: CellProblem[Any]) -> CellFit:
+    """Fit the classifiers of one cell; an empty fit if the client has removed the files meanwhile.
 
-    with _ignore_errors_after_client_left(problem.files):
-        return fitting.fit_cell(problem)
+    Returns
+    -------
+    Weights and biases that apply to raw hypercolumns.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the last bits of a sum depend on the number of threads, which differs between machines
+    try:
+        with _ignore_errors_after_client_left(problem.files):
+            fit = _fit(problem)
+            return CellFit(*problem.standardisation.fold(fit.weights, fit.bias))
+    finally:
+        torch.set_num_threads(threads)
     return CellFit(np.empty((0, 0)), np.empty(0))
 
 
+def _fit(problem: CellProblem[Any]) -> CellFit:
+    """Fit as the settings say; importing only what they need, since scikit-learn is slow to load."""
+    solver: Solver[Any]
+    if problem.settings.solver == "exact":
+        from hypercolumns.grid.exact.solver import ExactSolver
+
+        solver = ExactSolver(problem)
+    else:
+        from hypercolumns.grid.sgd.solver import SgdSolver
+
+        solver = SgdSolver(problem)
+    if problem.settings.fusion == "joint":
+        return solver.fit()
+    from hypercolumns.grid.fusion import fuse_layers
+
+    return fuse_layers(solver)
+
+
 @contextmanager
-def _ignore_errors_after_client_left(files: SampleFiles | MapFiles) -> Iterator[None]:
+def _ignore_errors_after_client_left(files: ShardFiles) -> Iterator[None]:
     """Ignore an OSError once the client has removed the files and left: nobody waits for the result."""
     try:
         yield

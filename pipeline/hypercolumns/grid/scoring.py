@@ -14,12 +14,15 @@ from hypercolumns.regions.interpolation import interpolation_matrix, support
 REGIONS_AT_ONCE = 16
 """Regions whose maps are in memory as float32 together: few enough for the caches, many enough for NumPy. Measured."""
 
+Blending = Literal["probability", "logit"]
+"""What is interpolated between the cells: the probabilities of the classifiers, or their logits."""
+
 
 def heat_maps(
     model: GridModel,
     group: int,
     blocks: Mapping[str, NDArray[np.float16]],
-    blending: Literal["probability", "logit"] = "probability",
+    blending: Blending = "probability",
 ) -> NDArray[np.float32]:
     """Probability of every target at every location of regions that share a group of classifiers.
 
@@ -59,11 +62,7 @@ def heat_maps(
 
 
 def _blend(
-    model: GridModel,
-    group: int,
-    maps: Mapping[str, NDArray[np.float32]],
-    blending: Literal["probability", "logit"],
-    heat: NDArray[np.float32],
+    model: GridModel, group: int, maps: Mapping[str, NDArray[np.float32]], blending: Blending, heat: NDArray[np.float32]
 ) -> None:
     """Add the blended answers of all cells for a batch of regions to `heat`, which is zero."""
     size, grid = model.heat_map, model.spec.grid

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from operator import add
 
 import numpy as np
@@ -67,14 +67,15 @@ class Standardisation:
     """By layer: (channels,)."""
 
     @property
-    def edges(self) -> list[int]:
-        """First channel of every layer when layers lie side by side, then the number of channels: (layers + 1,)."""
-        return list(accumulate((len(shift) for shift in self.shift.values()), initial=0))
+    def slices(self) -> dict[str, slice]:
+        """Channels of every layer when layers lie side by side."""
+        edges = accumulate(map(len, self.shift.values()), initial=0)
+        return {layer: slice(*ends) for layer, ends in zip(self.shift, pairwise(edges), strict=True)}
 
     @property
     def channels(self) -> int:
         """Number of channels of all layers together."""
-        return self.edges[-1]
+        return sum(map(len, self.shift.values()))
 
     @classmethod
     def fit(cls, moments: Mapping[str, Moments], layers: Sequence[str]) -> "Standardisation":
@@ -107,7 +108,6 @@ class Standardisation:
         -------
         Weights and biases of the same shapes, applying to raw values.
         """
-        scale = np.concatenate(list(self.scale.values())).astype(np.float64)
-        shift = np.concatenate(list(self.shift.values())).astype(np.float64)
+        scale, shift = (np.concatenate(list(v.values())).astype(np.float64) for v in (self.scale, self.shift))
         raw = weights * scale
         return raw, bias - raw @ shift

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ from hypercolumns.grid.groups import Group, category_groups
 from hypercolumns.grid.model import GridModel
 from hypercolumns.grid.problem import CellProblem
 from hypercolumns.grid.sgd.samples import SampleFiles
-from hypercolumns.grid.solver import CellFit
 from hypercolumns.grid.spec import GridSpec
 from hypercolumns.grid.standardise import Moments, Standardisation, add_moments
 from hypercolumns.grid.targets import Targets, write_target_maps
@@ -46,24 +46,24 @@ class _Unit:
         return folder / f"{self.spec}-{self.group}-{self.cell}.npz"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class _Job:
     """The inputs of one call of `train_grids`."""
 
     store: FeatureStore
+    task: Targets
     specs: Sequence[GridSpec]
     groups: Sequence[Group]
-    targets: tuple[str, ...]
     settings: TrainParameters
     seed: int
     device: str
 
-    def prepare_work_folder(self, task: Targets, scratch: Path) -> Path:
+    def prepare_work_folder(self, scratch: Path) -> Path:
         """Find or make the work folder of this training, which depends on all of its inputs, and write target maps."""
         scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=scratch) as temporary:
             targets = Path(temporary) / TARGETS
-            write_target_maps(targets, task, self.store, self.settings.heat_map)
+            write_target_maps(targets, self.task, self.store, self.settings.heat_map)
             key = {
                 "store": self.store.attributes.get("key") or digest(self.store.path),
                 "targets": digest(targets),
@@ -78,16 +78,45 @@ class _Job:
             publish(targets, work / TARGETS)
         return work
 
+    def grid_units(self, index: int) -> list[_Unit]:
+        """All cells of the grid of the specification at `index`, for every group."""
+        cells = product(range(len(self.groups)), range(self.specs[index].grid ** 2))
+        return [_Unit(index, group, cell) for group, cell in cells]
+
     def units(self) -> list[_Unit]:
         """All cells of all grids, those that take longest first."""
-        units = [
-            _Unit(i, j, cell)
-            for i, spec in enumerate(self.specs)
-            for j in range(len(self.groups))
-            for cell in range(spec.grid**2)
-        ]
+        units = [unit for i in range(len(self.specs)) for unit in self.grid_units(i)]
         # The cells of a grid divide the pixels of the box among them.
         return sorted(units, key=lambda unit: -len(self.specs[unit.spec].layers) / self.specs[unit.spec].grid ** 2)
+
+    def batches(self, units: list[_Unit]) -> list[list[_Unit]]:
+        """Divide `units` into batches that are fitted from the same files: maps serve every K, samples a single one."""
+        if self.settings.solver == "exact":
+            return [units] if units else []
+
+        def grid(unit: _Unit) -> int:
+            return self.specs[unit.spec].grid
+
+        return [list(batch) for _, batch in groupby(sorted(units, key=grid), grid)]
+
+    def files(self, work: Path, batch: list[_Unit]) -> SampleFiles | MapFiles:
+        """Files that the cells of `batch` are fitted from, with the layers that any of them needs."""
+        specs = [self.specs[unit.spec] for unit in batch]
+        grid = specs[0].grid
+        needed = {layer for spec in specs for layer in spec.layers}
+        exact = self.settings.solver == "exact"
+        fields: dict[str, Any] = {
+            "store": self.store.path.absolute(),
+            "targets": (work / TARGETS).absolute(),
+            "folder": (work / ("maps" if exact else f"samples-{grid}")).absolute(),
+            "shards": self.store.shards,
+            "layers": tuple(layer for layer in self.store.layers if layer in needed),
+            "heat_map": self.settings.heat_map,
+        }
+        if exact:
+            return MapFiles(**fields)
+        pixels = self.settings.pixels_per_region
+        return SampleFiles(**fields, grid=grid, pixels_per_region=pixels, seed=self.seed)
 
 
 def train_grids(
@@ -136,78 +165,38 @@ def train_grids(
     groups = category_groups(store.regions, task.categories, settings)
     exact = settings.solver == "exact"
     solver_device = client.submit(remote.solver_device, device, pure=False).result() if exact else "cpu"
-    job = _Job(
-        store=store,
-        specs=specs,
-        groups=groups,
-        targets=task.targets,
-        settings=settings,
-        seed=seed,
-        device=solver_device,
-    )
-    work, units = job.prepare_work_folder(task, scratch), job.units()
+    job = _Job(store, task, specs, groups, settings, seed, solver_device)
+    work, units = job.prepare_work_folder(scratch), job.units()
     missing = [unit for unit in units if not unit.file(work).exists()]
     n_done = len(units) - len(missing)
     with tqdm(total=len(units), initial=n_done, desc="train", unit=" cells", dynamic_ncols=True) as progress:
         # One after the other, so that the samples of only one K are on disk at a time.
-        for files in _shard_files(job, work, missing):
+        for batch in job.batches(missing):
+            files = job.files(work, batch)
             try:
-                _fit_units(job, work, files, missing, client=client, progress=progress)
+                _fit_units(job, work, files, batch, client, progress)
             finally:
                 shutil.rmtree(files.folder, ignore_errors=True)  # they are as large as the store and quick to rewrite
-    models = [_assemble(job, work, i, units) for i in range(len(specs))]
+    models = [_assemble(job, work, i) for i in range(len(specs))]
     shutil.rmtree(work)
     return models
 
 
-def _shard_files(job: _Job, work: Path, units: Sequence[_Unit]) -> list[SampleFiles] | list[MapFiles]:
-    """Files that `units` are fitted from: samples for every K, or maps that serve all."""
-
-    def fields(name: str, specs: Sequence[GridSpec]) -> dict[str, Any]:
-        needed = {layer for spec in specs for layer in spec.layers}
-        return {
-            "store": job.store.path.absolute(),
-            "targets": (work / TARGETS).absolute(),
-            "folder": (work / name).absolute(),
-            "shards": job.store.shards,
-            "layers": tuple(layer for layer in job.store.layers if layer in needed),
-            "heat_map": job.settings.heat_map,
-        }
-
-    specs = [job.specs[unit.spec] for unit in units]
-    if job.settings.solver == "exact":
-        return [MapFiles(**fields("maps", specs))] if specs else []
-    by_grid = {grid: [spec for spec in specs if spec.grid == grid] for grid in sorted({spec.grid for spec in specs})}
-    pixels = job.settings.pixels_per_region
-    return [
-        SampleFiles(**fields(f"samples-{grid}", grid_specs), grid=grid, pixels_per_region=pixels, seed=job.seed)
-        for grid, grid_specs in by_grid.items()
-    ]
-
-
 def _fit_units(
-    job: _Job,
-    work: Path,
-    files: SampleFiles | MapFiles,
-    units: Sequence[_Unit],
-    *,
-    client: Client,
-    progress: "tqdm[Any]",
+    job: _Job, work: Path, files: SampleFiles | MapFiles, units: Sequence[_Unit], client: Client, progress: "tqdm[Any]"
 ) -> None:
-    """Fit those of `units` that `files` serve, and save each as soon as it is done."""
+    """Fit `units` from `files`, and save each as soon as it is done."""
     moments = _lay_out(files, client)
     futures = {}
     for unit in units:
         spec = job.specs[unit.spec]
-        if isinstance(files, SampleFiles) and files.grid != spec.grid:
-            continue
         problem = CellProblem(
             files=files,
             grid=spec.grid,
             cell=unit.cell,
             rows=job.groups[unit.group].rows,
             standardisation=Standardisation.fit(moments, spec.layers),
-            n_targets=len(job.targets),
+            n_targets=len(job.task.targets),
             settings=job.settings,
             seed=job.seed,
             device=job.device,
@@ -215,7 +204,9 @@ def _fit_units(
         futures[client.submit(remote.fit_cell, problem, pure=False)] = unit
     with _cancel_on_error(client, list(futures)):
         for future in as_completed(futures):
-            _save(future.result(), futures[future].file(work))
+            fit = future.result()
+            with atomic_write(futures[future].file(work)) as stream:
+                np.savez(stream, weights=fit.weights, bias=fit.bias)
             future.release()
             progress.update()
 
@@ -239,32 +230,20 @@ def _cancel_on_error(client: Client, futures: list[Future]) -> Iterator[None]:
         raise
 
 
-def _save(fit: CellFit, path: Path) -> None:
-    with atomic_write(path) as stream:
-        np.savez(stream, weights=fit.weights, bias=fit.bias)
-
-
-def _load(path: Path) -> CellFit:
-    with np.load(path, allow_pickle=False) as arrays:
-        return CellFit(arrays["weights"], arrays["bias"])
-
-
-def _assemble(job: _Job, work: Path, index: int, units: Sequence[_Unit]) -> GridModel:
+def _assemble(job: _Job, work: Path, index: int) -> GridModel:
     """Build the model of the specification at `index` from its fitted cells."""
     spec = job.specs[index]
     channels = [job.store.channels[layer] for layer in spec.layers]
-    shape = (len(job.groups), len(job.targets), spec.grid**2)
+    shape = (len(job.groups), len(job.task.targets), spec.grid**2)
     joint, bias = np.zeros((*shape, sum(channels)), np.float32), np.zeros(shape, np.float32)
-    for unit in units:
-        if unit.spec == index:
-            fit = _load(unit.file(work))
-            joint[unit.group][:, unit.cell] = fit.weights
-            bias[unit.group][:, unit.cell] = fit.bias
+    for unit in job.grid_units(index):
+        with np.load(unit.file(work), allow_pickle=False) as fit:
+            joint[unit.group][:, unit.cell], bias[unit.group][:, unit.cell] = fit["weights"], fit["bias"]
     by_layer = np.split(joint, np.cumsum(channels)[:-1], axis=-1)
     return GridModel(
         spec=spec,
         heat_map=job.settings.heat_map,
-        targets=job.targets,
+        targets=job.task.targets,
         groups=tuple(group.name for group in job.groups),
         group_of_category={c: i for i, group in enumerate(job.groups) for c in group.categories},
         weights=dict(zip(spec.layers, by_layer, strict=True)),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,13 +18,11 @@ from hypercolumns.grid.exact import solver as exact
 from hypercolumns.grid.exact.cell_data import CellData
 from hypercolumns.grid.exact.reader import CellReader
 from hypercolumns.grid.exact.solver import ExactSolver
-from hypercolumns.grid.fitting import fit_cell
-from hypercolumns.grid.problem import CellProblem
+from hypercolumns.grid.remote import fit_cell
 from hypercolumns.grid.shard_files import ShardPart
-from hypercolumns.grid.standardise import Standardisation
 from hypercolumns.grid.targets import IGNORE, NEGATIVE, POSITIVE, Targets
 from hypercolumns.parameters import TrainParameters
-from tests.grid.conftest import SIZE, ConstantTask, LinearTask, lay_out_maps, make_store
+from tests.grid.conftest import SIZE, ConstantTask, LinearTask, lay_out_maps, make_problem, make_store
 
 SETTINGS = TrainParameters(solver="exact", heat_map=SIZE, grid=2, alpha=1e-3, tolerance=1e-7)
 
@@ -43,36 +42,31 @@ class NoisyTask(LinearTask):
         return both
 
 
-def make_solver(store: FeatureStore, folder: Path, task: Targets, grid: int = 2) -> ExactSolver:
-    """Make a solver on maps of all layers and regions."""
-    files, moments = lay_out_maps(store, folder, task)
-    standardisation = Standardisation.fit(moments, store.layers)
-    return ExactSolver(files, grid, slice(0, len(store)), standardisation, torch.device("cpu"))
-
-
-def make_reader(solver: ExactSolver, cell: int) -> CellReader:
-    """Make a reader of one cell of the solver's grid."""
-    return CellReader(solver.files, solver.grid, cell, solver.standardisation, solver.device)
+def make_solver(store: FeatureStore, folder: Path, task: Targets, grid: int = 2, **others: Any) -> ExactSolver:
+    """Make a solver on maps of all layers and regions, by default of the last cell."""
+    fields = {"grid": grid, "cell": grid**2 - 1, "rows": slice(0, len(store)), "n_targets": len(task.targets)}
+    return ExactSolver(make_problem(*lay_out_maps(store, folder, task), **{"settings": SETTINGS} | fields | others))
 
 
 def plain_pixels(
-    solver: ExactSolver, store: FeatureStore, task: Targets, cell: int
+    solver: ExactSolver, store: FeatureStore, task: Targets
 ) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
     """Standardised hypercolumns (n, channel) of all pixels of a cell and their labels (n, target), region by region."""
-    y, x = cell_slices(SIZE, solver.grid, cell)
-    hypercolumns = store.hypercolumns(solver.rows, SIZE).compute()[:, y, x].astype(np.float64)
-    shift = np.concatenate(list(solver.standardisation.shift.values()))
-    scale = np.concatenate(list(solver.standardisation.scale.values()))
-    maps = [task.target_maps(store.regions[rows], store.expanded_boxes[rows], SIZE) for rows in solver.files.shards]
-    labels = np.concatenate(maps)[solver.rows, :, y, x].transpose(0, 2, 3, 1)
+    problem = solver.problem
+    y, x = cell_slices(SIZE, problem.grid, problem.cell)
+    hypercolumns = store.hypercolumns(problem.rows, SIZE).compute()[:, y, x].astype(np.float64)
+    shift = np.concatenate(list(problem.standardisation.shift.values()))
+    scale = np.concatenate(list(problem.standardisation.scale.values()))
+    maps = [task.target_maps(store.regions[rows], store.expanded_boxes[rows], SIZE) for rows in problem.files.shards]
+    labels = np.concatenate(maps)[problem.rows, :, y, x].transpose(0, 2, 3, 1)
     return ((hypercolumns - shift) * scale).reshape(-1, len(shift)), labels.reshape(-1, labels.shape[-1])
 
 
-def read_hypercolumns(solver: ExactSolver, cell: int) -> NDArray[np.float32]:
+def read_hypercolumns(solver: ExactSolver) -> NDArray[np.float32]:
     """Hypercolumns (n, channel) as the solver sees them, region by region: scores with unit vectors as weights."""
-    n_channels = solver.standardisation.channels
+    n_channels = solver.problem.standardisation.channels
     # One copy of the target per channel.
-    data = make_reader(solver, cell).load(solver.parts, np.zeros(n_channels, np.int64))
+    data = CellReader(solver.problem).load(solver.problem.parts, np.zeros(n_channels, np.int64))
     scores: NDArray[np.float32] = data.scores(torch.eye(n_channels)).permute(2, 1, 0).reshape(-1, n_channels).numpy()
     return scores
 
@@ -82,10 +76,9 @@ def read_hypercolumns(solver: ExactSolver, cell: int) -> NDArray[np.float32]:
 def test_fit_equals_scikit_learn(store: FeatureStore, tmp_path: Path, grid: int, rows: slice) -> None:
     """Weights and biases equal those of `LogisticRegression` on upsampled hypercolumns, for all or some regions."""
     task = NoisyTask(store)
-    solver = replace(make_solver(store, tmp_path, task, grid), rows=rows)
-    cell = grid * grid - 1
-    fit = solver.fit(2, cell, SETTINGS, seed=0)
-    hypercolumns, labels = plain_pixels(solver, store, task, cell)
+    solver = make_solver(store, tmp_path, task, grid, rows=rows)
+    fit = solver.fit()
+    hypercolumns, labels = plain_pixels(solver, store, task)
     for target in range(2):
         known = labels[:, target] != IGNORE
         plain = LogisticRegression(C=1 / (SETTINGS.alpha * known.sum()), tol=1e-10, max_iter=10_000)
@@ -98,9 +91,9 @@ def test_maps_finer_than_the_heat_map_lose_nothing(tmp_path: Path) -> None:
     """They are kept at the resolution of the heat map, whose locations see the same values."""
     store = make_store(tmp_path / "fine.zarr", 70, shapes={"fine": (3, 47, 31), "mixed": (2, 30, 5)})
     task = LinearTask(store)
-    solver = make_solver(store, tmp_path, task)
-    expected, _ = plain_pixels(solver, store, task, 1)
-    np.testing.assert_allclose(read_hypercolumns(solver, 1), expected, atol=2e-3)  # float16, values up to 8 deviations
+    solver = make_solver(store, tmp_path, task, cell=1)
+    expected, _ = plain_pixels(solver, store, task)
+    np.testing.assert_allclose(read_hypercolumns(solver), expected, atol=2e-3)  # float16, values up to 8 deviations
 
 
 @pytest.mark.parametrize("grid", [1, 2, 10, 20])
@@ -109,21 +102,21 @@ def test_stacked_layers_give_hypercolumns(tmp_path: Path, grid: int) -> None:
     shapes = {"a": (3, 18, 18), "b": (2, 18, 18), "c": (2, 19, 19), "g": (4, 4, 4), "h": (2, 4, 4), "v": (2, 1, 1)}
     store = make_store(tmp_path / "many.zarr", 70, shapes=shapes)
     task = LinearTask(store)
-    solver = replace(make_solver(store, tmp_path, task, grid), rows=slice(5, 68))
-    for cell in (0, grid * grid - 1):
-        expected, _ = plain_pixels(solver, store, task, cell)
-        np.testing.assert_allclose(read_hypercolumns(solver, cell), expected, atol=2e-3)
+    last = make_solver(store, tmp_path, task, grid, rows=slice(5, 68))
+    for solver in (ExactSolver(replace(last.problem, cell=0)), last):
+        expected, _ = plain_pixels(solver, store, task)
+        np.testing.assert_allclose(read_hypercolumns(solver), expected, atol=2e-3)
 
 
 def test_streaming_in_portions_gives_the_same_classifiers(
     store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cell that exceeds the memory limit is read part by part in every evaluation, with the same result."""
-    solver = make_solver(store, tmp_path, NoisyTask(store))
-    in_memory = solver.fit(2, 2, SETTINGS, seed=0)
+    solver = make_solver(store, tmp_path, NoisyTask(store), cell=2)
+    in_memory = solver.fit()
     monkeypatch.setattr(exact, "MAX_BYTES", 1)
-    assert len(make_reader(solver, 2).divide(solver.parts, 1, exact.MAX_BYTES)) == 2
-    streamed = solver.fit(2, 2, SETTINGS, seed=0)
+    assert len(CellReader(solver.problem).divide(solver.problem.parts, 1, exact.MAX_BYTES)) == 2
+    streamed = solver.fit()
     np.testing.assert_allclose(streamed.weights, in_memory.weights, rtol=1e-4, atol=1e-5)
 
 
@@ -139,7 +132,7 @@ def test_a_shard_is_read_once_and_only_for_targets_with_labels(
         return load(reader, parts, targets)
 
     monkeypatch.setattr(CellReader, "load", recording)
-    make_solver(store, tmp_path, NoisyTask(store)).fit(2, 0, SETTINGS, seed=0)
+    make_solver(store, tmp_path, NoisyTask(store), cell=0).fit()
     assert reads == [([ShardPart(0, slice(0, 64))], [0, 1]), ([ShardPart(1, slice(0, 26))], [0])]
 
 
@@ -148,7 +141,7 @@ def test_labels_that_are_all_alike_give_a_constant_classifier(
     store: FeatureStore, tmp_path: Path, label: int, bias: float
 ) -> None:
     """Without both kinds of labels there is nothing to separate: weights are zero and the bias is saturated."""
-    fit = make_solver(store, tmp_path, ConstantTask(store, label)).fit(1, 1, SETTINGS, seed=0)
+    fit = make_solver(store, tmp_path, ConstantTask(store, label), cell=1).fit()
     assert fit.bias.item() == bias
     assert not fit.weights.any()
 
@@ -158,10 +151,11 @@ def test_layer_logits_add_up_to_those_of_hypercolumns(store: FeatureStore, tmp_p
     task = NoisyTask(store)
     solver = make_solver(store, tmp_path, task)
     weights = np.random.default_rng(0).normal(size=(2, 12))
-    logits, labels = solver.layer_logits(3, weights)
-    hypercolumns, expected_labels = plain_pixels(solver, store, task, 3)
+    logits, labels = solver.layer_logits(weights)
+    hypercolumns, expected_labels = plain_pixels(solver, store, task)
     by_region = np.arange(len(hypercolumns)).reshape(90, -1)
-    order = np.concatenate([by_region[rows].T.ravel() for rows in solver.files.shards])  # pixel by pixel in each shard
+    shards = solver.problem.files.shards
+    order = np.concatenate([by_region[rows].T.ravel() for rows in shards])  # pixel by pixel in each shard
     assert logits.shape == (len(hypercolumns), 2, 3)
     np.testing.assert_allclose(logits.sum(axis=2), (hypercolumns @ weights.T)[order], atol=2e-3)
     assert np.array_equal(labels, expected_labels[order])
@@ -170,18 +164,8 @@ def test_layer_logits_add_up_to_those_of_hypercolumns(store: FeatureStore, tmp_p
 def test_the_number_of_threads_does_not_change_a_byte(tmp_path: Path) -> None:
     """Workers of a running scheduler may have any number; the maps are large enough for torch to use several."""
     store = make_store(tmp_path / "wide.zarr", 256, shapes={"map": (64, 8, 8), "vector": (600, 1, 1)})
-    solver = make_solver(store, tmp_path, NoisyTask(store), grid=1)
-    problem = CellProblem(
-        files=solver.files,
-        grid=1,
-        cell=0,
-        rows=solver.rows,
-        standardisation=solver.standardisation,
-        n_targets=2,
-        settings=SETTINGS.model_copy(update={"tolerance": 1e-3}),
-        seed=0,
-        device="cpu",
-    )
+    settings = SETTINGS.model_copy(update={"tolerance": 1e-3})
+    problem = make_solver(store, tmp_path, NoisyTask(store), grid=1, settings=settings).problem
     fits = []
     threads = torch.get_num_threads()
     try:
@@ -199,6 +183,6 @@ def test_a_tolerance_that_is_not_reached_is_logged(
     store: FeatureStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A warning names the parameter, the cell and the targets."""
-    solver = make_solver(store, tmp_path, NoisyTask(store))
-    solver.fit(2, 1, SETTINGS.model_copy(update={"tolerance": 1e-12}), seed=0)
+    settings = SETTINGS.model_copy(update={"tolerance": 1e-12})
+    make_solver(store, tmp_path, NoisyTask(store), cell=1, settings=settings).fit()
     assert "train.tolerance of 1e-12 was not reached in cell 1 of K = 2 for targets 0, 1" in caplog.text

@@ -13,15 +13,14 @@ from hypercolumns.grid.sgd import solver as sgd
 from hypercolumns.grid.sgd.samples import SampleFiles, draw_locations, read_samples
 from hypercolumns.grid.sgd.solver import SgdSolver
 from hypercolumns.grid.shard_files import LABELS
-from hypercolumns.grid.standardise import Standardisation
 from hypercolumns.grid.targets import IGNORE, NEGATIVE, POSITIVE
-from tests.grid.conftest import SAMPLE_SEED, SGD_SETTINGS, SIZE, ConstantTask, LinearTask, lay_out_samples
+from tests.grid.conftest import SAMPLE_SEED, SGD_SETTINGS, SIZE, ConstantTask, LinearTask, lay_out_samples, make_problem
 
 
-def make_solver(store: FeatureStore, folder: Path, grid: int = 2, rows: slice = slice(0, 90)) -> SgdSolver:
+def make_solver(store: FeatureStore, folder: Path, grid: int = 2, **others: Any) -> SgdSolver:
     """Make a solver on samples of all layers, labelled by the linear task."""
     files, moments = lay_out_samples(store, folder, LinearTask(store), grid)
-    return SgdSolver(files, rows, Standardisation.fit(moments, store.layers))
+    return SgdSolver(make_problem(files, moments, grid=grid, **others))
 
 
 def read_all(files: SampleFiles, shard: int, name: str, cell: int) -> NDArray[Any]:
@@ -51,10 +50,9 @@ def test_samples_are_hypercolumns_and_labels_at_the_drawn_locations(store: Featu
 
 def test_fit_equals_scikit_learn(store: FeatureStore, tmp_path: Path) -> None:
     """With K = 1, a fit equals `SGDClassifier` on hypercolumns that are computed and standardised here."""
-    solver = make_solver(store, tmp_path, grid=1)
     # A strong penalty means small steps; large steps would amplify rounding errors.
     settings = SGD_SETTINGS.model_copy(update={"epochs": 2, "alpha": 1e-2})
-    fit = solver.fit(1, 0, settings, seed=5)
+    fit = make_solver(store, tmp_path, grid=1, settings=settings, seed=5).fit()
 
     samples, sample_labels = [], []
     maps = LinearTask(store).target_maps(store.regions, store.expanded_boxes, SIZE)[:, 0]
@@ -79,15 +77,15 @@ def test_fit_equals_scikit_learn(store: FeatureStore, tmp_path: Path) -> None:
 @pytest.mark.parametrize("limit", [70 * 10 * 12 * 4 // 3, 1])
 def test_portions_hold_every_pixel_once(store: FeatureStore, tmp_path: Path, limit: int) -> None:
     """Portions that cut the pixels, or that also split the shards, together hold what a single portion holds."""
-    solver = make_solver(store, tmp_path, rows=slice(10, 80))
+    solver = make_solver(store, tmp_path, cell=3, rows=slice(10, 80))
     (everything,) = solver.portions(2**40)
-    expected, expected_labels = solver.load(everything, 3)
+    expected, expected_labels = solver.load(everything)
     assert expected.shape == (70 * 10, 12)
     portions = solver.portions(limit)
     assert len(portions) == (4 if limit > 1 else 2 * 10)  # the larger limit fits 3.3 of 10 pixels, thus 3
     if limit > 1:
         assert all(len(portion.parts) == 2 for portion in portions)
-    loaded = [solver.load(portion, 3) for portion in portions]
+    loaded = [solver.load(portion) for portion in portions]
     found = np.concatenate([hypercolumns for hypercolumns, _ in loaded])
     found_labels = np.concatenate([labels for _, labels in loaded])
     expected_order, found_order = np.lexsort(expected.T), np.lexsort(found.T)
@@ -99,17 +97,17 @@ def test_an_epoch_passes_over_all_portions_once(
     store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fit in portions equals `SGDClassifier.partial_fit` on each portion, in a random order per epoch."""
-    solver = make_solver(store, tmp_path)
-    monkeypatch.setattr(sgd, "MAX_BYTES", 90 * 10 * 12 * 4 // 5)
     settings = SGD_SETTINGS.model_copy(update={"epochs": 2})
-    fit = solver.fit(1, 3, settings, seed=4)
+    solver = make_solver(store, tmp_path, cell=3, settings=settings, seed=4)
+    monkeypatch.setattr(sgd, "MAX_BYTES", 90 * 10 * 12 * 4 // 5)
+    fit = solver.fit()
     plain = SGDClassifier(loss="log_loss", alpha=settings.alpha, average=True, random_state=np.random.RandomState(4))
     portions = solver.portions(sgd.MAX_BYTES)
     assert len(portions) == 5
     rng = np.random.default_rng([4, 3])
     for _ in range(2):
         for number in rng.permutation(5):
-            hypercolumns, labels = solver.load(portions[number], 3)
+            hypercolumns, labels = solver.load(portions[number])
             known = labels[:, 0] != IGNORE
             plain.partial_fit(hypercolumns[known], labels[known, 0], classes=(0, 1))
     assert np.array_equal(fit.weights[0], plain.coef_[0])
@@ -120,20 +118,19 @@ def test_labels_that_are_all_alike_give_a_constant_classifier(
     store: FeatureStore, tmp_path: Path, label: int, bias: float
 ) -> None:
     """Without both kinds of labels there is nothing to separate: weights are zero and the bias is saturated."""
-    files, moments = lay_out_samples(store, tmp_path, ConstantTask(store, label))
-    fit = SgdSolver(files, slice(0, 90), Standardisation.fit(moments, store.layers)).fit(1, 1, SGD_SETTINGS, seed=0)
+    fit = SgdSolver(make_problem(*lay_out_samples(store, tmp_path, ConstantTask(store, label)), cell=1)).fit()
     assert fit.bias.item() == bias
     assert not fit.weights.any()
 
 
 def test_folding_the_standardisation_does_not_change_a_logit(store: FeatureStore, tmp_path: Path) -> None:
     """Folded classifiers give raw samples the logits that the unfolded ones give standardised samples."""
-    solver = make_solver(store, tmp_path, rows=slice(0, 64)).restrict("fine")
+    solver = make_solver(store, tmp_path, cell=2, rows=slice(0, 64)).restrict("fine")
     weights, bias = np.random.default_rng(0).normal(size=(2, 3)), np.array([0.5, -2])
-    folded_weights, folded_bias = solver.standardisation.fold(weights, bias)
+    folded_weights, folded_bias = solver.problem.standardisation.fold(weights, bias)
     (portion,) = solver.portions(2**40)
-    standardised, _ = solver.load(portion, 2)
-    raw = read_all(solver.files, 0, "fine", 2).reshape(-1, 3).astype(np.float64)
+    standardised, _ = solver.load(portion)
+    raw = read_all(solver.problem.files, 0, "fine", 2).reshape(-1, 3).astype(np.float64)
     np.testing.assert_allclose(
         raw @ folded_weights.T + folded_bias, standardised @ weights.T + bias, rtol=1e-4, atol=1e-5
     )

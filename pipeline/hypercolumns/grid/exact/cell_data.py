@@ -20,19 +20,17 @@ class Interpolation:
     horizontal: Tensor
     """(columns of the cell, x)"""
 
+    @property
+    def transposed(self) -> "Interpolation":
+        """The transposed operator, which takes values at the pixels (n, pixel, m) to (n, y * x, m)."""
+        return Interpolation(self.vertical.T, self.horizontal.T)
+
     def apply(self, values: Tensor) -> Tensor:
         """Interpolate values (n, y * x, m) to the pixels: (n, pixel, m)."""
-        return _interpolate(self.vertical, self.horizontal, values)
-
-    def apply_transposed(self, values: Tensor) -> Tensor:
-        """Apply the transposed operator to values (n, pixel, m) at the pixels: (n, y * x, m)."""
-        return _interpolate(self.vertical.T, self.horizontal.T, values)
-
-
-def _interpolate(vertical: Tensor, horizontal: Tensor, values: Tensor) -> Tensor:
-    n, (rows, height), (columns, width) = len(values), vertical.shape, horizontal.shape
-    tall = torch.bmm(vertical.expand(n, rows, height), values.reshape(n, height, -1)).view(n * rows, width, -1)
-    return torch.bmm(horizontal.expand(n * rows, columns, width), tall).view(n, rows * columns, -1)
+        n, (rows, height), (columns, width) = len(values), self.vertical.shape, self.horizontal.shape
+        tall = torch.bmm(self.vertical.expand(n, rows, height), values.reshape(n, height, -1))
+        wide = torch.bmm(self.horizontal.expand(n * rows, columns, width), tall.view(n * rows, width, -1))
+        return wide.view(n, rows * columns, -1)
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class LayerStack:
 
     def gradient(self, score_gradient: Tensor) -> Tensor:
         """Gradient with respect to the weights (target, channel), from that of the scores (target, pixel, region)."""
-        at_maps = score_gradient if self.interpolation is None else self.interpolation.apply_transposed(score_gradient)
+        at_maps = score_gradient if self.interpolation is None else self.interpolation.transposed.apply(score_gradient)
         return at_maps.flatten(1) @ self.values
 
 

@@ -88,8 +88,7 @@ def minimise(
             new_value[poor], new_gradient[poor] = evaluate(trial[poor], problems[poor])
         # A problem that cannot be decreased any further stays where it is.
         stuck = poor
-        trial, new_value = torch.where(stuck[:, None], points, trial), torch.where(stuck, value, new_value)
-        new_gradient = torch.where(stuck[:, None], gradient, new_gradient)
+        trial[stuck], new_value[stuck], new_gradient[stuck] = points[stuck], value[stuck], gradient[stuck]
         moved, change = trial - points, new_gradient - gradient
         curvature = (moved * change).sum(dim=1)
         rho = torch.where(curvature > 0, 1 / curvature, 0)

@@ -8,7 +8,9 @@ pass over its windows.
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 import torch
@@ -19,11 +21,9 @@ from hypercolumns.grid.exact.cell_data import CellData
 from hypercolumns.grid.exact.lbfgs import minimise
 from hypercolumns.grid.exact.maps import MapFiles
 from hypercolumns.grid.exact.reader import CellReader
+from hypercolumns.grid.problem import CellFit, Solver, constant_bias
 from hypercolumns.grid.shard_files import ShardPart
-from hypercolumns.grid.solver import CellFit, constant_bias
-from hypercolumns.grid.standardise import Standardisation
 from hypercolumns.grid.targets import NEGATIVE, POSITIVE
-from hypercolumns.parameters import TrainParameters
 
 MAX_BYTES = 2**28
 """Bytes of windows and scores that a worker keeps; the data of a larger cell are read again in every evaluation."""
@@ -37,69 +37,53 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class ExactSolver:
+class ExactSolver(Solver[MapFiles]):
     """Fits classifiers on every pixel; see `Solver`."""
 
-    files: MapFiles
-    grid: int
-    """Cells per side."""
-    rows: slice
-    """Rows of the store that belong to the group of categories."""
-    standardisation: Standardisation
-    device: torch.device
-
-    @property
-    def parts(self) -> list[ShardPart]:
-        """The parts of shards that hold the regions of the group."""
-        return self.files.parts(self.rows)
-
-    def restrict(self, layer: str) -> "ExactSolver":
-        """See `Solver.restrict`."""
-        return replace(self, standardisation=self.standardisation.restrict(layer))
-
-    def fit(self, n_targets: int, cell: int, settings: TrainParameters, seed: int) -> CellFit:
+    def fit(self) -> CellFit:
         """Run L-BFGS until no entry of the gradient exceeds `settings.tolerance`.
 
         The objective is that of scikit-learn's `LogisticRegression` with C = 1 / (alpha * pixels). Ours. The seed is
         not used, since nothing is drawn. See `Solver.fit`.
         """
-        del seed
-        weights, bias = np.zeros((n_targets, self.standardisation.channels)), np.zeros(n_targets)
-        reader = self._reader(cell)
-        part_counts = np.stack([_count_labels(reader.labels(part)) for part in self.parts])
+        problem, settings = self.problem, self.problem.settings
+        part_counts = np.stack([_count_labels(self._reader.labels(part)) for part in problem.parts])
         counts: NDArray[np.int64] = part_counts.sum(axis=0)
-        bias[:] = [constant_bias(bool(positive)) for _, positive in counts]
+        weights, bias = np.zeros((len(counts), problem.standardisation.channels)), constant_bias(counts[:, 1] > 0)
         mixed = np.flatnonzero((counts > 0).all(axis=1))
         if len(mixed):
-            portions = self._portions(reader, mixed, part_counts[:, mixed].sum(axis=2) > 0)
-            minima, solved = self._minimise(portions, counts[mixed], settings)
+            portions = self._portions(mixed, part_counts[:, mixed].sum(axis=2) > 0)
+            minima, solved = self._minimise(portions, counts[mixed])
             weights[mixed], bias[mixed] = minima[:, :-1], minima[:, -1]
             if not solved.all():
                 targets = ", ".join(str(target) for target in mixed[~solved])
                 logger.warning(
-                    f"train.tolerance of {settings.tolerance:g} was not reached in cell {cell} of K = {self.grid} for "
-                    f"targets {targets}: it is finer than float32 allows, or train.alpha ({settings.alpha:g}) is too "
-                    "small."
+                    f"train.tolerance of {settings.tolerance:g} was not reached in cell {problem.cell} of K = "
+                    f"{problem.grid} for targets {targets}: it is finer than float32 allows, or train.alpha "
+                    f"({settings.alpha:g}) is too small."
                 )
         return CellFit(weights, bias)
 
-    def layer_logits(self, cell: int, weights: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    def layer_logits(self, weights: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
         """See `Solver.layer_logits`."""
-        reader, targets = self._reader(cell), np.arange(len(weights))
         layer_weights = []
-        for first, last in pairwise(self.standardisation.edges):
-            masked = torch.zeros(weights.shape, device=self.device)
-            masked[:, first:last] = torch.from_numpy(weights[:, first:last])
+        for channels in self.problem.standardisation.slices.values():
+            masked = torch.zeros(weights.shape, device=self.problem.device)
+            masked[:, channels] = torch.from_numpy(weights[:, channels])
             layer_weights.append(masked)
         logits, labels = [], []
-        for part in self.parts:
-            data = reader.load([part], targets)
+        for part in self.problem.parts:
+            data = self._reader.load([part], np.arange(len(weights)))
             scores = torch.stack([data.scores(masked) for masked in layer_weights], dim=3)
             logits.append(scores.flatten(1, 2).transpose(0, 1).cpu().numpy())
-            labels.append(reader.labels(part).reshape(len(weights), -1).T)
+            labels.append(self._reader.labels(part).reshape(len(weights), -1).T)
         return np.concatenate(logits), np.concatenate(labels)
 
-    def _portions(self, reader: CellReader, targets: NDArray[np.int64], known: NDArray[np.bool_]) -> "list[_Portion]":
+    @cached_property
+    def _reader(self) -> CellReader:
+        return CellReader(self.problem)
+
+    def _portions(self, targets: NDArray[np.int64], known: NDArray[np.bool_]) -> "list[_Portion]":
         """Divide all parts into portions, each of neighbours that have labels for the same targets.
 
         Portions keep their data in memory if all of them fit.
@@ -112,27 +96,26 @@ class ExactSolver:
             (part, n) whether a part has labels for each of them.
         """
         portions = []
-        for _, neighbours in groupby(range(len(self.parts)), key=lambda part: known[part].tolist()):
-            first, *others = neighbours
-            problems = np.flatnonzero(known[first])
+        for known_targets, neighbours in groupby(zip(self.problem.parts, known.tolist(), strict=True), itemgetter(1)):
+            problems = np.flatnonzero(known_targets)
             if len(problems):
-                parts = self.parts[first : first + 1 + len(others)]
-                portions += [
-                    _Portion(reader, run, targets[problems], torch.from_numpy(problems).to(self.device))
-                    for run in reader.divide(parts, len(problems), MAX_BYTES)
-                ]
-        if sum(reader.n_bytes(portion.parts, len(portion.targets)) for portion in portions) <= MAX_BYTES:
+                indices = torch.from_numpy(problems).to(self.problem.device)
+                parts = [part for part, _ in neighbours]
+                runs = self._reader.divide(parts, len(problems), MAX_BYTES)
+                portions += [_Portion(self._reader, run, targets[problems], indices) for run in runs]
+        if sum(self._reader.n_bytes(portion.parts, len(portion.targets)) for portion in portions) <= MAX_BYTES:
             return [replace(portion, kept=portion.load()) for portion in portions]
         return portions
 
     def _minimise(
-        self, portions: "list[_Portion]", counts: NDArray[np.int64], settings: TrainParameters
+        self, portions: "list[_Portion]", counts: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Weights with the bias last (target, channel + 1), and whether each target reached the tolerance (target,).
 
         `counts` (target, 2) are the numbers of negative and positive pixels, neither of them zero.
         """
-        n_pixels = torch.from_numpy(counts.sum(axis=1).astype(np.float64)).to(self.device)
+        alpha = self.problem.settings.alpha
+        n_pixels = torch.from_numpy(counts.sum(axis=1).astype(np.float64)).to(self.problem.device)
 
         def evaluate(points: Tensor, problems: Tensor) -> tuple[Tensor, Tensor]:
             loss, gradient = torch.zeros_like(points[:, 0]), torch.zeros_like(points)
@@ -144,22 +127,19 @@ class ExactSolver:
                 losses, gradients = portion.load().select(targets).loss_and_gradient(weights[rows], bias[rows])
                 loss[rows] += losses
                 gradient[rows] += gradients
-            penalty = settings.alpha * points
+            penalty = alpha * points
             penalty[:, -1] = 0
             count = n_pixels[problems]
             return loss / count + (penalty * points).sum(dim=1) / 2, gradient / count[:, None] + penalty
 
-        channels = self.standardisation.channels
-        start = torch.zeros((len(counts), channels + 1), dtype=torch.float64, device=self.device)
+        shape = (len(counts), self.problem.standardisation.channels + 1)
+        start = torch.zeros(shape, dtype=torch.float64, device=self.problem.device)
         # The bias starts at the log odds of the labels, its optimum while all weights are zero.
         start[:, -1] = torch.from_numpy(np.log(counts[:, 1] / counts[:, 0]))
         inverse_curvature = torch.ones_like(start[0])
         inverse_curvature[-1] = BIAS_INVERSE_CURVATURE
-        minima, solved = minimise(evaluate, start, settings.tolerance, inverse_curvature=inverse_curvature)
+        minima, solved = minimise(evaluate, start, self.problem.settings.tolerance, inverse_curvature=inverse_curvature)
         return minima.cpu().numpy(), solved.cpu().numpy()
-
-    def _reader(self, cell: int) -> CellReader:
-        return CellReader(self.files, self.grid, cell, self.standardisation, self.device)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ from scipy import sparse
 
 from hypercolumns.features.half import as_float16
 from hypercolumns.features.store import FeatureStore
-from hypercolumns.grid.array_file import ArrayFile
 from hypercolumns.grid.cells import cell_bounds
-from hypercolumns.grid.shard_files import LABELS, ShardFiles
+from hypercolumns.grid.shard_files import LABELS, ArrayFile, ShardFiles
 from hypercolumns.grid.standardise import Moments
 from hypercolumns.regions.interpolation import operator
 

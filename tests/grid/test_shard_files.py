@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from hypercolumns.grid.array_file import ArrayFile
+from hypercolumns.grid.shard_files import ArrayFile
 
 RNG = np.random.default_rng(0)
 ARRAYS = {

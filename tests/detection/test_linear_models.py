@@ -5,8 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
-from hypercolumns.detection.classifiers import fit_classifiers
-from hypercolumns.detection.regression import apply_moves, encode_moves, fit_regressor
+from hypercolumns.detection.linear_models import apply_moves, encode_moves, fit_classifiers, fit_regressor
 
 
 def _data(n: int, dimensions: int) -> tuple[np.ndarray, np.ndarray]:

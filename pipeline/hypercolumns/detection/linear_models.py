@@ -1,0 +1,161 @@
+"""Linear models of regions: classifiers that tell the categories apart, and a regressor that refines boxes (R-CNN)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
+
+from hypercolumns.regions.boxes import Boxes
+
+MAX_LOG_SCALE = np.log(2.0)
+"""A side at most doubles or halves, since a linear prediction is unbounded. Ours."""
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """A linear function of features."""
+
+    weights: NDArray[np.float32]
+    """(dimensions, outputs)"""
+    biases: NDArray[np.float32]
+    """(outputs,)"""
+
+    def outputs(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Outputs (n, outputs) for features (n, dimensions)."""
+        return features @ self.weights + self.biases
+
+
+class LinearClassifiers(LinearModel):
+    """Softmax classifiers with one output per category and a last one for the background."""
+
+    def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probabilities (n, categories) of features (n, dimensions); the background has the rest to one."""
+        return softmax(self.outputs(features).astype(np.float64), axis=1)[:, :-1]
+
+
+class BoxRegressor(LinearModel):
+    """Linear prediction of the four moves of a box (see `encode_moves`); one for all categories."""
+
+    def refine(self, boxes: Boxes, features: NDArray[np.float32]) -> Boxes:
+        """Move the boxes (n, 4) as their features (n, dimensions) predict."""
+        return apply_moves(boxes, self.outputs(features))
+
+
+def fit_classifiers(
+    features: NDArray[np.float32],
+    labels: NDArray[np.intp],
+    categories: int,
+    *,
+    penalty: float,
+    iterations: int,
+    start: LinearClassifiers | None = None,
+) -> LinearClassifiers:
+    """Fit multinomial logistic regression with an L2 penalty on standardised features, by L-BFGS.
+
+    Minimises the mean cross entropy + penalty * sum of squared weights; mean and scale are folded into the result.
+
+    Parameters
+    ----------
+    features
+        (n, dimensions)
+    labels
+        (n,) 0 .. categories - 1, or `categories` for the background.
+    categories
+        Number of categories.
+    penalty
+        Weight of the L2 penalty; biases are not penalised.
+    iterations
+        Maximum number of L-BFGS iterations.
+    start
+        Where the optimisation starts; None: at zero.
+    """
+    mean, scale = _mean_and_scale(features)
+    standardised = features - mean  # and divided in place, since the features are large
+    standardised /= scale
+    truth = np.zeros((len(labels), categories + 1), dtype=np.float32)
+    truth[np.arange(len(labels)), labels] = 1
+    shape = (features.shape[1] + 1, categories + 1)
+
+    def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        weights = flat.reshape(shape)
+        single = weights.astype(np.float32)
+        logs = log_softmax(standardised @ single[:-1] + single[-1], axis=1)
+        error = (np.exp(logs) - truth) / len(truth)
+        gradient = np.empty(shape)
+        gradient[:-1] = standardised.T @ error + 2 * penalty * weights[:-1]
+        gradient[-1] = error.sum(axis=0)
+        value = -float((logs * truth).sum(dtype=np.float64)) / len(truth) + penalty * float((weights[:-1] ** 2).sum())
+        return value, gradient.ravel()
+
+    initial = np.zeros(shape)
+    if start is not None:
+        initial[:-1] = start.weights * scale[:, None]
+        initial[-1] = start.biases + mean @ start.weights
+    solution = minimize(loss, initial.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": iterations})
+    minimum = solution.x.reshape(shape)
+    weights = minimum[:-1] / scale[:, None]
+    return LinearClassifiers(weights.astype(np.float32), (minimum[-1] - mean @ weights).astype(np.float32))
+
+
+def encode_moves(boxes: Boxes, objects: Boxes) -> NDArray[np.float64]:
+    """Moves that turn `boxes` into `objects`, (n, 4) each. R-CNN (Girshick et al., 2014), appendix C.
+
+    Returns
+    -------
+    (n, 4) shifts of the centre in widths and heights of the box, then logarithms of the scales of both sides.
+
+    Examples
+    --------
+    >>> encode_moves(np.array([[0.0, 0, 10, 10]]), np.array([[5.0, 0, 15, 10]])).tolist()
+    [[0.5, 0.0, 0.0, 0.0]]
+    """
+    centre, size = _centre_and_size(boxes)
+    object_centre, object_size = _centre_and_size(objects)
+    return np.concatenate([(object_centre - centre) / size, np.log(object_size / size)], axis=1)
+
+
+def apply_moves(boxes: Boxes, moves: NDArray[np.floating]) -> Boxes:
+    """Move boxes (n, 4); the inverse of `encode_moves`, except that scales are bounded by `MAX_LOG_SCALE`.
+
+    Examples
+    --------
+    >>> apply_moves(np.array([[0.0, 0, 10, 10]]), np.array([[0.5, 0, 0, 0]])).tolist()
+    [[5.0, 0.0, 15.0, 10.0]]
+    """
+    centre, size = _centre_and_size(boxes)
+    centre = centre + moves[:, :2] * size
+    half = size * np.exp(np.clip(moves[:, 2:], -MAX_LOG_SCALE, MAX_LOG_SCALE)) / 2
+    return np.concatenate([centre - half, centre + half], axis=1)
+
+
+def fit_regressor(features: NDArray[np.float32], moves: NDArray[np.float64], penalty: float) -> BoxRegressor:
+    """Ridge regression of moves (n, 4) on standardised features (n, dimensions).
+
+    Minimises the mean squared error + penalty * sum of squared weights; mean and scale are folded into the result.
+    """
+    mean, scale = _mean_and_scale(features)
+    standardised = (features - mean) / scale
+    centre = moves.mean(axis=0)
+    ridge = penalty * len(features) * np.eye(min(features.shape))
+    if len(features) < features.shape[1]:  # fewer examples than dimensions: the dual problem is smaller
+        kernel = (standardised @ standardised.T).astype(np.float64) + ridge
+        solution = standardised.T @ solve(kernel, moves - centre, assume_a="pos")
+    else:
+        gram = (standardised.T @ standardised).astype(np.float64) + ridge
+        solution = solve(gram, standardised.T @ (moves - centre), assume_a="pos")
+    weights = solution / scale[:, None]
+    return BoxRegressor(weights.astype(np.float32), (centre - mean @ weights).astype(np.float32))
+
+
+def _mean_and_scale(features: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and standard deviation (dimensions,) of features (n, dimensions); 1 where the deviation is zero."""
+    mean, scale = features.mean(axis=0), features.std(axis=0)
+    scale[scale < np.finfo(np.float32).eps] = 1
+    return mean, scale
+
+
+def _centre_and_size(boxes: Boxes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
