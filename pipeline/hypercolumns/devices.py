@@ -20,11 +20,9 @@ def choose_device(name: str) -> torch.device:
     """
     supported = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     available = [device for device, is_available in supported.items() if is_available]
-    if name == "auto":
-        return torch.device(available[0])
-    if name not in available:
+    if name not in ("auto", *available):
         raise InputError(
             f"compute.device is {name!r}, which this machine or its build of torch does not support; choose auto, "
             f"{', '.join(available)}."
         )
-    return torch.device(name)
+    return torch.device(available[0] if name == "auto" else name)

@@ -53,8 +53,7 @@ def work_folder(key: Mapping[str, Any], root: Path) -> Path:
 @lru_cache(maxsize=1)
 def _code_digest() -> str:
     package = Path(__file__).parent
-    names = sorted(file.relative_to(package).as_posix() for file in package.rglob("*.py"))
-    return key_digest({name: digest(package / name) for name in names})
+    return key_digest({file.relative_to(package).as_posix(): digest(file) for file in package.rglob("*.py")})
 
 
 @contextmanager

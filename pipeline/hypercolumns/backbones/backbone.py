@@ -64,14 +64,11 @@ class Backbone(nn.Module):
         weights_sha256: str,
     ) -> None:
         super().__init__()
-        self.name = name
-        self.layers = tuple(Layer(layer, tap.channels, tap.stride) for layer, tap in taps.items())
-        self.input_size = input_size
-        self.mean = mean
-        self.std = std
-        self.weights = weights
-        self.weights_sha256 = weights_sha256
+        self.name, self.input_size = name, input_size
+        self.mean, self.std = mean, std
+        self.weights, self.weights_sha256 = weights, weights_sha256
         self.taps = dict(taps)
+        self.layers = tuple(Layer(layer, tap.channels, tap.stride) for layer, tap in taps.items())
         self._tapped_modules = tuple({tap.module: None for tap in taps.values()})
         # Channels last in memory halve the time of convolutions on the CPU.
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -83,6 +80,11 @@ class Backbone(nn.Module):
     def device(self) -> torch.device:
         """Current device, where images must be too; `to` changes it in place."""
         return self._mean.device
+
+    def with_taps(self, taps: Mapping[str, Tap]) -> "Backbone":
+        """Make a backbone with other layers that shares the network and the device."""
+        origin = self.weights, self.weights_sha256
+        return Backbone(self.name, self.network, taps, self.input_size, self.mean, self.std, *origin).to(self.device)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Compute the maps of the chosen layers, running the network no deeper than they need.

@@ -95,21 +95,15 @@ def _efficientnet_lite0_tensors(network: nn.Module) -> Mapping[str, Tensor]:
 
 
 def _alexnet_caffe() -> Recipe:
-    return Recipe(
-        build=alexnet_caffe.AlexNetCaffe,
-        mean=alexnet_caffe.MEAN,
-        std=alexnet_caffe.STD,
-        modules=alexnet_caffe.LAYERS,
-    )
+    return Recipe(alexnet_caffe.AlexNetCaffe, alexnet_caffe.MEAN, alexnet_caffe.STD, alexnet_caffe.LAYERS)
 
 
 def _alexnet() -> Recipe:
     """AlexNet of torchvision: pool2 (192) + conv4 (256) + fc7 (4096 channels), after the ReLU as in Caffe."""
     pools = {"pool1": "features.2", "pool2": "features.5", "pool5": "features.12"}
     convolutions = {f"conv{i}": f"features.{n}" for i, n in ((1, 1), (2, 4), (3, 7), (4, 9), (5, 11))}
-    return replace(
-        _torchvision("alexnet"), modules=pools | convolutions | {"fc6": "classifier.2", "fc7": "classifier.5"}
-    )
+    connected = {"fc6": "classifier.2", "fc7": "classifier.5"}
+    return replace(_torchvision("alexnet"), modules=pools | convolutions | connected)
 
 
 def _vgg16() -> Recipe:
@@ -132,11 +126,11 @@ def _torchvision(model: str) -> Recipe:
 
 
 def _timm(model: str) -> Recipe:
-    _check_model("timm", model.partition(".")[0], timm.list_models())
+    architecture = model.partition(".")[0]
+    _check_model("timm", architecture, timm.list_models())
     try:
         config = timm.get_pretrained_cfg(model)
     except (RuntimeError, ValueError, KeyError):
-        architecture = model.partition(".")[0]
         tags = timm.list_pretrained(f"{architecture}.*")
         raise InputError(f"backbone.name: timm has no weights {model!r}; it has {choices(tags)}.") from None
     hub = config.hf_hub_id if config and config.hf_hub_id else f"timm/{model}"

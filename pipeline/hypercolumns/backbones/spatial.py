@@ -21,7 +21,7 @@ def spatial(backbone: Backbone) -> Backbone:
     InputError
         When a layer is another kind of vector (fully connected, class token), which has no spatial extent.
     """
-    vectors = {name for name, layer in zip(backbone.taps, backbone.layers, strict=True) if layer.stride == 0}
+    vectors = {name for name, tap in backbone.taps.items() if tap.stride == 0}
     taps = dict(backbone.taps)
     side = backbone.input_size
     noise = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)).to(backbone.device)
@@ -35,13 +35,4 @@ def spatial(backbone: Backbone) -> Backbone:
                 f"are maps: {maps}), or choose regions.mode warp."
             )
         taps[name] = averaged
-    return Backbone(
-        backbone.name,
-        backbone.network,
-        taps,
-        side,
-        backbone.mean,
-        backbone.std,
-        backbone.weights,
-        backbone.weights_sha256,
-    ).to(backbone.device)
+    return backbone.with_taps(taps)

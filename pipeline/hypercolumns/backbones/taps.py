@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -188,12 +188,10 @@ def _output_hooks(modules: Mapping[str, nn.Module], receive: Callable[[str, Any]
     def hook(name: str) -> Callable[[nn.Module, Any, Any], None]:
         return lambda _module, _inputs, output: receive(name, output)
 
-    handles = [module.register_forward_hook(hook(name)) for name, module in modules.items()]
-    try:
+    with ExitStack() as handles:
+        for name, module in modules.items():
+            handles.enter_context(module.register_forward_hook(hook(name)))
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _is_channels_last(shape: tuple[int, ...]) -> bool:

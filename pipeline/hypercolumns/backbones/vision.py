@@ -8,7 +8,6 @@ models, transforms and feature extraction do not need the others.
 import importlib.machinery
 import importlib.util
 import sys
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -39,28 +38,24 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     >>> nms(boxes, torch.tensor([0.8, 0.9, 0.1]), 0.5)
     tensor([1, 2])
     """
-    order = torch.argsort(scores, descending=True, stable=True)
-    ranked = boxes[order]
-    areas = (ranked[:, 2:] - ranked[:, :2]).prod(dim=1)
-    alive = torch.ones(len(ranked), dtype=torch.bool)
-    for i in range(len(ranked)):
-        if not alive[i]:
-            continue
-        rest = ranked[i + 1 :]
-        upper_left = torch.maximum(rest[:, :2], ranked[i, :2])
-        lower_right = torch.minimum(rest[:, 2:], ranked[i, 2:])
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1)
+    candidates = torch.argsort(scores, descending=True, stable=True)
+    kept = []
+    while len(candidates):
+        best, rest = candidates[0], candidates[1:]
+        kept.append(int(best))
+        upper_left = torch.maximum(boxes[rest, :2], boxes[best, :2])
+        lower_right = torch.minimum(boxes[rest, 2:], boxes[best, 2:])
         intersection = (lower_right - upper_left).clamp(min=0).prod(dim=1)
-        alive[i + 1 :] &= intersection <= iou_threshold * (areas[i + 1 :] + areas[i] - intersection)
-    return order[alive]
+        candidates = rest[intersection <= iou_threshold * (areas[rest] + areas[best] - intersection)]
+    return torch.tensor(kept, dtype=torch.int64)
 
 
 def _compiled_operators_load() -> bool:
     """Load torchvision's compiled operators and tell whether they fit this build of torch."""
     package = importlib.util.find_spec("torchvision")
-    if package is None or package.origin is None:
-        return False
-    extension = importlib.machinery.PathFinder.find_spec("_C", [str(Path(package.origin).parent)])
-    if extension is None or extension.origin is None:
+    extension = package and importlib.machinery.PathFinder.find_spec("_C", package.submodule_search_locations)
+    if not extension:
         return False
     try:
         torch.ops.load_library(extension.origin)

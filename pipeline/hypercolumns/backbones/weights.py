@@ -63,20 +63,18 @@ def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], source: str)
         When tensors are missing, unexpected or of another shape; names them and `source`.
     """
     expected = network.state_dict()
-    missing = [n for n in expected if n not in tensors and not n.endswith("num_batches_tracked")]
-    unexpected = [n for n in tensors if n not in expected]
-    reshaped = [
-        f"{n} {tuple(tensors[n].shape)} instead of {tuple(expected[n].shape)}"
-        for n in expected
-        if n in tensors and tensors[n].shape != expected[n].shape
-    ]
-    problems = [
-        f"{kind}: {_abbreviate(names)}"
-        for kind, names in (("missing", missing), ("unexpected", unexpected), ("other shapes", reshaped))
-        if names
-    ]
-    if problems:
-        raise InputError(f"backbone.weights: the tensors of {source} do not fit the network; {'; '.join(problems)}.")
+    problems = {
+        "missing": [n for n in expected if n not in tensors and not n.endswith("num_batches_tracked")],
+        "unexpected": [n for n in tensors if n not in expected],
+        "other shapes": [
+            f"{n} {tuple(tensors[n].shape)} instead of {tuple(expected[n].shape)}"
+            for n in expected
+            if n in tensors and tensors[n].shape != expected[n].shape
+        ],
+    }
+    if any(problems.values()):
+        found = "; ".join(f"{kind}: {_abbreviate(names)}" for kind, names in problems.items() if names)
+        raise InputError(f"backbone.weights: the tensors of {source} do not fit the network; {found}.")
     network.load_state_dict(dict(tensors), strict=False)
 
 

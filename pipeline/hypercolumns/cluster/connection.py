@@ -61,10 +61,8 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
         with defer_interrupts():
             start_fork_server(modules)
             stack.enter_context(dask.config.set(settings))
-            cluster = stack.enter_context(
-                LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0")
-            )
-            client = stack.enter_context(Client(cluster))
+            cluster = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0")
+            client = stack.enter_context(Client(stack.enter_context(cluster)))
             # Ctrl-C reaches the whole process group; only the client should report it.
             client.run(_ignore_interrupts)
         yield client

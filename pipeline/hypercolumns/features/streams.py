@@ -4,10 +4,9 @@ import copy
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from queue import SimpleQueue
-from types import TracebackType
 from typing import Any, TypeVar
 
 import torch
@@ -58,21 +57,17 @@ class Streams:
             torch.set_num_threads(1)  # threads inherit the number when they start
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
         torch.set_num_threads(self._threads)
 
     def map(self, function: Callable[[Backbone, Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield `function(backbone, item)` for every item, in order; computes only a few items ahead."""
-        waiting: deque[Future[Result]] = deque()
-        remaining = iter(items)
-        for item in itertools.islice(remaining, ITEMS_PER_STREAM * self._number):
-            waiting.append(self._pool.submit(self._run, function, item))
+        submitted = (self._pool.submit(self._run, function, item) for item in items)  # lazily, when taken from here
+        waiting = deque(itertools.islice(submitted, ITEMS_PER_STREAM * self._number))
         while waiting:
             result = waiting.popleft().result()
-            waiting.extend(self._pool.submit(self._run, function, item) for item in itertools.islice(remaining, 1))
+            waiting.extend(itertools.islice(submitted, 1))
             yield result
 
     def _run(self, function: Callable[[Backbone, Item], Result], item: Item) -> Result:

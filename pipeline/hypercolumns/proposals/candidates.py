@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from hypercolumns.proposals.superpixels import Superpixels
 from hypercolumns.proposals.trees import Tree
 
-NODE, PAIR, TRIPLET = 0, 1, 2
-"""Kinds of candidates: one, two or three nodes of a tree."""
+NODE = 0
+"""Kind of the candidates that are a node of a tree; unions of two and three nodes are of kind 1 and 2."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Candidates:
     members
         (n, s) superpixels that each candidate consists of.
     kind
-        (n,) NODE, PAIR or TRIPLET.
+        (n,) number of united nodes, minus one: 0 for a node of a tree, 1 for a pair, 2 for a triplet.
     votes
         (n,) number of times that the candidate occurs, over all trees and kinds.
     node_votes

@@ -8,6 +8,8 @@ from hypercolumns.proposals.superpixels import Superpixels
 
 _WEAK_CONTRAST = 0.05
 """Lab distance, divided by 100, below which a boundary is hardly visible."""
+_BLOCK_SIZE = 2048
+"""Candidates whose cut edges are found at a time; bounds memory."""
 
 
 def tight_boxes(superpixel_boxes: NDArray[np.integer], members: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -91,15 +93,13 @@ def measure(superpixels: Superpixels, candidates: Candidates, boxes: NDArray[np.
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _cut_sums(
-    members: NDArray[np.bool_], edges: NDArray[np.int64], values: NDArray[np.float64], block: int = 2048
-) -> NDArray[np.float32]:
+def _cut_sums(members: NDArray[np.bool_], edges: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float32]:
     """Sum the values (m, k) of the edges that have exactly one end inside a region, for n regions: (n, k)."""
     by_superpixel = np.ascontiguousarray(members.T)
     sums = np.empty((len(members), values.shape[1]), dtype=np.float32)
     transposed = values.T.astype(np.float32)
-    for start in range(0, len(members), block):
-        part = by_superpixel[:, start : start + block]
+    for start in range(0, len(members), _BLOCK_SIZE):
+        part = by_superpixel[:, start : start + _BLOCK_SIZE]
         crossing = part[edges[:, 0]] != part[edges[:, 1]]
-        sums[start : start + block] = (transposed @ crossing.astype(np.float32)).T
+        sums[start : start + _BLOCK_SIZE] = (transposed @ crossing.astype(np.float32)).T
     return sums

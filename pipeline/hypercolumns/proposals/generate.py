@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hypercolumns.parameters import ProposalParameters
 from hypercolumns.proposals import features
-from hypercolumns.proposals.candidates import Candidates, compose
+from hypercolumns.proposals.candidates import compose
 from hypercolumns.proposals.ranking import Ranker, choose
 from hypercolumns.proposals.store import Proposals
 from hypercolumns.proposals.superpixels import Superpixels, describe, pixel_counts, segment
@@ -16,11 +16,9 @@ from hypercolumns.proposals.trees import build
 
 def propose(image: NDArray[np.uint8], ranker: Ranker, settings: ProposalParameters) -> Proposals:
     """Propose regions in an RGB image (height, width, 3), best first, at most `settings.max_per_image`."""
-    superpixels, candidates = _candidates(image, settings)
-    boxes = features.tight_boxes(superpixels.boxes, candidates.members)
-    scores = ranker.score(features.measure(superpixels, candidates, boxes))
-    rows, scores = choose(boxes, scores, settings.suppression, settings.max_per_image)
-    return Proposals(superpixels.labels, candidates.members[rows], boxes[rows].astype(np.float32), scores)
+    superpixels, members, boxes, measured = _measured_candidates(image, settings)
+    rows, scores = choose(boxes, ranker.score(measured), settings.suppression, settings.max_per_image)
+    return Proposals(superpixels.labels, members[rows], boxes[rows].astype(np.float32), scores)
 
 
 def sample(
@@ -49,12 +47,10 @@ def sample(
     -------
     Features (n, f) of the candidates, and the mask IoU (n,) of each with the instance it fits best.
     """
-    superpixels, candidates = _candidates(image, settings)
-    boxes = features.tight_boxes(superpixels.boxes, candidates.members)
-    measured = features.measure(superpixels, candidates, boxes)
+    superpixels, members, _, measured = _measured_candidates(image, settings)
     rows = np.sort(rng.choice(len(measured), min(count, len(measured)), replace=False))
     shared = np.stack([pixel_counts(superpixels.labels, superpixels.count, mask) for mask in instances], axis=1)
-    overlaps = mask_iou(candidates.members[rows], superpixels.area, shared)
+    overlaps = mask_iou(members[rows], superpixels.area, shared)
     return measured[rows], overlaps.max(axis=1).astype(np.float32)
 
 
@@ -87,6 +83,11 @@ def mask_iou(members: NDArray, area: NDArray, shared: NDArray[np.integer]) -> ND
     return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
 
 
-def _candidates(image: NDArray[np.uint8], settings: ProposalParameters) -> tuple[Superpixels, Candidates]:
+def _measured_candidates(
+    image: NDArray[np.uint8], settings: ProposalParameters
+) -> tuple[Superpixels, NDArray[np.bool_], NDArray[np.int32], NDArray[np.float32]]:
+    """Superpixels of an image, and members (n, s), tight boxes (n, 4) and features (n, f) of its candidates."""
     superpixels = describe(image, segment(image, settings))
-    return superpixels, compose(superpixels, build(superpixels), settings.minimum_area)
+    candidates = compose(superpixels, build(superpixels), settings.minimum_area)
+    boxes = features.tight_boxes(superpixels.boxes, candidates.members)
+    return superpixels, candidates.members, boxes, features.measure(superpixels, candidates, boxes)

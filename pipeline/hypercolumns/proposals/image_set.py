@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -72,17 +72,13 @@ def learn(client: Client, annotations: AnnotationSet, settings: ProposalParamete
         )
     order = np.random.default_rng(seed).permutation(len(usable))[: settings.learning_images]
     chosen = [usable[i] for i in sorted(order)]
-    samples = list(_run_batches(client, "learning", _sample_batch, chosen, (settings, seed), work))
+    sample_batch = partial(_sample_batch, settings=settings, seed=seed)
+    samples = [arrays for _, arrays in _run_batches(client, "learning", sample_batch, chosen, work)]
     return fit(*(np.concatenate([s[name] for s in samples]) for name in ("features", "overlaps")))
 
 
 def write(
-    client: Client,
-    annotations: AnnotationSet,
-    ranker: Ranker,
-    settings: ProposalParameters,
-    name: str,
-    work: Path,
+    client: Client, annotations: AnnotationSet, ranker: Ranker, settings: ProposalParameters, name: str, work: Path
 ) -> Path:
     """Propose regions in every image and write them as a `ProposalStore`.
 
@@ -98,24 +94,18 @@ def write(
         When a photograph cannot be read or its size differs from its annotation.
     """
     path = work / f"{name}.zarr"
-    items = work_items(annotations)
+    propose_batch = partial(_propose_batch, ranker=ranker, settings=settings)
     with ProposalWriter(path, ranker) as writer:
-        remaining = iter(items)
-        for batch in _run_batches(client, name, _propose_batch, items, (ranker, settings), work):
-            for i in range(int(batch["count"])):
-                writer.add(next(remaining).image.id, Proposals(**{column: batch[f"{column}{i}"] for column in COLUMNS}))
+        for batch, arrays in _run_batches(client, name, propose_batch, work_items(annotations), work):
+            for i, item in enumerate(batch):
+                writer.add(item.image.id, Proposals(**{column: arrays[f"{column}{i}"] for column in COLUMNS}))
     return path
 
 
 def _run_batches(
-    client: Client,
-    name: str,
-    function: Callable[..., Arrays],
-    items: Sequence[WorkItem],
-    arguments: tuple[Any, ...],
-    work: Path,
-) -> Iterator[Arrays]:
-    """Yield `function(batch, *arguments)` for batches of items, in order.
+    client: Client, name: str, function: Callable[[Sequence[WorkItem]], Arrays], items: Sequence[WorkItem], work: Path
+) -> Iterator[tuple[Sequence[WorkItem], Arrays]]:
+    """Yield batches of items, in order, each with `function(batch)`.
 
     Workers save each result as a file in `work`; files that exist already are reused.
     """
@@ -123,23 +113,23 @@ def _run_batches(
     files = [work.absolute() / f"{name}-{number:05d}.npz" for number in range(len(batches))]
     missing = [(batch, file) for batch, file in zip(batches, files, strict=True) if not file.exists()]
     done = len(items) - sum(len(batch) for batch, _ in missing)
-    futures = [client.submit(_save, file, function, batch, *arguments, pure=False) for batch, file in missing]
+    futures = [client.submit(_save, file, function, batch, pure=False) for batch, file in missing]
     try:
         with tqdm(total=len(items), initial=done, desc=f"propose {name}", unit="image") as progress:
             for future in as_completed(futures):
                 progress.update(future.result())
     finally:
         client.cancel(futures)
-    for file in files:
+    for batch, file in zip(batches, files, strict=True):
         with np.load(file) as arrays:
-            yield dict(arrays)
+            yield batch, dict(arrays)
 
 
-def _save(file: Path, function: Callable[..., Arrays], batch: Sequence[WorkItem], *arguments: Any) -> int:
+def _save(file: Path, function: Callable[[Sequence[WorkItem]], Arrays], batch: Sequence[WorkItem]) -> int:
     """Compute a batch on a worker and save it atomically; returns the number of its images."""
     cv2.setNumThreads(1)
     with threadpool_limits(1):  # the order of sums must not depend on the number of cores
-        arrays = function(batch, *arguments)
+        arrays = function(batch)
     with atomic_write(file) as stream:
         np.savez_compressed(stream, allow_pickle=False, **arrays)  # type: ignore[arg-type]
     return len(batch)
@@ -156,8 +146,5 @@ def _sample_batch(batch: Sequence[WorkItem], settings: ProposalParameters, seed:
 
 
 def _propose_batch(batch: Sequence[WorkItem], ranker: Ranker, settings: ProposalParameters) -> Arrays:
-    arrays: Arrays = {"count": np.array(len(batch))}
-    for i, item in enumerate(batch):
-        proposals = propose(read_photograph(item.path, item.image), ranker, settings)
-        arrays |= {f"{column}{i}": getattr(proposals, column) for column in COLUMNS}
-    return arrays
+    proposals = [propose(read_photograph(item.path, item.image), ranker, settings) for item in batch]
+    return {f"{column}{i}": getattr(found, column) for i, found in enumerate(proposals) for column in COLUMNS}

@@ -8,31 +8,12 @@ from numpy.typing import NDArray
 from hypercolumns.errors import InputError
 
 FEATURES = (
-    "log_area",
-    "log_width",
-    "log_height",
-    "box_fill",
-    "log_aspect",
-    "diagonal_box_fill",
-    "border_share",
-    "border_sides",
-    "compactness",
-    "boundary_contrast",
-    "boundary_histogram",
-    "boundary_colour",
-    "weak_boundary",
-    "inner_contrast",
-    "inner_histogram",
-    "outer_to_inner",
-    "centre_x",
-    "centre_y",
-    "log_superpixels",
-    "frame_distance",
-    "colour_spread",
-    "lightness",
-    "kind",
-    "votes",
-    "node_votes",
+    *("log_area", "log_width", "log_height", "box_fill", "log_aspect", "diagonal_box_fill"),
+    *("border_share", "border_sides", "compactness"),
+    *("boundary_contrast", "boundary_histogram", "boundary_colour", "weak_boundary"),
+    *("inner_contrast", "inner_histogram", "outer_to_inner"),
+    *("centre_x", "centre_y", "log_superpixels", "frame_distance", "colour_spread", "lightness"),
+    *("kind", "votes", "node_votes"),
 )
 """Features of a candidate, in the order of the columns that `features.measure` computes."""
 
@@ -102,7 +83,7 @@ def fit(features: NDArray[np.floating], overlaps: NDArray[np.floating]) -> Ranke
     gram = design.T @ design + _RIDGE_PENALTY * len(design) * np.eye(design.shape[1])
     weights = np.linalg.solve(gram, design.T @ (overlaps - bias))
     values = np.split(weights, np.cumsum([len(row) for row in knots])[:-1])
-    return Ranker(np.stack([_pad(row) for row in knots]), np.stack([_pad(row) for row in values]), bias)
+    return Ranker(_stack_padded(knots), _stack_padded(values), bias)
 
 
 def choose(
@@ -171,9 +152,9 @@ def _overlapping(first: NDArray[np.float32], second: NDArray[np.float32], overla
     return shared * np.float32(1 + overlap) > np.float32(overlap) * (areas[0][:, None] + areas[1][None])
 
 
-def _pad(row: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Pad a row to `_MAX_KNOTS` by repeating its last number."""
-    return np.pad(row, (0, _MAX_KNOTS - len(row)), mode="edge")
+def _stack_padded(rows: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Stack rows, each padded to `_MAX_KNOTS` by repeating its last number."""
+    return np.stack([np.pad(row, (0, _MAX_KNOTS - len(row)), mode="edge") for row in rows])
 
 
 def _hats(column: NDArray[np.floating], knots: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import zarr
@@ -166,9 +165,7 @@ class ProposalWriter:
         self._columns["boxes"].append(proposals.boxes)
         self._columns["scores"].append(proposals.scores)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             return
         for column in self._columns.values():
@@ -194,7 +191,6 @@ class _Column:
             chunks=(_CHUNK_BYTES // size,),
             shards=(self._shard_size,),
             compressors=ZstdCodec(level=3),
-            fill_value=0,
             config={"write_empty_chunks": True},
         )
         self._pending: list[NDArray] = []
@@ -206,14 +202,9 @@ class _Column:
         if self._count >= self._shard_size:
             pending = np.concatenate(self._pending)
             end = self._count // self._shard_size * self._shard_size
-            self._write(pending[:end])
+            self._array.append(pending[:end])
             self._pending, self._count = [pending[end:]], self._count - end
 
     def close(self) -> None:
         if self._count:
-            self._write(np.concatenate(self._pending))
-
-    def _write(self, values: NDArray) -> None:
-        start = self._array.shape[0]
-        self._array.resize((start + len(values),))
-        self._array[start:] = values
+            self._array.append(np.concatenate(self._pending))

@@ -13,6 +13,8 @@ _COLOUR_BINS = 8, 12, 12
 """Bins of the L, a and b histograms."""
 _COLOUR_RANGES = (0.0, 1.0), (-0.6, 0.6), (-0.6, 0.6)
 """Ranges of the L, a and b histograms, divided by 100; the few natural colours outside fall into the outer bins."""
+_CONTRAST_BLUR = 1.0
+"""Sigma, in pixels, of the blur that keeps compression noise out of the contrast."""
 
 
 @dataclass(frozen=True)
@@ -120,10 +122,10 @@ def describe(image: NDArray[np.uint8], labels: NDArray[np.int32]) -> Superpixels
     n = int(labels.max()) + 1
     flat = labels.ravel()
     area = np.bincount(flat, minlength=n).astype(np.float64)
-    lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) / 100
+    lab = _lab(image)
     indices: NDArray[np.int64] = np.indices(labels.shape)
     rows, columns = indices[0], indices[1]
-    edges, boundary, contrast = _neighbours(labels, _blurred_lab(image))
+    edges, boundary, contrast = _neighbours(labels, _lab(cv2.GaussianBlur(image, (0, 0), _CONTRAST_BLUR)))
 
     def means(channels: Sequence[NDArray]) -> NDArray[np.float64]:
         return np.stack([np.bincount(flat, c.ravel(), n) for c in channels], axis=1) / area[:, None]
@@ -157,10 +159,9 @@ def pixel_counts(labels: NDArray[np.int32], n: int, mask: NDArray[np.bool_]) -> 
     return np.bincount(labels[mask], minlength=n)
 
 
-def _blurred_lab(image: NDArray[np.uint8]) -> NDArray[np.floating]:
-    """Lab, divided by 100, after a blur of one pixel that keeps compression noise out of the contrast."""
-    blurred = cv2.GaussianBlur(image, (0, 0), 1.0).astype(np.float32) / 255
-    return cv2.cvtColor(blurred, cv2.COLOR_RGB2LAB) / 100
+def _lab(image: NDArray) -> NDArray[np.floating]:
+    """Lab of an RGB image, divided by 100."""
+    return cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB) / 100
 
 
 def _derivatives(lightness: NDArray[np.floating]) -> list[NDArray]:

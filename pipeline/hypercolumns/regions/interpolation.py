@@ -65,8 +65,7 @@ def linear_weights(positions: NDArray[np.float64], source: int) -> NDArray[np.fl
     """
     cells, weights = linear_taps(positions, source)
     matrix = np.zeros((len(positions), source))
-    for tap in (0, 1):
-        np.add.at(matrix, (np.arange(len(positions)), cells[:, tap]), weights[:, tap])
+    np.add.at(matrix, (np.arange(len(positions))[:, None], cells), weights)  # both cells may be the same one
     return matrix
 
 

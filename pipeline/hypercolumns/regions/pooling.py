@@ -46,10 +46,7 @@ def pooling_matrix(
     weights = y_weight[:, :, None, :, None] * x_weight[:, None, :, None, :]
     rows, taps = len(box) * cells * cells, (2 * samples) ** 2
     starts = np.arange(0, rows * taps + 1, taps)
-    operator = csr_array(
-        (weights.ravel().astype(np.float32), columns.ravel(), starts),
-        shape=(rows, height * width),
-    )
+    operator = csr_array((weights.ravel().astype(np.float32), columns.ravel(), starts), shape=(rows, height * width))
     operator.sum_duplicates()
     return operator
 
