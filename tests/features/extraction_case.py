@@ -68,17 +68,25 @@ def make_backbone(layers: tuple[str, ...] = LAYERS, seed: int = 0) -> Backbone:
     return create_backbone(settings, seed)
 
 
-def run(annotations: AnnotationSet, out: Path, scratch: Path, mode: str) -> None:
-    """Extract the regions in a mode."""
+def run(
+    annotations: AnnotationSet,
+    out: Path,
+    scratch: Path,
+    mode: str,
+    backbone: Backbone | None = None,
+    n: int = REGIONS,
+    compute: ComputeParameters = CPU,
+) -> None:
+    """Extract `n` regions in a mode; None for a new backbone."""
     extract(
-        make_regions(),
+        make_regions(n),
         annotations,
-        make_backbone(),
+        backbone or make_backbone(),
         out,
         scratch=scratch,
         expansion=1.5,
         short_side=SHORT_SIDES[mode],
-        compute=CPU,
+        compute=compute,
     )
 
 

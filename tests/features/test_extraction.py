@@ -107,8 +107,7 @@ def test_batch_size_does_not_change_a_byte(
     warped: Path, annotations: AnnotationSet, backbone: Backbone, tmp_path: Path, batch_size: int
 ) -> None:
     compute = ComputeParameters(device="cpu", batch_size=batch_size)
-    out, scratch = tmp_path / "f.zarr", tmp_path / "s"
-    extraction.extract(case.make_regions(), annotations, backbone, out, scratch=scratch, expansion=1.5, compute=compute)
+    case.run(annotations, tmp_path / "f.zarr", tmp_path / "s", "warp", backbone, compute=compute)
     assert contents(tmp_path / "f.zarr") == contents(warped)
 
 
@@ -150,15 +149,7 @@ def test_finished_shards_are_not_computed_again(
     monkeypatch.setattr(streams, "MAX_STREAMS", {"cpu": 1})  # passes run in order, so we know which are finished
 
     def extract() -> None:
-        extraction.extract(
-            case.make_regions(),
-            annotations,
-            backbone,
-            tmp_path / "f.zarr",
-            scratch=tmp_path / "s",
-            expansion=1.5,
-            compute=case.CPU,
-        )
+        case.run(annotations, tmp_path / "f.zarr", tmp_path / "s", "warp", backbone)
 
     shape_pass = 1  # every call starts with a pass that measures the shapes of blocks
     passes = -(-case.REGIONS // REGIONS_PER_PASS)
@@ -174,15 +165,7 @@ def test_a_crash_between_publishing_and_cleaning_up_does_no_harm(
     annotations: AnnotationSet, backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def extract() -> None:
-        extraction.extract(
-            case.make_regions(70),
-            annotations,
-            backbone,
-            tmp_path / "f.zarr",
-            scratch=tmp_path / "s",
-            expansion=1.5,
-            compute=case.CPU,
-        )
+        case.run(annotations, tmp_path / "f.zarr", tmp_path / "s", "warp", backbone, n=70)
 
     with monkeypatch.context() as context:
         context.setattr("hypercolumns.features.writer.shutil.rmtree", lambda *_, **__: None)

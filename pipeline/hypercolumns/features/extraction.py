@@ -112,8 +112,8 @@ def extract(
     return FeatureStore.open(out)
 
 
-def _block_shapes(backbone: Backbone) -> dict[str, tuple[int, int, int]]:
-    """(channels, height, width) of a region's block by layer."""
+def _block_shapes(backbone: Backbone) -> schema.Shapes:
+    """Measure the shapes of a region's blocks with one forward pass."""
     side = backbone.input_size
     with torch.inference_mode():
         # An earlier extraction may have moved the backbone to another device.

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from hypercolumns.backbones import Backbone
 from hypercolumns.features.passes import autocast, to_device
+from hypercolumns.features.schema import Shapes
 from hypercolumns.regions.interpolation import support
 from hypercolumns.regions.pooling import axis_weights
 
@@ -52,10 +53,7 @@ def photograph_maps(
 
 
 def cut(
-    maps: Mapping[str, Tensor],
-    boxes: NDArray[np.float64],
-    image: tuple[int, int],
-    shapes: Mapping[str, tuple[int, int, int]],
+    maps: Mapping[str, Tensor], boxes: NDArray[np.float64], image: tuple[int, int], shapes: Shapes
 ) -> dict[str, Tensor]:
     """Cut the blocks of boxes out of maps: average each map over the cells of every box, as in `regions.pooling`.
 

@@ -1,7 +1,7 @@
 """Blocks for `regions.mode: image`: one forward pass per photograph, and regions cut out of its maps."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from hypercolumns.backbones import Backbone
 from hypercolumns.features import passes, photographs
 from hypercolumns.features.passes import Blocks
 from hypercolumns.features.photograph_maps import cut, photograph_maps
-from hypercolumns.features.schema import shard_rows
+from hypercolumns.features.schema import Shapes, shard_rows
 from hypercolumns.features.streams import Streams
 
 PHOTOGRAPHS_PER_GROUP = 32
@@ -42,7 +42,7 @@ class Spool:
         (channels, height, width) by layer.
     """
 
-    def __init__(self, folder: Path, n_regions: int, shapes: Mapping[str, tuple[int, int, int]]) -> None:
+    def __init__(self, folder: Path, n_regions: int, shapes: Shapes) -> None:
         self._done = folder / "done"
         file = folder / "rows"
         record = np.dtype([(name, np.float16, shape) for name, shape in shapes.items()])
@@ -103,7 +103,7 @@ class PhotographSource:
     images: NDArray[np.int64]
     boxes: NDArray[np.float64]
     device: torch.device
-    shapes: Mapping[str, tuple[int, int, int]]
+    shapes: Shapes
     short_side: int
     spool: Spool
 

@@ -1,5 +1,6 @@
 """The layout of a feature store: the names, version, types and sizes that its reader and writer share."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,9 @@ COLUMNS: dict[str, np.dtype[Any]] = {
     **dict.fromkeys((*BOX, "iou", "score"), np.dtype(np.float64)),
 }
 """Type by name of the one-dimensional arrays below `regions/`, which have one entry per region."""
+
+Shapes = Mapping[str, tuple[int, int, int]]
+"""(channels, height, width) of a region's block by layer, in the order of the layers."""
 
 
 def n_shards(n_regions: int) -> int:

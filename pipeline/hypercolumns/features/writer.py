@@ -16,16 +16,13 @@ from zarr.errors import ZarrUserWarning
 
 from hypercolumns.features import schema
 from hypercolumns.features.half import as_float16
+from hypercolumns.features.schema import Shapes
 from hypercolumns.scratch import publish
 from hypercolumns.stores import array
 
 
 def create(
-    path: Path,
-    regions: pd.DataFrame,
-    shapes: Mapping[str, tuple[int, int, int]],
-    expansion: float,
-    attributes: Mapping[str, Any] | None = None,
+    path: Path, regions: pd.DataFrame, shapes: Shapes, expansion: float, attributes: Mapping[str, Any] | None = None
 ) -> None:
     """Create a store with its region table and attributes, and with blocks that are still empty.
 
@@ -145,12 +142,7 @@ class UnfinishedStore:
     """
 
     def __init__(
-        self,
-        folder: Path,
-        regions: pd.DataFrame,
-        shapes: Mapping[str, tuple[int, int, int]],
-        expansion: float,
-        attributes: Mapping[str, Any],
+        self, folder: Path, regions: pd.DataFrame, shapes: Shapes, expansion: float, attributes: Mapping[str, Any]
     ) -> None:
         self.folder = folder
         self._store, self._done = folder / "store", folder / "done"
