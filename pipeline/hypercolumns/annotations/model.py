@@ -113,13 +113,13 @@ class AnnotationSet:
         """Path of an image's photograph."""
         return Path(self.image_root) / image.file_name
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write COCO JSON; equal sets give equal bytes."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self._to_json(), separators=(",", ":")) + "\n")
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(json.dumps(self._to_json(), separators=(",", ":")) + "\n")
 
     @classmethod
-    def load(cls, path: Path) -> "AnnotationSet":
+    def load(cls, path: Path | str) -> "AnnotationSet":
         """Read a file that `save` wrote.
 
         Raises
@@ -128,7 +128,7 @@ class AnnotationSet:
             If the file is missing, is not JSON or lacks a field of the model.
         """
         try:
-            return cls._from_json(json.loads(path.read_text()))
+            return cls._from_json(json.loads(Path(path).read_text()))
         except FileNotFoundError:
             raise InputError(f"{path} does not exist.", "prepare") from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

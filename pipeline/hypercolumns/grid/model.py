@@ -45,7 +45,7 @@ class GridModel:
             bias=self.bias[:, indices],
         )
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write the model, replacing what is at `path`; equal models give equal bytes."""
         attributes = {
             "schema": SCHEMA,
@@ -63,7 +63,7 @@ class GridModel:
         root.create_array("bias", data=self.bias, chunks=self.bias.shape, dimension_names=names[:3])
 
     @classmethod
-    def open(cls, path: Path) -> "GridModel":
+    def open(cls, path: Path | str) -> "GridModel":
         """Read a model.
 
         Raises
@@ -71,7 +71,7 @@ class GridModel:
         InputError
             When `path` does not hold a model of this version.
         """
-        root = open_group(path, SCHEMA, "model", "train")
+        root = open_group(Path(path), SCHEMA, "model", "train")
         attributes: dict[str, Any] = root.attrs.asdict()
         layers = tuple(attributes["layers"])
         return cls(
