@@ -213,7 +213,8 @@ def _train(store: Path, folder: Path, client: Client, settings: TrainParameters)
 
 
 def _predict(store: Path, folder: Path, client: Client, settings: TrainParameters) -> None:
-    predict(store, [GridModel.open(_model_path(store, folder, settings))], SyntheticTask(), PredictParameters(), client)
+    model = GridModel.open(_model_path(store, folder, settings))
+    predict(store, SyntheticTask(), [model], PredictParameters(), client)
 
 
 def _model_path(store: Path, folder: Path, settings: TrainParameters) -> Path:

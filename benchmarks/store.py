@@ -148,7 +148,7 @@ def _real_blocks(folder: Path, sizes: Sizes) -> Blocks:
     regions = make_regions(annotations, sizes.store_regions)
     out = folder / "extracted.zarr"
     scratch, compute = folder / "scratch", ComputeParameters(device="cpu")
-    extract(regions, annotations, default_backbone(), out, scratch=scratch, compute=compute)
+    extract(regions, annotations, default_backbone(), out, scratch=scratch, expansion=1.2, compute=compute)
     store = FeatureStore.open(out)
     return {layer: store.read(layer, slice(0, len(store))) for layer in store.layers}
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from hypercolumns.cli.command import command
+from hypercolumns.errors import InputError
 from hypercolumns.parameters import Parameters
 from hypercolumns.workspace import Workspace
 
@@ -25,6 +26,8 @@ def stage(step: Callable[..., Any], *options: click.Option) -> click.Command:
     """Make a command that calls `step(parameters, workspace, ...)` with the values of `options`."""
 
     def run(params: Path, root: Path, **values: Any) -> None:
+        if not params.exists():
+            raise InputError(f"{params} does not exist; run in the project's folder, or name the file with --params.")
         step(Parameters.load(params), Workspace.at(root), **values)
 
     run.__doc__ = (inspect.getdoc(step) or "").partition("\n\n")[0]

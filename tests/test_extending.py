@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -96,6 +97,22 @@ def test_the_printed_task_goes_through_train_predict_evaluate_and_report(modules
     assert '<section id="upper_half">' in page
     assert "upper half IoU" in page
     assert f"{metrics['mean_iou']:.3f}" in page
+
+
+def test_every_format_that_parameters_accept_can_be_read_or_drawn() -> None:
+    assert [*READERS] == FORMATS[1:], "all but puppets"
+
+
+@pytest.mark.parametrize("step", ["train_task", "predict_task", "predict_baselines", "evaluate_task"])
+def test_a_step_refuses_an_unknown_task_before_it_looks_for_files(step: str, tmp_path: Path) -> None:
+    for name in ("upper_half", "train"):  # the second is a section of the parameters, but not of a task
+        with pytest.raises(InputError, match=f"There is no task '{name}'; choose keypoints, parts, segmentation"):
+            getattr(steps, step)(Parameters(), Workspace.at(tmp_path), name)
+
+
+def test_a_task_cannot_have_the_name_of_a_section(modules: dict[str, ModuleType]) -> None:
+    with pytest.raises(ValueError, match="a task cannot be called 'train'"):
+        register_task(replace(modules["upper_half"].DEFINITION, name="train"))
 
 
 def test_a_task_that_is_not_registered_is_refused_with_the_known_ones() -> None:

@@ -22,7 +22,7 @@ def test_importing_the_package_loads_neither_torch_nor_dask_nor_numpy() -> None:
 def test_a_public_name_says_what_it_is(name: str) -> None:
     documented = inspect.getdoc(getattr(hypercolumns, name))
     assert documented
-    assert documented.endswith((".", ")", "]", "'"))
+    assert not documented.startswith(f"{name}("), "the signature that a data class without a docstring gets"
 
 
 @pytest.mark.parametrize("name", steps.__all__)

@@ -5,23 +5,12 @@ is imported on first use, so that opening a store does not wait for torch.
 """
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
-import lazy_loader
+from hypercolumns.lazy import attach
 
-_import, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = attach(__name__, __file__)
 
 try:
     __version__ = version("hypercolumns")
 except PackageNotFoundError:  # a checkout that is not installed
     __version__ = "0+unknown"
-
-
-def __getattr__(name: str) -> Any:
-    try:
-        return _import(name)
-    except ModuleNotFoundError as error:
-        if (error.name or "hypercolumns").startswith("hypercolumns"):
-            raise
-        advice = f"hypercolumns.{name} needs {error.name}: pip install 'hypercolumns[pipeline]'"
-        raise ModuleNotFoundError(advice, name=error.name) from None

@@ -3,6 +3,7 @@ from .annotations.formats import Format as Format
 from .annotations.formats import register_format as register_format
 from .annotations.model import AnnotationSet as AnnotationSet
 from .backbones import create_backbone as create_backbone
+from .backbones import register_backbone as register_backbone
 from .definitions import TaskDefinition as TaskDefinition
 from .definitions import register_task as register_task
 from .errors import InputError as InputError

@@ -26,7 +26,7 @@ class TaskDefinition:
     """Class of its section of the parameters."""
     is_annotated: Callable[[Category], bool]
     """Whether a category has what the task learns from, such as keypoints."""
-    answer: ResultField
+    result_field: ResultField
     """Field of a COCO result that holds an answer."""
     create: "Callable[[AnnotationSet, Parameters], Task]"
     """Creates the task for an annotation set."""
@@ -44,7 +44,14 @@ def register_task(definition: TaskDefinition) -> None:
     """Add a task to the pipeline, or replace the one of the same name.
 
     Call this before reading parameters that name the task.
+
+    Raises
+    ------
+    ValueError
+        If the parameters have a section of that name that belongs to no task.
     """
+    if definition.name in Parameters.model_fields:
+        raise ValueError(f"a task cannot be called {definition.name!r}, the name of a section of the parameters")
     TASKS[definition.name] = definition
     TASK_SECTIONS[definition.name] = definition.parameters
 
@@ -91,7 +98,7 @@ register_task(
         name="segmentation",
         parameters=TASK_SECTIONS["segmentation"],
         is_annotated=lambda _category: True,
-        answer=MASK,
+        result_field=MASK,
         create=lambda annotations, p: _load("tasks.segmentation:SegmentationTask")(annotations, p.predict),
         judge=lambda *inputs: _load("evaluation.segmentation:judge_segmentation")(*inputs),
         section=lambda: _load("reporting.segmentation_section:SegmentationSection")(),
@@ -102,7 +109,7 @@ register_task(
         name="keypoints",
         parameters=TASK_SECTIONS["keypoints"],
         is_annotated=lambda category: bool(category.keypoints),
-        answer=KEYPOINTS,
+        result_field=KEYPOINTS,
         create=lambda annotations, p: _load("tasks.keypoints:KeypointTask")(annotations, p.task_section("keypoints")),
         judge=lambda *inputs: _load("evaluation.keypoints:judge_keypoints")(*inputs),
         section=lambda: _load("reporting.task_tables:KEYPOINTS"),
@@ -113,7 +120,7 @@ register_task(
         name="parts",
         parameters=TASK_SECTIONS["parts"],
         is_annotated=lambda category: bool(category.parts),
-        answer=PARTS,
+        result_field=PARTS,
         create=lambda annotations, p: _load("tasks.parts:PartTask")(annotations, p.predict),
         judge=lambda *inputs: _load("evaluation.parts:judge_parts")(*inputs),
         section=lambda: _load("reporting.task_tables:PARTS"),

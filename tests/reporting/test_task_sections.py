@@ -98,7 +98,7 @@ def test_a_photograph_whose_size_differs_from_its_annotation_is_refused(truth, t
 def content(task, annotations, folder, parameters=PARAMETERS):
     workspace = Workspace(folder, folder, folder)
     definition = TASKS[task]
-    inputs = SectionInputs(task, definition.answer, workspace, parameters, annotations, "detections")
+    inputs = SectionInputs(task, definition.result_field, workspace, parameters, annotations, "detections")
     return definition.section().content(inputs)
 
 

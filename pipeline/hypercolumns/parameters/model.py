@@ -100,8 +100,17 @@ class Parameters(Section):
         return self
 
     def task_section(self, name: str) -> TaskParameters:
-        """Return the parameters of a registered task."""
-        return getattr(self, name)
+        """Return the parameters of a registered task.
+
+        Raises
+        ------
+        InputError
+            If no task of that name is registered.
+        """
+        sections: dict[str, TaskParameters] = self.__pydantic_extra__ or {}
+        if name not in sections:
+            raise InputError(f"There is no task {name!r}; choose {choices(sections)}.")
+        return sections[name]
 
     @classmethod
     def load(cls, path: Path | str) -> "Parameters":

@@ -39,8 +39,8 @@ def build_page(
     environment = _environment()
     proposals = sources.read_metrics(workspace.metric("proposals"), sources.PROPOSALS)
     bodies, measured = [], []
-    for name, (answer, section) in tasks.items():
-        inputs = SectionInputs(name, answer, workspace, parameters, val, detections)
+    for name, (result_field, section) in tasks.items():
+        inputs = SectionInputs(name, result_field, workspace, parameters, val, detections)
         content = section.content(inputs)
         template = environment.get_template(section.template)
         # Safe: the template escapes all values.

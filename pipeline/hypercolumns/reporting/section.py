@@ -16,19 +16,19 @@ class SectionInputs:
     """Everything that the section of a task may show."""
 
     task: str
-    answer: ResultField
+    result_field: ResultField
     workspace: Workspace
     parameters: Parameters
     val: AnnotationSet | None
     """None until `prepare` has run."""
     detections: str
-    """What the detections are, in words."""
+    """Source of the detections, in words."""
 
     def results(self, boxes: Boxes) -> Results | None:
         """Read predictions of the task in val; None until they are written."""
         files = {"detections": self.workspace.predictions, "instances": self.workspace.ground_truth_predictions}
         path = files[boxes](self.task)
-        return read_results(path, self.val, self.answer, boxes) if self.val and path.exists() else None
+        return read_results(path, self.val, self.result_field, boxes) if self.val and path.exists() else None
 
 
 class ReportSection(Protocol):

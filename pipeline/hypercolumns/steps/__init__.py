@@ -1,6 +1,6 @@
 """The steps of the pipeline as functions of the parameters and a workspace.
 
-Each step reads what earlier steps wrote into the workspace, writes files of its own, returns the result and logs a
+Each step reads what earlier steps wrote into the workspace, writes its files, returns the result and logs a
 summary of it. Notebooks and the command line call the same functions.
 
 Examples
@@ -11,6 +11,6 @@ Examples
 >>> steps.propose_regions(parameters, workspace)  # doctest: +SKIP
 """
 
-import lazy_loader
+from hypercolumns.lazy import attach
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

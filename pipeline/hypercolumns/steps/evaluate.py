@@ -30,8 +30,8 @@ def evaluate_task(parameters: Parameters, workspace: Workspace, task: str) -> Ju
     boxes = read_results(workspace.detections, truth, BOX, step="detect")
 
     def judge(for_detections: Path, for_instances: Path, step: str) -> Judgement:
-        in_detections = read_results(for_detections, truth, definition.answer, "detections", step)
-        in_instances = read_results(for_instances, truth, definition.answer, "instances", step)
+        in_detections = read_results(for_detections, truth, definition.result_field, "detections", step)
+        in_instances = read_results(for_instances, truth, definition.result_field, "instances", step)
         return definition.judge(truth, Answers(in_detections, in_instances, boxes), parameters)
 
     judged = judge(workspace.predictions(task), workspace.ground_truth_predictions(task), "predict")

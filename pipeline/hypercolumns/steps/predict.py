@@ -10,7 +10,7 @@ from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.results import write_results
 from hypercolumns.cluster.connection import connect
 from hypercolumns.cluster.workers import PREDICTING
-from hypercolumns.definitions import create_task
+from hypercolumns.definitions import create_task, find_task
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.model import GridModel
 from hypercolumns.parameters import Parameters
@@ -31,8 +31,9 @@ def predict_task(parameters: Parameters, workspace: Workspace, task: str) -> dic
     Raises
     ------
     InputError
-        If an input is missing, or the model was trained for other targets or categories.
+        If the task is unknown, an input is missing, or the model was trained for other targets or categories.
     """
+    find_task(task)
     model = GridModel.open(workspace.model(task))
     store = FeatureStore.open(workspace.features("val"))
     with connect(parameters.compute, PREDICTING) as client:
@@ -74,8 +75,8 @@ def predict_val(
     annotations = replace(AnnotationSet.load(workspace.annotations("val")), instances=())
     return predict(
         workspace.features("val"),
-        models,
         create_task(task, annotations, parameters),
+        models,
         parameters.predict,
         client,
         kinds=kinds,

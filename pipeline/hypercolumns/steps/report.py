@@ -19,7 +19,7 @@ def write_report(parameters: Parameters, workspace: Workspace) -> Path:
     InputError
         If a file exists but is malformed.
     """
-    tasks = {name: (task.answer, task.section()) for name, task in TASKS.items() if name in parameters.tasks}
+    tasks = {name: (task.result_field, task.section()) for name, task in TASKS.items() if name in parameters.tasks}
     page = build_page(workspace, parameters, tasks)
     path = workspace.report
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from distributed import Client
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.cluster.connection import connect
 from hypercolumns.cluster.workers import TRAINING
-from hypercolumns.definitions import create_task
+from hypercolumns.definitions import create_task, find_task
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.model import GridModel
 from hypercolumns.grid.spec import GridSpec
@@ -25,8 +25,9 @@ def train_task(parameters: Parameters, workspace: Workspace, task: str) -> GridM
     Raises
     ------
     InputError
-        If an input is missing, or a category has neither training regions nor a shared grid.
+        If the task is unknown, an input is missing, or a category has neither training regions nor a shared grid.
     """
+    find_task(task)
     layers = FeatureStore.open(workspace.features("train")).layers
     with connect(parameters.compute, TRAINING) as client:
         (model,) = train_specs(parameters, workspace, task, [GridSpec(layers, parameters.train.grid)], client)

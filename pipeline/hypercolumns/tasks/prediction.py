@@ -45,14 +45,14 @@ class _Job:
 
 
 def predict(
-    store_path: Path,
-    models: Sequence[GridModel],
+    store_path: Path | str,
     task: Task,
+    models: Sequence[GridModel],
     settings: PredictParameters,
     client: Client,
     *,
     kinds: tuple[str, ...] = ("detection", "ground_truth"),
-    proposals: Path | None = None,
+    proposals: Path | str | None = None,
     keep_heat: tuple[str, ...] = (),
 ) -> list[dict[str, Prediction]]:
     """Answer a task for the regions of a feature store with every one of several models.
@@ -86,12 +86,14 @@ def predict(
     Raises
     ------
     InputError
-        When a model has other targets than the task, or no grid for a category.
+        When a model has other targets than the task or no grid for a category, or superpixels are missing.
     """
+    if settings.superpixels and proposals is None:
+        raise InputError("predict.superpixels is true, so the proposal store that holds the superpixels is needed.")
     store = FeatureStore.open(store_path)
     _check(models, task, store)
-    superpixels = proposals.absolute() if settings.superpixels and proposals else None
-    job = _Job(store_path.absolute(), task, settings, superpixels, kinds, keep_heat)
+    superpixels = Path(proposals).absolute() if settings.superpixels and proposals else None
+    job = _Job(store.path.absolute(), task, settings, superpixels, kinds, keep_heat)
     sent_models = client.scatter(list(models), broadcast=True, hash=False)
     regions, boxes = store.regions, store.expanded_boxes
     futures = [
