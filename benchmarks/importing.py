@@ -11,7 +11,7 @@ from benchmarks.measuring import interleaved
 from benchmarks.sizes import Sizes
 
 PROGRAMS = {"import": "import hypercolumns", "nothing": "pass"}
-"""What the processes run, by name."""
+"""Code that each process runs, by name."""
 
 
 def figures(sizes: Sizes) -> Section:

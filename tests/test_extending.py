@@ -1,4 +1,4 @@
-"""What `docs/extending.md` says is enough: its code, registered here, goes through the whole pipeline."""
+"""The code in `docs/extending.md` is complete: registered here, it goes through the whole pipeline."""
 
 import importlib
 import json

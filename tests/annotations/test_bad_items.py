@@ -38,7 +38,7 @@ def test_other_errors_are_never_skipped():
 
 
 def test_results_of_malformed_items_are_left_out_and_the_others_keep_their_order():
-    """Of fifty items read in threads, every tenth is malformed."""
+    """Every tenth of fifty items, read in threads, is malformed."""
 
     def read(number):
         if number % 10 == 0:

@@ -15,7 +15,7 @@ REGIONS_AT_ONCE = 16
 """Regions whose maps are in memory as float32 together: few enough for the caches, many enough for NumPy. Measured."""
 
 Blending = Literal["probability", "logit"]
-"""What is interpolated between the cells: the probabilities of the classifiers, or their logits."""
+"""Quantity that is interpolated between the cells: the probabilities of the classifiers, or their logits."""
 
 
 def heat_maps(

@@ -18,7 +18,7 @@ class SegmentationParameters(TaskParameters):
     """Instance masks; see `predict` for how heat maps become masks."""
 
     baselines: bool = False
-    """As in the other tasks. The ablation already compares masks."""
+    """Compare with the two baselines; off, since the ablation already compares masks."""
 
 
 class KeypointParameters(TaskParameters):

@@ -118,7 +118,7 @@ class ProposalStore:
 
     @cached_property
     def _ends(self) -> dict[str, NDArray[np.int64]]:
-        """Where the values of each image end in each ragged column."""
+        """End of the values of each image in each ragged column."""
         images = self._images
         lengths = {
             "superpixels": images["height"] * images["width"],

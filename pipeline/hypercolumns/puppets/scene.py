@@ -55,7 +55,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a figure stands: pixel x, foot and size in pixels; clutter has no category."""
+    """Position of a figure: pixel x, foot and size in pixels; clutter has no category."""
 
     category: str | None
     x: float

@@ -18,7 +18,7 @@ _DETECTIONS = {
     "file": "detections from a file",
     "ground_truth": "ground-truth boxes in place of detections",
 }
-"""What the detections are, in words, by `detection.source`."""
+"""Source of the detections in words, by `detection.source`."""
 
 
 def build_page(

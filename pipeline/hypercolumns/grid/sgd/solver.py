@@ -22,7 +22,7 @@ class Portion:
 
     parts: tuple[ShardPart, ...]
     pixels: slice
-    """Which of the pixels drawn per region and cell."""
+    """Range of the pixels drawn per region and cell."""
 
 
 @dataclass(frozen=True)
