@@ -14,13 +14,13 @@ import yaml
 from PIL import Image as Picture
 
 from hypercolumns import AnnotationSet, Parameters, Workspace, register_format, register_task, steps
-from hypercolumns.annotations.formats import READERS
+from hypercolumns.annotations.formats import FORMATS
 from hypercolumns.backbones import registry
 from hypercolumns.definitions import TASKS
-from hypercolumns.errors import InputError
+from hypercolumns.errors import InputError, choices
 from hypercolumns.parameters import TASK_SECTIONS
 from hypercolumns.parameters.backbone import LAYERS
-from hypercolumns.parameters.dataset import FORMATS
+from hypercolumns.parameters.dataset import FORMAT_NAMES
 from tests.documents import ROOT, code_blocks
 
 DOCUMENT = "docs/extending.md"
@@ -41,13 +41,13 @@ SMALL = {
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
     """Forget after each test what it registered."""
-    registered = (TASKS, TASK_SECTIONS, READERS, LAYERS, registry.REGISTRY)
-    before, formats = [dict(entries) for entries in registered], list(FORMATS)
+    registered = (TASKS, TASK_SECTIONS, FORMATS, LAYERS, registry.REGISTRY)
+    before, formats = [dict(entries) for entries in registered], list(FORMAT_NAMES)
     yield
     for entries, kept in zip(registered, before, strict=True):
         entries.clear()
         entries.update(kept)  # type: ignore[arg-type]
-    FORMATS[:] = formats
+    FORMAT_NAMES[:] = formats
 
 
 @pytest.fixture
@@ -100,13 +100,13 @@ def test_the_printed_task_goes_through_train_predict_evaluate_and_report(modules
 
 
 def test_every_format_that_parameters_accept_can_be_read_or_drawn() -> None:
-    assert [*READERS] == FORMATS[1:], "all but puppets"
+    assert [*FORMATS] == FORMAT_NAMES[1:], "all but puppets"
 
 
 @pytest.mark.parametrize("step", ["train_task", "predict_task", "predict_baselines", "evaluate_task"])
 def test_a_step_refuses_an_unknown_task_before_it_looks_for_files(step: str, tmp_path: Path) -> None:
     for name in ("upper_half", "train"):  # the second is a section of the parameters, but not of a task
-        with pytest.raises(InputError, match=f"There is no task '{name}'; choose keypoints, parts, segmentation"):
+        with pytest.raises(InputError, match=f"There is no task '{name}'; choose {choices(TASKS)}"):
             getattr(steps, step)(Parameters(), Workspace.at(tmp_path), name)
 
 
@@ -116,9 +116,9 @@ def test_a_task_cannot_have_the_name_of_a_section(modules: dict[str, ModuleType]
 
 
 def test_a_task_that_is_not_registered_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="choose at least one of keypoints, parts, segmentation"):
+    with pytest.raises(ValueError, match=f"choose at least one of {choices(TASKS)}"):
         Parameters.model_validate({"tasks": ["upper_half"]})
-    with pytest.raises(InputError, match="There is no task 'upper_half'; choose keypoints, parts, segmentation"):
+    with pytest.raises(InputError, match=f"There is no task 'upper_half'; choose {choices(TASKS)}"):
         steps.evaluate_task(Parameters(), Workspace(), "upper_half")
 
 

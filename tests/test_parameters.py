@@ -8,8 +8,9 @@ from click.testing import CliRunner
 from pydantic import ValidationError
 
 from hypercolumns.cli.main import main
-from hypercolumns.errors import InputError
+from hypercolumns.errors import InputError, choices
 from hypercolumns.parameters import Parameters
+from hypercolumns.parameters.dataset import FORMAT_NAMES
 from hypercolumns.parameters.text import as_yaml, leading_comment
 
 ROOT = Path(__file__).parents[1]
@@ -80,7 +81,7 @@ def test_a_task_that_is_not_registered_has_no_section() -> None:
         ("ablate: {grids: [1, 60]}", "ablate.grids has K = 60, larger than the heat map of 50"),
         ("train: {gird: 5}", "unknown key 'train.gird'; train knows alpha, epochs, fusion, grid"),
         ("trian: {grid: 5}", "unknown key 'trian'; the top level knows ablate, backbone"),
-        ("dataset: {format: vco}", "dataset.format is 'vco'; choose coco, pascal_part, puppets, sbd, voc"),
+        ("dataset: {format: vco}", f"dataset.format is 'vco'; choose {choices(FORMAT_NAMES)}"),
         ("dataset: {puppets: {figures: 3}}", "unknown key 'dataset.puppets.figures'; dataset.puppets knows height"),
         ("tasks: [parts, parts]", "name each once"),
         ("dataset: {parts_of: car}", "dataset.parts_of needs dataset.format coco, not puppets"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hypercolumns.annotations import coco, coco_parts, pascal_part, sbd, voc
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.parameters import DatasetParameters
-from hypercolumns.parameters.dataset import FORMATS
+from hypercolumns.parameters.dataset import FORMAT_NAMES
 from hypercolumns.workspace import Split
 
 
@@ -18,19 +18,19 @@ class Format:
     """The value of `dataset.format`."""
     read: Callable[[DatasetParameters, Split], AnnotationSet]
     """Reads one split below `dataset.root`; raises an `InputError` that names the missing or malformed file."""
-    splitting: str
+    split_advice: str
     """How to change the parameters if both splits share a photograph, as the end of a sentence."""
 
 
-READERS: dict[str, Format] = {}
+FORMATS: dict[str, Format] = {}
 """Formats read from disk, by name. `puppets` is not among them: its images are drawn."""
 
 
 def register_format(new: Format) -> None:
     """Make `dataset.format` accept `new.name`; a format of the same name is replaced."""
-    READERS[new.name] = new
-    if new.name not in FORMATS:
-        FORMATS.append(new.name)
+    FORMATS[new.name] = new
+    if new.name not in FORMAT_NAMES:
+        FORMAT_NAMES.append(new.name)
 
 
 def _read_coco(settings: DatasetParameters, split: Split) -> AnnotationSet:

@@ -6,7 +6,7 @@ from pathlib import Path
 from hypercolumns.annotations import keypoints, keypoints_coco, keypoints_voc
 from hypercolumns.annotations.bad_items import BadItems
 from hypercolumns.annotations.files import existing_path, map_in_threads
-from hypercolumns.annotations.formats import READERS
+from hypercolumns.annotations.formats import FORMATS
 from hypercolumns.annotations.images import read_photograph
 from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.annotations.naming import choose_keypoints, merge_parts, unknown_parts
@@ -25,7 +25,7 @@ def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
     InputError
         Naming the file that is missing, broken or does not fit; or if every image is malformed.
     """
-    annotations = READERS[settings.format].read(settings, split)
+    annotations = FORMATS[settings.format].read(settings, split)
     if not annotations.images:
         raise InputError(f"{annotations.description}: no image is left, since the annotations of all are malformed.")
     return annotations if settings.keypoints is None else _with_keypoints(annotations, settings, split)

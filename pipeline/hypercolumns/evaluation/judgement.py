@@ -24,7 +24,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Judgement:
-    """Evaluation of one task; all values are `rounded` before they are stored, printed or drawn."""
+    """Evaluation of one task; whoever makes it rounds all values with `rounded`."""
 
     metrics: Mapping[str, Any]
     """Content of `metrics/<task>.json`."""

@@ -61,7 +61,7 @@ class CellFit:
 
 @dataclass(frozen=True)
 class Solver(ABC, Generic[Files]):
-    """Solves one problem, jointly for all of its layers."""
+    """Fits the classifiers of one cell, on all layers jointly."""
 
     problem: CellProblem[Files]
 

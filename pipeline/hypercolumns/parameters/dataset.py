@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from hypercolumns.errors import choices
 from hypercolumns.parameters.section import Count, Name, Positive, Section
 
-FORMATS = ["puppets", "voc", "sbd", "coco", "pascal_part"]
+FORMAT_NAMES = ["puppets", "voc", "sbd", "coco", "pascal_part"]
 """Choices for `dataset.format`; `register_format` adds to them."""
 
 
@@ -64,8 +64,8 @@ class DatasetParameters(Section):
     @field_validator("format")
     @classmethod
     def _format_is_known(cls, name: str) -> str:
-        if name not in FORMATS:
-            raise ValueError(f"dataset.format is {name!r}; choose {choices(FORMATS)}")
+        if name not in FORMAT_NAMES:
+            raise ValueError(f"dataset.format is {name!r}; choose {choices(FORMAT_NAMES)}")
         return name
 
     @model_validator(mode="after")

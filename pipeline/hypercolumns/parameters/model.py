@@ -99,8 +99,8 @@ class Parameters(Section):
                 )
         return self
 
-    def task_section(self, name: str) -> TaskParameters:
-        """Return the parameters of a registered task.
+    def task_section(self, name: str) -> Any:
+        """Return the parameters of a registered task, an instance of the class of its section.
 
         Raises
         ------

@@ -39,6 +39,7 @@ def evaluate_task(parameters: Parameters, workspace: Workspace, task: str) -> Ju
         name: judge(path, path.with_name(f"{name}_ground_truth.json"), "baselines")
         for name, path in baseline_files(workspace.baselines(task), ".json").items()
     }
+    (workspace.plots / task).mkdir(parents=True, exist_ok=True)  # DVC expects the folder even without plots
     for name, rows in judged.plots.items():
         _write(workspace.plot(task, name), rows)
     _write(workspace.metric(task), with_baselines(judged.metrics, baselines))

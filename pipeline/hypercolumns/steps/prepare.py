@@ -8,7 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from hypercolumns.annotations import readers
-from hypercolumns.annotations.formats import READERS
+from hypercolumns.annotations.formats import FORMATS
 from hypercolumns.annotations.model import AnnotationSet, Category
 from hypercolumns.annotations.summary import summarise
 from hypercolumns.definitions import find_task
@@ -84,8 +84,8 @@ def _check_trainable(wanted: Sequence[str], train: AnnotationSet) -> None:
     if not trainable:
         left_out = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in train.counts.items() if count)
         raise InputError(
-            f"{train.description}: none of the {len(train.instances)} instances of train can be trained on, since that "
-            f"takes instances that are neither crowd nor difficult (dataset.minimum_area makes small ones difficult)"
+            f"{train.description}: none of the {len(train.instances)} instances of train is usable: all are crowd or "
+            f"difficult (dataset.minimum_area makes small ones difficult)"
             + (f". Left out were {left_out}." if left_out else ".")
         )
     missing = [c.name for c in train.categories if c.name in wanted and c.id not in trainable]
@@ -133,5 +133,5 @@ def _check_disjoint(train: AnnotationSet, val: AnnotationSet, dataset_format: st
     if shared:
         raise InputError(
             f"{len(shared)} of the {len(val.images)} photographs of val are also in train, such as {shared[0]}, so "
-            f"metrics would be measured on training data; {READERS[dataset_format].splitting}."
+            f"metrics would be measured on training data; {FORMATS[dataset_format].split_advice}."
         )

@@ -24,5 +24,5 @@ def write_report(parameters: Parameters, workspace: Workspace) -> Path:
     path = workspace.report
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
-    logger.info("%s: %.1f MB; open it in a browser.", path, len(page.encode()) / 1e6)
+    logger.info("%s: %d kB; open it in a browser.", path, len(page.encode()) / 1e3)
     return path

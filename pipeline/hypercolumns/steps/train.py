@@ -33,8 +33,9 @@ def train_task(parameters: Parameters, workspace: Workspace, task: str) -> GridM
         (model,) = train_specs(parameters, workspace, task, [GridSpec(layers, parameters.train.grid)], client)
     model.save(workspace.model(task))
     logger.info(
-        "%d x %d classifiers of %d targets for %s, on the layers %s",
-        *(model.spec.grid, model.spec.grid, len(model.targets), ", ".join(model.groups), ", ".join(layers)),
+        "%s: grids of %d x %d classifiers for the targets %s (%s) on the layers %s",
+        *(task, model.spec.grid, model.spec.grid),
+        *(", ".join(names) for names in (model.targets, model.groups, layers)),
     )
     return model
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-MEMORY = 10
+HISTORY_SIZE = 10
 """Steps remembered. Nocedal and Wright, Numerical Optimization, section 7.2: 3 to 20."""
 
 ARMIJO_SHARE = 1e-4
 """A step must achieve this share of the decrease that the slope predicts. Nocedal and Wright, section 3.1."""
 
-ROUNDING = 1e-6
+RELATIVE_ERROR = 1e-6
 """Relative error of a value computed in float32."""
 
 SLOPE_RATIO = 0.9
@@ -92,7 +92,7 @@ def minimise(
         moved, change = trial - points, new_gradient - gradient
         curvature = (moved * change).sum(dim=1)
         rho = torch.where(curvature > 0, 1 / curvature, 0)
-        steps = [*steps[-(MEMORY - 1) :], (moved, change, rho)]
+        steps = [*steps[-(HISTORY_SIZE - 1) :], (moved, change, rho)]
         points, value, gradient = trial, new_value, new_gradient
     minima[problems], solved[problems] = points, _solved(gradient, tolerance)
     return minima, solved
@@ -102,7 +102,7 @@ def _is_poor(value: Tensor, slope: Tensor, length: Tensor, new_value: Tensor, ne
     """Whether a step of `length` decreases the value too little; slopes are along its direction, before and after."""
     poor = new_value > value + ARMIJO_SHARE * length * slope
     # Near the minimum, values differ by rounding errors only; there the slope decides.
-    indistinguishable = (new_value - value).abs() <= ROUNDING * value.abs()
+    indistinguishable = (new_value - value).abs() <= RELATIVE_ERROR * value.abs()
     poor &= ~(indistinguishable & (new_slope.abs() <= SLOPE_RATIO * slope.abs()))
     return poor | ~new_value.isfinite()
 
