@@ -31,8 +31,8 @@ def open_group(path: Path, schema: str, kind: str, step: str) -> zarr.Group:
         raise InputError(f"{path} does not exist.", step)
     try:
         group = zarr.open_group(path, mode="r")
-    except (BaseZarrError, OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path} is not a {kind}: it is not a readable Zarr group ({error}).", step) from None
+    except (BaseZarrError, OSError, ValueError, KeyError):
+        raise InputError(f"{path} is not a {kind}: it is not a readable Zarr group.", step) from None
     found = group.attrs.get("schema")
     if found != schema:
         raise InputError(

@@ -65,7 +65,12 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
             client = stack.enter_context(Client(stack.enter_context(cluster)))
             # Ctrl-C reaches the whole process group; only the client should report it.
             client.run(_ignore_interrupts)
-        yield client
+        try:
+            yield client
+        except KeyboardInterrupt:
+            # Connections that break while the cluster closes would be logged with tracebacks.
+            logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
+            raise
 
 
 @contextmanager

@@ -125,8 +125,11 @@ class Parameters(Section):
             content = yaml.safe_load(Path(path).read_text())
         except FileNotFoundError:
             raise InputError(f"The parameter file {path} does not exist.") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"The parameter file {path} cannot be read: {error}.") from None
         except yaml.YAMLError as error:
-            raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+            message = str(error).replace(' in "<unicode string>",', "")
+            raise InputError(f"{path} is not valid YAML: {' '.join(message.split())}") from None
         if not isinstance(content, dict | None):
             raise InputError(f"{path} must be a mapping of sections ({_sections()}), not {content!r}.")
         try:

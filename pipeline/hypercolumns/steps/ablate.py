@@ -7,7 +7,7 @@ from typing import Any
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.cluster.connection import connect
 from hypercolumns.cluster.workers import PREDICTING, TRAINING
-from hypercolumns.evaluation.judgement import number
+from hypercolumns.evaluation.judgement import number, rounded
 from hypercolumns.evaluation.segmentation import ground_truth_box_metrics
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.comparisons import ablation_specs
@@ -41,7 +41,8 @@ def ablate_layers(parameters: Parameters, workspace: Workspace) -> list[dict[str
     for (name, spec), prediction in zip(specs.items(), predictions, strict=True):
         scores = ground_truth_box_metrics(truth, prediction["ground_truth"].results, parameters.evaluate)
         rows.append({"name": name, "blocks": list(spec.layers), "grid": spec.grid, **scores})
-        logger.info("%-32s mean IoU %s  above .7 %s", name, *(number(scores[key], 3) for key in ("mean_iou", "iou_70")))
+        mean, above = (number(rounded(scores[key]), 3) for key in ("mean_iou", "iou_70"))
+        logger.info("%-32s mean IoU %s  above .7 %s", name, mean, above)
     path = workspace.metric("ablation")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(rows, indent=1) + "\n")

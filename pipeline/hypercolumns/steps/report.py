@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 def write_report(parameters: Parameters, workspace: Workspace) -> Path:
-    """Write the page and return its path; missing results are named on the page.
+    """Write the page of all results and return its path; the page names what is missing.
 
     Raises
     ------
