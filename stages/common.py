@@ -14,7 +14,10 @@ from hypercolumns.workspace import Workspace
 
 PARAMS = click.Option(["--params"], default="params.yaml", type=click.Path(path_type=Path), help="Parameter file.")
 ROOT = click.Option(
-    ["--root"], default=".", type=click.Path(path_type=Path), help="Folder with data, metrics, plots and reports."
+    ["--root"],
+    default=".",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder with data, metrics, plots and reports.",
 )
 TASK = click.Option(["--task"], default="segmentation", help="Name of the task.")
 

@@ -110,9 +110,15 @@ def test_a_step_refuses_an_unknown_task_before_it_looks_for_files(step: str, tmp
             getattr(steps, step)(Parameters(), Workspace.at(tmp_path), name)
 
 
-def test_a_task_cannot_have_the_name_of_a_section(modules: dict[str, ModuleType]) -> None:
-    with pytest.raises(ValueError, match="a task cannot be called 'train'"):
-        register_task(replace(modules["upper_half"].DEFINITION, name="train"))
+@pytest.mark.parametrize("name", ["train", "../upper", ""], ids=["a section", "a path", "empty"])
+def test_a_task_cannot_have_the_name_of_a_section_or_of_a_path(modules: dict[str, ModuleType], name: str) -> None:
+    with pytest.raises(ValueError, match=f"a task cannot be called '{name}'"):
+        register_task(replace(modules["upper_half"].DEFINITION, name=name))
+
+
+def test_a_format_cannot_replace_the_built_in_data_set() -> None:
+    with pytest.raises(ValueError, match="a format cannot be called 'puppets'"):
+        register_format(replace(FORMATS["coco"], name="puppets"))
 
 
 def test_a_task_that_is_not_registered_is_refused_with_the_known_ones() -> None:

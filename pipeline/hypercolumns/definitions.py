@@ -48,8 +48,10 @@ def register_task(definition: TaskDefinition) -> None:
     Raises
     ------
     ValueError
-        If the parameters have a section of that name that belongs to no task.
+        If the name is no identifier, or that of a section of the parameters that belongs to no task.
     """
+    if not definition.name.isidentifier():
+        raise ValueError(f"a task cannot be called {definition.name!r}; use letters, digits and underscores")
     if definition.name in Parameters.model_fields:
         raise ValueError(f"a task cannot be called {definition.name!r}, the name of a section of the parameters")
     TASKS[definition.name] = definition

@@ -27,7 +27,15 @@ FORMATS: dict[str, Format] = {}
 
 
 def register_format(new: Format) -> None:
-    """Make `dataset.format` accept `new.name`; a format of the same name is replaced."""
+    """Make `dataset.format` accept `new.name`; a format of the same name is replaced.
+
+    Raises
+    ------
+    ValueError
+        If the name is that of the built-in data set, which is drawn.
+    """
+    if new.name == "puppets":
+        raise ValueError("a format cannot be called 'puppets', the name of the built-in data set")
     FORMATS[new.name] = new
     if new.name not in FORMAT_NAMES:
         FORMAT_NAMES.append(new.name)

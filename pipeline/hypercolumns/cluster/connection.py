@@ -36,7 +36,7 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
     if compute.scheduler is not None:
         try:
             client = Client(compute.scheduler, timeout="10s")
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise InputError(f"compute.scheduler: no Dask scheduler answers at {compute.scheduler}: {error}") from None
         with client:
             try:

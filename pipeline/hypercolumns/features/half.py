@@ -15,7 +15,7 @@ def as_float16(values: ArrayLike, layer: str) -> NDArray[np.float16]:
     Parameters
     ----------
     values
-        Array of any shape.
+        Array of any shape; float16 is returned unchecked.
     layer
         Layer of the values, for messages.
 
