@@ -244,7 +244,13 @@ def test_nan_values_are_refused(annotations: AnnotationSet, tmp_path: Path) -> N
     next(backbone.parameters()).data.fill_(float("nan"))
     with pytest.raises(InputError, match=r"features\.3.*NaN"):
         extraction.extract(
-            case.make_regions(5), annotations, backbone, tmp_path / "f", scratch=tmp_path / "s", compute=case.CPU
+            case.make_regions(5),
+            annotations,
+            backbone,
+            tmp_path / "f",
+            scratch=tmp_path / "s",
+            expansion=1.0,
+            compute=case.CPU,
         )
 
 
