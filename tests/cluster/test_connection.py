@@ -1,5 +1,6 @@
 """Workers start with their modules and environment, and Ctrl-C never interrupts the start of a cluster."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -8,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hypercolumns.cluster.connection import defer_interrupts
+from hypercolumns.cluster.connection import connect, defer_interrupts
 from hypercolumns.cluster.workers import START_METHOD, WORKER_ENVIRONMENT
+from hypercolumns.parameters import ComputeParameters
 
 PACKAGE_ROOT = Path(__file__).parents[2] / "pipeline"
 
@@ -53,3 +55,11 @@ def test_an_interrupt_is_raised_at_the_end_of_the_block() -> None:
     finally:
         signal.signal(signal.SIGINT, previous)
     assert steps == ["continued"]
+
+
+def test_an_interrupt_quietens_dask_only_until_the_cluster_has_closed() -> None:
+    log = logging.getLogger("distributed")
+    before = log.level
+    with pytest.raises(KeyboardInterrupt), connect(ComputeParameters(workers=1)):
+        raise KeyboardInterrupt
+    assert log.level == before

@@ -57,7 +57,9 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
         "distributed.logging.distributed": logging.ERROR,
         "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
     }
+    log = logging.getLogger("distributed")
     with ExitStack() as stack:
+        stack.callback(log.setLevel, log.level)
         with defer_interrupts():
             start_fork_server(modules)
             stack.enter_context(dask.config.set(settings))
@@ -69,7 +71,7 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
             yield client
         except KeyboardInterrupt:
             # Connections that break while the cluster closes would be logged with tracebacks.
-            logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
+            log.setLevel(logging.CRITICAL + 1)
             raise
 
 
