@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from hypercolumns.annotations.model import AnnotationSet, Category
+from hypercolumns.annotations.model import AnnotationSet, Instance
 from hypercolumns.annotations.result_fields import KEYPOINTS, MASK, PARTS, ResultField
 from hypercolumns.errors import InputError, choices
 from hypercolumns.parameters import TASK_SECTIONS, Parameters, TaskParameters
@@ -24,8 +24,8 @@ class TaskDefinition:
     """Name of the task in the parameters and in file names."""
     parameters: type[TaskParameters]
     """Class of its section of the parameters."""
-    is_annotated: Callable[[Category], bool]
-    """Whether a category has what the task learns from, such as keypoints."""
+    is_annotated: Callable[[Instance], bool]
+    """Whether an instance has what the task learns from, such as a labelled keypoint."""
     result_field: ResultField
     """Field of a COCO result that holds an answer."""
     create: "Callable[[AnnotationSet, Parameters], Task]"
@@ -99,7 +99,7 @@ register_task(
     TaskDefinition(
         name="segmentation",
         parameters=TASK_SECTIONS["segmentation"],
-        is_annotated=lambda _category: True,
+        is_annotated=lambda instance: instance.has_mask,
         result_field=MASK,
         create=lambda annotations, p: _load("tasks.segmentation:SegmentationTask")(annotations, p.predict),
         judge=lambda *inputs: _load("evaluation.segmentation:judge_segmentation")(*inputs),
@@ -110,7 +110,7 @@ register_task(
     TaskDefinition(
         name="keypoints",
         parameters=TASK_SECTIONS["keypoints"],
-        is_annotated=lambda category: bool(category.keypoints),
+        is_annotated=lambda instance: any(instance.keypoints[2::3]),
         result_field=KEYPOINTS,
         create=lambda annotations, p: _load("tasks.keypoints:KeypointTask")(annotations, p.task_section("keypoints")),
         judge=lambda *inputs: _load("evaluation.keypoints:judge_keypoints")(*inputs),
@@ -121,7 +121,7 @@ register_task(
     TaskDefinition(
         name="parts",
         parameters=TASK_SECTIONS["parts"],
-        is_annotated=lambda category: bool(category.parts),
+        is_annotated=lambda instance: bool(instance.parts) and instance.has_mask,
         result_field=PARTS,
         create=lambda annotations, p: _load("tasks.parts:PartTask")(annotations, p.predict),
         judge=lambda *inputs: _load("evaluation.parts:judge_parts")(*inputs),

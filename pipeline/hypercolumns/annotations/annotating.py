@@ -53,7 +53,9 @@ def annotate_images(
         The first error of `annotate`, unless `bad_items` skips it.
     """
     numbered_stems = list(enumerate(stems, start=1))
-    annotated = bad_items.map_in_threads(lambda item: annotate(*item), numbered_stems, f"annotations of {description}")
+    annotated = bad_items.map_in_threads(
+        lambda item: annotate(*item), numbered_stems, f"annotations of {description}", "malformed_images"
+    )
     instances = [instance for item in annotated for instance in item.instances]
     counts: Counter[str] = Counter()
     for item in annotated:
@@ -64,5 +66,5 @@ def annotate_images(
         instances=tuple(replace(instance, id=number) for number, instance in enumerate(instances, start=1)),
         image_root=image_root,
         description=description,
-        counts={**counts, "bad_items": bad_items.count},
+        counts=counts,
     )

@@ -1,8 +1,10 @@
-"""Malformed items of a data set: the first one raises its error, or all are left out and counted."""
+"""Malformed items of a data set: the first one raises its error, or all are left out and counted by reason."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from threading import Lock
 
 from hypercolumns.annotations.files import Item, Result, map_in_threads
 from hypercolumns.errors import InputError
@@ -16,54 +18,67 @@ logger = logging.getLogger(__name__)
 class BadItems:
     """Collector of the malformed items in one split of a data set.
 
-    An item is the smallest thing that can be left out alone: a part, an object, or an image whose annotation
-    cannot be read at all. Several threads may share a collector.
+    An item is the smallest thing that can be left out alone: a flag, the keypoints of an object, a part, an object, or
+    an image whose annotation cannot be read at all. Several threads may share a collector.
 
     Parameters
     ----------
     skip
-        Leave malformed items out and count them; otherwise the first one ends the reading.
+        Leave malformed items out and count them; otherwise the first one that is needed ends the reading.
+    tasks
+        The wanted tasks. Items that only other tasks need are always left out and counted.
 
     Examples
     --------
-    >>> bad_items = BadItems(skip=True)
-    >>> with bad_items.catch():
-    ...     raise InputError("Object 3 has no mask.")
-    >>> bad_items.count
-    1
+    >>> bad_items = BadItems(skip=False, tasks=["segmentation"])
+    >>> with bad_items.catch("malformed_keypoints", needed_by="keypoints"):
+    ...     raise InputError("Object 3 has 5 keypoint values.")
+    >>> dict(bad_items.counts)
+    {'malformed_keypoints': 1}
     """
 
-    def __init__(self, skip: bool) -> None:
+    def __init__(self, skip: bool, tasks: Collection[str]) -> None:
         self.skip = skip
-        self._messages: list[str] = []
-
-    @property
-    def count(self) -> int:
-        """Number of items left out so far."""
-        return len(self._messages)
+        self.tasks = frozenset(tasks)
+        self.counts: Counter[str] = Counter()
+        """Number of items left out so far, by reason."""
+        self._lock = Lock()
 
     @contextmanager
-    def catch(self) -> Iterator[None]:
-        """Catch the `InputError` of one item if malformed items are skipped; let it pass otherwise.
+    def catch(self, reason: str, needed_by: str | None = None) -> Iterator[None]:
+        """Catch the `InputError` of one item if it is to be left out; let it pass otherwise.
+
+        Parameters
+        ----------
+        reason
+            Key of `counts`.
+        needed_by
+            The only task that needs the item; None if every task does.
 
         Raises
         ------
         InputError
-            The error of the item, unless `skip` is set.
+            The error of the item, unless `skip` is set or no wanted task needs the item.
         """
         try:
             yield
         except InputError as error:
-            if not self.skip:
+            if not self.skip and (needed_by is None or needed_by in self.tasks):
                 raise
-            self._messages.append(str(error))
-            if self.count <= _MAX_LOGGED:
-                logger.warning("Left out: %s", error)
-            if self.count == _MAX_LOGGED + 1:
-                logger.warning("More items are left out; they are counted but not listed.")
+            self.leave_out(reason, str(error))
+
+    def leave_out(self, reason: str, message: str) -> None:
+        """Count and log an item that no task needs, such as a flag that cannot be read."""
+        with self._lock:
+            self.counts[reason] += 1
+            count = self.counts.total()
+        if count <= _MAX_LOGGED:
+            logger.warning("Left out: %s", message)
+        if count == _MAX_LOGGED + 1:
+            logger.warning("More items are left out; they are counted but not listed.")
 
     def map_in_threads(
-        self, function: Callable[[Item], Result], items: Sequence[Item], description: str
+        self, function: Callable[[Item], Result], items: Sequence[Item], description: str, reason: str
     ) -> list[Result]:
         """Apply `function` to every item as `files.map_in_threads` does, and leave out the results of malformed items.
 
@@ -74,7 +89,7 @@ class BadItems:
         """
 
         def result_or_none(item: Item) -> Result | None:
-            with self.catch():
+            with self.catch(reason):
                 return function(item)
             return None
 

@@ -13,7 +13,7 @@ from hypercolumns.parameters import DatasetParameters
 from hypercolumns.workspace import Split
 
 
-def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
+def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> AnnotationSet:
     """Read the annotation file `settings.train` or `settings.val`.
 
     A list file in `settings.train_list` or `settings.val_list` selects images and sets their order; without one,
@@ -27,11 +27,10 @@ def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
         Unless `settings.skip_bad` is set, also for everything that `CocoFile.open` and its methods refuse, such as
         duplicate ids, annotations of unknown images or categories, and masks that do not fit their image.
     """
-    root = files.require_folder(Path(settings.root), "dataset.root")
+    root = files.require_folder(settings.folder, "dataset.root")
     key = "val_images" if split == "val" and settings.val_images is not None else "images"
     photographs = files.existing_folder(root, getattr(settings, key), f"dataset.{key}")
     name, list_name = (settings.train, settings.train_list) if split == "train" else (settings.val, settings.val_list)
-    bad_items = BadItems(settings.skip_bad)
     file = CocoFile.open(files.existing_path(root, name, f"dataset.{split}"), bad_items)
     for image in file.images.values():
         files.path_inside(photographs, image.file_name, f"{file.path}, image {image.id},")
@@ -47,7 +46,7 @@ def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
         instances=tuple(instances),
         image_root=str(photographs),
         description=f"COCO, {name}" + (f", {list_name}" if list_name else ""),
-        counts=counts | {"bad_items": bad_items.count},
+        counts=counts,
     )
 
 
@@ -58,7 +57,7 @@ def _listed_images(images: list[Image], list_path: Path, coco_path: Path, bad_it
     by_stem = dict(zip(stems, images, strict=True))
     selected = []
     for stem in files.read_stems(list_path):
-        with bad_items.catch():
+        with bad_items.catch("malformed_annotations"):
             if stem not in by_stem:
                 raise InputError(f"{list_path} names {stem!r}, but {coco_path} has no image of that name.")
             selected.append(by_stem[stem])
@@ -77,7 +76,7 @@ def _instances(
         if annotation.category_id not in category_ids:
             counts["other_categories"] += 1
             continue
-        with bad_items.catch():
+        with bad_items.catch("malformed_annotations"):
             mask = file.mask(annotation)
             instance = instance_from_mask(
                 settings, annotation.image_id, annotation.category_id, mask, difficult=annotation.difficult

@@ -110,7 +110,7 @@ class CocoFile:
         images: dict[int, Image] = {}
         file_names: set[str] = set()
         for index, entry in enumerate(content.images):
-            with bad_items.catch():
+            with bad_items.catch("malformed_annotations"):
                 image = Image(**_validated(_Image, entry, path, f"images.{index}").model_dump())
                 if image.id in images:
                     raise InputError(f"{path} has the image id {image.id} twice.")
@@ -120,7 +120,7 @@ class CocoFile:
                 file_names.add(image.file_name)
         annotations: dict[int, FileAnnotation] = {}
         for index, entry in enumerate(content.annotations):
-            with bad_items.catch():
+            with bad_items.catch("malformed_annotations"):
                 annotation = _validated(FileAnnotation, entry, path, f"annotations.{index}")
                 _check_annotation(annotation, path, images, categories)
                 if annotation.id in annotations:
@@ -152,7 +152,7 @@ class CocoFile:
         for index, entry in enumerate(annotation.parts):
             label = f"annotation {annotation.id}, part {index}"
             where = f"{self.path}: {label}"
-            with bad_items.catch():
+            with bad_items.catch("malformed_annotations"):
                 part = _validated(_Part, entry, self.path, label)
                 if part.name not in known:
                     raise InputError(f"{where} is an unknown part {part.name!r}; choose from {choices(known)}.")

@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 from hypercolumns.annotations import coco, masks
+from hypercolumns.annotations.bad_items import BadItems
 from hypercolumns.annotations.model import AnnotationSet, Category, Part
 from hypercolumns.annotations.selection import instance_from_mask, keep_categories, unite_parts
 from hypercolumns.parameters import DatasetParameters
 from hypercolumns.workspace import Split
 
 
-def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
+def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> AnnotationSet:
     """Read a COCO file as `coco.read` does and join its annotations into one object of `settings.parts_of` per image.
 
     Annotations of one category in an image, such as two wheels, become one part. Crowds are dropped. Parts follow
@@ -21,7 +22,7 @@ def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
     InputError
         As `coco.read`, and if `settings.categories` names a category other than `settings.parts_of`.
     """
-    annotations = coco.read(settings.model_copy(update={"categories": (), "minimum_area": 0}), split)
+    annotations = coco.read(settings.model_copy(update={"categories": (), "minimum_area": 0}), split, bad_items)
     category = Category(1, str(settings.parts_of), parts=tuple(c.name for c in annotations.categories))
     names = {c.id: c.name for c in annotations.categories}
     instances = []

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hypercolumns.annotations import coco, coco_parts, pascal_part, sbd, voc
+from hypercolumns.annotations.bad_items import BadItems
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.parameters import DatasetParameters
 from hypercolumns.parameters.dataset import FORMAT_NAMES
@@ -16,7 +17,7 @@ class Format:
 
     name: str
     """The value of `dataset.format`."""
-    read: Callable[[DatasetParameters, Split], AnnotationSet]
+    read: Callable[[DatasetParameters, Split, BadItems], AnnotationSet]
     """Reads one split below `dataset.root`; raises an `InputError` that names the missing or malformed file."""
     split_advice: str
     """How to change the parameters if both splits share a photograph, as the end of a sentence."""
@@ -41,8 +42,9 @@ def register_format(new: Format) -> None:
         FORMAT_NAMES.append(new.name)
 
 
-def _read_coco(settings: DatasetParameters, split: Split) -> AnnotationSet:
-    return coco.read(settings, split) if settings.parts_of is None else coco_parts.read(settings, split)
+def _read_coco(settings: DatasetParameters, split: Split, bad_items: BadItems) -> AnnotationSet:
+    reader = coco if settings.parts_of is None else coco_parts
+    return reader.read(settings, split, bad_items)
 
 
 _CHANGE_IMAGE_SETS = "name different image sets in dataset.train and dataset.val"

@@ -54,7 +54,7 @@ def attach(annotations: AnnotationSet, source: KeypointSource, bad_items: BadIte
     """Give the instances of `annotations` the keypoints of the objects in `source` that overlap them most.
 
     Objects and instances of one image and category are paired one to one, largest overlap first, down to
-    `MIN_OVERLAP`. The overlap is the IoU of the masks if the object has one, else of the boxes. Hidden keypoints
+    `MIN_OVERLAP`. The overlap is the IoU of the masks if both have one, else of the boxes. Hidden keypoints
     outside the photograph, which annotators guess, become unlabelled. Ours.
 
     Parameters
@@ -68,8 +68,7 @@ def attach(annotations: AnnotationSet, source: KeypointSource, bad_items: BadIte
 
     Returns
     -------
-    The annotations with keypoints; `counts["unmatched_keypoints"]` is the number of objects without an instance, and
-    `counts["bad_items"]` includes those of `bad_items`.
+    The annotations with keypoints; `counts["unmatched_keypoints"]` is the number of objects without an instance.
 
     Raises
     ------
@@ -88,7 +87,7 @@ def attach(annotations: AnnotationSet, source: KeypointSource, bad_items: BadIte
     groups: dict[tuple[int, int], list[KeypointObject]] = defaultdict(list)
     for item in source.objects:
         if item.image in images and item.category in category_ids:
-            with bad_items.catch():
+            with bad_items.catch("malformed_keypoints", needed_by="keypoints"):
                 image = images[item.image]
                 groups[image.id, category_ids[item.category]].append(_fit_to_photograph(item, image))
     keypoints: dict[int, tuple[float, ...]] = {}
@@ -96,12 +95,11 @@ def attach(annotations: AnnotationSet, source: KeypointSource, bad_items: BadIte
         instances = [i for i in annotations.instances_by_image[image_id] if i.category_id == category_id]
         keypoints |= {instance.id: item.keypoints for instance, item in _pairs(instances, objects)}
     unmatched = sum(len(objects) for objects in groups.values()) - len(keypoints)
-    bad_count = annotations.counts.get("bad_items", 0) + bad_items.count
     return replace(
         annotations,
         categories=categories,
         instances=tuple(replace(i, keypoints=keypoints.get(i.id, i.keypoints)) for i in annotations.instances),
-        counts={**annotations.counts, "unmatched_keypoints": unmatched, "bad_items": bad_count},
+        counts={**annotations.counts, "unmatched_keypoints": unmatched},
     )
 
 
@@ -157,9 +155,10 @@ def _overlaps(instances: Sequence[Instance], objects: Sequence[KeypointObject]) 
     """IoU (instances, objects); zero for crowds, since keypoints belong to a single instance."""
     overlaps = np.zeros((len(instances), len(objects)))
     for column, item in enumerate(objects):
+        overlaps[:, column] = boxes.iou([i.box for i in instances], [item.box])[:, 0]
         if item.segmentation is not None:
-            overlaps[:, column] = masks.iou([i.segmentation for i in instances], [item.segmentation])[:, 0]
-        else:
-            overlaps[:, column] = boxes.iou([i.box for i in instances], [item.box])[:, 0]
+            with_masks = [(row, i.segmentation) for row, i in enumerate(instances) if i.segmentation is not None]
+            for row, mask in with_masks:
+                overlaps[row, column] = masks.iou([mask], [item.segmentation])[0, 0]
     overlaps[np.array([instance.crowd for instance in instances], dtype=bool)] = 0
     return overlaps

@@ -26,7 +26,7 @@ def read(path: Path, bad_items: BadItems) -> KeypointSource:
     for annotation in file.annotations:
         if annotation.iscrowd or not any(annotation.keypoints[2::3]):
             continue
-        with bad_items.catch():
+        with bad_items.catch("malformed_keypoints", needed_by="keypoints"):
             mask = file.mask(annotation)
             objects.append(
                 KeypointObject(

@@ -42,7 +42,7 @@ def read(folder: Path, bad_items: BadItems) -> KeypointSource:
     paths = sorted(folder.glob("*.xml"))
     if not paths:
         raise InputError(f"The folder {folder} (dataset.keypoints) has no XML file with the keypoints of an object.")
-    loaded = bad_items.map_in_threads(_load, paths, "keypoints")
+    loaded = bad_items.map_in_threads(_load, paths, "keypoints", "malformed_keypoints")
     names: dict[str, set[str]] = defaultdict(set)
     for item, keypoints in loaded:
         names[item.category].update(keypoints)

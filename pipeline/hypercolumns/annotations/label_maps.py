@@ -53,6 +53,7 @@ def assemble(
     load: Callable[[str], LabelMap],
     image_root: str,
     description: str,
+    bad_items: BadItems,
 ) -> AnnotationSet:
     """Build an annotation set from label maps, with VOC's categories.
 
@@ -83,7 +84,7 @@ def assemble(
     def annotate(image_id: int, stem: str) -> AnnotatedImage:
         return _annotate(load(stem), image_id, category_ids, settings)
 
-    return annotate_images(stems, annotate, categories, image_root, description, BadItems(settings.skip_bad))
+    return annotate_images(stems, annotate, categories, image_root, description, bad_items)
 
 
 def _annotate(

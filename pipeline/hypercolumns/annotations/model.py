@@ -1,6 +1,5 @@
 """The annotation model that all formats are read into: images, categories and instances, saved as COCO JSON."""
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,9 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from hypercolumns.annotations.masks import RLE
 from hypercolumns.errors import InputError
-from hypercolumns.regions.boxes import from_coco, to_coco
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,10 @@ class Image:
     height: int
     void: RLE | None = None
     """Pixels that belong neither to an object nor to the background."""
+    orientation: int = 1
+    """EXIF orientation to apply when the photograph is read; 1 leaves it as it is stored."""
+    origin: str = ""
+    """Where the data set names the photograph, such as a line of a list; for messages."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,22 @@ class Part:
     segmentation: RLE
 
 
+class _StoredMask:
+    """A field that holds an RLE, None, or the JSON of an RLE, which is parsed when the field is read.
+
+    Most steps need boxes only, and the masks are the larger part of a file.
+    """
+
+    def __get__(self, instance: "Instance | None", owner: type) -> RLE | None:
+        if instance is None:
+            raise AttributeError  # the field has no default
+        stored = vars(instance)["_segmentation"]
+        return msgspec.json.decode(stored, type=RLE) if isinstance(stored, msgspec.Raw) else stored
+
+    def __set__(self, instance: "Instance", value: RLE | msgspec.Raw | None) -> None:
+        vars(instance)["_segmentation"] = value
+
+
 @dataclass(frozen=True)
 class Instance:
     """One annotated object."""
@@ -53,7 +73,8 @@ class Instance:
     id: int
     image_id: int
     category_id: int
-    segmentation: RLE
+    segmentation: _StoredMask = _StoredMask()
+    """The mask, an RLE of the size of the image; None if only the box is annotated."""
     box: tuple[float, float, float, float]
     """Tight or annotated box x0, y0, x1, y1 in pixels, end-exclusive."""
     area: float
@@ -65,6 +86,11 @@ class Instance:
     keypoints: tuple[float, ...] = ()
     """COCO's flat list x, y, v per keypoint of the category; v is 0 for unlabelled, 1 for hidden, 2 for visible."""
     parts: tuple[Part, ...] = ()
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether the mask is annotated; does not parse it."""
+        return vars(self)["_segmentation"] is not None
 
     @property
     def ignore(self) -> bool:
@@ -114,13 +140,27 @@ class AnnotationSet:
         return Path(self.image_root) / image.file_name
 
     def save(self, path: Path | str) -> None:
-        """Write COCO JSON; equal sets give equal bytes."""
+        """Write COCO JSON, one image or annotation per line; equal sets give equal bytes."""
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(json.dumps(self._to_json(), separators=(",", ":")) + "\n")
+        encode = msgspec.json.Encoder().encode
+        info = {"description": self.description, "image_root": self.image_root, "counts": dict(self.counts)}
+        lists = {
+            "images": map(_image_to_json, self.images),
+            "categories": map(_category_to_json, self.categories),
+            "annotations": map(_instance_to_json, self.instances),
+        }
+        with Path(path).open("wb") as stream:
+            stream.write(b'{"info":' + encode(info))
+            for name, entries in lists.items():
+                stream.write(b',\n"' + name.encode() + b'":[')
+                for number, entry in enumerate(entries):
+                    stream.write((b",\n" if number else b"\n") + encode(entry))
+                stream.write(b"]")
+            stream.write(b"}\n")
 
     @classmethod
     def load(cls, path: Path | str) -> "AnnotationSet":
-        """Read a file that `save` wrote.
+        """Read a file that `save` wrote; masks are parsed when they are first used.
 
         Raises
         ------
@@ -128,83 +168,94 @@ class AnnotationSet:
             If the file is missing, is not JSON or lacks a field of the model.
         """
         try:
-            return cls._from_json(json.loads(Path(path).read_text()))
+            content = msgspec.json.decode(Path(path).read_bytes(), type=_File)
         except FileNotFoundError:
             raise InputError(f"{path} does not exist.", "prepare") from None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path} is not an annotation file of this project ({error!r}).", "prepare") from None
-
-    def _to_json(self) -> dict[str, Any]:
-        return {
-            "info": {"description": self.description, "image_root": self.image_root, "counts": dict(self.counts)},
-            # The fields of images and parts have the names and order of the file.
-            "images": [{k: v for k, v in vars(image).items() if v is not None} for image in self.images],
-            "categories": [
-                {"id": c.id, "name": c.name}
-                | ({"keypoints": c.keypoints, "skeleton": c.skeleton} if c.keypoints else {})
-                | ({"parts": c.parts} if c.parts else {})
-                for c in self.categories
-            ],
-            "annotations": [_instance_to_json(instance) for instance in self.instances],
-        }
-
-    @classmethod
-    def _from_json(cls, content: dict[str, Any]) -> "AnnotationSet":
-        annotations = content["annotations"]
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} is not an annotation file of this project ({error}).", "prepare") from None
         return cls(
-            images=tuple(
-                Image(i["id"], i["file_name"], i["width"], i["height"], i.get("void")) for i in content["images"]
-            ),
-            categories=tuple(
-                Category(
-                    c["id"],
-                    c["name"],
-                    tuple(c.get("keypoints", ())),
-                    tuple((a, b) for a, b in c.get("skeleton", ())),
-                    tuple(c.get("parts", ())),
-                )
-                for c in content["categories"]
-            ),
-            instances=tuple(
-                _instance_from_json(a, tuple(box))
-                for a, box in zip(annotations, from_coco([a["bbox"] for a in annotations]).tolist(), strict=True)
-            ),
-            image_root=content["info"]["image_root"],
-            description=content["info"]["description"],
-            counts=content["info"]["counts"],
+            images=content.images,
+            categories=content.categories,
+            instances=tuple(map(_Annotation.instance, content.annotations)),
+            image_root=content.info.image_root,
+            description=content.info.description,
+            counts=content.info.counts,
         )
 
 
+class _Annotation(msgspec.Struct, gc=False):
+    """An annotation in the file; names and order of its fields are those of COCO."""
+
+    id: int
+    image_id: int
+    category_id: int
+    bbox: tuple[float, float, float, float]
+    area: float
+    iscrowd: int
+    difficult: int
+    segmentation: msgspec.Raw = msgspec.Raw(b"null")
+    keypoints: tuple[float, ...] = ()
+    parts: tuple[Part, ...] = ()
+
+    def instance(self) -> Instance:
+        x, y, width, height = self.bbox
+        return Instance(
+            id=self.id,
+            image_id=self.image_id,
+            category_id=self.category_id,
+            segmentation=None if self.segmentation == b"null" else self.segmentation,
+            box=(x, y, x + width, y + height),
+            area=self.area,
+            crowd=bool(self.iscrowd),
+            difficult=bool(self.difficult),
+            keypoints=self.keypoints,
+            parts=self.parts,
+        )
+
+
+class _Info(msgspec.Struct):
+    description: str
+    image_root: str
+    counts: dict[str, int]
+
+
+class _File(msgspec.Struct):
+    info: _Info
+    images: tuple[Image, ...]
+    categories: tuple[Category, ...]
+    annotations: list[_Annotation]
+
+
+def _image_to_json(image: Image) -> dict[str, Any]:
+    """The fields of an image that differ from their defaults; the required ones have COCO's names."""
+    defaults = {"void": None, "orientation": 1, "origin": ""}
+    return {key: value for key, value in vars(image).items() if key not in defaults or value != defaults[key]}
+
+
+def _category_to_json(category: Category) -> dict[str, Any]:
+    content: dict[str, Any] = {"id": category.id, "name": category.name}
+    if category.keypoints:
+        content |= {"keypoints": category.keypoints, "skeleton": category.skeleton}
+    return content | ({"parts": category.parts} if category.parts else {})
+
+
 def _instance_to_json(instance: Instance) -> dict[str, Any]:
+    x0, y0, x1, y1 = instance.box
     content: dict[str, Any] = {
         "id": instance.id,
         "image_id": instance.image_id,
         "category_id": instance.category_id,
-        "bbox": to_coco(instance.box).tolist(),
+        "bbox": (x0, y0, x1 - x0, y1 - y0),
         "area": instance.area,
         "iscrowd": int(instance.crowd),
         "difficult": int(instance.difficult),
         "ignore": int(instance.ignore),
-        "segmentation": instance.segmentation,
     }
+    if instance.has_mask:
+        content["segmentation"] = instance.segmentation
     if instance.keypoints:
         content["keypoints"] = instance.keypoints
         content["num_keypoints"] = sum(v > 0 for v in instance.keypoints[2::3])
     if instance.parts:
         content["parts"] = [vars(part) for part in instance.parts]
     return content
-
-
-def _instance_from_json(content: dict[str, Any], box: tuple[float, float, float, float]) -> Instance:
-    return Instance(
-        id=content["id"],
-        image_id=content["image_id"],
-        category_id=content["category_id"],
-        segmentation=content["segmentation"],
-        box=box,
-        area=content["area"],
-        crowd=bool(content["iscrowd"]),
-        difficult=bool(content["difficult"]),
-        keypoints=tuple(content.get("keypoints", ())),
-        parts=tuple(Part(p["name"], p["segmentation"]) for p in content.get("parts", ())),
-    )

@@ -27,7 +27,7 @@ _BY_NAME = {category.name: category for category in CATEGORIES} | {"table": CATE
 """Categories by their name in the files, which have "table" for VOC's "diningtable"."""
 
 
-def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
+def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> AnnotationSet:
     """Read the images in `settings.train_list` or `settings.val_list`; without a list, all annotated images.
 
     Parts keep the data set's names, such as "luleg" or "wheel_2". Images and instances are numbered 1, 2, ... in
@@ -39,13 +39,12 @@ def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
         If a folder or list is missing, or, unless `settings.skip_bad` is set, if a photograph is missing or a .mat
         file, object or part is malformed, has an unknown name or does not fit its photograph.
     """
-    root = require_folder(Path(settings.root), "dataset.root")
+    root = require_folder(settings.folder, "dataset.root")
     photographs = require_folder(root / "JPEGImages", "photographs of PASCAL-Part")
     folder = require_folder(root / "Annotations_Part", "annotations of PASCAL-Part")
     list_name = settings.train_list if split == "train" else settings.val_list
     stems = read_stems(existing_path(root, list_name, f"dataset.{split}_list")) if list_name else _all_stems(folder)
     categories = keep_categories(settings, CATEGORIES)
-    bad_items = BadItems(settings.skip_bad)
 
     def annotate(image_id: int, stem: str) -> AnnotatedImage:
         image = Image(image_id, f"{stem}.jpg", *image_size(photographs / f"{stem}.jpg"))
@@ -70,7 +69,7 @@ def _annotate(
     content = read_struct(path, "anno", "a PASCAL-Part annotation")
     objects = _structs(_field(content, "objects", f"{path}: anno"), f"{path}: objects")
     for number, item in enumerate(objects, start=1):
-        with bad_items.catch():
+        with bad_items.catch("malformed_objects"):
             where = f"{path}: object {number}"
             name = _field(item, "class", where)
             if not isinstance(name, str) or name not in _BY_NAME:
@@ -92,7 +91,7 @@ def _parts(item: dict[str, Any], category: Category, image: Image, where: str, b
     """Visible parts of an object, those with at least one pixel, in the file's order."""
     parts: dict[str, Part] = {}
     for number, part in enumerate(_structs(_field(item, "parts", where), f"{where}, parts"), start=1):
-        with bad_items.catch():
+        with bad_items.catch("malformed_parts", needed_by="parts"):
             name = _field(part, "part_name", f"{where}, part {number}")
             if not isinstance(name, str) or name not in category.parts:
                 raise InputError(f"{where} has an unknown part {name!r}; choose from {choices(category.parts)}.")

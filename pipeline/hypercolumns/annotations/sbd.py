@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hypercolumns.annotations.bad_items import BadItems
 from hypercolumns.annotations.files import existing_path, image_size, read_stems, require_folder, size_mismatch
 from hypercolumns.annotations.label_maps import VOC_CATEGORIES, VOID, LabelledObject, LabelMap, assemble
 from hypercolumns.annotations.mat_file import read_struct
@@ -18,7 +19,7 @@ from hypercolumns.workspace import Split
 _FORMAT = "an SBD annotation (GTinst with Segmentation and Categories)"
 
 
-def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
+def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> AnnotationSet:
     """Read the images in the list `settings.train` or `settings.val` (a name without ".txt").
 
     Raises
@@ -26,12 +27,14 @@ def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
     InputError
         If a folder, list, photograph or .mat file is missing or broken, or a mask does not fit its photograph.
     """
-    root = require_folder(Path(settings.root), "dataset.root")
+    root = require_folder(settings.folder, "dataset.root")
     photographs = require_folder(root / "img", "photographs of SBD, benchmark_RELEASE/dataset/img")
     require_folder(root / "inst", "instances of SBD, benchmark_RELEASE/dataset/inst")
     name = settings.train if split == "train" else settings.val
     list_path = existing_path(root, f"{name}.txt", f"dataset.{split}")
-    return assemble(settings, read_stems(list_path), lambda stem: _load(root, stem), str(photographs), f"SBD, {name}")
+    return assemble(
+        settings, read_stems(list_path), lambda stem: _load(root, stem), str(photographs), f"SBD, {name}", bad_items
+    )
 
 
 def _load(root: Path, stem: str) -> LabelMap:

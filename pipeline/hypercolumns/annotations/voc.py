@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.annotations import files, masks
+from hypercolumns.annotations.bad_items import BadItems
 from hypercolumns.annotations.label_maps import VOC_CATEGORIES, VOC_NAMES, VOID, LabelledObject, LabelMap, assemble
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.errors import InputError
@@ -24,7 +25,7 @@ class _XmlObject:
     difficult: bool
 
 
-def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
+def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> AnnotationSet:
     """Read the image set `settings.train` or `settings.val` of a data set in VOC layout.
 
     Label images take precedence over the XML: an object's category is the most frequent one of its pixels in
@@ -36,7 +37,7 @@ def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
     InputError
         If a folder, list, photograph, mask or XML file is missing or broken, or a mask does not fit its photograph.
     """
-    root = files.require_folder(Path(settings.root), "dataset.root")
+    root = files.require_folder(settings.folder, "dataset.root")
     photographs = files.require_folder(root / "JPEGImages", "photographs of a VOC data set")
     files.require_folder(root / "SegmentationObject", "object masks of a VOC data set")
     files.require_folder(root / "SegmentationClass", "category masks of a VOC data set")
@@ -44,7 +45,9 @@ def read(settings: DatasetParameters, split: Split) -> AnnotationSet:
     name = settings.train if split == "train" else settings.val
     list_path = files.existing_path(root / "ImageSets" / "Segmentation", f"{name}.txt", f"dataset.{split}")
     stems = files.read_stems(list_path)
-    return assemble(settings, stems, lambda stem: _load(root, stem), str(photographs), f"PASCAL VOC layout, {name}")
+    return assemble(
+        settings, stems, lambda stem: _load(root, stem), str(photographs), f"PASCAL VOC layout, {name}", bad_items
+    )
 
 
 def _load(root: Path, stem: str) -> LabelMap:

@@ -1,6 +1,7 @@
 """The data set: its format, its files, and the part of it that is used."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -34,7 +35,9 @@ class DatasetParameters(Section):
     train: str = "train"
     """voc, sbd: name of the image set. coco: annotation file below `root`."""
     val: str = "val"
-    """As `train`, for val."""
+    """As `train`, for val; or a folder of photographs below `root`, without annotations, to predict on."""
+    val_share: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Share of the photographs of `train` held out as val, chosen by a hash of their names; null: val is `val`."""
     images: str = "JPEGImages"
     """coco: folder of the photographs below `root`."""
     val_images: str | None = None
@@ -43,6 +46,12 @@ class DatasetParameters(Section):
     """coco, pascal_part: text file below `root` with the stems of the images to use, one per line; null uses all."""
     val_list: str | None = None
     """As `train_list`, for val."""
+    class_names: tuple[Name, ...] = ()
+    """voc: names of the categories 1, 2, ... of the masks; empty: as files and XML of the data set say, else VOC's."""
+    orientation: Literal["auto", "apply", "ignore"] = "auto"
+    """EXIF tag of rotated photographs. auto: as the annotated size shows, apply where it cannot tell."""
+    maximum_pixels: Positive = 178_956_970
+    """Photographs with more pixels are refused. The default is Pillow's limit."""
     categories: tuple[Name, ...] = ()
     """Categories to keep; empty keeps all."""
     minimum_area: Count = 0
@@ -58,8 +67,13 @@ class DatasetParameters(Section):
     keypoint_names: dict[Name, Name] = Field(default_factory=dict)
     """Selected keypoints, new name: name in the data set; empty keeps all."""
     skip_bad: bool = False
-    """Leave out malformed objects and parts, and count them, instead of stopping with an error."""
+    """Leave out malformed photographs, objects and parts, and count them, instead of stopping with an error."""
     puppets: PuppetsParameters = PuppetsParameters()
+
+    @property
+    def folder(self) -> Path:
+        """The folder `root`, with `~` expanded."""
+        return Path(self.root).expanduser()
 
     @field_validator("format")
     @classmethod

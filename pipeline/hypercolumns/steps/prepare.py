@@ -47,15 +47,14 @@ def prepare_annotations(
     with tempfile.TemporaryDirectory(prefix=".prepare-", dir=workspace.data) as folder:
         unfinished = Workspace(Path(folder))
         unfinished.images.mkdir()
-        for split in SPLITS:
-            annotations = _read(parameters, split, unfinished.images)
+        read = _read(parameters, unfinished.images)
+        for split, annotations in read.items():
             if split == "train":
                 _check_trainable(parameters.dataset.categories, annotations)
                 _check_tasks(parameters.tasks, annotations)
             else:
                 _check_same_targets(sets["train"].categories, annotations.categories)
                 _check_disjoint(sets["train"], annotations, parameters.dataset.format)
-            readers.check_photographs(annotations)
             if parameters.dataset.format == "puppets":
                 annotations = replace(annotations, image_root=workspace.images.as_posix())
             annotations.save(unfinished.annotations(split))
@@ -69,13 +68,15 @@ def prepare_annotations(
     return sets
 
 
-def _read(parameters: Parameters, split: Split, images: Path) -> AnnotationSet:
+def _read(parameters: Parameters, images: Path) -> dict[Split, AnnotationSet]:
     dataset = parameters.dataset
     if dataset.format != "puppets":
-        return readers.rename(readers.read(dataset, split), dataset)
-    from hypercolumns.puppets import generate  # loads OpenCV and photographs that only drawing needs
+        sets = readers.read_splits(dataset, parameters.tasks)
+    else:
+        from hypercolumns.puppets import generate  # loads OpenCV and photographs that only drawing needs
 
-    return readers.rename(generate(dataset, split, parameters.seed, images), dataset)
+        sets = {split: generate(dataset, split, parameters.seed, images) for split in SPLITS}
+    return {split: readers.rename(annotations, dataset) for split, annotations in sets.items()}
 
 
 def _check_trainable(wanted: Sequence[str], train: AnnotationSet) -> None:
@@ -99,7 +100,7 @@ def _check_trainable(wanted: Sequence[str], train: AnnotationSet) -> None:
 
 def _check_tasks(tasks: Sequence[str], train: AnnotationSet) -> None:
     """Refuse a task without annotated targets; training would fail much later."""
-    missing = [task for task in tasks if not any(map(find_task(task).is_annotated, train.categories))]
+    missing = [task for task in tasks if not any(map(find_task(task).is_annotated, train.instances))]
     if missing:
         usable = [task for task in tasks if task not in missing] or ["segmentation"]
         raise InputError(
