@@ -33,19 +33,24 @@ def key_digest(key: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def work_folder(key: Mapping[str, Any], root: Path) -> Path:
-    """Return the work folder for `key`, created if it does not exist.
+def key_folder(key: Mapping[str, Any], root: Path) -> Path:
+    """Return the path of the folder for `key`, which may not exist.
 
-    The folder also depends on the package's source, so that no result mixes the work of two versions of the code.
+    The path also depends on the package's source, so that no result mixes the work of two versions of the code.
 
     Parameters
     ----------
     key
         Everything that the result depends on: parameters and digests of inputs.
     root
-        Folder of all work folders.
+        Folder of all such folders.
     """
-    path = root / key_digest({"work": key, "code": _code_digest()})
+    return root / key_digest({"work": key, "code": _code_digest()})
+
+
+def work_folder(key: Mapping[str, Any], root: Path) -> Path:
+    """Return the folder of `key_folder`, created if it does not exist."""
+    path = key_folder(key, root)
     path.mkdir(parents=True, exist_ok=True)
     return path
 

@@ -39,6 +39,10 @@ class Workspace:
         """Folder of the photographs that `prepare` draws for the built-in data set."""
         return self.data / "images"
 
+    def check(self, name: str) -> Path:
+        """File that says that a check has passed."""
+        return self.data / "checks" / f"{name}.txt"
+
     def annotations(self, split: Split) -> Path:
         """COCO JSON with the annotations of a split."""
         return self.data / "annotations" / f"{split}.json"

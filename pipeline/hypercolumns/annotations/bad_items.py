@@ -9,8 +9,8 @@ from threading import Lock
 from hypercolumns.annotations.files import Item, Result, map_in_threads
 from hypercolumns.errors import InputError
 
-_MAX_LOGGED = 20
-"""Number of items named in the log; the others are only counted."""
+_MAX_LOGGED = 3
+"""Number of items of each reason that the log names; the others are only counted."""
 
 logger = logging.getLogger(__name__)
 
@@ -71,11 +71,11 @@ class BadItems:
         """Count and log an item that no task needs, such as a flag that cannot be read."""
         with self._lock:
             self.counts[reason] += 1
-            count = self.counts.total()
+            count = self.counts[reason]
         if count <= _MAX_LOGGED:
             logger.warning("Left out: %s", message)
         if count == _MAX_LOGGED + 1:
-            logger.warning("More items are left out; they are counted but not listed.")
+            logger.warning("Left out: more %s, which are counted but not listed.", reason.replace("_", " "))
 
     def map_in_threads(
         self, function: Callable[[Item], Result], items: Sequence[Item], description: str, reason: str

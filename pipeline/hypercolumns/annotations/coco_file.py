@@ -1,253 +1,260 @@
-"""A COCO annotation file, checked item by item: images, categories, masks, keypoints and our lists of parts."""
+"""A COCO annotation file, checked item by item: images, categories, and objects with masks, boxes and keypoints."""
 
-import json
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
 
-import numpy as np
-from pycocotools import mask as coco_mask
-from pydantic import BaseModel, Field, FiniteFloat, ValidationError
+import msgspec
 
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.bad_items import BadItems
-from hypercolumns.annotations.files import require_unique, size_mismatch
+from hypercolumns.annotations.coco_boxes import read_area, read_box
+from hypercolumns.annotations.coco_categories import read_categories
+from hypercolumns.annotations.coco_entries import (
+    AnnotationEntry,
+    Id,
+    ImageEntry,
+    PartEntry,
+    decode,
+    is_absent,
+    read_content,
+)
+from hypercolumns.annotations.coco_ids import number_ids
+from hypercolumns.annotations.coco_keypoints import read_keypoints
+from hypercolumns.annotations.coco_masks import RelativeCoordinatesError, read_mask
 from hypercolumns.annotations.masks import RLE
 from hypercolumns.annotations.model import Category, Image, Part
-from hypercolumns.errors import InputError, choices, explain
+from hypercolumns.errors import InputError, choices
 
-_MAX_POLYGON_REACH = 10
-"""Largest coordinate of a polygon, in image sizes; pycocotools allocates memory for every pixel along an edge."""
-
-_PositiveInt = Annotated[int, Field(ge=1)]
-_Id = Annotated[int, Field(ge=0, lt=2**63)]
-_Model = TypeVar("_Model", bound=BaseModel)
+_CROWD = {0: False, 1: True, "0": False, "1": True, None: False}
+"""Values of `iscrowd`; false and true equal 0 and 1."""
 
 
-class _Category(BaseModel):
-    id: _Id
-    name: str
-    keypoints: list[str] = []
-    skeleton: list[tuple[_PositiveInt, _PositiveInt]] = []
-    parts: list[str] = []
+@dataclass(frozen=True)
+class CocoObject:
+    """An annotated object."""
 
-
-class _Image(BaseModel):
-    id: _Id
-    file_name: str
-    width: _PositiveInt
-    height: _PositiveInt
-
-
-class _RunLengthCode(BaseModel):
-    size: tuple[_PositiveInt, _PositiveInt]
-    counts: str | list[Annotated[int, Field(ge=0)]]
-
-
-_Segmentation = _RunLengthCode | list[list[FiniteFloat]]
-
-
-class _Part(BaseModel):
-    name: str
-    segmentation: _Segmentation
-
-
-class FileAnnotation(BaseModel):
-    """An annotation as the file lists it; its parts are checked when `CocoFile.parts` reads them."""
-
-    id: _Id
-    image_id: _Id
-    category_id: _Id
-    segmentation: _Segmentation
-    iscrowd: Annotated[int, Field(ge=0, le=1)] = 0
-    difficult: bool = False
-    keypoints: list[FiniteFloat] = []
-    parts: list[Any] = []
-
-
-class _Content(BaseModel):
-    images: list[Any]
-    categories: list[_Category]
-    annotations: list[Any]
+    id: int
+    image: Image
+    category: Category
+    segmentation: RLE | None
+    """None if only the box is annotated."""
+    box: tuple[float, float, float, float]
+    """Tight box of the mask, or the annotated box, clipped to the image."""
+    area: float
+    """Pixels of the mask, or the annotated area, or that of the box."""
+    crowd: bool
+    difficult: bool
+    keypoints: tuple[float, ...]
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True)
 class CocoFile:
-    """A checked annotation file: every annotation has a known image and category, and the category's keypoints."""
+    """Images and categories of an annotation file, by the ids in the file, and annotations that are not checked yet."""
 
     path: Path
-    images: dict[int, Image]
-    categories: dict[int, Category]
-    annotations: tuple[FileAnnotation, ...]
+    images: dict[Id, Image]
+    categories: dict[Id, Category]
+    annotations: list[msgspec.Raw]
 
     @classmethod
-    def open(cls, path: Path, bad_items: BadItems) -> "CocoFile":
-        """Read and check a file; malformed images and annotations are passed to `bad_items`.
+    def open(
+        cls,
+        path: Path,
+        bad_items: BadItems,
+        maximum_pixels: int,
+        complete: Callable[[Image], Image] = lambda image: image,
+    ) -> "CocoFile":
+        """Read a file and check its images and categories.
+
+        Ids that are not integers are replaced by 1, 2, ... in the order of the file.
+
+        Parameters
+        ----------
+        path
+            The file.
+        bad_items
+            Collector of malformed images.
+        maximum_pixels
+            Most pixels that an image may have.
+        complete
+            Sets the file name, and the size where it is 0, of an image; raises an `InputError` if that is impossible.
 
         Raises
         ------
         InputError
-            If the file is missing, is not COCO JSON or has no images; if a category is listed twice, lists a
-            keypoint or part twice, or has a skeleton with unknown keypoints. Unless `bad_items` skips them, also for
-            an image or annotation with a missing field, a field of the wrong type, a duplicate id, an unknown image
-            or category, or keypoints that are not finite, do not match those of the category, or are labelled at
-            negative coordinates.
+            If the file is missing, is not COCO JSON, has no images, or has a malformed category or one that occurs
+            twice. Unless `bad_items` skips it, also for an image with a missing field, a field of the wrong type, or an
+            id or file name that occurs twice.
         """
-        try:
-            entries = json.loads(path.read_bytes())
-        except OSError as error:
-            raise InputError(f"The annotation file {path} cannot be read: {error}.") from None
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path} is not a COCO annotation file: {error}.") from None
-        content = _validated(_Content, entries, path)
-        if not content.images:
-            raise InputError(f"The annotation file {path} lists no images.")
-        _check_categories(path, content.categories)
-        categories = {
-            c.id: Category(c.id, c.name, tuple(c.keypoints), tuple(c.skeleton), tuple(c.parts))
-            for c in content.categories
-        }
-        images: dict[int, Image] = {}
+        content = read_content(path)
+        images: dict[Id, Image] = {}
         file_names: set[str] = set()
-        for index, entry in enumerate(content.images):
-            with bad_items.catch("malformed_annotations"):
-                image = Image(**_validated(_Image, entry, path, f"images.{index}").model_dump())
-                if image.id in images:
-                    raise InputError(f"{path} has the image id {image.id} twice.")
+        for index, raw in enumerate(content.images or []):
+            with bad_items.catch("malformed_images"):
+                key, image = _image(path, index, raw, maximum_pixels)
+                image = complete(image)
+                if key in images:
+                    raise InputError(f"{path} has the image id {key!r} twice.")
                 if image.file_name in file_names:
                     raise InputError(f"{path} has the file name {image.file_name!r} twice.")
-                images[image.id] = image
+                images[key] = image
                 file_names.add(image.file_name)
-        annotations: dict[int, FileAnnotation] = {}
-        for index, entry in enumerate(content.annotations):
-            with bad_items.catch("malformed_annotations"):
-                annotation = _validated(FileAnnotation, entry, path, f"annotations.{index}")
-                _check_annotation(annotation, path, images, categories)
-                if annotation.id in annotations:
-                    raise InputError(f"{path} has the annotation id {annotation.id} twice.")
-                annotations[annotation.id] = annotation
-        return cls(path, images, categories, tuple(annotations.values()))
+        numbers = number_ids(list(images))
+        numbered = {key: replace(images[key], id=number) for key, number in zip(images, numbers, strict=True)}
+        annotations = content.annotations or []
+        return cls(path, numbered, _categories(path, content.categories or [], annotations, bad_items), annotations)
 
-    def mask(self, annotation: FileAnnotation) -> RLE:
-        """Convert the mask of an annotation, polygons or either kind of run-length code, to a compressed RLE.
+    def objects(
+        self, bad_items: BadItems, image_ids: Collection[int], category_ids: Collection[int]
+    ) -> Iterator[CocoObject]:
+        """Check the annotations of some images and categories; those of other categories are counted.
+
+        Yields
+        ------
+        Objects with a mask or box, in the order of the file. What is left out is counted in `bad_items`.
 
         Raises
         ------
         InputError
-            If the mask does not fit its image.
+            Unless `bad_items` skips it, for an annotation with a field of the wrong type, an unknown image or
+            category, an id that occurs twice, a mask that does not fit its image, or keypoints or parts that do not
+            match those of its category and are needed.
         """
-        where = f"{self.path}: annotation {annotation.id}"
-        return _mask(annotation.segmentation, self.images[annotation.image_id], where)
-
-    def parts(self, annotation: FileAnnotation, bad_items: BadItems) -> tuple[Part, ...]:
-        """Read the visible parts of an annotation, those with at least one pixel.
-
-        Raises
-        ------
-        InputError
-            If a part is malformed, unknown to the category or listed twice, unless `bad_items` skips it.
-        """
-        known = self.categories[annotation.category_id].parts
-        parts: dict[str, Part] = {}
-        for index, entry in enumerate(annotation.parts):
-            label = f"annotation {annotation.id}, part {index}"
-            where = f"{self.path}: {label}"
+        seen: set[int] = set()
+        for number, raw in zip(self._annotation_ids(), self.annotations, strict=True):
+            found = None
             with bad_items.catch("malformed_annotations"):
-                part = _validated(_Part, entry, self.path, label)
-                if part.name not in known:
-                    raise InputError(f"{where} is an unknown part {part.name!r}; choose from {choices(known)}.")
-                if part.name in parts:
-                    raise InputError(f"{where} is {part.name!r}, which the annotation has twice.")
-                code = _mask(part.segmentation, self.images[annotation.image_id], where)
-                if masks.area(code):
-                    parts[part.name] = Part(part.name, code)
-        return tuple(parts.values())
+                where = f"{self.path}: annotation {number}"
+                entry = decode(AnnotationEntry, raw, where)
+                image, category = self._owners(entry, where)
+                if number in seen:
+                    raise InputError(f"{self.path} has the annotation id {number} twice.")
+                seen.add(number)
+                if image.id not in image_ids:
+                    continue
+                if category.id not in category_ids:
+                    bad_items.counts["other_categories"] += 1
+                    continue
+                found = _object(number, entry, image, category, where, bad_items)
+            if found is not None:
+                yield found
+
+    def _annotation_ids(self) -> list[int]:
+        """The ids of all annotations; entries without a valid id make all be numbered anew."""
+        ids: list[Id] = []
+        for raw in self.annotations:
+            try:
+                ids.append(msgspec.json.decode(raw, type=_OnlyId).id)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                ids.append(None)  # `objects` reports it
+        return number_ids(ids)
+
+    def _owners(self, entry: AnnotationEntry, where: str) -> tuple[Image, Category]:
+        image, category = self.images.get(entry.image_id), self.categories.get(entry.category_id)
+        if image is None:
+            raise InputError(f"{where} belongs to image {entry.image_id!r}, which the file does not list.")
+        if category is None:
+            raise InputError(f"{where} has category {entry.category_id!r}, which the file does not list.")
+        return image, category
 
 
-def _check_categories(path: Path, categories: list[_Category]) -> None:
-    """Refuse empty or repeated names and ids, and skeletons that name unknown keypoints.
-
-    An empty name would make a column without a heading and a target that no parameter can select.
-    """
-    for category in categories:
-        if not category.name.strip():
-            raise InputError(f"{path}: a category (id {category.id}) has no name.")
-        for kind, names in (("keypoint", category.keypoints), ("part", category.parts)):
-            if not all(name.strip() for name in names):
-                raise InputError(f"{path}: a {kind} of {category.name} has no name; its {kind}s are {names}.")
-    require_unique(f"{path} has the category id", (c.id for c in categories))
-    require_unique(f"{path} has the category name", (c.name for c in categories))
-    for category in categories:
-        require_unique(f"{path} has the keypoint of {category.name}", category.keypoints)
-        require_unique(f"{path} has the part of {category.name}", category.parts)
-        if max((end for bone in category.skeleton for end in bone), default=0) > len(category.keypoints):
-            raise InputError(
-                f"{path}: the skeleton of {category.name} names keypoints beyond its {len(category.keypoints)}."
-            )
+class _OnlyId(msgspec.Struct, gc=False):
+    id: Id = None
 
 
-def _validated(model: type[_Model], entry: Any, path: Path, *location: str) -> _Model:
-    """Validate an entry of the file `path`; `location` says where in the file it is."""
+def _image(path: Path, index: int, raw: msgspec.Raw, maximum_pixels: int) -> tuple[Id, Image]:
+    """Read the id of an image in the file, and the image; its id is 0 until the caller sets it."""
+    entry = decode(ImageEntry, raw, f"{path}, images.{index}")
+    where = f"{path}, image {entry.id!r}"
+    width, height = entry.width or 0, entry.height or 0
+    if entry.id is None:
+        raise InputError(f"{path}, images.{index} ({entry.file_name!r}) has no id.")
+    if not (0 <= width * height <= maximum_pixels and min(width, height) >= 0):
+        raise InputError(f"{where} has the size {width} x {height}; dataset.maximum_pixels is {maximum_pixels}.")
+    if width != int(width) or height != int(height):
+        raise InputError(f"{where} has the size {width} x {height}, which are not whole pixels.")
+    source_id = "" if isinstance(entry.id, int) else str(entry.id)
+    origin = f"image {entry.id} of {path}"
+    return entry.id, Image(0, entry.file_name, int(width), int(height), origin=origin, source_id=source_id)
+
+
+def _categories(
+    path: Path, entries: list[msgspec.Raw], annotations: list[msgspec.Raw], bad_items: BadItems
+) -> dict[Id, Category]:
+    """Categories by the ids in the file; of two with one name, the one that no annotation has is left out."""
+    found = read_categories(path, entries, bad_items)
+    names = Counter(category.name for _, category in found)
+    if any(n > 1 for n in names.values()):
+        used = {decode(AnnotationEntry, raw, str(path)).category_id for raw in annotations}
+        for entry, category in found:
+            if names[category.name] > 1 and entry.id not in used:
+                bad_items.leave_out("unused_categories", f"{path}: category {entry.id} repeats {category.name!r}.")
+                names[category.name] -= 1
+                found = [(e, c) for e, c in found if e is not entry]
+    numbers = number_ids([entry.id for entry, _ in found])
+    categories: dict[Id, Category] = {}
+    for (entry, category), number in zip(found, numbers, strict=True):
+        if entry.id in categories:
+            raise InputError(f"{path} has the category id {entry.id!r} twice.")
+        if names[category.name] > 1:
+            raise InputError(f"{path} has the category name {category.name!r} twice; give each a name of its own.")
+        categories[entry.id] = replace(category, id=number)
+    return categories
+
+
+def _object(
+    number: int, entry: AnnotationEntry, image: Image, category: Category, where: str, bad_items: BadItems
+) -> CocoObject | None:
+    """Check one annotation; None, and counted, if neither its mask nor its box covers a pixel."""
+    if entry.iscrowd not in _CROWD:
+        raise InputError(f"{where} has iscrowd {entry.iscrowd!r}; choose from 0, 1.")
     try:
-        return model.model_validate(entry)
-    except ValidationError as error:
-        entry_id = f" (id {entry['id']!r})" if isinstance(entry, dict) and "id" in entry else ""
-        raise InputError(f"{path} is not a COCO annotation file: {_explain(error, *location)}{entry_id}.") from None
+        mask = read_mask(entry.segmentation, image, where)
+        box = masks.box(mask) if mask is not None else read_box(entry.bbox, image, where)
+    except RelativeCoordinatesError as error:
+        bad_items.leave_out("objects_in_relative_coordinates", str(error))
+        return None
+    if box is None:
+        bad_items.leave_out("objects_without_mask_or_box", f"{where} has neither a mask nor a box.")
+        return None
+    if mask is not None and not masks.area(mask):
+        bad_items.counts["empty_masks"] += 1
+        return None
+    keypoints: tuple[float, ...] = ()
+    with bad_items.catch("malformed_keypoints", needed_by="keypoints"):
+        keypoints = read_keypoints(entry.keypoints, category, image, where)
+    return CocoObject(
+        id=number,
+        image=image,
+        category=category,
+        segmentation=mask,
+        box=box,
+        area=masks.area(mask) if mask is not None else read_area(entry.area, box),
+        crowd=_CROWD[entry.iscrowd],
+        difficult=bool(entry.difficult),
+        keypoints=keypoints,
+        parts=_parts(entry.parts, category, image, where, bad_items),
+    )
 
 
-def _explain(error: ValidationError, *prefix: str) -> str:
-    """Explain the first problem of a validation error; `prefix` is the location of the entry in its file."""
-    problem = error.errors(include_url=False)[0]
-    location = [*prefix, *(str(key) for key in problem["loc"])]
-    if "segmentation" in location[:-1]:
-        # A segmentation has two valid forms, and pydantic's first problem is about one of them only.
-        location = location[: location.index("segmentation") + 1]
-        return f"{'.'.join(location)} is neither a list of polygons (lists of numbers) nor a code with size and counts"
-    return f"{'.'.join(location) or 'the file'}: {explain(problem)}"
-
-
-def _check_annotation(
-    annotation: FileAnnotation, path: Path, images: dict[int, Image], categories: dict[int, Category]
-) -> None:
-    where = f"{path}: annotation {annotation.id}"
-    if annotation.image_id not in images:
-        raise InputError(f"{where} belongs to image {annotation.image_id}, which the file does not list.")
-    if annotation.category_id not in categories:
-        raise InputError(f"{where} has category {annotation.category_id}, which the file does not list.")
-    names, values = categories[annotation.category_id].keypoints, annotation.keypoints
-    if values and len(values) != 3 * len(names):
-        raise InputError(f"{where} has {len(values)} keypoint values; its category needs {3 * len(names)}.")
-    for name, x, y, visibility in zip(names, values[0::3], values[1::3], values[2::3], strict=False):
-        if visibility and min(x, y) < 0:
-            raise InputError(f"{where} has the keypoint {name!r} at negative coordinates ({x:g}, {y:g}).")
-        if visibility not in (0, 1, 2):
-            raise InputError(f"{where} has the keypoint {name!r} of visibility {visibility:g}; choose from 0, 1, 2.")
-
-
-def _mask(segmentation: _Segmentation, image: Image, where: str) -> RLE:
-    if isinstance(segmentation, list):
-        return _mask_from_polygons(segmentation, image, where)
-    height, width = segmentation.size
-    if (height, width) != (image.height, image.width):
-        raise InputError(size_mismatch(f"{where}: its mask", (width, height), (image.width, image.height)))
-    if isinstance(segmentation.counts, str):
-        if masks.run_total(segmentation.counts) != height * width:
-            raise InputError(f"{where} has a run-length code that does not fill its mask of {height * width} pixels.")
-        return masks.union([RLE(size=[height, width], counts=segmentation.counts)])
-    total = sum(segmentation.counts)
-    if total != height * width:
-        raise InputError(f"{where} has runs of {total} pixels in a mask of {height * width}.")
-    return masks.union([coco_mask.frPyObjects(segmentation.model_dump(), height, width)])
-
-
-def _mask_from_polygons(polygons: list[list[float]], image: Image, where: str) -> RLE:
-    if any(len(polygon) % 2 for polygon in polygons):
-        raise InputError(f"{where} has a polygon with an odd number of coordinates.")
-    limit = _MAX_POLYGON_REACH * max(image.width, image.height)
-    if any(abs(value) > limit for polygon in polygons for value in polygon):
-        raise InputError(f"{where} has a polygon that lies far outside its {image.width} x {image.height} image.")
-    # Fewer than three corners enclose nothing; pycocotools would read four numbers as a box.
-    polygons = [polygon for polygon in polygons if len(polygon) >= 6]
-    if not polygons:
-        return masks.encode(np.zeros((image.height, image.width), dtype=bool))
-    return masks.from_polygons(polygons, image.height, image.width)
+def _parts(raw: msgspec.Raw, category: Category, image: Image, where: str, bad_items: BadItems) -> tuple[Part, ...]:
+    """The visible parts of an annotation, those with at least one pixel; malformed ones are passed to `bad_items`."""
+    parts: dict[str, Part] = {}
+    if is_absent(raw):
+        return ()
+    with bad_items.catch("malformed_parts", needed_by="parts"):
+        for index, entry in enumerate(decode(list[msgspec.Raw], raw, f"{where}, its parts")):
+            with bad_items.catch("malformed_parts", needed_by="parts"):
+                part = decode(PartEntry, entry, f"{where}, part {index}")
+                if part.name not in category.parts:
+                    known = choices(category.parts)
+                    raise InputError(f"{where}, part {index} is an unknown part {part.name!r}; choose from {known}.")
+                if part.name in parts:
+                    raise InputError(f"{where}, part {index} is {part.name!r}, which the annotation has twice.")
+                mask = read_mask(part.segmentation, image, f"{where}, part {part.name!r}")
+                if mask is not None and masks.area(mask):
+                    parts[part.name] = Part(part.name, mask)
+    return tuple(parts.values())

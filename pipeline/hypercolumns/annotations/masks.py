@@ -28,6 +28,19 @@ def encode(mask: NDArray[np.bool_]) -> RLE:
     return _with_string_counts(coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8)))
 
 
+def empty(height: int, width: int) -> RLE:
+    """Encode a mask without pixels.
+
+    Examples
+    --------
+    >>> area(empty(3, 4))
+    0
+    """
+    return _with_string_counts(
+        coco_mask.frPyObjects({"size": [height, width], "counts": [height * width]}, height, width)
+    )
+
+
 def decode(code: RLE) -> NDArray[np.bool_]:
     """Decode an RLE to a (height, width) mask."""
     return coco_mask.decode(code).view(bool)

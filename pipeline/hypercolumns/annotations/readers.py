@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from hypercolumns.annotations import keypoints, keypoints_coco, keypoints_voc
+from hypercolumns.annotations.alignment import align
 from hypercolumns.annotations.bad_items import BadItems
 from hypercolumns.annotations.files import existing_path
 from hypercolumns.annotations.formats import FORMATS
@@ -20,8 +21,10 @@ from hypercolumns.workspace import SPLITS, Split
 logger = logging.getLogger(__name__)
 
 
-def read_splits(settings: DatasetParameters, tasks: Collection[str]) -> dict[Split, AnnotationSet]:
-    """Read both splits of a data set on disk, and decode every photograph once.
+def read_splits(
+    settings: DatasetParameters, tasks: Collection[str], *, decode: bool = True
+) -> dict[Split, AnnotationSet]:
+    """Read both splits of a data set on disk, and give val the categories of train.
 
     Parameters
     ----------
@@ -29,6 +32,8 @@ def read_splits(settings: DatasetParameters, tasks: Collection[str]) -> dict[Spl
         Where the data set is, and which part of it is used.
     tasks
         The wanted tasks. What only other tasks need is left out and counted if it is malformed.
+    decode
+        Whether to decode every photograph.
 
     Raises
     ------
@@ -44,8 +49,9 @@ def read_splits(settings: DatasetParameters, tasks: Collection[str]) -> dict[Spl
         sets["val"] = read_folder(settings, sets["train"].categories, bad_items["val"])
     else:
         sets["val"] = _read(settings, "val", bad_items["val"])
+    sets["val"] = align(sets["val"], sets["train"].categories, tasks)
     for split in SPLITS:
-        checked = check_photographs(sets[split], settings, bad_items[split])
+        checked = check_photographs(sets[split], settings, bad_items[split]) if decode else sets[split]
         if not checked.images:
             raise InputError(f"{checked.description}: no image is left, since those of all annotations are malformed.")
         sets[split] = replace(checked, counts={**checked.counts, **bad_items[split].counts})
@@ -113,5 +119,8 @@ def _with_keypoints(
     """Attach the keypoints of `settings.keypoints` or `val_keypoints`, a COCO file or a folder of XML files."""
     key = "val_keypoints" if split == "val" and settings.val_keypoints is not None else "keypoints"
     path = existing_path(settings.folder, getattr(settings, key), f"dataset.{key}")
-    source = keypoints_voc.read(path, bad_items) if path.is_dir() else keypoints_coco.read(path, bad_items)
+    if path.is_dir():
+        source = keypoints_voc.read(path, bad_items)
+    else:
+        source = keypoints_coco.read(path, bad_items, settings.maximum_pixels)
     return keypoints.attach(annotations, source, bad_items)

@@ -6,9 +6,9 @@ from hypercolumns import __version__
 from hypercolumns.cli.group import LazyGroup
 
 main = LazyGroup(
-    {"inspect": "hypercolumns.cli.inspect", "params": "hypercolumns.cli.params"},
+    {name: f"hypercolumns.cli.{name}" for name in ("check", "inspect", "params")},
     name="hypercolumns",
-    help="Inspect cached hypercolumn features, and print the parameters of the pipeline.",
+    help="Check a run before it starts, inspect cached features, and print the parameters of the pipeline.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 click.version_option(__version__, prog_name="hypercolumns")(main)

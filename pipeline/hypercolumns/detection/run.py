@@ -59,12 +59,7 @@ def train_and_detect(
     InputError
         When a layer is not a map, no category has a training instance, or a photograph cannot be read.
     """
-    vectors = [layer.name for layer in backbone.layers if layer.stride == 0]
-    if vectors:
-        raise InputError(
-            f"detection.layers names {vectors[0]!r}, which in {backbone.name} is one vector for the entire photograph; "
-            "choose layers that are maps."
-        )
+    require_maps(backbone)
     categories = trained_categories(annotations["train"])
     _warn_of_untrained(annotations, categories)
     backbone = backbone.to(device)
@@ -78,6 +73,22 @@ def train_and_detect(
             splits[name] = CandidateSet(name, split, candidates[name], features.describe)
         detector = train_detector(splits["train"], categories, settings, np.random.default_rng(seed))
         return detector.detect(splits["val"], settings)
+
+
+def require_maps(backbone: Backbone) -> None:
+    """Refuse layers that are vectors, since boxes are cut out of maps.
+
+    Raises
+    ------
+    InputError
+        Naming the first layer that is not a map.
+    """
+    vectors = [layer.name for layer in backbone.layers if layer.stride == 0]
+    if vectors:
+        raise InputError(
+            f"detection.layers names {vectors[0]!r}, which in {backbone.name} is one vector for the entire photograph; "
+            "choose layers that are maps."
+        )
 
 
 def _warn_of_untrained(annotations: Mapping[Split, AnnotationSet], categories: Sequence[int]) -> None:

@@ -82,7 +82,7 @@ def extract(
     out, compute = Path(out), compute or ComputeParameters()
     device = choose_device(compute.device)
     # Blocks have the same shapes in both modes, so that later steps need not know the mode.
-    shapes = _block_shapes(backbone)
+    shapes = block_shapes(backbone)
     network = backbone if short_side is None else spatial(backbone)
     key = _key(regions, annotations, backbone, expansion, short_side, device)
     attributes = _attributes(backbone, short_side, key)
@@ -112,7 +112,7 @@ def extract(
     return FeatureStore.open(out)
 
 
-def _block_shapes(backbone: Backbone) -> schema.Shapes:
+def block_shapes(backbone: Backbone) -> schema.Shapes:
     """Measure the shapes of a region's blocks with one forward pass."""
     side = backbone.input_size
     with torch.inference_mode():

@@ -1,28 +1,46 @@
-"""Check early that the network in the parameters can be created.
+"""Check early that the device and the networks in the parameters can be used."""
 
-The check changes no result, so no DVC stage depends on this module.
-"""
+from typing import TYPE_CHECKING
 
-from hypercolumns.parameters import BackboneParameters, Parameters
+from hypercolumns.parameters import Parameters
+
+if TYPE_CHECKING:
+    from hypercolumns.backbones import Backbone
 
 
-def check_network(parameters: Parameters) -> None:
-    """Create the network as `detect` and `extract` will later, so that a mistake shows before anything is computed.
+def check_networks(parameters: Parameters) -> "Backbone":
+    """Create the networks of `extract` and `detect` as these do, so that a mistake shows before anything is computed.
 
-    The default network is skipped: its weights are installed, and reading the parameters has checked its layers. Any
-    other takes a few seconds, plus a download of weights that is needed anyway.
+    Takes a few seconds, plus a download of weights that is needed anyway.
+
+    Returns
+    -------
+    The network of `extract`, on its device.
 
     Raises
     ------
     InputError
-        If `create_backbone` refuses the model, its layers or their order, the weights or the input size.
+        If the device does not exist; if `create_backbone` refuses the model, its layers or their order, the weights or
+        the input size; if a layer is a vector where a map is needed; or if the network does not accept entire
+        photographs where it must.
     """
-    backbone, default = parameters.backbone, BackboneParameters()
-    if backbone.model_copy(update={"layers": default.layers, "file": default.file}) == default:
-        return
-    from hypercolumns.backbones import create_backbone  # torch and its libraries take seconds to import
+    # Torch and its libraries take seconds to import.
+    import numpy as np
 
-    create_backbone(backbone, parameters.seed)
+    from hypercolumns.backbones import create_backbone
+    from hypercolumns.backbones.spatial import spatial
+    from hypercolumns.detection.run import require_maps
+    from hypercolumns.devices import choose_device
+    from hypercolumns.features.photograph_maps import photograph_maps
+
+    device = choose_device(parameters.compute.device)
+    photograph = np.zeros((375, 500, 3), dtype=np.uint8)
+    backbone = create_backbone(parameters.backbone, parameters.seed).to(device)
+    if parameters.regions.mode == "image":
+        photograph_maps(spatial(backbone), photograph, parameters.regions.short_side, device)
     if parameters.detection.source == "own":
-        layers = parameters.detection.layers
-        create_backbone(backbone.model_copy(update={"layers": layers}), parameters.seed, "detection.layers")
+        settings = parameters.backbone.model_copy(update={"layers": parameters.detection.layers})
+        detector = create_backbone(settings, parameters.seed, "detection.layers").to(device)
+        require_maps(detector)
+        photograph_maps(detector, photograph, parameters.detection.short_side, device)
+    return backbone

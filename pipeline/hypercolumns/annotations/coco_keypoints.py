@@ -1,0 +1,42 @@
+"""The keypoints of an annotation in a COCO file."""
+
+import msgspec
+
+from hypercolumns.annotations.coco_entries import decode, is_absent
+from hypercolumns.annotations.model import Category, Image
+from hypercolumns.errors import InputError
+
+
+def read_keypoints(raw: msgspec.Raw, category: Category, image: Image, where: str) -> tuple[float, ...]:
+    """Read the field `keypoints` of an annotation: COCO's flat list x, y, visibility.
+
+    Keypoints outside the photograph, which annotators guess, become unlabelled.
+
+    Returns
+    -------
+    Three numbers for each keypoint of the category; empty if the annotation has none or labels none.
+
+    Raises
+    ------
+    InputError
+        If it is not a list of finite numbers, three for each keypoint of the category, or has a visibility other than
+        0, 1 and 2.
+    """
+    if is_absent(raw):
+        return ()
+    values = decode(list[float], raw, f"{where}, its keypoints")
+    if not any(values):
+        return ()
+    names = category.keypoints
+    if len(values) != 3 * len(names):
+        raise InputError(
+            f"{where} has {len(values)} keypoint values; its category {category.name} needs {3 * len(names)}"
+            + ("." if names else ", since it lists no keypoints.")
+        )
+    keypoints: list[float] = []
+    for name, x, y, visibility in zip(names, values[0::3], values[1::3], values[2::3], strict=True):
+        if visibility not in (0, 1, 2):
+            raise InputError(f"{where} has the keypoint {name!r} of visibility {visibility:g}; choose from 0, 1, 2.")
+        inside = 0 <= x <= image.width and 0 <= y <= image.height
+        keypoints += [x, y, visibility] if visibility and inside else [0.0, 0.0, 0.0]
+    return tuple(keypoints) if any(keypoints) else ()

@@ -1,0 +1,166 @@
+"""Check everything that can be known before anything is computed, and estimate what the run will cost."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from hypercolumns.annotations.model import AnnotationSet, Instance
+from hypercolumns.definitions import find_task
+from hypercolumns.errors import InputError, choices
+from hypercolumns.parameters import Parameters
+from hypercolumns.parameters.section import NO_FILE
+from hypercolumns.steps.cost import Cost, estimate_cost
+from hypercolumns.steps.data_set import read_annotations, read_data_set
+from hypercolumns.steps.network import check_networks
+from hypercolumns.workspace import SPLITS, Split, Workspace
+
+if TYPE_CHECKING:
+    from hypercolumns.backbones import Backbone
+
+logger = logging.getLogger(__name__)
+
+
+def check_parameters(parameters: Parameters) -> "Backbone":
+    """Check the parameters together with what they name: files, device, networks and scheduler.
+
+    Returns
+    -------
+    The network of `extract`.
+
+    Raises
+    ------
+    InputError
+        Naming the key whose value cannot be used.
+    """
+    named: dict[str, str] = {}
+    if parameters.backbone.weights == "file":
+        named["backbone.file"] = parameters.backbone.file
+    if parameters.detection.source == "file":
+        named["detection.file"] = parameters.detection.file
+    for key, name in named.items():
+        if name != NO_FILE and not Path(name).expanduser().is_file():
+            raise InputError(f"{key} is {name!r}, but there is no such file; name an existing one.")
+    folder = parameters.dataset.folder
+    if parameters.dataset.format != "puppets" and not folder.is_dir():
+        raise InputError(
+            f"dataset.root is {parameters.dataset.root!r}, but there is no such folder ({folder.absolute()}); name the "
+            f"folder that holds the data set."
+        )
+    if parameters.compute.scheduler is not None:
+        from hypercolumns.cluster.connection import connect  # Dask takes a second to import
+
+        with connect(parameters.compute):
+            pass
+    return check_networks(parameters)
+
+
+def check_pipeline(parameters: Parameters, workspace: Workspace, *, dry: bool = False) -> Cost:
+    """Check parameters and data set as a whole, so that no later step refuses what could be known.
+
+    Parameters
+    ----------
+    parameters
+        All parameters are checked.
+    workspace
+        `prepare_annotations` takes the data set over from its scratch folder.
+    dry
+        Write nothing, and do not decode the photographs.
+
+    Returns
+    -------
+    The estimated cost of the run.
+
+    Raises
+    ------
+    InputError
+        Naming the key, file or annotation that a step could not use.
+    """
+    backbone = check_parameters(parameters)
+    sets = _read(parameters, workspace, dry)
+    trained = [i for i in sets["train"].instances if trains(i, parameters.regions.minimum_area)]
+    check_trained(parameters, sets["train"], trained)
+    detections = _count_detections(parameters, sets["val"])
+    cost = estimate_cost(parameters, sets, len(trained), detections, backbone)
+    logger.info("%s", cost.as_text())
+    return cost
+
+
+def trains(instance: Instance, minimum_area: int) -> bool:
+    """Whether an instance becomes a training region of the feature store."""
+    x0, y0, x1, y1 = instance.box
+    return not instance.ignore and x1 > x0 and y1 > y0 and instance.area >= minimum_area
+
+
+def check_trained(parameters: Parameters, train: AnnotationSet, trained: Sequence[Instance]) -> None:
+    """Check that the instances that train suffice for the wanted tasks, categories and grids.
+
+    Raises
+    ------
+    InputError
+        If none trains, or none that is annotated for a wanted task; if a category of `dataset.categories` has none, or
+        any category has none although `train.sharing` is per_category.
+    """
+    limit = parameters.regions.minimum_area
+    if not trained:
+        areas = sorted(i.area for i in train.instances if not i.ignore)
+        raise InputError(
+            f"regions.minimum_area is {limit}, but the {len(areas)} instances of train that are neither crowd nor "
+            f"difficult have {areas[0]:g} to {areas[-1]:g} pixels; choose at most {int(areas[-1])}."
+        )
+    missing = [task for task in parameters.tasks if not any(map(find_task(task).is_annotated, trained))]
+    if missing:
+        usable = [task for task in parameters.tasks if task not in missing]
+        others = f"choose tasks: [{', '.join(usable)}]" if usable else "choose other tasks, or annotate some"
+        raise InputError(
+            f"tasks names {choices(missing)}, but none of the {len(trained)} instances that can train is annotated for it "
+            f"(segmentation needs masks, keypoints labelled keypoints, parts masks of parts); {others}."
+        )
+    present = {instance.category_id for instance in trained}
+    names = {category.id: category.name for category in train.categories}
+    lacking = [name for key, name in names.items() if key not in present]
+    wanted = [name for name in lacking if name in parameters.dataset.categories]
+    known = choices(names[key] for key in present)
+    if wanted:
+        raise InputError(
+            f"dataset.categories names {wanted[0]!r}, but no instance of it trains (neither crowd nor difficult, at "
+            f"least regions.minimum_area = {limit} pixels); choose among {known}."
+        )
+    if lacking and parameters.train.sharing == "per_category":
+        raise InputError(
+            f"train.sharing is per_category, but no instance of {choices(lacking)} trains; choose auto or shared, or "
+            f"list the others in dataset.categories: [{known}]."
+        )
+
+
+def _read(parameters: Parameters, workspace: Workspace, dry: bool) -> Mapping[Split, AnnotationSet]:
+    if not dry:
+        folder = read_data_set(parameters, workspace)
+        return {split: AnnotationSet.load(folder / f"{split}.json") for split in SPLITS}
+    with TemporaryDirectory() as images:
+        return read_annotations(parameters, workspace, Path(images), decode=False)
+
+
+def _count_detections(parameters: Parameters, val: AnnotationSet) -> int:
+    """Number of detections that `detect` will write, at most.
+
+    Raises
+    ------
+    InputError
+        If the file of detections is malformed, or there will be none.
+    """
+    settings = parameters.detection
+    if settings.source == "own":
+        return settings.max_per_image * len(val.images)
+    from hypercolumns.detection import results  # pandas and others take time to import
+
+    if settings.source == "file":
+        return len(results.from_file(Path(settings.file).expanduser(), val, settings.max_per_image))
+    found = len(results.ground_truth(val))
+    if not found:
+        raise InputError(
+            "detection.source is ground_truth, but val has no instance that is neither crowd nor difficult; choose own "
+            "or file."
+        )
+    return found

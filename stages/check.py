@@ -1,0 +1,50 @@
+"""The DVC stages `check-parameters` and `check`, whose files have the same content whenever they succeed."""
+
+import os
+from pathlib import Path
+
+import click
+
+from hypercolumns.errors import InputError
+from hypercolumns.parameters import Parameters
+from hypercolumns.workspace import Workspace
+from stages.common import stage
+
+PARAMETERS = click.Option(["--parameters", "only_parameters"], is_flag=True, help="Do not look at the data set.")
+
+
+def check(parameters: Parameters, workspace: Workspace, only_parameters: bool) -> None:
+    """Check the parameters and the data set before anything is computed, and estimate the cost of the run."""
+    from hypercolumns.steps import check_parameters, check_pipeline
+
+    if only_parameters:
+        _require_paths_for_dvc(parameters)
+        check_parameters(parameters)
+    else:
+        check_pipeline(parameters, workspace)
+    name = "parameters" if only_parameters else "data"
+    passed = workspace.check(name)
+    passed.parent.mkdir(parents=True, exist_ok=True)
+    passed.write_text(f"The {name} passed all checks.\n")
+
+
+def _require_paths_for_dvc(parameters: Parameters) -> None:
+    """Refuse `~` where DVC watches a path, since DVC does not expand it."""
+    if "DVC_STAGE" not in os.environ:
+        return
+    named = {
+        "dataset.root": parameters.dataset.root,
+        "backbone.file": parameters.backbone.file,
+        "detection.file": parameters.detection.file,
+    }
+    for key, name in named.items():
+        if name.startswith("~"):
+            raise InputError(f"{key} is {name!r}, and DVC does not expand ~; write {str(Path(name).expanduser())!r}.")
+        if not Path(name).exists():
+            raise InputError(f"{key} is {name!r}, which does not exist; DVC watches it even where it is not used.")
+
+
+main = stage(check, PARAMETERS)
+
+if __name__ == "__main__":
+    main()
