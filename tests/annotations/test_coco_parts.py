@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from hypercolumns.annotations import coco, coco_parts, masks
+from hypercolumns.annotations import masks
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import DatasetParameters
 from tests.annotations import annotation_layouts as layouts
+from tests.annotations.reading import read_split
 
 SQUARE = [2.0, 3, 12, 3, 12, 9, 2, 9]
 
@@ -32,7 +33,7 @@ def part_category_content():
 def read_part_categories(tmp_path, content, **changes):
     """Read the train split of a data set whose categories are parts of a car."""
     root = layouts.make_coco(tmp_path / "coco", content)
-    return coco_parts.read(coco_settings(root, parts_of="car", **changes), "train")
+    return read_split(coco_settings(root, parts_of="car", **changes))
 
 
 def test_the_object_is_the_union_of_its_parts(tmp_path):
@@ -86,11 +87,11 @@ def test_lists_of_parts_survive_saving_and_reading(tmp_path):
     """Saved lists of parts are read as they were; parts without pixels are left out."""
     content = part_list_content([{"name": "leg", "segmentation": [SQUARE]}, {"name": "head", "segmentation": []}])
     root = layouts.make_coco(tmp_path / "coco", content)
-    first = coco.read(coco_settings(root), "train")
+    first = read_split(coco_settings(root))
     assert [part.name for part in first.instances[0].parts] == ["leg"], "an empty part does not show"
     assert first.category_by_id[layouts.PERSON].parts == ("head", "leg")
     first.save(root / "train.json")
-    second = coco.read(coco_settings(root), "train")
+    second = read_split(coco_settings(root))
     assert second.instances == first.instances
     assert second.categories == first.categories
 
@@ -103,8 +104,8 @@ GOOD = {"name": "head", "segmentation": [SQUARE]}
     [
         ({"name": "wing", "segmentation": [SQUARE]}, "unknown part 'wing'; choose from head, leg"),
         (GOOD, "'head', which the annotation has twice"),
-        ({"segmentation": [SQUARE]}, "name: it is missing"),
-        ({"name": "leg"}, "segmentation: it is missing"),
+        ({"segmentation": [SQUARE]}, "the entry has no 'name'"),
+        ({"name": "leg"}, "the entry has no 'segmentation'"),
         ({"name": "leg", "segmentation": [[1.0, float("nan"), 3, 4, 5, 6]]}, "neither a list of polygons"),
         ({"name": "leg", "segmentation": {"size": [3, 3], "counts": [9]}}, "3 x 3 pixels"),
         (7, "annotation 100, part 1"),
@@ -114,27 +115,24 @@ def test_a_bad_part_is_named_or_left_out_alone(tmp_path, part, complaint):
     """A malformed part is named with its file and annotation, or left out while its object stays."""
     root = layouts.make_coco(tmp_path / "coco", part_list_content([GOOD, part]))
     with pytest.raises(InputError, match=complaint) as error:
-        coco.read(coco_settings(root), "train")
+        read_split(coco_settings(root))
     assert "train.json" in str(error.value)
     assert "annotation 100" in str(error.value)
-    found = coco.read(coco_settings(root, skip_bad=True), "train")
+    found = read_split(coco_settings(root, skip_bad=True))
     assert [[part.name for part in instance.parts] for instance in found.instances] == [["head"], [], []]
-    assert found.counts["bad_items"] == 1
+    assert found.counts["malformed_parts"] == 1
+    without_parts = read_split(coco_settings(root), tasks=["segmentation"])
+    assert without_parts.instances == found.instances, "only the task `parts` needs parts"
 
 
 @pytest.mark.parametrize(
     ("key", "value", "complaint"),
     [
-        ("segmentation", None, "segmentation is neither"),
         ("segmentation", [[1, 2, 3, 4, 5, 6, 7]], "odd number"),
-        ("category_id", "person", "category_id"),
+        ("category_id", "person", "category 'person'"),
         ("category_id", 99, "category 99"),
         ("image_id", 99, "image 99"),
         ("id", 101, "annotation id 101 twice"),
-        ("keypoints", [1, float("nan"), 2], "keypoints"),
-        ("keypoints", [-1, 2, 2], r"'nose' at negative coordinates \(-1, 2\)"),
-        ("keypoints", [1, 2, 3], "'nose' of visibility 3; choose from 0, 1, 2"),
-        ("keypoints", [1, 2], "2 keypoint values; its category needs 3"),
     ],
 )
 def test_a_bad_annotation_is_named_or_left_out_alone(tmp_path, key, value, complaint):
@@ -143,18 +141,40 @@ def test_a_bad_annotation_is_named_or_left_out_alone(tmp_path, key, value, compl
     content["annotations"][0][key] = value
     root = layouts.make_coco(tmp_path / "coco", content)
     with pytest.raises(InputError, match=rf"train\.json.*{complaint}"):
-        coco.read(coco_settings(root), "train")
-    found = coco.read(coco_settings(root, skip_bad=True), "train")
-    assert (len(found.instances), found.counts["bad_items"]) == (2, 1)
+        read_split(coco_settings(root))
+    found = read_split(coco_settings(root, skip_bad=True))
+    assert (len(found.instances), found.counts["malformed_annotations"]) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ([1, float("nan"), 2], r"its keypoints: \[1\] must be float, not null"),
+        ([1, 2, 3], "'nose' of visibility 3; choose from 0, 1, 2"),
+        ([1, 2], "2 keypoint values; its category person needs 3"),
+        ("nose", "its keypoints: the entry must be array, not str"),
+    ],
+)
+def test_bad_keypoints_are_named_or_left_out_while_their_object_stays(tmp_path, value, complaint):
+    """Keypoints never cost the object, and are refused only where a task needs them."""
+    content = part_list_content([])
+    content["annotations"][0]["keypoints"] = value
+    root = layouts.make_coco(tmp_path / "coco", content)
+    with pytest.raises(InputError, match=rf"train\.json.*{complaint}"):
+        read_split(coco_settings(root))
+    for found in (read_split(coco_settings(root, skip_bad=True)), read_split(coco_settings(root), tasks=["parts"])):
+        assert len(found.instances) == 3
+        assert found.instances[0].keypoints == ()
+        assert found.counts["malformed_keypoints"] == 1
 
 
 def test_a_bad_image_is_left_out_with_its_annotations(tmp_path):
     """Leaving a malformed image out leaves its annotations out too, and counts them."""
     content = layouts.coco_content()
-    del content["images"][0]["width"]
+    content["images"][0]["width"] = -4
     root = layouts.make_coco(tmp_path / "coco", content)
-    with pytest.raises(InputError, match=r"images\.0\.width: it is missing \(id 11\)"):
-        coco.read(coco_settings(root), "train")
-    found = coco.read(coco_settings(root, skip_bad=True), "train")
+    with pytest.raises(InputError, match=r"image 11 has the size -4 x 30"):
+        read_split(coco_settings(root))
+    found = read_split(coco_settings(root, skip_bad=True))
     assert ([i.id for i in found.images], [i.id for i in found.instances]) == ([12], [102])
-    assert found.counts["bad_items"] == 3
+    assert (found.counts["malformed_images"], found.counts["malformed_annotations"]) == (1, 2)

@@ -9,6 +9,7 @@ from hypercolumns.annotations.masks import encode
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import DatasetParameters
 from tests.annotations import annotation_layouts as layouts
+from tests.annotations.reading import read_split
 
 PERSON_BOX = (4, 5, 12, 15)
 """The person of the first image, end-exclusive."""
@@ -62,7 +63,7 @@ def write_xml(root, *texts):
 def read_voc(root, split="train", **changes):
     """Read and rename the annotations of a VOC data set with keypoints."""
     settings = DatasetParameters.model_validate({"format": "voc", "root": str(root)} | changes)
-    return readers.rename(readers.read(settings, split), settings)
+    return readers.rename(read_split(settings, split), settings)
 
 
 def test_both_formats_give_the_same_keypoints(root):
@@ -149,16 +150,15 @@ def test_a_bad_xml_file_is_named_or_left_out_alone(root, text, complaint):
     assert "\n" not in str(error.value)
     found = read_voc(root, keypoints=name, skip_bad=True)
     assert found.instances[0].keypoints == (5.5, 6, 2, 7, 30, 1)
-    assert found.counts["bad_items"] == 1
+    assert found.counts["malformed_keypoints"] == 1
 
 
 def test_a_bad_annotation_of_a_coco_file_is_named_or_left_out_alone(root):
     """A malformed annotation is named, or left out with its keypoints and counted."""
     small = encode(layouts.numbers("first")[:20] == 1)
     for changes, complaint in (
-        ({"keypoints": [1, 2, 2]}, "3 keypoint values; its category needs 6"),
-        ({"keypoints": [-1, 2, 2, 0, 0, 0]}, "annotation 100 has the keypoint 'L_Eye' at negative coordinates"),
-        ({"keypoints": [60, 2, 2, 0, 0, 0]}, r"annotation 100 has a visible keypoint at \(60, 2\), outside"),
+        ({"keypoints": [1, 2, 2]}, "3 keypoint values; its category person needs 6"),
+        ({"keypoints": [1, 2, 5, 0, 0, 0]}, "annotation 100 has the keypoint 'L_Eye' of visibility 5"),
         ({"segmentation": dict(small)}, "annotation 100: its mask is 40 x 20 pixels"),
     ):
         content = coco_keypoints(**changes)
@@ -168,7 +168,16 @@ def test_a_bad_annotation_of_a_coco_file_is_named_or_left_out_alone(root):
             read_voc(root, keypoints=name)
         found = read_voc(root, keypoints=name, skip_bad=True)
         assert found.instances[0].keypoints == ()
-        assert found.counts["bad_items"] == 1
+        assert found.counts.get("malformed_keypoints", 0) + found.counts.get("malformed_annotations", 0) == 1
+
+
+@pytest.mark.parametrize("point", [(-1, 2), (60, 2), (1, -0.5), (1, 31)])
+def test_visible_keypoints_outside_the_photograph_become_unlabelled_and_are_counted(root, point):
+    """LSP and others annotate joints beyond the edge; these have no pixel to learn from."""
+    name = write_json(root, coco_keypoints(keypoints=[*point, 2, 5, 6, 2]))
+    found = read_voc(root, keypoints=name)
+    assert found.instances[0].keypoints == (0, 0, 0, 5, 6, 2)
+    assert found.counts["visible_keypoints_outside_their_photographs"] == 1
 
 
 def test_a_file_of_photographs_at_another_scale_is_refused(root):

@@ -1,5 +1,7 @@
 """The annotation model: saving and loading restores it, equal sets give equal bytes, pycocotools reads the file."""
 
+import pickle
+
 import numpy as np
 import pytest
 from pycocotools.coco import COCO
@@ -22,7 +24,7 @@ def example() -> AnnotationSet:
         instances=(
             cat,
             Instance(5, 7, 3, code, (0.5, 1, 7.25, 9), 3.5, crowd=True),
-            Instance(6, 9, 3, code, (0, 0, 1, 1), 1, difficult=True),
+            Instance(6, 9, 3, None, (0, 0, 1, 1), 1, difficult=True),
         ),
         image_root="photos",
         description="example",
@@ -50,7 +52,8 @@ def test_pycocotools_reads_the_same_masks_boxes_and_flags(tmp_path):
     found = COCO(tmp_path / "set.json")
     for instance in expected.instances:
         annotation = found.anns[instance.id]
-        np.testing.assert_array_equal(found.annToMask(annotation), masks.decode(instance.segmentation))
+        if instance.segmentation is not None:
+            np.testing.assert_array_equal(found.annToMask(annotation), masks.decode(instance.segmentation))
         x, y, width, height = annotation["bbox"]
         assert (x, y, x + width, y + height) == instance.box
         assert annotation["iscrowd"] == instance.crowd
@@ -97,3 +100,26 @@ def test_the_error_for_a_missing_file_has_the_step_that_writes_it(tmp_path):
     with pytest.raises(InputError, match=r"set\.json does not exist") as error:
         AnnotationSet.load(tmp_path / "set.json")
     assert error.value.step == "prepare"
+
+
+def test_masks_are_parsed_when_they_are_used(tmp_path):
+    """A broken mask is not noticed by those who need boxes only; boxes and the presence of masks are known."""
+    example().save(tmp_path / "set.json")
+    text = (
+        (tmp_path / "set.json")
+        .read_text()
+        .replace('"difficult":0,"ignore":0,"segmentation":{"size"', '"difficult":0,"ignore":0,"segmentation":{"shape"')
+    )
+    (tmp_path / "set.json").write_text(text)
+    found = AnnotationSet.load(tmp_path / "set.json").instances
+    assert [i.has_mask for i in found] == [True, True, False]
+    assert [i.box for i in found] == [i.box for i in example().instances]
+    with pytest.raises(ValueError, match="size"):
+        _ = found[0].segmentation
+
+
+def test_instances_can_be_sent_to_workers(tmp_path):
+    """Pickling keeps the mask, parsed or not."""
+    example().save(tmp_path / "set.json")
+    loaded = AnnotationSet.load(tmp_path / "set.json").instances
+    assert pickle.loads(pickle.dumps(loaded)) == example().instances  # noqa: S301 - our own bytes

@@ -15,6 +15,7 @@ from hypercolumns.errors import InputError
 from hypercolumns.parameters import DatasetParameters, Parameters
 from hypercolumns.puppets import generate
 from tests.annotations import annotation_layouts as layouts
+from tests.annotations.reading import read_split
 
 SEVEN = {
     "head": ["head", "hair", "[lr]ear", "[lr]eye", "[lr]ebrow", "nose", "mouth", "muzzle", "beak", "[lr]horn"],
@@ -109,9 +110,9 @@ def test_unknown_parts_are_refused_if_all_categories_are_read(tmp_path, caplog, 
     settings = DatasetParameters(format="pascal_part", root=str(tmp_path), categories=categories, part_names=table)
     if refused:
         with pytest.raises(InputError, match=r"dataset\.part_names\.leg names 'oops'"):
-            readers.rename(readers.read(settings, "train"), settings)
+            readers.rename(read_split(settings), settings)
     else:
-        readers.rename(readers.read(settings, "train"), settings)
+        readers.rename(read_split(settings), settings)
         assert "dataset.part_names.wheels names 'wheel_1'" in caplog.text
         assert "dataset.part_names.leg names 'oops'" in caplog.text
 

@@ -138,6 +138,9 @@ def explain(error: Exception) -> str:
     """
     message, _, place = str(error).partition(" - at `$")
     place = place.strip("`.") or "the entry"
+    missing = re.fullmatch("Object missing required field `(.+)`", message)
+    if missing:
+        return f"{place} has no {missing[1]!r}"
     expected = re.fullmatch(r"Expected `(.+)`, got `(.+)`", message)
     if expected:
         return f"{place} must be {expected[1].replace(' | ', ' or ')}, not {expected[2]}"

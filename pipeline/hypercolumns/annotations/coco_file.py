@@ -225,7 +225,7 @@ def _object(
         return None
     keypoints: tuple[float, ...] = ()
     with bad_items.catch("malformed_keypoints", needed_by="keypoints"):
-        keypoints = read_keypoints(entry.keypoints, category, image, where)
+        keypoints = read_keypoints(entry.keypoints, category, image, where, bad_items)
     return CocoObject(
         id=number,
         image=image,

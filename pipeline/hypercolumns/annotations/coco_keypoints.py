@@ -2,15 +2,19 @@
 
 import msgspec
 
+from hypercolumns.annotations.bad_items import BadItems
 from hypercolumns.annotations.coco_entries import decode, is_absent
+from hypercolumns.annotations.keypoints import VISIBLE
 from hypercolumns.annotations.model import Category, Image
 from hypercolumns.errors import InputError
 
 
-def read_keypoints(raw: msgspec.Raw, category: Category, image: Image, where: str) -> tuple[float, ...]:
+def read_keypoints(
+    raw: msgspec.Raw, category: Category, image: Image, where: str, bad_items: BadItems
+) -> tuple[float, ...]:
     """Read the field `keypoints` of an annotation: COCO's flat list x, y, visibility.
 
-    Keypoints outside the photograph, which annotators guess, become unlabelled.
+    Keypoints outside the photograph become unlabelled; visible ones are counted, hidden ones are guesses of annotators.
 
     Returns
     -------
@@ -39,4 +43,9 @@ def read_keypoints(raw: msgspec.Raw, category: Category, image: Image, where: st
             raise InputError(f"{where} has the keypoint {name!r} of visibility {visibility:g}; choose from 0, 1, 2.")
         inside = 0 <= x <= image.width and 0 <= y <= image.height
         keypoints += [x, y, visibility] if visibility and inside else [0.0, 0.0, 0.0]
+        if visibility == VISIBLE and not inside:
+            bad_items.leave_out(
+                "visible_keypoints_outside_their_photographs",
+                f"{where} has the keypoint {name!r} at ({x:g}, {y:g}), outside its {image.width} x {image.height} image.",
+            )
     return tuple(keypoints) if any(keypoints) else ()

@@ -195,11 +195,11 @@ class _Annotation(msgspec.Struct, gc=False):
     image_id: int
     category_id: int
     bbox: tuple[float, float, float, float]
-    area: float
+    area: int | float
     iscrowd: int
     difficult: int
     segmentation: msgspec.Raw = msgspec.Raw()
-    keypoints: tuple[float, ...] = ()
+    keypoints: tuple[int | float, ...] = ()
     parts: tuple[Part, ...] = ()
 
     def instance(self) -> Instance:
@@ -250,7 +250,7 @@ def _instance_to_json(instance: Instance) -> dict[str, Any]:
         "id": instance.id,
         "image_id": instance.image_id,
         "category_id": instance.category_id,
-        "bbox": (x0, y0, x1 - x0, y1 - y0),
+        "bbox": tuple(map(float, (x0, y0, x1 - x0, y1 - y0))),
         "area": instance.area,
         "iscrowd": int(instance.crowd),
         "difficult": int(instance.difficult),

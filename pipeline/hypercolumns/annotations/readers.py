@@ -42,13 +42,13 @@ def read_splits(
     """
     sets: dict[Split, AnnotationSet] = {}
     bad_items = {split: BadItems(settings.skip_bad, tasks) for split in SPLITS}
-    sets["train"] = _read(settings, "train", bad_items["train"])
+    sets["train"] = read(settings, "train", bad_items["train"])
     if settings.val_share is not None:
         sets = _held_out(sets["train"], settings.val_share)
     elif (settings.folder / settings.val).is_dir() and find_list(settings.folder, settings.val) is None:
         sets["val"] = read_folder(settings, sets["train"].categories, bad_items["val"])
     else:
-        sets["val"] = _read(settings, "val", bad_items["val"])
+        sets["val"] = read(settings, "val", bad_items["val"])
     sets["val"] = align(sets["val"], sets["train"].categories, tasks)
     for split in SPLITS:
         checked = check_photographs(sets[split], settings, bad_items[split]) if decode else sets[split]
@@ -58,8 +58,14 @@ def read_splits(
     return sets
 
 
-def _read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> AnnotationSet:
-    """Read one split, with the keypoints of `settings.keypoints` if it is set."""
+def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> AnnotationSet:
+    """Read the annotations of one split, with the keypoints of `settings.keypoints` if it is set.
+
+    Raises
+    ------
+    InputError
+        Naming the file that is missing, broken or does not fit; or if every image is malformed.
+    """
     annotations = FORMATS[settings.format].read(settings, split, bad_items)
     if not annotations.images:
         raise InputError(f"{annotations.description}: no image is left, since the annotations of all are malformed.")
