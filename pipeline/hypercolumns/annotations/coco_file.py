@@ -220,7 +220,8 @@ def _object(
     if box is None:
         bad_items.leave_out("objects_without_mask_or_box", f"{where} has neither a mask nor a box.")
         return None
-    if mask is not None and not masks.area(mask):
+    area = masks.area(mask) if mask is not None else read_area(entry.area, box)
+    if not area:
         bad_items.counts["empty_masks"] += 1
         return None
     keypoints: tuple[float, ...] = ()
@@ -232,7 +233,7 @@ def _object(
         category=category,
         segmentation=mask,
         box=box,
-        area=masks.area(mask) if mask is not None else read_area(entry.area, box),
+        area=area,
         crowd=_CROWD[entry.iscrowd],
         difficult=bool(entry.difficult),
         keypoints=keypoints,

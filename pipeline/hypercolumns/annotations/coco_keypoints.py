@@ -46,6 +46,6 @@ def read_keypoints(
         if visibility == VISIBLE and not inside:
             bad_items.leave_out(
                 "visible_keypoints_outside_their_photographs",
-                f"{where} has the keypoint {name!r} at ({x:g}, {y:g}), outside its {image.width} x {image.height} image.",
+                f"{where} has the keypoint {name!r} at ({x:g}, {y:g}), outside its photograph.",
             )
     return tuple(keypoints) if any(keypoints) else ()

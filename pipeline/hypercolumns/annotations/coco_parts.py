@@ -13,7 +13,7 @@ from hypercolumns.workspace import Split
 def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> AnnotationSet:
     """Read a COCO file as `coco.read` does and join its annotations into one object of `settings.parts_of` per image.
 
-    Annotations of one category in an image, such as two wheels, become one part. Crowds are dropped. Parts follow
+    Annotations of one category in an image, such as two wheels, become one part. Crowds and boxes without masks are dropped. Parts follow
     the order of the file's categories; images and objects have the ids of the images. An image without parts has
     no object.
 
@@ -27,7 +27,11 @@ def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> Anno
     names = {c.id: c.name for c in annotations.categories}
     instances = []
     for image_id, annotated in annotations.instances_by_image.items():
-        pieces = [Part(names[item.category_id], item.segmentation) for item in annotated if not item.crowd]
+        pieces = [
+            Part(names[item.category_id], item.segmentation)
+            for item in annotated
+            if item.segmentation is not None and not item.crowd
+        ]
         parts = unite_parts(pieces, category.parts)
         mask = masks.union([part.segmentation for part in parts])
         instance = instance_from_mask(settings, image_id, category.id, mask)

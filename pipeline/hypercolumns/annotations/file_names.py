@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
-from hypercolumns.annotations.files import path_inside
-from hypercolumns.errors import InputError
+from hypercolumns.annotations.files import is_inside, path_inside
 
 
 def find_photograph(root: Path, name: str, source: str) -> str:
@@ -34,27 +33,21 @@ def find_photograph(root: Path, name: str, source: str) -> str:
     InputError
         If `name` leads out of `root` and no spelling of it exists inside.
     """
-    found = next((spelling for spelling in _spellings(name) if _exists(root, spelling)), None)
-    if found is not None:
-        return found
+    if is_inside(name) and Path(root, name).is_file():
+        return name
+    for spelling in dict.fromkeys(_spellings(name)):
+        if is_inside(spelling) and Path(root, spelling).is_file():
+            return spelling
     path_inside(root, name, source)
     return name
 
 
 def _spellings(name: str) -> Iterator[str]:
-    """The name and its other spellings, the likeliest first."""
-    yield name
+    """Other spellings of a name, the likeliest first."""
     whole = [name, name.replace("\\", "/")]
     whole += [unquote(spelling) for spelling in whole]
-    yield from whole[1:]
+    yield from whole
     for form in ("NFC", "NFD"):
         yield from (unicodedata.normalize(form, spelling) for spelling in whole)
     folders = unquote(name.replace("\\", "/")).split("/")
     yield from ("/".join(folders[start:]) for start in range(1, len(folders)))
-
-
-def _exists(root: Path, name: str) -> bool:
-    try:
-        return path_inside(root, name, "").is_file()
-    except (InputError, OSError, ValueError):
-        return False

@@ -22,6 +22,23 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+def is_inside(name: str) -> bool:
+    """Whether a relative path stays inside the folder that it starts from.
+
+    Names may come from either system, so both meanings of a path must be harmless.
+
+    Examples
+    --------
+    >>> is_inside("val2017/0001.jpg"), is_inside("../0001.jpg"), is_inside("C:0001.jpg")
+    (True, False, False)
+    """
+    if not name.strip() or "\0" in name:
+        return False
+    if not ("\\" in name or ":" in name or ".." in name or name.startswith("/")):
+        return True  # the usual case; building paths takes twenty times as long
+    return not any(path.anchor or ".." in path.parts for path in (PurePosixPath(name), PureWindowsPath(name)))
+
+
 def path_inside(root: Path, name: str, source: str) -> Path:
     """Join `root` and `name`, refusing names that lead out of `root`.
 
@@ -44,9 +61,7 @@ def path_inside(root: Path, name: str, source: str) -> Path:
     >>> path_inside(Path("coco"), "val2017/0001.jpg", "a list").as_posix()
     'coco/val2017/0001.jpg'
     """
-    # Names may come from either system, so that both meanings of a path must be harmless.
-    escapes = any(path.anchor or ".." in path.parts for path in (PurePosixPath(name), PureWindowsPath(name)))
-    if not name.strip() or "\0" in name or escapes:
+    if not is_inside(name):
         raise InputError(f"{source} names {name!r}, which is not a relative path that stays inside {root}.")
     return root / name
 

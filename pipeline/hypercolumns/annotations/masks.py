@@ -7,8 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from hypercolumns.regions.boxes import from_coco
-
 
 class RLE(TypedDict):
     """COCO's compressed run-length code of a mask; `size` is [height, width]."""
@@ -69,8 +67,8 @@ def box(code: RLE) -> tuple[float, float, float, float]:
     >>> box(from_polygons([[3, 2, 9, 2, 9, 7, 3, 7]], height=12, width=14))
     (3.0, 2.0, 9.0, 7.0)
     """
-    x0, y0, x1, y1 = from_coco(coco_mask.toBbox(code)).tolist()
-    return x0, y0, x1, y1
+    x, y, width, height = coco_mask.toBbox(code).tolist()
+    return x, y, x + width, y + height
 
 
 def iou(first: Sequence[RLE], second: Sequence[RLE], crowd: Sequence[bool] | None = None) -> NDArray[np.float64]:

@@ -57,14 +57,7 @@ def read_results(
     InputError
         If the file is missing or not a JSON list, or naming the first entry that cannot be used.
     """
-    try:
-        content = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist.", step) from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not JSON: {error}.") from None
-    if not isinstance(content, list):
-        raise InputError(f"{path} must hold a list of COCO results, not {type(content).__name__}.")
+    content = read_entries(path, step)
     seen: set[int] = set()
     for number, entry in enumerate(content):
         problem = _problem(entry, annotations, answer, boxes)
@@ -73,6 +66,25 @@ def read_results(
             seen.add(entry["instance_id"])
         if problem is not None:
             raise InputError(f"{path}, entry {number}: {problem}.")
+    return content
+
+
+def read_entries(path: Path, step: str | None = None) -> list[Any]:
+    """Read the entries of a results file without checking them.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or not a JSON list.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist.", step) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON: {error}.") from None
+    if not isinstance(content, list):
+        raise InputError(f"{path} must hold a list of COCO results, not {type(content).__name__}.")
     return content
 
 

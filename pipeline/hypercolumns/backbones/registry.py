@@ -210,7 +210,7 @@ def build_network(settings: BackboneParameters, recipe: Recipe, seed: int) -> nn
             )
         load_weights(network, recipe.packaged(network), f"the package with weights of {settings.name}")
     elif settings.weights == "file":
-        load_weights(network, read_weights(Path(settings.file)), settings.file)
+        load_weights(network, read_weights(Path(settings.file).expanduser()), settings.file)
     return network
 
 

@@ -1,13 +1,21 @@
 """Detections as COCO results: from boxes, from the ground truth, or from a file."""
 
+import logging
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from hypercolumns.annotations.model import AnnotationSet
-from hypercolumns.annotations.result_fields import BOX
-from hypercolumns.annotations.results import Result, read_results
-from hypercolumns.errors import InputError
+from hypercolumns.annotations.model import AnnotationSet, Image
+from hypercolumns.annotations.result_fields import is_finite
+from hypercolumns.annotations.results import Result, read_entries
+from hypercolumns.errors import InputError, choices
 from hypercolumns.regions.boxes import to_coco
+
+_FIELDS = ("image_id", "category_id", "bbox", "score")
+"""Fields that a detection in a file must have."""
+
+logger = logging.getLogger(__name__)
 
 
 def make_detection(image_id: int, category_id: int, box: Sequence[float], score: float) -> Result:
@@ -31,21 +39,66 @@ def ground_truth(annotations: AnnotationSet) -> list[Result]:
 def from_file(path: Path, annotations: AnnotationSet, limit: int) -> list[Result]:
     """Read detections from a COCO results file, at most the `limit` best of each image.
 
-    Scores may have any scale; detections with equal scores stay in the order of the file.
+    Scores may have any scale; detections with equal scores stay in the order of the file. As COCO's tools do, boxes
+    without area or outside their image, and detections in photographs or of categories that the annotations do not
+    have, are left out; they are counted in the log. Ids may be names, as in the annotation file.
 
     Raises
     ------
     InputError
-        When `read_results` refuses the file.
+        If the file is missing or is not a list, an entry lacks a field or has one of the wrong type, or no entry is
+        left.
     """
+    by_image: dict[int, list[Result]] = {image.id: [] for image in annotations.images}
+    left_out: Counter[str] = Counter()
+    image_ids = {image.source_id or image.id: image.id for image in annotations.images}
+    category_ids: dict[Any, int] = {c.id: c.id for c in annotations.categories}
+    category_ids |= {category.name: category.id for category in annotations.categories}
     try:
-        entries = read_results(path, annotations, BOX)
+        entries = read_entries(path)
+        for number, entry in enumerate(entries):
+            problem = _problem(entry)
+            if problem is not None:
+                raise InputError(f"{path}, entry {number}: {problem}.")
+            image_id, category_id = image_ids.get(entry["image_id"]), category_ids.get(entry["category_id"])
+            if image_id is None:
+                left_out["in photographs that val does not have"] += 1
+            elif category_id is None:
+                left_out["of categories that the data set does not have"] += 1
+            elif _is_outside(entry["bbox"], annotations.image_by_id[image_id]):
+                left_out["with boxes without area or outside their photograph"] += 1
+            else:
+                box, score = [float(v) for v in entry["bbox"]], float(entry["score"])
+                by_image[image_id].append(Result(image_id=image_id, category_id=category_id, bbox=box, score=score))
+        reasons = ", ".join(f"{n} {reason}" for reason, n in left_out.items())
+        if entries and not any(by_image.values()):
+            raise InputError(f"{path} has no detection that can be used: {reasons}.")
     except InputError as error:
         raise InputError(f"detection.file: {error}") from None
-    by_image: dict[int, list[Result]] = {image.id: [] for image in annotations.images}
-    for entry in entries:
-        image_id, box = entry["image_id"], [float(v) for v in entry["bbox"]]
-        by_image[image_id].append(
-            Result(image_id=image_id, category_id=entry["category_id"], bbox=box, score=float(entry["score"]))
-        )
+    if left_out:
+        logger.warning("%s: left out are %d detections: %s.", path, left_out.total(), reasons)
     return [d for group in by_image.values() for d in sorted(group, key=lambda d: -d["score"])[:limit]]
+
+
+def _problem(entry: Any) -> str | None:
+    """Explain which field of an entry has the wrong form; None if it can be read."""
+    if not isinstance(entry, dict):
+        return f"a result must be an object, not {entry!r}"
+    missing = [key for key in _FIELDS if key not in entry]
+    if missing:
+        return f"{missing[0]!r} is missing; detections need {choices(_FIELDS)}"
+    for key in ("image_id", "category_id"):
+        if type(entry[key]) not in (int, str):  # `isinstance` would accept true and false
+            return f"{key} is {entry[key]!r}, neither an integer nor a name"
+    if not is_finite(entry["score"]):
+        return f"score is {entry['score']!r}, not a finite number"
+    box = entry["bbox"]
+    if not (isinstance(box, list) and len(box) == 4 and all(is_finite(value) for value in box)):
+        return f"bbox is {box!r}, not x, y, width, height in pixels"
+    return None
+
+
+def _is_outside(box: Sequence[float], image: Image) -> bool:
+    """Whether a box x, y, width, height has no area or does not touch its image."""
+    x, y, width, height = box
+    return not (width > 0 and height > 0 and -width < x < image.width and -height < y < image.height)

@@ -114,8 +114,8 @@ def check_trained(parameters: Parameters, train: AnnotationSet, trained: Sequenc
         usable = [task for task in parameters.tasks if task not in missing]
         others = f"choose tasks: [{', '.join(usable)}]" if usable else "choose other tasks, or annotate some"
         raise InputError(
-            f"tasks names {choices(missing)}, but none of the {len(trained)} instances that can train is annotated for it "
-            f"(segmentation needs masks, keypoints labelled keypoints, parts masks of parts); {others}."
+            f"tasks names {choices(missing)}, but none of the {len(trained)} instances that can train is annotated for "
+            f"it (segmentation needs masks, keypoints labelled keypoints, parts masks of parts); {others}."
         )
     present = {instance.category_id for instance in trained}
     names = {category.id: category.name for category in train.categories}
@@ -155,12 +155,13 @@ def _count_detections(parameters: Parameters, val: AnnotationSet) -> int:
         return settings.max_per_image * len(val.images)
     from hypercolumns.detection import results  # pandas and others take time to import
 
+    instances = results.ground_truth(val)
+    found = instances
     if settings.source == "file":
-        return len(results.from_file(Path(settings.file).expanduser(), val, settings.max_per_image))
-    found = len(results.ground_truth(val))
-    if not found:
+        found = results.from_file(Path(settings.file).expanduser(), val, settings.max_per_image)
+    if not found and not instances:
         raise InputError(
-            "detection.source is ground_truth, but val has no instance that is neither crowd nor difficult; choose own "
-            "or file."
+            f"detection.source is {settings.source}, which gives no box in val, and val has no instance that is neither "
+            f"crowd nor difficult, so there is nothing to predict; choose own."
         )
-    return found
+    return len(found)

@@ -45,7 +45,7 @@ def _detections(parameters: Parameters, workspace: Workspace, sets: dict[Split, 
     if settings.source == "ground_truth":
         return results.ground_truth(sets["val"])
     if settings.source == "file":
-        return results.from_file(Path(settings.file), sets["val"], settings.max_per_image)
+        return results.from_file(Path(settings.file).expanduser(), sets["val"], settings.max_per_image)
     network = parameters.backbone.model_copy(update={"layers": settings.layers})
     stores = {split: ProposalStore.open(workspace.proposals(split)) for split in SPLITS}
     return train_and_detect(
