@@ -69,10 +69,10 @@ def test_an_invalid_entry_is_named(
         ({"image_id": 99}, "in photographs that val does not have"),
         ({"image_id": "unknown.jpg"}, "in photographs that val does not have"),
         ({"category_id": 4}, "of categories that the data set does not have"),
-        ({"bbox": [1, 2, 0, 4]}, "without area or outside"),
-        ({"bbox": [1, 2, 3, -4]}, "without area or outside"),
-        ({"bbox": [WIDTH, 2, 3, 4]}, "without area or outside"),
-        ({"bbox": [2, -9, 3, 4]}, "without area or outside"),
+        ({"bbox": [1, 2, 0, 4]}, "with boxes without area or outside"),
+        ({"bbox": [1, 2, 3, -4]}, "with boxes without area or outside"),
+        ({"bbox": [WIDTH, 2, 3, 4]}, "with boxes without area or outside"),
+        ({"bbox": [2, -9, 3, 4]}, "with boxes without area or outside"),
     ],
 )
 def test_detections_that_no_tool_would_count_are_left_out_and_counted(
