@@ -1,7 +1,11 @@
 """Stages depend on all code and parameters that they read; otherwise DVC would keep stale results."""
 
 import ast
+import os
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -10,7 +14,8 @@ import pytest
 import yaml
 
 from hypercolumns.definitions import TASKS
-from hypercolumns.parameters import BackboneParameters, TrainParameters
+from hypercolumns.parameters import BackboneParameters, Parameters, TrainParameters
+from hypercolumns.parameters.text import as_yaml
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "pipeline"
@@ -22,7 +27,7 @@ NEUTRAL = {
 }
 NEUTRAL |= {f"stages/{n}.py" for n in ("__init__", "__main__", "common")} | {"pipeline/hypercolumns/workspace.py"}
 NEUTRAL |= {str(f.relative_to(ROOT)) for n in ("parameters", "cluster", "cli") for f in (PACKAGE / n).glob("*.py")}
-NEUTRAL |= {f"pipeline/hypercolumns/steps/{n}.py" for n in ("__init__", "network")}
+NEUTRAL |= {"pipeline/hypercolumns/steps/__init__.py"}
 
 DEFINITIONS = PACKAGE / "definitions.py"
 USED_FIELDS = {
@@ -100,7 +105,7 @@ def test_the_code_of_a_stage_is_among_its_dependencies(name: str) -> None:
     assert not {file for file in missing if not file.endswith("__init__.py") or imported_files(ROOT / file)}
 
 
-@pytest.mark.parametrize("name", set(PIPELINE) - {"report"})
+@pytest.mark.parametrize("name", set(PIPELINE) - {"report", "check", "check-parameters"})
 def test_the_parameters_that_a_stage_reads_are_among_its_dependencies(name: str) -> None:
     text = step_file(name).read_text()
     for other in re.findall(r"from hypercolumns\.steps\.(train|predict) import", text):
@@ -111,8 +116,8 @@ def test_the_parameters_that_a_stage_reads_are_among_its_dependencies(name: str)
     if "matrix" in PIPELINE[name]:  # the task reads its section
         assert "${item.task}" in listed
     used -= {"task_section", "model_copy"}
-    if name == "prepare":  # only checks the tasks
-        used -= {"tasks"}
+    if name == "prepare":  # reads them in `steps.data_set`
+        used |= {"seed", "tasks", "dataset"}
     if name == "extract-val":  # only read for train
         used -= {"regions", "dataset.categories"}
     if name == "detect":  # uses the layers and the image size of `detection`
@@ -133,3 +138,86 @@ def test_a_stage_for_all_tasks_does_not_depend_on_files_of_one_task(name: str) -
 def test_comparisons_depend_on_all_keys_of_train_but_grid(name: str) -> None:
     listed = {key.split(".")[1] for key in PIPELINE[name]["params"] if key.startswith("train.")}
     assert listed == set(TrainParameters.model_fields) - {"grid"}
+
+
+@pytest.mark.parametrize("name", ["check", "check-parameters"])
+def test_checks_run_after_any_change_of_a_parameter(name: str) -> None:
+    assert PIPELINE[name]["params"] == [{"params.yaml": None}]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A DVC project with this `dvc.yaml`, small parameters and a file in place of each output, up to the models."""
+    for name in ("dvc.yaml", "pipeline", "stages"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "data/source", tmp_path / "data/source")
+    puppets = {"train_images": 2, "val_images": 1, "width": 96, "height": 96}
+    write_parameters(tmp_path, dataset={"puppets": puppets})
+    (tmp_path / ".gitignore").write_text("/data/*\n!/data/source\n")
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    dvc(tmp_path, "init", "--quiet")
+    dvc(tmp_path, "config", "core.analytics", "false")
+    for name, stage in PIPELINE.items():
+        if name in STAND_INS:
+            for out in stage["outs"]:
+                path = tmp_path / (out if isinstance(out, str) else next(iter(out))).replace("${item.task}", "parts")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                passed = f"The {path.stem} passed all checks.\n"
+                path.write_text(passed if path.parent.name == "checks" else "a stand-in\n")
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics/proposals.json").write_text("{}")
+    for name in STAND_INS:
+        dvc(tmp_path, "commit", "--force", "--quiet", f"{name}@parts" if name == "train" else name)
+    return tmp_path
+
+
+STAND_INS = ("check-parameters", "check", "prepare", "propose", "detect", "extract-train", "extract-val", "train")
+"""Stages whose outputs a test replaces by stand-ins, in order."""
+
+
+def write_parameters(folder: Path, **sections: object) -> None:
+    """Write a parameter file that DVC can read, with the defaults and these changes."""
+    parameters = Parameters.model_validate({"tasks": ["parts"], **sections})
+    content = yaml.safe_load(as_yaml(parameters))
+    (folder / "params.yaml").write_text(yaml.safe_dump(content))
+
+
+def dvc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run DVC in a folder; its output is in the result."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_a_mistake_in_the_parameters_deletes_nothing(project: Path) -> None:
+    """DVC removes the outputs of a stage before it runs, so the mistake must be found by an earlier one."""
+    model = project / "data/models/parts.zarr"
+    assert "up to date" in dvc(project, "repro", "train@parts").stdout
+    text = (project / "params.yaml").read_text()
+    for old, new, complaint in [
+        ("  grid: 5\n  heat_map", "  grid: 99\n  heat_map", "train.grid is 99"),
+        ("root: data/source", "root: data/nowhere", "dataset.root is 'data/nowhere'"),
+        ("root: data/source", "root: ~/source", "DVC does not expand ~"),
+        ("file: data/source/README.md", "file: data/no.pt", "backbone.file is 'data/no.pt'"),
+    ]:
+        assert old in text
+        (project / "params.yaml").write_text(text.replace(old, new, 1))
+        result = dvc(project, "repro", "train@parts")
+        assert result.returncode != 0
+        assert complaint in result.stderr + result.stdout
+        assert "Traceback" not in result.stderr
+        assert model.read_text() == "a stand-in\n"
+        assert (project / "data/annotations/train.json").exists()
+
+
+@pytest.mark.slow
+def test_a_passed_check_invalidates_no_other_stage(project: Path) -> None:
+    """A change that only the checks depend on runs them and nothing else."""
+    text = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(text.replace("batch_size: 32", "batch_size: 16"))
+    result = dvc(project, "repro", "train@parts")
+    assert result.returncode == 0, result.stderr
+    assert "Running stage 'check'" in result.stdout
+    assert "Running stage 'prepare'" not in result.stdout
+    assert "data/checks" not in dvc(project, "status", "train@parts").stdout
