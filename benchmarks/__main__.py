@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import extraction, growth, importing, machine, pages, scoring, store, training
+from benchmarks import annotations, extraction, growth, importing, machine, pages, scoring, store, training
 from benchmarks.figures import Section
 from benchmarks.peers import comparison
 from benchmarks.results import Results
@@ -16,6 +16,7 @@ from benchmarks.sizes import Sizes
 SUBJECTS: Mapping[str, Callable[[Sizes], Section]] = {
     "machine": machine.figures,
     "import": importing.figures,
+    "annotations": annotations.figures,
     "store": store.figures,
     "extraction": extraction.figures,
     "training": training.figures,

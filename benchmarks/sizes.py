@@ -9,6 +9,8 @@ class Sizes:
 
     repeats: int = 5
     """Rounds of paired measurements; their median counts."""
+    annotations: int = 100_000
+    """Annotations in the larger COCO file; train2017 has 860,001."""
     photographs: int = 12
     """Drawn scenes that regions are cut from."""
     store_regions: int = 128
@@ -25,5 +27,5 @@ class Sizes:
     """Regions that the peers process."""
 
 
-TINY = Sizes(1, 2, 4, 4, 2, 12, 4, 4)
+TINY = Sizes(1, 40, 2, 4, 4, 2, 12, 4, 4)
 """Sizes for tests that only check whether everything runs."""
