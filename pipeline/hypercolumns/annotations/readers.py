@@ -12,6 +12,7 @@ from hypercolumns.annotations.formats import FORMATS
 from hypercolumns.annotations.lists import find_list
 from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.annotations.naming import choose_keypoints, merge_parts, unknown_parts
+from hypercolumns.annotations.opening import no_size_warnings
 from hypercolumns.annotations.photographs import check_photographs, read_folder
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import DatasetParameters
@@ -20,6 +21,7 @@ from hypercolumns.workspace import SPLITS, Split
 logger = logging.getLogger(__name__)
 
 
+@no_size_warnings()
 def read_splits(settings: DatasetParameters, tasks: Collection[str]) -> dict[Split, AnnotationSet]:
     """Read both splits of a data set on disk, and decode every photograph once.
 
@@ -41,7 +43,7 @@ def read_splits(settings: DatasetParameters, tasks: Collection[str]) -> dict[Spl
     if settings.val_share is not None:
         sets = _held_out(sets["train"], settings.val_share)
     elif (settings.folder / settings.val).is_dir() and find_list(settings.folder, settings.val) is None:
-        sets["val"] = read_folder(settings, sets["train"].categories, bad_items["val"])
+        sets["val"] = read_folder(settings, sets["train"].categories)
     else:
         sets["val"] = _read(settings, "val", bad_items["val"])
     for split in SPLITS:
