@@ -31,9 +31,6 @@ def worded_errors(path: Path, label: str, if_missing: str = "does not exist") ->
         As `open_image`.
     """
     try:
-        # Opening a named pipe would wait for a writer.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ValueError("it is not a regular file")
         yield
     except InputError:
         raise
@@ -68,7 +65,7 @@ def open_image(path: Path, label: str, if_missing: str = "does not exist") -> It
         If it is a folder or device, truncated, broken, absurdly large or not an image, also where this is noticed only
         when the pixels are decoded. Any error inside the `with` statement counts as a broken file.
     """
-    with worded_errors(path, label, if_missing), Image.open(path) as image:
+    with worded_errors(path, label, if_missing), _open(path) as image:
         yield image
 
 
@@ -98,10 +95,10 @@ def open_of_any_size(path: Path, pixels: int = 0, if_missing: str = "does not ex
             stack.enter_context(_lifted_limit())
         with worded_errors(path, "photograph", if_missing):
             try:
-                image = Image.open(path)
+                image = _open(path)
             except (Image.DecompressionBombError, Image.DecompressionBombWarning):
                 stack.enter_context(_lifted_limit())
-                image = Image.open(path)
+                image = _open(path)
         yield stack.enter_context(image)
 
 
@@ -111,6 +108,13 @@ def no_size_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         yield
+
+
+def _open(path: Path) -> Image.Image:
+    # Opening a named pipe would wait for a writer.
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("it is not a regular file")
+    return Image.open(path)
 
 
 @contextmanager

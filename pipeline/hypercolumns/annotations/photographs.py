@@ -40,6 +40,7 @@ class _Usable:
 class _Unusable:
     """A photograph that cannot be used."""
 
+    path: Path
     reason: str
     """Key of `AnnotationSet.counts`."""
     message: str
@@ -65,10 +66,12 @@ def check_photographs(annotations: AnnotationSet, settings: DatasetParameters, b
 
     def check(image: Image) -> _Usable | _Unusable:
         # The pixels are not returned: the photographs together may not fit in memory.
+        path = annotations.image_path(image)
         try:
-            return _check(image, annotations.image_path(image), settings, is_annotated)
+            return _check(image, path, settings, is_annotated)
         except InputError as error:
-            return _Unusable(_reason(error), f"{error} It is named by {image.origin}." if image.origin else str(error))
+            message = f"{error} It is named by {image.origin}." if image.origin else str(error)
+            return _Unusable(path, _reason(error), message)
 
     results = map_in_threads(check, annotations.images, "photographs")
     usable = [result for result in results if isinstance(result, _Usable)]
@@ -107,7 +110,6 @@ def read_folder(settings: DatasetParameters, categories: tuple[Category, ...]) -
         raise InputError(
             f"dataset.val names {settings.val!r}, but the folder {folder} has no photographs ({choices(_SUFFIXES)})."
         )
-
     try:
         "".join(names).encode()
     except UnicodeEncodeError as error:
@@ -172,12 +174,12 @@ def _refuse_or_leave_out(unusable: Sequence[_Unusable], annotations: AnnotationS
         Listing them, if they are not skipped or no photograph is left.
     """
     total = len(annotations.images)
+    missing = [result.path for result in unusable if result.reason == "missing_photographs"]
     cause = ""
-    if 2 * sum(result.reason == "missing_photographs" for result in unusable) > total:
-        first = annotations.image_path(annotations.images[0]).absolute()
+    if 2 * len(missing) > total:
         cause = (
             "Most are missing, so the folder may be the wrong one: see dataset.root, and dataset.images or val_images "
-            f"for COCO. The first one looked for is {first}."
+            f"for COCO. The first one looked for is {missing[0].absolute()}."
         )
     if bad_items.skip and len(unusable) < total:
         for result in unusable:
