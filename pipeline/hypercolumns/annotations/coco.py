@@ -8,6 +8,7 @@ from hypercolumns.annotations.bad_items import BadItems
 from hypercolumns.annotations.coco_file import CocoFile, CocoObject
 from hypercolumns.annotations.file_names import find_photograph
 from hypercolumns.annotations.model import AnnotationSet, Image, Instance
+from hypercolumns.annotations.photograph_file import shown_size
 from hypercolumns.annotations.selection import keep_categories
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import DatasetParameters
@@ -38,7 +39,7 @@ def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> Anno
         file_name = find_photograph(photographs, image.file_name, f"{path}, {image.origin},")
         if image.width and image.height:
             return replace(image, file_name=file_name)
-        width, height = files.image_size(photographs / file_name)
+        width, height = shown_size(photographs / file_name, settings.orientation)
         return replace(image, file_name=file_name, width=width, height=height)
 
     file = CocoFile.open(path, bad_items, settings.maximum_pixels, complete)

@@ -2,9 +2,8 @@
 
 import math
 import os
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TypeVar
 from xml.etree.ElementTree import Element
@@ -13,9 +12,10 @@ import defusedxml.ElementTree
 import numpy as np
 from defusedxml.common import DefusedXmlException
 from numpy.typing import NDArray
-from PIL import Image
 from tqdm import tqdm
 
+from hypercolumns.annotations.opening import open_image, open_of_any_size
+from hypercolumns.annotations.orientation import stored_size
 from hypercolumns.errors import InputError
 
 Item = TypeVar("Item")
@@ -143,46 +143,16 @@ def require_unique(clause: str, values: Iterable[Hashable]) -> None:
         seen.add(value)
 
 
-@contextmanager
-def open_image(path: Path, label: str, if_missing: str = "does not exist") -> Iterator[Image.Image]:
-    """Open an image for reading inside a `with` statement.
-
-    Parameters
-    ----------
-    path
-        The image file.
-    label
-        What the image is, for messages.
-    if_missing
-        What the message says about a file that does not exist.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, truncated, broken, absurdly large or not an image, also where this is noticed only
-        when the pixels are decoded.
-    """
-    try:
-        with Image.open(path) as image:
-            yield image
-    except InputError:
-        raise
-    except FileNotFoundError:
-        raise InputError(f"The {label} {path} {if_missing}.") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"The {label} {path} cannot be read: {error}.") from None
-
-
 def image_size(path: Path) -> tuple[int, int]:
-    """Read the width and height of an annotated photograph from its header.
+    """Read the width and height of an annotated photograph from its header, as it is stored.
 
     Raises
     ------
     InputError
         If the file is missing or not an image.
     """
-    with open_image(path, "photograph", "does not exist, but the data set has annotations for it") as image:
-        return image.size
+    with open_of_any_size(path, if_missing="does not exist, but the data set has annotations for it") as image:
+        return stored_size(image)
 
 
 def read_label_image(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ from hypercolumns.annotations.formats import FORMATS
 from hypercolumns.annotations.lists import find_list
 from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.annotations.naming import choose_keypoints, merge_parts, unknown_parts
+from hypercolumns.annotations.opening import no_size_warnings
 from hypercolumns.annotations.photographs import check_photographs, read_folder
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import DatasetParameters
@@ -21,6 +22,7 @@ from hypercolumns.workspace import SPLITS, Split
 logger = logging.getLogger(__name__)
 
 
+@no_size_warnings()
 def read_splits(
     settings: DatasetParameters, tasks: Collection[str], *, decode: bool = True
 ) -> dict[Split, AnnotationSet]:
@@ -46,16 +48,13 @@ def read_splits(
     if settings.val_share is not None:
         sets = _held_out(sets["train"], settings.val_share)
     elif (settings.folder / settings.val).is_dir() and find_list(settings.folder, settings.val) is None:
-        sets["val"] = read_folder(settings, sets["train"].categories, bad_items["val"])
+        sets["val"] = read_folder(settings, sets["train"].categories)
     else:
         sets["val"] = read(settings, "val", bad_items["val"])
     sets["val"] = align(sets["val"], sets["train"].categories, tasks)
-    for split in SPLITS:
-        checked = check_photographs(sets[split], settings, bad_items[split]) if decode else sets[split]
-        if not checked.images:
-            raise InputError(f"{checked.description}: no image is left, since those of all annotations are malformed.")
-        sets[split] = replace(checked, counts={**checked.counts, **bad_items[split].counts})
-    return sets
+    if decode:
+        sets = _with_checked_photographs(sets, settings, bad_items)
+    return {split: replace(s, counts={**s.counts, **bad_items[split].counts}) for split, s in sets.items()}
 
 
 def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> AnnotationSet:
@@ -70,6 +69,22 @@ def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> Anno
     if not annotations.images:
         raise InputError(f"{annotations.description}: no image is left, since the annotations of all are malformed.")
     return annotations if settings.keypoints is None else _with_keypoints(annotations, settings, split, bad_items)
+
+
+def _with_checked_photographs(
+    sets: dict[Split, AnnotationSet], settings: DatasetParameters, bad_items: dict[Split, BadItems]
+) -> dict[Split, AnnotationSet]:
+    """Check the photographs of both splits, and list the unusable ones of both in one error."""
+    checked: dict[Split, AnnotationSet] = {}
+    problems = []
+    for split, annotations in sets.items():
+        try:
+            checked[split] = check_photographs(annotations, settings, bad_items[split])
+        except InputError as error:
+            problems.append(str(error))
+    if problems:
+        raise InputError("\n".join(problems))
+    return checked
 
 
 def _held_out(annotations: AnnotationSet, share: float) -> dict[Split, AnnotationSet]:
