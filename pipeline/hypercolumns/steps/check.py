@@ -161,7 +161,7 @@ def _count_detections(parameters: Parameters, val: AnnotationSet) -> int:
         found = results.from_file(Path(settings.file).expanduser(), val, settings.max_per_image)
     if not found and not instances:
         raise InputError(
-            f"detection.source is {settings.source}, which gives no box in val, and val has no instance that is neither "
-            f"crowd nor difficult, so there is nothing to predict; choose own."
+            f"detection.source is {settings.source}, which gives no box in val, and val has no instance that is "
+            f"neither crowd nor difficult, so there is nothing to predict; choose own."
         )
     return len(found)
