@@ -154,7 +154,7 @@ def project(tmp_path: Path) -> Path:
     puppets = {"train_images": 2, "val_images": 1, "width": 96, "height": 96}
     write_parameters(tmp_path, dataset={"puppets": puppets})
     (tmp_path / ".gitignore").write_text("/data/*\n!/data/source\n")
-    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)  # noqa: S607
     dvc(tmp_path, "init", "--quiet")
     dvc(tmp_path, "config", "core.analytics", "false")
     for name, stage in PIPELINE.items():
@@ -186,7 +186,7 @@ def dvc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run DVC in a folder; its output is in the result."""
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     command = [sys.executable, "-m", "dvc", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
 
 
 @pytest.mark.slow
