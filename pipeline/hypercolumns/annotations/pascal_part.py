@@ -1,6 +1,5 @@
 """PASCAL-Part: photographs in JPEGImages, masks of objects and their parts in Annotations_Part/*.mat."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.annotating import AnnotatedImage, annotate_images
 from hypercolumns.annotations.bad_items import BadItems
-from hypercolumns.annotations.files import existing_path, image_size, require_folder
+from hypercolumns.annotations.files import existing_path, image_size, require_folder, size_mismatch
 from hypercolumns.annotations.folders import PHOTOGRAPH_SUFFIXES, StemIndex
 from hypercolumns.annotations.label_maps import VOC_CATEGORIES
 from hypercolumns.annotations.lists import ListedName, read_list
@@ -74,9 +73,12 @@ def _all_annotated(folder: Path) -> tuple[ListedName, ...]:
 
 
 def _size(objects: Sequence[dict[str, Any]]) -> tuple[int, int] | None:
-    """Width and height of most masks; None without a mask."""
-    shapes = Counter(mask.shape for mask in (np.asarray(item.get("mask")) for item in objects) if mask.ndim == 2)
-    return shapes.most_common(1)[0][0][::-1] if shapes else None
+    """Width and height of the masks of objects; None if there is none, or if they differ."""
+    shapes = {mask.shape for mask in (np.asarray(item.get("mask")) for item in objects) if mask.ndim == 2}
+    if len(shapes) != 1:
+        return None
+    height, width = shapes.pop()
+    return width, height
 
 
 def _annotate(
@@ -144,10 +146,7 @@ def _mask(item: dict[str, Any], image: Image, where: str) -> RLE:
     if mask.ndim != 2 or mask.dtype.kind not in "buif":
         raise InputError(f"{where}: its mask is not a (height, width) array of numbers.")
     if mask.shape != (image.height, image.width):
-        raise InputError(
-            f"{where}: its mask is {mask.shape[1]} x {mask.shape[0]} pixels, but those of other objects are "
-            f"{image.width} x {image.height}."
-        )
+        raise InputError(size_mismatch(f"{where}: its mask", mask.shape[::-1], (image.width, image.height)))
     if not np.isin(mask, (0, 1)).all():
         raise InputError(f"{where}: its mask holds values other than 0 and 1.")
     return masks.encode(mask.astype(bool))
