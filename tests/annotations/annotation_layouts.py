@@ -197,7 +197,8 @@ def write_pascal_part(path: Path, objects: list[dict]) -> None:
         | ({"parts": struct_array(item["parts"]) if item["parts"] else np.empty((0, 0))} if "parts" in item else {})
         for item in objects
     ]
-    savemat(path, {"anno": {"imname": path.stem, "objects": struct_array(nested)}}, do_compression=True)
+    array = struct_array(nested) if nested else np.empty((0, 0))
+    savemat(path, {"anno": {"imname": path.stem, "objects": array}}, do_compression=True)
 
 
 def make_pascal_part(root: Path) -> Path:

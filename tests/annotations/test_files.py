@@ -1,8 +1,6 @@
-"""Paths, list files and label images: valid ones are read unchanged, invalid ones are refused by name."""
+"""Paths, text files and threads: valid input is read unchanged, invalid input is refused by name."""
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from hypercolumns.annotations import files
 from hypercolumns.errors import InputError
@@ -20,46 +18,21 @@ def test_subfolders_are_allowed(tmp_path):
     assert files.path_inside(tmp_path, "val2017/0001.jpg", "a list") == tmp_path / "val2017" / "0001.jpg"
 
 
-def test_a_list_is_read_in_its_order_without_blank_lines(tmp_path):
-    """Blank lines, surrounding spaces and Windows line ends do not matter."""
-    path = tmp_path / "list.txt"
-    path.write_text("b\r\n\n a \nc")
-    assert files.read_stems(path) == ("b", "a", "c")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_text_is_read_in_the_encodings_of_windows(tmp_path, encoding):
+    """UTF-8 with and without a byte order mark, and UTF-16, give the same text."""
+    (tmp_path / "a.txt").write_bytes("Gr\u00fc\u00dfe\n".encode(encoding))
+    assert files.read_text(tmp_path / "a.txt", "list") == "Gr\u00fc\u00dfe\n"
 
 
-@pytest.mark.parametrize(
-    ("content", "complaint"),
-    [
-        (b"", "is empty"),
-        (b" \n\n", "is empty"),
-        (b"a\nb\na\n", "'a' twice"),
-        (b"a\n../b\n", "b'"),
-        (b"\xff\xfe\x00", "cannot be read"),
-    ],
-)
-def test_a_bad_list_is_refused(tmp_path, content, complaint):
-    """Empty lists, repeated names, names outside the data set and other encodings are refused with the file's name."""
-    path = tmp_path / "list.txt"
-    path.write_bytes(content)
-    with pytest.raises(InputError, match=complaint) as error:
-        files.read_stems(path)
-    assert str(path) in str(error.value)
-
-
-def test_a_palette_image_gives_its_indices_not_its_colours(tmp_path):
-    """Labels are the indices of a palette image, whatever its palette is."""
-    labels = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    image = Image.fromarray(labels, mode="P")
-    image.putpalette([255 - i // 3 for i in range(768)])
-    image.save(tmp_path / "labels.png")
-    np.testing.assert_array_equal(files.read_label_image(tmp_path / "labels.png", (4, 3)), labels)
-
-
-def test_a_coloured_mask_is_refused(tmp_path):
-    """A mask with colours has no indices to read."""
-    Image.new("RGB", (4, 3)).save(tmp_path / "labels.png")
-    with pytest.raises(InputError, match="palette"):
-        files.read_label_image(tmp_path / "labels.png", (4, 3))
+@pytest.mark.parametrize("content", ["Gr\u00fc\u00dfe".encode("latin-1"), b"\xff\xfe\x00"])
+def test_other_encodings_are_refused_by_name(tmp_path, content):
+    """The message names the file and how to save it."""
+    (tmp_path / "a.txt").write_bytes(content)
+    with pytest.raises(InputError, match=r"The list .*a\.txt cannot be read as text .* save it in UTF-8"):
+        files.read_text(tmp_path / "a.txt", "list")
+    with pytest.raises(InputError, match=r"The list .*b\.txt cannot be read: "):
+        files.read_text(tmp_path / "b.txt", "list")
 
 
 def test_map_in_threads_keeps_the_order_and_raises_the_first_error():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.io import savemat
 
 from hypercolumns.annotations import readers
@@ -30,9 +31,7 @@ class DataSet:
 
 
 def _voc(root, change):
-    layouts.make_voc(root)
-    file = root / "Annotations/first.xml"
-    file.write_text(change(file.read_text()))
+    change(layouts.make_voc(root))
 
 
 def _sbd(root, change):
@@ -114,6 +113,21 @@ def swap(old, new):
     return lambda content: content.replace(old, new, 1)
 
 
+def remove(name):
+    """A change that removes a file."""
+    return lambda root: (root / name).unlink()
+
+
+def relabel_image(kind, labels):
+    """A change that overwrites the first object or class mask of a VOC folder, with an array or a value for all."""
+
+    def change(root):
+        array = np.broadcast_to(labels, (30, 40)) if np.ndim(labels) == 0 else labels
+        Image.fromarray(array.astype(np.uint16)).save(root / f"Segmentation{kind}" / "first.png")
+
+    return change
+
+
 def relabel(value):
     """A change that gives the first object another number in an SBD label map."""
     numbers = layouts.numbers("first").astype(float)
@@ -163,19 +177,16 @@ def mask_cases(reader, what):
 
 
 CASES = [
-    ("voc", "missing field", swap("<xmin>5</xmin>", ""), r"first\.xml: object 1 \(person\): its bndbox is nothing, 6"),
-    ("voc", "missing field", swap("<name>car</name>", ""), r"first\.xml: object 2 has no name"),
-    ("voc", "wrong type", swap(">5</xmin>", ">left</xmin>"), r"first\.xml: object 1 \(person\): its bndbox is left, 6"),
+    ("voc", "missing file", remove("SegmentationObject/first.png"), r"SegmentationObject has no mask 'first'"),
+    ("voc", "wrong type", relabel_image("Object", 300), r"Object/first\.png holds the value 300"),
     (
         "voc",
-        "wrong type",
-        swap(">0</difficult>", ">maybe</difficult>"),
-        r"first\.xml: object 1 \(person\): difficult is 'may",
+        "wrong size",
+        relabel_image("Class", np.ones((30, 3))),
+        r"40 x 30 pixels, but .*Class/first\.png is 3 x 30",
     ),
-    ("voc", "NaN", swap(">5</xmin>", ">nan</xmin>"), r"first\.xml: object 1 \(person\): its bndbox is nan, 6"),
-    ("voc", "NaN", swap(">12</xmax>", ">inf</xmax>"), r"first\.xml: object 1 \(person\): its bndbox is 5, 6, inf"),
-    ("voc", "negative", swap(">6</ymin>", ">-6</ymin>"), r"first\.xml: object 1 \(person\): its bndbox is 5, -6"),
-    ("voc", "negative", swap(">12</xmax>", ">2</xmax>"), r"first\.xml: object 1 \(person\): its bndbox is 5, 6, 2"),
+    ("voc", "unknown category", relabel_image("Class", 21), r"Class/first\.png holds the value 21"),
+    ("voc", "void only", relabel_image("Object", 255), r"Object/first\.png holds only 0 and 255"),
     ("sbd", "missing field", drop("Categories"), r"first\.mat.*no field 'Categories'"),
     ("sbd", "missing field", put("Categories", np.array([15.0])), r"first\.mat has the object 2 .* only 1 categories"),
     ("sbd", "wrong type", put("Categories", "person"), r"first\.mat.*Categories are not numbers"),
@@ -217,9 +228,10 @@ CASES = [
 def read_counts(root, data_set, **changes):
     """Instances, parts and instances with keypoints of the train split, and the number of bad items."""
     settings = DatasetParameters.model_validate({"root": str(root)} | data_set.settings | changes)
-    found = readers.rename(readers.read(settings, "train"), settings)
+    found = readers.rename(readers.read_splits(settings, ["segmentation", "keypoints", "parts"])["train"], settings)
     parts = sum(len(i.parts) for i in found.instances)
-    return (len(found.instances), parts, sum(any(i.keypoints) for i in found.instances)), found.counts["bad_items"]
+    bad = sum(count for reason, count in found.counts.items() if reason.startswith("malformed"))
+    return (len(found.instances), parts, sum(any(i.keypoints) for i in found.instances)), bad
 
 
 @pytest.mark.parametrize("reader", DATA_SETS)
@@ -247,9 +259,7 @@ def test_unlabelled_keypoints_may_lie_anywhere(tmp_path):
     assert read_counts(tmp_path / "data", DATA_SETS["coco"])[1] == 0
 
 
-@pytest.mark.parametrize(
-    ("reader", "file"), [("voc", "Annotations/first.xml"), ("keypoints_voc", "points/first_1.xml")]
-)
+@pytest.mark.parametrize(("reader", "file"), [("keypoints_voc", "points/first_1.xml")])
 @pytest.mark.parametrize(
     "content",
     ["", "\0", "<a", '<?xml version="1.0" encoding="klingon"?><a/>', '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'],
@@ -259,7 +269,7 @@ def test_a_file_that_is_not_xml_is_named_or_left_out_alone(tmp_path, reader, fil
     data_set = DATA_SETS[reader]
     data_set.write(tmp_path / "data", lambda item: item)
     (tmp_path / "data" / file).write_text(content)
-    with pytest.raises(InputError, match=rf"{file} is not (a VOC annotation|an XML file of keypoints): "):
+    with pytest.raises(InputError, match=rf"{file} is not an XML file of keypoints: "):
         read_counts(tmp_path / "data", data_set)
     assert read_counts(tmp_path / "data", data_set, skip_bad=True) == (data_set.reduced, 1)
 

@@ -5,6 +5,7 @@ import pytest
 from scipy.io import savemat
 
 from hypercolumns.annotations import masks, pascal_part, voc
+from hypercolumns.annotations.bad_items import BadItems
 from hypercolumns.annotations.pascal_part_names import PARTS
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import DatasetParameters
@@ -22,10 +23,16 @@ def part_settings(root, **changes):
     return DatasetParameters(format="pascal_part", root=str(root), **changes)
 
 
+def read(settings, split="train", reader=pascal_part):
+    """Read a split, and return the annotations and the counts of what was left out."""
+    bad_items = BadItems(settings.skip_bad, ["parts"])
+    return reader.read(settings, split, bad_items), bad_items.counts
+
+
 def test_objects_equal_those_of_voc(root, tmp_path):
     """Objects equal those that VOC's reader finds, and parts have the masks that were written."""
-    found = pascal_part.read(part_settings(root), "train")
-    expected = voc.read(DatasetParameters(format="voc", root=str(layouts.make_voc(tmp_path / "voc"))), "train")
+    found = read(part_settings(root))[0]
+    expected = read(DatasetParameters(format="voc", root=str(layouts.make_voc(tmp_path / "voc"))), reader=voc)[0]
     for ours, theirs in zip(found.instances, expected.instances, strict=True):
         assert (ours.id, ours.image_id, ours.category_id) == (theirs.id, theirs.image_id, theirs.category_id)
         assert (ours.segmentation, ours.box, ours.area) == (theirs.segmentation, theirs.box, theirs.area)
@@ -39,9 +46,10 @@ def test_objects_equal_those_of_voc(root, tmp_path):
 def test_lists_and_categories_select(root):
     """A list selects the images of its split, `dataset.categories` the instances."""
     layouts.write_list(root / "second.txt", ("second",))
-    found = pascal_part.read(part_settings(root, val_list="second.txt"), "val")
+    found = read(part_settings(root, val_list="second.txt"), "val")[0]
     assert [image.file_name for image in found.images] == ["second.jpg"]
-    people = pascal_part.read(part_settings(root, categories=("person",)), "train")
+    assert found.images[0].origin == f"line 1 of {root}/second.txt"
+    people = read(part_settings(root, categories=("person",)))[0]
     assert [c.name for c in people.categories] == ["person"]
     assert people.counts["other_categories"] == 2
     assert people.categories[0].parts == PARTS["person"]
@@ -53,7 +61,7 @@ def test_tables_are_dining_tables_and_empty_parts_are_left_out(root):
     objects[1]["class"] = "table"
     objects[0]["parts"][0]["mask"][:] = 0
     layouts.write_pascal_part(root / "Annotations_Part/first.mat", objects)
-    person, table, _ = pascal_part.read(part_settings(root), "train").instances
+    person, table, _ = read(part_settings(root))[0].instances
     assert table.category_id == 11
     assert [part.name for part in person.parts] == ["luleg", "ruleg"]
 
@@ -72,7 +80,6 @@ BAD_OBJECTS = [
     (_with("class", 3.0), "category 3"),
     (_with("mask", "a string"), "not a .* array of numbers"),
     (_with("mask", np.full((30, 40), np.nan)), "other than 0 and 1"),
-    (_with("mask", np.ones((40, 30))), "30 x 40 pixels, but its photograph is 40 x 30"),
     (_with("parts", [{"name": "head"}]), "no field 'part_name'"),
 ]
 BAD_PARTS = [
@@ -90,7 +97,7 @@ def test_a_bad_object_is_named_with_its_file(root, change, complaint):
     change(objects[0])
     layouts.write_pascal_part(root / "Annotations_Part/second.mat", objects)
     with pytest.raises(InputError, match=rf"second\.mat.*object 1.*{complaint}"):
-        pascal_part.read(part_settings(root), "train")
+        read(part_settings(root))
 
 
 @pytest.mark.parametrize(("change", "complaint"), BAD_OBJECTS)
@@ -99,10 +106,10 @@ def test_a_bad_object_is_left_out_alone(root, change, complaint):
     objects = layouts.pascal_part_objects("first")
     change(objects[0])
     layouts.write_pascal_part(root / "Annotations_Part/first.mat", objects)
-    found = pascal_part.read(part_settings(root, skip_bad=True), "train")
+    found, counts = read(part_settings(root, skip_bad=True))
     lost = 0 if "part_name" in complaint else 1
     assert len(found.instances) == 3 - lost
-    assert found.counts["bad_items"] == 1
+    assert counts == {"malformed_objects" if lost else "malformed_parts": 1}
 
 
 @pytest.mark.parametrize(("change", "complaint"), BAD_PARTS)
@@ -112,10 +119,39 @@ def test_a_bad_part_is_named_or_left_out_alone(root, change, complaint):
     change(objects[0]["parts"][2])
     layouts.write_pascal_part(root / "Annotations_Part/first.mat", objects)
     with pytest.raises(InputError, match=rf"first\.mat: object 1 \(person\).*{complaint}"):
-        pascal_part.read(part_settings(root), "train")
-    found = pascal_part.read(part_settings(root, skip_bad=True), "train")
+        read(part_settings(root))
+    found, counts = read(part_settings(root, skip_bad=True))
     assert [part.name for part in found.instances[0].parts] == ["head", "luleg"]
-    assert (len(found.instances), found.counts["bad_items"]) == (3, 1)
+    assert (len(found.instances), counts) == (3, {"malformed_parts": 1})
+
+
+def test_the_size_is_that_of_the_masks(root):
+    """The photograph's size matters only for an image without objects; the check of photographs compares the two."""
+    for stem in ("first", "second"):
+        layouts.write_photograph(root / f"JPEGImages/{stem}.jpg", width=30, height=41)
+    layouts.write_pascal_part(root / "Annotations_Part/second.mat", [])
+    found, _ = read(part_settings(root))
+    assert [(image.width, image.height) for image in found.images] == [(40, 30), (30, 41)]
+
+
+def test_masks_that_differ_in_size_are_compared_with_the_photograph(root):
+    """The object whose mask is not of the photograph's size is named, or left out alone."""
+    objects = layouts.pascal_part_objects("first")
+    objects[0]["mask"] = np.ones((40, 30))
+    layouts.write_pascal_part(root / "Annotations_Part/first.mat", objects)
+    with pytest.raises(InputError, match=r"first\.mat: object 1: .* 30 x 40 pixels, but its photograph is 40 x 30"):
+        read(part_settings(root))
+    found, counts = read(part_settings(root, skip_bad=True))
+    assert (len(found.instances), counts) == (2, {"malformed_objects": 1})
+
+
+def test_photographs_may_be_png_and_a_missing_one_is_named_with_its_annotation(root):
+    """Photographs are found by their stem, and the message about a missing one names the .mat file."""
+    (root / "JPEGImages/first.jpg").rename(root / "JPEGImages/first.PNG")
+    assert read(part_settings(root))[0].images[0].file_name == "first.PNG"
+    (root / "JPEGImages/first.PNG").unlink()
+    with pytest.raises(InputError, match=r"JPEGImages has no photograph 'first'.* comes from .*Part/first\.mat"):
+        read(part_settings(root))
 
 
 def test_a_broken_file_is_named_or_its_image_left_out(root):
@@ -126,11 +162,11 @@ def test_a_broken_file_is_named_or_its_image_left_out(root):
     for content in (b"", good[:200], good[: len(good) // 2], b"nonsense" * 50, (root / "other.mat").read_bytes()):
         file.write_bytes(content)
         with pytest.raises(InputError, match=r"first\.mat is not a PASCAL-Part annotation"):
-            pascal_part.read(part_settings(root), "train")
-        found = pascal_part.read(part_settings(root, skip_bad=True), "train")
+            read(part_settings(root))
+        found, counts = read(part_settings(root, skip_bad=True))
         assert [image.file_name for image in found.images] == ["second.jpg"]
-        assert found.counts["bad_items"] == 1
+        assert counts == {"malformed_images": 1}
     for name in ("first.mat", "second.mat"):
         (root / "Annotations_Part" / name).unlink()
     with pytest.raises(InputError, match=r"has no \.mat file"):
-        pascal_part.read(part_settings(root), "train")
+        read(part_settings(root))

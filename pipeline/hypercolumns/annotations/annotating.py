@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hypercolumns.annotations.bad_items import BadItems
+from hypercolumns.annotations.lists import ListedName
 from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
+from hypercolumns.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,8 @@ class AnnotatedImage:
 
 
 def annotate_images(
-    stems: Sequence[str],
-    annotate: Callable[[int, str], AnnotatedImage],
+    listed: Sequence[ListedName],
+    annotate: Callable[[int, ListedName], AnnotatedImage],
     categories: tuple[Category, ...],
     image_root: str,
     description: str,
@@ -28,10 +30,12 @@ def annotate_images(
 ) -> AnnotationSet:
     """Annotate the images of a list in threads; images and instances are numbered 1, 2, ... in list order.
 
+    The images get the origin of their names.
+
     Parameters
     ----------
-    stems
-        Names of the images.
+    listed
+        The images.
     annotate
         Annotates an image, given its number and name; raises an `InputError` if its annotation is malformed.
     categories
@@ -52,9 +56,17 @@ def annotate_images(
     InputError
         The first error of `annotate`, unless `bad_items` skips it.
     """
-    numbered_stems = list(enumerate(stems, start=1))
+
+    def annotate_numbered(numbered: tuple[int, ListedName]) -> AnnotatedImage:
+        image_id, name = numbered
+        try:
+            annotated = annotate(image_id, name)
+        except InputError as error:
+            raise InputError(f"{error} The photograph comes from {name.origin}.") from None
+        return replace(annotated, image=replace(annotated.image, origin=name.origin))
+
     annotated = bad_items.map_in_threads(
-        lambda item: annotate(*item), numbered_stems, f"annotations of {description}", "malformed_images"
+        annotate_numbered, list(enumerate(listed, start=1)), f"annotations of {description}", "malformed_images"
     )
     instances = [instance for item in annotated for instance in item.instances]
     counts: Counter[str] = Counter()

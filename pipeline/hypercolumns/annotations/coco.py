@@ -7,10 +7,10 @@ from hypercolumns.annotations import files
 from hypercolumns.annotations.bad_items import BadItems
 from hypercolumns.annotations.coco_file import CocoFile, CocoObject
 from hypercolumns.annotations.file_names import find_photograph
+from hypercolumns.annotations.lists import read_list
 from hypercolumns.annotations.model import AnnotationSet, Image, Instance
 from hypercolumns.annotations.photograph_file import shown_size
 from hypercolumns.annotations.selection import keep_categories
-from hypercolumns.errors import InputError
 from hypercolumns.parameters import DatasetParameters
 from hypercolumns.workspace import Split
 
@@ -79,10 +79,4 @@ def _listed_images(images: list[Image], list_path: Path, coco_path: Path, bad_it
     stems = [PurePosixPath(image.file_name).stem for image in images]
     files.require_unique(f"{coco_path} has the file stem", stems)
     by_stem = dict(zip(stems, images, strict=True))
-    selected = []
-    for stem in files.read_stems(list_path):
-        with bad_items.catch("unknown_names_in_lists"):
-            if stem not in by_stem:
-                raise InputError(f"{list_path} names {stem!r}, but {coco_path} has no image of that name.")
-            selected.append(by_stem[stem])
-    return selected
+    return [by_stem[name.stem] for name in read_list(list_path, by_stem, f"{coco_path} has no image", bad_items)]

@@ -1,5 +1,6 @@
-"""File access that readers share: paths inside the data set, list files, images, XML and a thread pool."""
+"""File access that readers share: paths inside the data set, text, images, XML and a thread pool."""
 
+import codecs
 import math
 import os
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -9,12 +10,10 @@ from typing import TypeVar
 from xml.etree.ElementTree import Element
 
 import defusedxml.ElementTree
-import numpy as np
 from defusedxml.common import DefusedXmlException
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from hypercolumns.annotations.opening import open_image, open_of_any_size
+from hypercolumns.annotations.opening import open_of_any_size
 from hypercolumns.annotations.orientation import stored_size
 from hypercolumns.errors import InputError
 
@@ -107,25 +106,24 @@ def require_folder(path: Path, label: str) -> Path:
     return path
 
 
-def read_stems(path: Path) -> tuple[str, ...]:
-    """Read the image names in a list file, one per line, in file order.
+def read_text(path: Path, label: str) -> str:
+    """Read a text file in UTF-8, or in UTF-16 if it begins with a byte order mark; `label` says what it is.
 
     Raises
     ------
     InputError
-        If the file is missing or not text, is empty, lists an image twice or names a path outside the data set.
+        If the file is missing or in another encoding.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"The list of images {path} cannot be read: {error}.") from None
-    stems = tuple(line.strip() for line in lines if line.strip())
-    if not stems:
-        raise InputError(f"The list of images {path} is empty; it must name at least one image.")
-    for stem in stems:
-        path_inside(path.parent, stem, f"The list of images {path}")
-    require_unique(f"The list of images {path} names", stems)
-    return stems
+        content = path.read_bytes()
+        is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return content.decode("utf-16" if is_utf_16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"The {label} {path} cannot be read as text in UTF-8 or UTF-16 ({error.reason}); save it in UTF-8."
+        ) from None
+    except OSError as error:
+        raise InputError(f"The {label} {path} cannot be read: {error}.") from None
 
 
 def require_unique(clause: str, values: Iterable[Hashable]) -> None:
@@ -153,25 +151,6 @@ def image_size(path: Path) -> tuple[int, int]:
     """
     with open_of_any_size(path, if_missing="does not exist, but the data set has annotations for it") as image:
         return stored_size(image)
-
-
-def read_label_image(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Read a label image (a palette or grey PNG) as a (height, width) array of its indices.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or broken, has colours instead of indices, or is not of `size` (width, height).
-    """
-    with open_image(path, "mask") as image:
-        if image.mode not in ("P", "L"):
-            raise InputError(
-                f"The mask {path} has mode {image.mode!r}; it must be a palette or an 8-bit grey PNG, "
-                "whose values are numbers of objects or categories."
-            )
-        if image.size != size:
-            raise InputError(size_mismatch(f"The mask {path}", image.size, size))
-        return np.asarray(image)
 
 
 def read_xml(path: Path, label: str) -> Element:

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.annotating import AnnotatedImage, annotate_images
 from hypercolumns.annotations.bad_items import BadItems
+from hypercolumns.annotations.label_images import VOID
+from hypercolumns.annotations.lists import ListedName
 from hypercolumns.annotations.model import AnnotationSet, Category, Image
 from hypercolumns.annotations.selection import instance_from_mask, keep_categories
 from hypercolumns.parameters import DatasetParameters
-
-VOID = 255
-"""Value of pixels that belong neither to an object nor to the background."""
 
 VOC_NAMES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
@@ -41,7 +40,7 @@ class LabelMap:
     """The objects of a photograph and the pixels of each."""
 
     file_name: str
-    """File name of the photograph."""
+    """File name of the photograph, relative to the folder of photographs."""
     numbers: NDArray[np.uint8]
     """(height, width): the object's number, 0 for background, 255 for void."""
     objects: tuple[LabelledObject, ...]
@@ -49,13 +48,14 @@ class LabelMap:
 
 def assemble(
     settings: DatasetParameters,
-    stems: Sequence[str],
+    known: Sequence[Category],
+    listed: Sequence[ListedName],
     load: Callable[[str], LabelMap],
     image_root: str,
     description: str,
     bad_items: BadItems,
 ) -> AnnotationSet:
-    """Build an annotation set from label maps, with VOC's categories.
+    """Build an annotation set from label maps.
 
     Images and instances are numbered 1, 2, ... in list order. Objects without pixels or without a category are left
     out and counted.
@@ -64,10 +64,12 @@ def assemble(
     ----------
     settings
         Categories to keep, the minimum area, and whether to skip malformed images.
-    stems
-        Names of the images.
+    known
+        The categories of the data set.
+    listed
+        The images to read.
     load
-        Reads the label map of an image; raises an `InputError` if its annotation is malformed.
+        Reads the label map of an image, given its stem; raises an `InputError` if its annotation is malformed.
     image_root
         The folder of photographs.
     description
@@ -78,13 +80,13 @@ def assemble(
     InputError
         The first error of `load`, unless `settings.skip_bad` is set; if `settings.categories` has an unknown name.
     """
-    categories = keep_categories(settings, VOC_CATEGORIES)
+    categories = keep_categories(settings, known)
     category_ids = {category.id for category in categories}
 
-    def annotate(image_id: int, stem: str) -> AnnotatedImage:
-        return _annotate(load(stem), image_id, category_ids, settings)
+    def annotate(image_id: int, name: ListedName) -> AnnotatedImage:
+        return _annotate(load(name.stem), image_id, category_ids, settings)
 
-    return annotate_images(stems, annotate, categories, image_root, description, bad_items)
+    return annotate_images(listed, annotate, categories, image_root, description, bad_items)
 
 
 def _annotate(

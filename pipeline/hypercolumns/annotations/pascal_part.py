@@ -1,5 +1,6 @@
 """PASCAL-Part: photographs in JPEGImages, masks of objects and their parts in Annotations_Part/*.mat."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ import numpy as np
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.annotating import AnnotatedImage, annotate_images
 from hypercolumns.annotations.bad_items import BadItems
-from hypercolumns.annotations.files import existing_path, image_size, read_stems, require_folder, size_mismatch
+from hypercolumns.annotations.files import existing_path, image_size, require_folder, size_mismatch
+from hypercolumns.annotations.folders import PHOTOGRAPH_SUFFIXES, StemIndex
 from hypercolumns.annotations.label_maps import VOC_CATEGORIES
+from hypercolumns.annotations.lists import ListedName, read_list
 from hypercolumns.annotations.masks import RLE
 from hypercolumns.annotations.mat_file import read_struct
 from hypercolumns.annotations.model import AnnotationSet, Category, Image, Part
@@ -37,37 +40,57 @@ def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> Anno
     ------
     InputError
         If a folder or list is missing, or, unless `settings.skip_bad` is set, if a photograph is missing or a .mat
-        file, object or part is malformed, has an unknown name or does not fit its photograph.
+        file, object or part is malformed, has an unknown name or differs in size from the others of its photograph.
     """
     root = require_folder(settings.folder, "dataset.root")
-    photographs = require_folder(root / "JPEGImages", "photographs of PASCAL-Part")
+    images = require_folder(root / "JPEGImages", "photographs of PASCAL-Part")
     folder = require_folder(root / "Annotations_Part", "annotations of PASCAL-Part")
+    photographs = StemIndex.of(images, PHOTOGRAPH_SUFFIXES, "photograph")
     list_name = settings.train_list if split == "train" else settings.val_list
-    stems = read_stems(existing_path(root, list_name, f"dataset.{split}_list")) if list_name else _all_stems(folder)
+    if list_name is None:
+        listed = _all_annotated(folder)
+    else:
+        path = existing_path(root, list_name, f"dataset.{split}_list")
+        listed = read_list(path, photographs.names, f"the folder {images} has no photograph", bad_items)
     categories = keep_categories(settings, CATEGORIES)
 
-    def annotate(image_id: int, stem: str) -> AnnotatedImage:
-        image = Image(image_id, f"{stem}.jpg", *image_size(photographs / f"{stem}.jpg"))
-        return _annotate(folder / f"{stem}.mat", image, categories, settings, bad_items)
+    def annotate(image_id: int, name: ListedName) -> AnnotatedImage:
+        path, file_name = folder / f"{name.stem}.mat", photographs.find(name.stem)
+        content = read_struct(path, "anno", "a PASCAL-Part annotation")
+        objects = _structs(_field(content, "objects", f"{path}: anno"), f"{path}: objects")
+        image = Image(image_id, file_name, *(_size(objects) or image_size(images / file_name)))
+        return _annotate(path, objects, image, categories, settings, bad_items)
 
     description = f"PASCAL-Part, {list_name or 'all images'}"
-    return annotate_images(stems, annotate, categories, str(photographs), description, bad_items)
+    return annotate_images(listed, annotate, categories, str(images), description, bad_items)
 
 
-def _all_stems(folder: Path) -> tuple[str, ...]:
-    stems = tuple(sorted(path.stem for path in folder.glob("*.mat")))
-    if not stems:
+def _all_annotated(folder: Path) -> tuple[ListedName, ...]:
+    paths = sorted(folder.glob("*.mat"), key=lambda path: path.stem)
+    if not paths:
         raise InputError(f"The folder {folder} has no .mat file, so there are no annotations of PASCAL-Part.")
-    return stems
+    return tuple(ListedName(path.stem, str(path)) for path in paths)
+
+
+def _size(objects: Sequence[dict[str, Any]]) -> tuple[int, int] | None:
+    """Width and height of the masks of objects; None if there is none, or if they differ."""
+    shapes = {mask.shape for mask in (np.asarray(item.get("mask")) for item in objects) if mask.ndim == 2}
+    if len(shapes) != 1:
+        return None
+    height, width = shapes.pop()
+    return width, height
 
 
 def _annotate(
-    path: Path, image: Image, categories: tuple[Category, ...], settings: DatasetParameters, bad_items: BadItems
+    path: Path,
+    objects: Sequence[dict[str, Any]],
+    image: Image,
+    categories: tuple[Category, ...],
+    settings: DatasetParameters,
+    bad_items: BadItems,
 ) -> AnnotatedImage:
     counts = {"empty_masks": 0, "other_categories": 0}
     instances = []
-    content = read_struct(path, "anno", "a PASCAL-Part annotation")
-    objects = _structs(_field(content, "objects", f"{path}: anno"), f"{path}: objects")
     for number, item in enumerate(objects, start=1):
         with bad_items.catch("malformed_objects"):
             where = f"{path}: object {number}"

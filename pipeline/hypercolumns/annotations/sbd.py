@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.annotations.bad_items import BadItems
-from hypercolumns.annotations.files import existing_path, image_size, read_stems, require_folder, size_mismatch
-from hypercolumns.annotations.label_maps import VOC_CATEGORIES, VOID, LabelledObject, LabelMap, assemble
+from hypercolumns.annotations.files import require_folder
+from hypercolumns.annotations.folders import PHOTOGRAPH_SUFFIXES, StemIndex
+from hypercolumns.annotations.label_images import VOID
+from hypercolumns.annotations.label_maps import VOC_CATEGORIES, LabelledObject, LabelMap, assemble
+from hypercolumns.annotations.lists import read_list, require_list
 from hypercolumns.annotations.mat_file import read_struct
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.errors import InputError
@@ -25,25 +28,27 @@ def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> Anno
     Raises
     ------
     InputError
-        If a folder, list, photograph or .mat file is missing or broken, or a mask does not fit its photograph.
+        If a folder, list, photograph or .mat file is missing or broken.
     """
     root = require_folder(settings.folder, "dataset.root")
-    photographs = require_folder(root / "img", "photographs of SBD, benchmark_RELEASE/dataset/img")
+    folder = require_folder(root / "img", "photographs of SBD, benchmark_RELEASE/dataset/img")
     require_folder(root / "inst", "instances of SBD, benchmark_RELEASE/dataset/inst")
     name = settings.train if split == "train" else settings.val
-    list_path = existing_path(root, f"{name}.txt", f"dataset.{split}")
+    photographs = StemIndex.of(folder, PHOTOGRAPH_SUFFIXES, "photograph")
+    list_path = require_list(root, name, f"dataset.{split}")
     return assemble(
-        settings, read_stems(list_path), lambda stem: _load(root, stem), str(photographs), f"SBD, {name}", bad_items
+        settings,
+        VOC_CATEGORIES,
+        read_list(list_path, photographs.names, f"the folder {folder} has no photograph", bad_items),
+        lambda stem: _load(photographs.find(stem), root / "inst" / f"{stem}.mat"),
+        str(folder),
+        f"SBD, {name}",
+        bad_items,
     )
 
 
-def _load(root: Path, stem: str) -> LabelMap:
-    file_name = f"{stem}.jpg"
-    size = image_size(root / "img" / file_name)
-    path = root / "inst" / f"{stem}.mat"
+def _load(file_name: str, path: Path) -> LabelMap:
     numbers, categories = _read_mat(path)
-    if numbers.shape[::-1] != size:
-        raise InputError(size_mismatch(f"The mask in {path}", numbers.shape[::-1], size))
     last = len(VOC_CATEGORIES)
     for number, category in enumerate(categories, start=1):
         if category not in range(1, last + 1):
@@ -59,8 +64,8 @@ def _read_mat(path: Path) -> tuple[NDArray[np.uint8], list[float]]:
     """Read the object numbers (height, width) and the category of each object."""
     content = read_struct(path, "GTinst", _FORMAT)
     segmentation, categories = (_numbers(content, key, path) for key in ("Segmentation", "Categories"))
-    if segmentation.ndim != 2:
-        raise InputError(f"{path} is not {_FORMAT}: its mask has {segmentation.ndim} dimensions, not 2.")
+    if segmentation.ndim != 2 or not segmentation.size:
+        raise InputError(f"{path} is not {_FORMAT}: its mask has the shape {segmentation.shape}, not (height, width).")
     with np.errstate(invalid="ignore"):
         numbers = segmentation.astype(np.uint8)
     if (numbers != segmentation).any():

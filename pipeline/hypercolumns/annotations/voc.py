@@ -1,105 +1,146 @@
-"""Data sets in the PASCAL VOC layout: label images of objects and categories, XML annotations and image sets."""
+"""Data sets in the PASCAL VOC layout: label images of objects and classes, XML annotations and image sets."""
 
-import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from xml.etree.ElementTree import Element
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hypercolumns.annotations import files, masks
 from hypercolumns.annotations.bad_items import BadItems
-from hypercolumns.annotations.label_maps import VOC_CATEGORIES, VOC_NAMES, VOID, LabelledObject, LabelMap, assemble
+from hypercolumns.annotations.class_table import CURE, VOC_TABLE, ClassTable, plain
+from hypercolumns.annotations.label_images import VOID
+from hypercolumns.annotations.label_maps import LabelledObject, LabelMap, assemble
+from hypercolumns.annotations.lists import ListedName, find_list, known_stems, read_list, require_list
 from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.voc_classes import find_classes
+from hypercolumns.annotations.voc_folder import Masks, VocFolder
+from hypercolumns.annotations.voc_xml import MaskObject, XmlObject, attribute, read_objects
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import DatasetParameters
-from hypercolumns.regions import boxes
-from hypercolumns.workspace import Split
-
-
-@dataclass(frozen=True)
-class _XmlObject:
-    name: str
-    box: tuple[float, float, float, float]
-    difficult: bool
+from hypercolumns.workspace import SPLITS, Split
 
 
 def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> AnnotationSet:
     """Read the image set `settings.train` or `settings.val` of a data set in VOC layout.
 
-    Label images take precedence over the XML: an object's category is the most frequent one of its pixels in
-    SegmentationClass, and its box is the tight box of its mask. `difficult` comes from the XML object of that
-    category whose box overlaps the mask's box most.
+    Label images decide: an object's category is the most frequent one of its pixels in SegmentationClass, and its box
+    is the tight box of its mask. The XML, which may be missing, tells which objects are difficult, and names the
+    classes if nothing else does. Without a list of train, all photographs that have an object mask are read if
+    `settings` says how to find val without one.
 
     Raises
     ------
     InputError
-        If a folder, list, photograph, mask or XML file is missing or broken, or a mask does not fit its photograph.
+        If a folder or list is missing, names of classes contradict each other, or, unless `bad_items` skips it, a
+        photograph or mask is missing or a mask is broken.
     """
-    root = files.require_folder(settings.folder, "dataset.root")
-    photographs = files.require_folder(root / "JPEGImages", "photographs of a VOC data set")
-    files.require_folder(root / "SegmentationObject", "object masks of a VOC data set")
-    files.require_folder(root / "SegmentationClass", "category masks of a VOC data set")
-    files.require_folder(root / "Annotations", "XML annotations of a VOC data set")
-    name = settings.train if split == "train" else settings.val
-    list_path = files.existing_path(root / "ImageSets" / "Segmentation", f"{name}.txt", f"dataset.{split}")
-    stems = files.read_stems(list_path)
+    folder = VocFolder.open(settings.folder)
+    path = _list_path(folder, settings, split)
+    if path is None:
+        listed = _photographs_with_masks(folder)
+    else:
+        without = f"the folder {folder.photographs.folder} has no photograph"
+        listed = read_list(path, folder.photographs.names, without, bad_items)
+    table = find_classes(folder, _all_stems(folder, settings), settings.class_names)
+    name = (settings.train if split == "train" else settings.val) if path else "all photographs with masks"
+    names_from = "" if table is VOC_TABLE else f", classes of {Path(table.source).name}"
     return assemble(
-        settings, stems, lambda stem: _load(root, stem), str(photographs), f"PASCAL VOC layout, {name}", bad_items
+        settings,
+        table.categories,
+        listed,
+        lambda stem: _load(folder, stem, table, bad_items),
+        str(folder.photographs.folder),
+        f"PASCAL VOC layout, {name}{names_from}",
+        bad_items,
     )
 
 
-def _load(root: Path, stem: str) -> LabelMap:
-    file_name = f"{stem}.jpg"
-    size = files.image_size(root / "JPEGImages" / file_name)
-    numbers = files.read_label_image(root / "SegmentationObject" / f"{stem}.png", size)
-    classes_path = root / "SegmentationClass" / f"{stem}.png"
-    classes = files.read_label_image(classes_path, size)
-    highest = int(classes[classes != VOID].max(initial=0))
-    if highest > len(VOC_CATEGORIES):
+def _list_path(folder: VocFolder, settings: DatasetParameters, split: Split) -> Path | None:
+    """The list of a split; None if there is none for train and val does without, as a share of train or a folder."""
+    name = settings.train if split == "train" else settings.val
+    if split == "train" and not _val_has_list(settings) and find_list(folder.root, name) is None:
+        return None
+    cure = ", or set dataset.val_share to use all photographs with masks and hold out a share of them"
+    return require_list(folder.root, name, f"dataset.{split}", cure)
+
+
+def _val_has_list(settings: DatasetParameters) -> bool:
+    is_folder = (settings.folder / settings.val).is_dir() and find_list(settings.folder, settings.val) is None
+    return settings.val_share is None and not is_folder
+
+
+def _photographs_with_masks(folder: VocFolder) -> tuple[ListedName, ...]:
+    stems = sorted(folder.photographs.names.keys() & folder.object_masks.names.keys())
+    if not stems:
         raise InputError(
-            f"The mask {classes_path} holds the value {highest}; "
-            f"categories are 1 to {len(VOC_CATEGORIES)}, background 0, void {VOID}."
+            f"No photograph in {folder.photographs.folder} has a mask of the same name in {folder.object_masks.folder}."
         )
-    xml_path = root / "Annotations" / f"{stem}.xml"
-    elements = files.read_xml(xml_path, "a VOC annotation").findall("object")
-    xml_objects = [_xml_object(item, f"{xml_path}: object {number}") for number, item in enumerate(elements, start=1)]
+    return tuple(
+        ListedName(stem, str(folder.object_masks.folder / folder.object_masks.names[stem][0])) for stem in stems
+    )
+
+
+def _all_stems(folder: VocFolder, settings: DatasetParameters) -> tuple[str, ...]:
+    """The photographs of all splits that have a list."""
+    stems: dict[str, None] = {}
+    for split in SPLITS if _val_has_list(settings) else ("train",):
+        path = _list_path(folder, settings, split)
+        known = folder.photographs.names
+        found = known_stems(path, known) if path else [item.stem for item in _photographs_with_masks(folder)]
+        stems |= dict.fromkeys(found)
+    return tuple(stems)
+
+
+def _load(folder: VocFolder, stem: str, table: ClassTable, bad_items: BadItems) -> LabelMap:
+    file_name = folder.photographs.find(stem)
+    masks = folder.read_masks(stem, table)
+    _refuse_unnamed(masks, table)
+    mask_objects, xml_objects = masks.objects(), _xml_objects(folder, stem, bad_items)
+    difficult = _difficult_numbers(mask_objects, xml_objects, table, bad_items)
+    values = {item.number: item.value or None for item in mask_objects}
     # Object i of the XML has number i in the mask; objects that others hide entirely count as empty masks.
-    object_numbers = {*np.unique(numbers).tolist(), *range(1, len(xml_objects) + 1)} - {0, VOID}
-    objects = tuple(_object(n, numbers == n, classes, xml_objects) for n in sorted(object_numbers))
-    return LabelMap(file_name, numbers, objects)
+    numbers = sorted({*values, *range(1, min(len(xml_objects) + 1, VOID))})
+    objects = tuple(LabelledObject(number, values.get(number), number in difficult) for number in numbers)
+    return LabelMap(file_name, masks.numbers, objects)
 
 
-def _object(
-    number: int, mask: NDArray[np.bool_], classes: NDArray[np.uint8], xml_objects: list[_XmlObject]
-) -> LabelledObject:
-    votes = np.bincount(classes[mask], minlength=VOID + 1)[1 : len(VOC_CATEGORIES) + 1]
-    if votes.sum() == 0:
-        return LabelledObject(number, None)
-    category = int(votes.argmax()) + 1
-    candidates = [item for item in xml_objects if item.name == VOC_NAMES[category - 1]]
-    overlaps = boxes.iou([masks.box(masks.encode(mask))], [item.box for item in candidates])[0]
-    difficult = bool(overlaps.any()) and candidates[int(overlaps.argmax())].difficult
-    return LabelledObject(number, category, difficult)
-
-
-def _xml_object(item: Element, where: str) -> _XmlObject:
-    name, flag = item.findtext("name", "").strip(), item.findtext("difficult", "0").strip()
-    if not name:
-        raise InputError(f"{where} has no name.")
-    if flag not in ("0", "1"):
-        raise InputError(f"{where} ({name}): difficult is {flag!r}; choose from 0, 1.")
-    return _XmlObject(name, _box(item, f"{where} ({name})"), flag == "1")
-
-
-def _box(item: Element, where: str) -> tuple[float, float, float, float]:
-    """Read a box; VOC counts pixels from 1 and includes the last one, our boxes start at 0 and exclude the end."""
-    texts = [item.findtext(f"bndbox/{side}", "") for side in ("xmin", "ymin", "xmax", "ymax")]
-    x0, y0, x1, y1 = (files.number_or_nan(text) for text in texts)
-    if not (0 <= x0 <= x1 < math.inf and 0 <= y0 <= y1 < math.inf):
-        sides = ", ".join(text or "nothing" for text in texts)
+def _refuse_unnamed(masks: Masks, table: ClassTable) -> None:
+    unnamed = sorted(set(np.unique(masks.classes).tolist()) - {0, VOID, *table.names})
+    if unnamed:
+        names = ", ".join(f"{value} {name}" for value, name in sorted(table.names.items()))
         raise InputError(
-            f"{where}: its bndbox is {sides}; xmin, ymin, xmax, ymax must be finite, non-negative and in order."
+            f"The mask {masks.classes_path} holds the value {unnamed[0]}, for which {table.source} has no name; it has "
+            f"{names}. If the mask is right, {CURE}."
         )
-    return x0 - 1, y0 - 1, x1, y1
+
+
+def _xml_objects(folder: VocFolder, stem: str, bad_items: BadItems) -> list[XmlObject]:
+    try:
+        path = folder.xml_path(stem)
+        return read_objects(path) if path else []
+    except InputError as error:
+        bad_items.leave_out("unreadable_xml", str(error))
+        return []
+
+
+def _difficult_numbers(
+    mask_objects: Sequence[MaskObject], xml_objects: Sequence[XmlObject], table: ClassTable, bad_items: BadItems
+) -> set[int]:
+    """Numbers of the objects that the XML calls difficult; what is lost or contradicts is counted."""
+    names = [table.names.get(item.value, "") for item in mask_objects]
+    found = attribute(mask_objects, names, xml_objects)
+    known = {plain(name) for name in table.names.values()}
+    for index, xml in enumerate(xml_objects):
+        if xml.difficult is None:
+            bad_items.leave_out("unreadable_flags", f"{xml.where} has difficult {xml.flag!r}, which is not 0 or 1.")
+        elif xml.difficult and index not in found:
+            bad_items.leave_out("unattributed_flags", f"{xml.where} is difficult, but fits no object of the mask.")
+    difficult = set()
+    for item, name, index in zip(mask_objects, names, found, strict=True):
+        if index < 0:
+            continue
+        xml = xml_objects[index]
+        if name and plain(xml.name) in known - {plain(name)}:
+            bad_items.leave_out("contradicting_names", f"{xml.where}: the name, since its mask has the class {name!r}.")
+        if xml.difficult:
+            difficult.add(item.number)
+    return difficult

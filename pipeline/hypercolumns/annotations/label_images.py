@@ -1,0 +1,154 @@
+"""Label images: masks whose pixels are numbers of objects or classes, stored as numbers or as colours for them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hypercolumns.annotations.files import open_image
+from hypercolumns.errors import InputError
+
+VOID = 255
+"""Value of pixels that belong neither to an object nor to the background."""
+
+Colour = tuple[int, int, int]
+"""Red, green, blue, 0 to 255."""
+
+
+def voc_colour(value: int) -> Colour:
+    """VOC's colour of a number: the bits of the number, spread over red, green and blue from the highest bit on.
+
+    Examples
+    --------
+    >>> [voc_colour(value) for value in (0, 1, 2, 3, 255)]
+    [(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0), (224, 224, 192)]
+    """
+    red, green, blue = (
+        sum((value >> (3 * place + channel) & 1) << (7 - place) for place in range(3)) for channel in range(3)
+    )
+    return red, green, blue
+
+
+VOC_COLOURS: Mapping[Colour, int] = {voc_colour(value): value for value in range(VOID + 1)}
+"""The numbers that VOC's colours stand for."""
+
+_CURE = "Save it as a palette or an 8-bit grey PNG with the numbers 1, 2, ..., and 0 for the background"
+
+
+def read_numbers(path: Path) -> NDArray[np.uint8]:
+    """Read a mask of object numbers as a (height, width) array; in an image with colours they must be VOC's.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, broken or of an unusable mode, has numbers above 255 or a colour that is not VOC's, or
+        holds only 0 and 255.
+    """
+    pixels, _ = _read(path)
+    numbers = _decode(pixels, VOC_COLOURS, path, "VOC's palette", _CURE) if pixels.ndim == 3 else pixels
+    refuse_binary(numbers, path, "objects")
+    return numbers
+
+
+def read_classes(path: Path, colours: Mapping[Colour, int], source: str) -> NDArray[np.uint8]:
+    """Read a mask of class numbers as a (height, width) array.
+
+    Parameters
+    ----------
+    path
+        The mask.
+    colours
+        The classes that colours stand for. In an image with a palette, or of grey, the colours in it are replaced by
+        their classes and other values are classes already. If empty, an image with colours must have VOC's.
+    source
+        Where `colours` come from, for messages.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, broken or of an unusable mode, has numbers above 255 or an unknown colour, or a palette
+        that contradicts `colours`.
+    """
+    pixels, palette = _read(path)
+    if pixels.ndim == 3:
+        cure = f"{_CURE}, or give the colour a class in labelmap.txt"
+        return _decode(pixels, colours or VOC_COLOURS, path, source if colours else "VOC's palette", cure)
+    return _classes_of_palette(palette, np.unique(pixels).tolist(), colours, path, source)[pixels]
+
+
+def refuse_binary(values: NDArray[np.uint8], path: Path, what: str) -> None:
+    """Refuse a mask with the values 0 and 255 only; `what` says what it should number.
+
+    Raises
+    ------
+    InputError
+        Saying that 255 is void.
+    """
+    if (values == VOID).any() and np.isin(values, (0, VOID)).all():
+        raise InputError(
+            f"The mask {path} holds only 0 and {VOID}, and {VOID} is void, so that it has no {what}. It is probably a "
+            f"black and white mask: number the {what} 1, 2, ... instead."
+        )
+
+
+def _read(path: Path) -> tuple[NDArray[np.uint8], list[Colour]]:
+    """Read a mask as (height, width) numbers, with their colours, or as (height, width, 3) colours."""
+    with open_image(path, "mask") as image:
+        if image.mode in ("RGB", "RGBA"):
+            return np.asarray(image.convert("RGB")), []
+        if image.mode in ("P", "PA"):
+            flat = iter(image.getpalette() or ())
+            return np.asarray(image.getchannel(0)), list(zip(flat, flat, flat, strict=False))
+        if image.mode not in ("1", "L", "LA") and not image.mode.startswith("I"):
+            raise InputError(f"The mask {path} has mode {image.mode!r}, whose values are not numbers. {_CURE}.")
+        # Pillow scales greys of 1, 2 and 4 bits to 0 ... 255, and a mask has the numbers that are stored.
+        stored_as = {str(tile[3]) for tile in getattr(image, "tile", ())}
+        step = 255 if image.mode == "1" else 85 if "L;2" in stored_as else 17 if "L;4" in stored_as else 1
+        values = np.asarray(image.getchannel(0).convert("L") if image.mode in ("1", "LA") else image)
+    for value in (values.min(), values.max()):
+        if not 0 <= value <= VOID:
+            raise InputError(
+                f"The mask {path} holds the value {value}; numbers are 0 to {VOID}, {VOID} for void. {_CURE}."
+            )
+    greys = [min(value * step, 255) for value in range(256)]
+    return (values // step).astype(np.uint8), list(zip(greys, greys, greys, strict=True))
+
+
+def _decode(
+    pixels: NDArray[np.uint8], colours: Mapping[Colour, int], path: Path, source: str, cure: str
+) -> NDArray[np.uint8]:
+    """Replace the colours of an image (height, width, 3) by the numbers they stand for."""
+    codes = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
+    used, inverse = np.unique(codes, return_inverse=True)
+    names = [(code >> 16, code >> 8 & 255, code & 255) for code in used.tolist()]
+    unknown = [colour for colour in names if colour not in colours]
+    if unknown:
+        raise InputError(
+            f"The mask {path} has the colour {','.join(map(str, unknown[0]))}"
+            + (f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else "")
+            + f" that {source} does not have. {cure}; smoothing or JPEG compression adds colours that mean nothing."
+        )
+    return np.array([colours[colour] for colour in names], dtype=np.uint8)[inverse].reshape(codes.shape)
+
+
+def _classes_of_palette(
+    palette: list[Colour], used: list[int], colours: Mapping[Colour, int], path: Path, source: str
+) -> NDArray[np.uint8]:
+    """The class of each value 0 ... 255 of an image: that of its colour if it has one, else the value itself."""
+    classes = np.arange(256, dtype=np.uint8)
+    shown = {value: palette[value] for value in used if value < len(palette)}
+    # A palette that gives several values one colour was not made to tell classes apart.
+    if len(set(shown.values())) < len(shown):
+        return classes
+    for value, colour in shown.items():
+        classes[value] = colours.get(colour, value)
+    for value in used:
+        others = [other for other in used if other != value and classes[other] == classes[value] not in (0, VOID)]
+        if others:
+            raise InputError(
+                f"The values {value} and {others[0]} of the mask {path} both mean the class {classes[value]}: "
+                f"{source} gives it the colour that one of them has in the palette of the mask. "
+                "Make the palette and the colours agree."
+            )
+    return classes
