@@ -13,6 +13,7 @@ from hypercolumns.annotations import readers
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import DatasetParameters
 from tests.annotations import annotation_layouts as layouts
+from tests.annotations.reading import read_split
 
 NAN = float("nan")
 COCO = {"format": "coco", "train": "train.json", "val": "val.json", "images": "photographs"}
@@ -136,30 +137,16 @@ def relabel(value):
 
 def coco_cases(reader, file):
     """Cases of a damaged annotation in a COCO file."""
-    where = rf"{file}.*annotation"
+    where = rf"{file}: annotation 100"
+    runs = {"size": [30, 40], "counts": [-5, 1205]}
     return [
-        (reader, "missing field", drop("image_id"), rf"{where}s\.0\.image_id: it is missing \(id 100\)"),
-        (reader, "missing field", drop("segmentation"), rf"{where}s\.0\.segmentation: it is missing \(id 100\)"),
-        (
-            reader,
-            "wrong type",
-            put("category_id", "person"),
-            rf"{where}s\.0\.category_id: it must be an integer \(id 100\)",
-        ),
-        (reader, "wrong type", put("segmentation", 3), rf"{where}s\.0\.segmentation is neither .* \(id 100\)"),
-        (reader, "NaN", put("segmentation", [[1.0, NAN, 9, 9, 1, 9]]), rf"{where}s\.0\.segmentation is neither"),
-        (
-            reader,
-            "NaN",
-            put("keypoints", [NAN, 6, 2]),
-            rf"{where}s\.0\.keypoints\.0: it must be a finite number \(id 100\)",
-        ),
-        (reader, "negative", put("keypoints", [-5, 6, 2]), rf"{where} 100 has the keypoint 'nose' at negative"),
-        (reader, "negative", put("segmentation", {"size": [30, 40], "counts": [-5, 1205]}), rf"{where}s\.0\.seg"),
-        (reader, "negative", put("id", -1), rf"{where}s\.0\.id: it must be at least 0 \(id -1\)"),
-        (reader, "wrong type", put("id", 10**30), rf"{where}s\.0\.id: it must be smaller than"),
-        (reader, "unknown category", put("category_id", 99), rf"{where} 100 has category 99"),
-        (reader, "unknown image", put("image_id", 99), rf"{where} 100 belongs to image 99"),
+        (reader, "missing field", drop("image_id"), rf"{where}: the entry has no 'image_id'"),
+        (reader, "wrong type", put("category_id", [7]), rf"{where}: category_id must be int or float or str or null"),
+        (reader, "wrong type", put("segmentation", 3), rf"{where}: its segmentation is neither"),
+        (reader, "NaN", put("segmentation", [[1.0, NAN, 9, 9, 1, 9]]), rf"{where}: its segmentation is neither"),
+        (reader, "negative", put("segmentation", runs), rf"{where} has runs of 1200 pixels, some negative"),
+        (reader, "unknown category", put("category_id", 99), rf"{where} has category 99"),
+        (reader, "unknown image", put("image_id", 99), rf"{where} belongs to image 99"),
     ]
 
 
@@ -275,18 +262,30 @@ def test_a_file_that_is_not_xml_is_named_or_left_out_alone(tmp_path, reader, fil
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "complaint", "reason", "task"),
     [
-        ({"keypoints": ["nose", "nose"]}, "keypoint of person 'nose' twice"),
-        ({"parts": ["head", "head"]}, "part of person 'head' twice"),
-        ({"skeleton": [[1, 2]]}, "skeleton of person names keypoints beyond its 1"),
-        ({"skeleton": [[0, 1]]}, r"categories\.1\.skeleton\.0\.0: it must be at least 1"),
+        ({"keypoints": ["nose", "nose"]}, "keypoint of person 'nose' twice", "malformed_keypoint_lists", "keypoints"),
+        ({"keypoints": "nose"}, "keypoints of person: .* array, not str", "malformed_keypoint_lists", "keypoints"),
+        ({"parts": ["head", "head"]}, "part of person 'head' twice", "malformed_part_lists", "parts"),
     ],
 )
-def test_a_malformed_category_is_always_an_error(tmp_path, change, complaint):
-    """Annotations of a malformed category could mean anything, so `skip_bad` does not help."""
+def test_a_malformed_list_of_names_is_refused_only_by_the_task_that_needs_it(tmp_path, change, complaint, reason, task):
+    """Keypoints and parts of a category mean nothing to the other tasks."""
     content = _coco_content(lambda item: item)
     content["categories"][1] |= change
-    layouts.make_coco(tmp_path / "data", content)
+    settings = DatasetParameters(root=str(layouts.make_coco(tmp_path / "data", content)), **COCO)
     with pytest.raises(InputError, match=rf"train\.json.*{complaint}"):
-        read_counts(tmp_path / "data", DATA_SETS["coco"], skip_bad=True)
+        read_split(settings, tasks=[task])
+    found = read_split(settings, tasks=["segmentation"])
+    assert (len(found.instances), found.counts[reason]) == (3, 1)
+
+
+@pytest.mark.parametrize("skeleton", [[[1, 2]], [[-1, 1]], [[1]], "nose", [["nose", "nose"]]])
+def test_a_malformed_skeleton_never_stops_a_run(tmp_path, skeleton):
+    """Only pictures show it."""
+    content = _coco_content(lambda item: item)
+    content["categories"][1]["skeleton"] = skeleton
+    found = read_split(DatasetParameters(root=str(layouts.make_coco(tmp_path / "data", content)), **COCO))
+    assert found.category_by_id[layouts.PERSON].skeleton == ()
+    assert found.counts["malformed_skeletons"] == 1
+    assert any(found.instances[0].keypoints)

@@ -59,8 +59,9 @@ def _from_code(code: RunLengthCode, image: Image, where: str) -> RLE:
         if masks.run_total(code.counts) != height * width:
             raise InputError(f"{where} has a run-length code that does not fill its mask of {height * width} pixels.")
         return masks.union([RLE(size=[height, width], counts=code.counts)])
-    if min(code.counts, default=0) < 0 or sum(code.counts) != height * width:
-        raise InputError(f"{where} has runs of {sum(code.counts)} pixels in a mask of {height * width}.")
+    total, some_negative = sum(code.counts), ", some negative," if min(code.counts, default=0) < 0 else ""
+    if total != height * width or some_negative:
+        raise InputError(f"{where} has runs of {total} pixels{some_negative} in a mask of {height * width}.")
     return masks.union([coco_mask.frPyObjects({"size": code.size, "counts": code.counts}, height, width)])
 
 
