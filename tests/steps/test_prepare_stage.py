@@ -153,13 +153,13 @@ def test_skip_bad_leaves_out_and_counts_malformed_objects(run, tmp_path):
     for folder, suffix in (("JPEGImages", "jpg"), ("SegmentationObject", "png"), ("SegmentationClass", "png")):
         shutil.copy(tmp_path / f"voc/{folder}/first.{suffix}", tmp_path / f"voc/{folder}/third.{suffix}")
     shutil.copy(tmp_path / "voc/Annotations/first.xml", tmp_path / "voc/Annotations/third.xml")
-    (tmp_path / "voc/Annotations/second.xml").write_text("<annotation><object/></annotation>")
+    (tmp_path / "voc/SegmentationObject/second.png").write_bytes(b"broken")
     dataset = {"format": "voc", "root": "voc"}
     assert run(dataset).exit_code == 1
     skipping = run(dataset, "--skip-bad")
     assert skipping.exit_code == 0, skipping.output
     assert (
-        "1 images, 2 instances, 0 difficult, 0 crowd, 0 with keypoints, 0 parts, 1 bad items left out"
+        "1 images, 2 instances, 0 difficult, 0 crowd, 0 with keypoints, 0 parts, 1 malformed images left out"
         in skipping.output
     )
     assert run(dataset | {"skip_bad": True}).exit_code == 0

@@ -15,7 +15,7 @@ from hypercolumns.errors import InputError
 _FOLDERS = ("ImageSets/Segmentation", "ImageSets/Main", "ImageSets", ".")
 """Where lists may lie below the folder of a data set, the likeliest first."""
 
-_SECOND_COLUMN = re.compile(r"\s+([-+]?[01]|\S+\.\w+)$")
+_SECOND_COLUMN = re.compile(r"\s+([-+]?[01]|\S+[/\\]\S+)$")
 """A flag, as in VOC's ImageSets/Main, or the path of a mask."""
 
 _LONGEST_LINE = 1000
