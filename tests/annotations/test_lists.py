@@ -71,6 +71,8 @@ def test_names_keep_their_order(tmp_path):
         (b"", r"The list of photographs .*list\.txt is empty"),
         (b" \n\n", r"list\.txt is empty"),
         (b"photo\ntrain_2\n", r"Line 2 of .*list\.txt names 'train_2', but the folder photos .*most similar: train_1"),
+        (b"photo 3.jpg\n", r"Line 1 of .*names 'photo 3\.jpg'.*similar: photo 1"),
+        (b"TRAIN_1.JPG\n", r"Line 1 of .*names 'TRAIN_1\.JPG'.*similar: train_1"),
         (b"train_1.gif\n", r"Line 1 of .*names 'train_1\.gif'"),
         (b"img\n", r"Line 1 of .*names 'img'"),
         (b"../../secret\n", r"Line 1 of .*names '\.\./\.\./secret'"),

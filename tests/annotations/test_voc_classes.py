@@ -190,6 +190,7 @@ def test_contradictions_are_refused_with_both_values(root, changes, complaint):
         ("helmet:1,2,3::\nHelmet:::", "names the class 'Helmet' twice"),
         ("helmet:0,0,0::", "Line 1 of .* 'helmet' the colour 0,0,0, which is that of the background"),
         ("# nothing\n", "names 0 classes"),
+        ("helmet\n--:1,2,3::", "names a class '--'; a name needs a letter or digit"),
         ("\n".join(f"c{i}" for i in range(255)), "names 255 classes; a mask holds 1 to 254"),
     ],
 )

@@ -187,7 +187,7 @@ def test_a_photograph_without_objects_has_no_mask_in_cvat(root):
 def test_a_folder_too_high_is_said(root):
     """Where `dataset.root` is the folder above, as VOCdevkit is, the message names the folder below."""
     write_cvat(root / "VOC2012")
-    with pytest.raises(InputError, match=r"JPEGImages does not exist.* Is dataset\.root .*VOC2012\?"):
+    with pytest.raises(InputError, match=r"JPEGImages does not exist.* Should dataset\.root be .*VOC2012\?"):
         scenes.read(root)
 
 

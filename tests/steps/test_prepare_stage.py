@@ -1,5 +1,6 @@
 """The stage `prepare` writes everything or nothing, and says in one paragraph what is wrong."""
 
+import shutil
 from functools import partial
 
 import pytest
@@ -98,6 +99,19 @@ def test_bad_parameters_end_with_one_paragraph(run, tmp_path, dataset, complaint
     assert result.exit_code == 1
     assert complaint in result.output
     assert not (tmp_path / "data/annotations").exists()
+
+
+def test_skip_bad_leaves_out_and_counts_malformed_objects(run, tmp_path):
+    layouts.make_voc(tmp_path / "voc", ("second", "first"), ("third",))
+    for folder, suffix in (("JPEGImages", "jpg"), ("SegmentationObject", "png"), ("SegmentationClass", "png")):
+        shutil.copy(tmp_path / f"voc/{folder}/first.{suffix}", tmp_path / f"voc/{folder}/third.{suffix}")
+    (tmp_path / "voc/SegmentationObject/second.png").write_bytes(b"broken")
+    dataset = {"format": "voc", "root": "voc"}
+    assert run(dataset).exit_code == 1
+    skipping = run(dataset | {"skip_bad": True})
+    assert skipping.exit_code == 0, skipping.output
+    assert "1 images, 2 instances" in skipping.output
+    assert "1 malformed images left out" in skipping.output
 
 
 @pytest.mark.parametrize(

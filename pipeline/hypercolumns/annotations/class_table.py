@@ -134,6 +134,8 @@ def _numbered(names: Sequence[str], source: str) -> dict[int, str]:
             del classes[0]
     spellings = [plain(name) for name in classes]
     for index, spelling in enumerate(spellings):
+        if not re.search(r"\w", spelling):
+            raise InputError(f"{source} names a class {classes[index]!r}; a name needs a letter or digit.")
         if spelling in _BACKGROUND:
             raise InputError(f"{source} names the background {classes[index]!r} after a class; it has the number 0.")
         if spelling in spellings[:index]:
@@ -159,6 +161,6 @@ def _colour(text: str, where: str) -> Colour | None:
         return None
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != 3 or not all(re.fullmatch("[0-9]{1,3}", part) and int(part) <= 255 for part in parts):
-        raise InputError(f"{where} has the colour {text!r}; it must be red,green,blue, each 0 to 255.")
+        raise InputError(f"{where} has the colour {text[:50]!r}; it must be red,green,blue, each 0 to 255.")
     red, green, blue = map(int, parts)
     return red, green, blue

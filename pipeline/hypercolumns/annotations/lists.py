@@ -15,7 +15,7 @@ from hypercolumns.errors import InputError
 _FOLDERS = ("ImageSets/Segmentation", "ImageSets/Main", "ImageSets", ".")
 """Where lists may lie below the folder of a data set, the likeliest first."""
 
-_SECOND_COLUMN = re.compile(r"\s+([-+]?[01]|\S+\.\w+)$")
+_SECOND_COLUMN = re.compile(r"\s+([-+]?[01]|\S+[/\\]\S+)$")
 """A flag, as in VOC's ImageSets/Main, or the path of a mask."""
 
 _LONGEST_LINE = 1000
@@ -86,7 +86,7 @@ def read_list(path: Path, known: Collection[str], without: str, bad_items: BadIt
         with bad_items.catch("unusable_lines"):
             if stem is None:
                 # A comparison with 100,000 names takes a second, so that only the error that stops does it.
-                similar = [] if bad_items.skip else difflib.get_close_matches(_name(text), known)
+                similar = [] if bad_items.skip else _similar(text, known)
                 raise InputError(
                     f"Line {number} of {path} names {text[:_LONGEST_LINE]!r}, but {without} of that name"
                     + (f"; the most similar: {', '.join(similar)}." if similar else ".")
@@ -140,6 +140,8 @@ def _readings(text: str) -> Iterator[str]:
                 yield str(tail.with_suffix(""))
 
 
-def _name(text: str) -> str:
-    """The shortest reading of a line, for comparison with known names."""
-    return min(_readings(text), key=len, default=text[:_LONGEST_LINE])
+def _similar(text: str, known: Collection[str]) -> list[str]:
+    """Known names like the shortest reading of a line, also in another letter case."""
+    by_spelling = {name.casefold(): name for name in known}
+    name = min(_readings(text), key=len, default="").casefold()
+    return [by_spelling[spelling] for spelling in difflib.get_close_matches(name, by_spelling)]

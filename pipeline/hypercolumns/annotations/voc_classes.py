@@ -124,7 +124,7 @@ def _evidence(folder: VocFolder, stems: Sequence[str], table: ClassTable) -> lis
             mask_objects = [item for item in folder.read_masks(stem, table).objects() if item.value]
         except InputError:  # reported when the photograph is read for its split
             return []
-        xml_objects = [item for item in _xml_objects(folder, stem) if item.name]
+        xml_objects = [item for item in _xml_objects(folder, stem) if plain(item.name)]
         rows = overlaps(mask_objects, xml_objects)
         named = [
             (item.value, *_find_name(item, xml_objects, row)) for item, row in zip(mask_objects, rows, strict=True)

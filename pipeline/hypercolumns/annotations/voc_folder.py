@@ -71,7 +71,9 @@ class VocFolder:
         require_folder(root, "dataset.root")
         for name, note in _WHO_WRITES.items():
             if not (root / name).is_dir():
-                deeper = next((f" Is dataset.root {path.parent}?" for path in root.glob(f"*/{name}")), f" {note}")
+                deeper = next(
+                    (f" Should dataset.root be {path.parent}?" for path in root.glob(f"*/{name}")), f" {note}"
+                )
                 raise InputError(f"The folder {root / name} does not exist; dataset.format voc needs it.{deeper}")
         return cls(
             root,
@@ -91,8 +93,8 @@ class VocFolder:
         """
         if stem not in self.object_masks.names and stem not in self.class_masks.names:
             raise InputError(
-                f"The photograph {stem!r} has no mask in {self.object_masks.folder} and {self.class_masks.folder}. CVAT "
-                "and Datumaro write none for a photograph without objects: take its name off the list, or set "
+                f"The photograph {stem!r} has no mask in {self.object_masks.folder} and {self.class_masks.folder}. "
+                "CVAT and Datumaro write none for a photograph without objects: take its name off the list, or set "
                 "dataset.skip_bad to leave such photographs out."
             )
         numbers_path, classes_path = (i.folder / i.find(stem) for i in (self.object_masks, self.class_masks))
