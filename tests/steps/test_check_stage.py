@@ -1,13 +1,18 @@
 """The stage `check` refuses what a later stage could not use, before anything is computed, and counts what will be."""
 
 import json
+import sys
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from hypercolumns.annotations.model import AnnotationSet
-from hypercolumns.steps import data_set
+from hypercolumns.backbones import create_backbone
+from hypercolumns.features.extraction import block_shapes
+from hypercolumns.parameters import BackboneParameters
+from hypercolumns.parameters.backbone import LAYERS
+from hypercolumns.steps import cost, data_set
 from tests.annotations import annotation_layouts as layouts
 
 PUPPETS = {"puppets": {"train_images": 1, "val_images": 1, "width": 96, "height": 96}}
@@ -180,6 +185,20 @@ def test_an_unusable_network_is_refused_before_anything_is_read(run, backbone, c
     assert complaint in result.output
     assert not Path("data").exists()
     assert not Path(".scratch").exists()
+
+
+def test_checking_the_default_network_does_not_import_torch(run, monkeypatch):
+    """Importing torch takes seconds, and every change of a parameter is checked."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setitem(sys.modules, "hypercolumns.backbones", None)
+    assert run(PUPPETS).exit_code == 0
+    assert run(PUPPETS, "--parameters").exit_code == 0
+
+
+def test_the_recorded_shapes_of_the_default_network_are_right():
+    """The estimate of the cost uses them instead of building the network."""
+    layers = LAYERS[BackboneParameters().name]
+    assert block_shapes(create_backbone(BackboneParameters(layers=layers), 0)) == cost._SHAPES
 
 
 @pytest.mark.parametrize(

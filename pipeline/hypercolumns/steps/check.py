@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def check_parameters(parameters: Parameters) -> "Backbone":
+def check_parameters(parameters: Parameters) -> "Backbone | None":
     """Check the parameters together with what they name: files, device, networks and scheduler.
 
     Returns
     -------
-    The network of `extract`.
+    The network of `extract`; None if it is the default one.
 
     Raises
     ------

@@ -27,14 +27,27 @@ _SECONDS = {
     "decode": 0.01,
     "propose": 0.6,
     "detect": 0.3,
+    "forward": 0.022,
     "warp": 0.006,
     "train": 0.004,
     "predict": 0.006,
 }
 """Seconds of one core: per photograph of 500 x 375 pixels (decode, propose, detect without its forward pass), and per
-region (warp and write; training of one task with one K; prediction of one task with one model). Measured."""
+region (forward pass of the default network; warp and write; training of one task with one K; prediction of one task with one model). Measured."""
 
 _PHOTOGRAPH_PIXELS = 500 * 375
+
+_SHAPES = {
+    "stage0": (16, 112, 112),
+    "stage1": (24, 56, 56),
+    "stage2": (40, 28, 28),
+    "stage3": (80, 14, 14),
+    "stage4": (112, 14, 14),
+    "stage5": (192, 7, 7),
+    "stage6": (320, 7, 7),
+    "pooled": (1280, 1, 1),
+}
+"""Shapes of the blocks of the default network, by layer."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +75,13 @@ class Cost:
 
 
 def estimate_cost(
-    parameters: Parameters, sets: Mapping[Split, AnnotationSet], trained: int, detections: int, backbone: "Backbone"
+    parameters: Parameters,
+    sets: Mapping[Split, AnnotationSet],
+    trained: int,
+    detections: int,
+    backbone: "Backbone | None",
 ) -> Cost:
-    """Estimate the cost of a run from the numbers of photographs and regions and from one timed forward pass.
+    """Estimate the cost of a run from the numbers of photographs and regions and from the time of a forward pass.
 
     Parameters
     ----------
@@ -77,20 +94,24 @@ def estimate_cost(
     detections
         Most detections in val.
     backbone
-        The network of `extract`.
+        The network of `extract`, to be measured; None stands for the default one on the CPU, which was.
     """
-    from hypercolumns.features.extraction import block_shapes
+    if backbone is None:
+        forward = _SECONDS["forward"]
+        shapes: Mapping[str, tuple[int, int, int]] = {layer: _SHAPES[layer] for layer in parameters.backbone.layers}
+    else:
+        from hypercolumns.features.extraction import block_shapes  # torch takes seconds to import
 
+        forward, shapes = _seconds_per_region(backbone), block_shapes(backbone)
     per_instance = 1 + parameters.regions.proposals_per_instance + parameters.regions.jittered_per_instance
     counted = sum(not instance.ignore for instance in sets["val"].instances)
     regions: dict[Split, int] = {"train": trained * per_instance, "val": counted + detections}
     photographs: dict[Split, int] = {split: len(annotations.images) for split, annotations in sets.items()}
-    features = round(sum(regions.values()) * _bytes_per_region(block_shapes(backbone)) / _COMPRESSION)
+    features = round(sum(regions.values()) * _bytes_per_region(shapes) / _COMPRESSION)
     total = sum(photographs.values())
     pixels = sum(image.width * image.height for s in sets.values() for image in s.images) / _PHOTOGRAPH_PIXELS
     longest = parameters.proposals.longest_side
     bounded = min(pixels, total * longest * longest * 0.75 / _PHOTOGRAPH_PIXELS)
-    forward = _seconds_per_region(backbone)
     whole = forward * parameters.detection.short_side**2 * 4 / 3 / parameters.backbone.input_size**2
     cores = os.cpu_count() or 1
     tasks = len(parameters.tasks)

@@ -2,20 +2,21 @@
 
 from typing import TYPE_CHECKING
 
-from hypercolumns.parameters import Parameters
+from hypercolumns.parameters import BackboneParameters, Parameters
 
 if TYPE_CHECKING:
     from hypercolumns.backbones import Backbone
 
 
-def check_networks(parameters: Parameters) -> "Backbone":
+def check_networks(parameters: Parameters) -> "Backbone | None":
     """Create the networks of `extract` and `detect` as these do, so that a mistake shows before anything is computed.
 
-    Takes a few seconds, plus a download of weights that is needed anyway.
+    Takes a few seconds, plus a download of weights that is needed anyway. The default network on the CPU is skipped:
+    its weights are installed, and reading the parameters has checked its layers.
 
     Returns
     -------
-    The network of `extract`, on its device.
+    The network of `extract`, on its device; None if it is the default one.
 
     Raises
     ------
@@ -24,6 +25,8 @@ def check_networks(parameters: Parameters) -> "Backbone":
         the input size; if a layer is a vector where a map is needed; or if the network does not accept entire
         photographs where it must.
     """
+    if _is_default(parameters):
+        return None
     # Torch and its libraries take seconds to import.
     import numpy as np
 
@@ -44,3 +47,10 @@ def check_networks(parameters: Parameters) -> "Backbone":
         require_maps(detector)
         photograph_maps(detector, photograph, parameters.detection.short_side, device)
     return backbone
+
+
+def _is_default(parameters: Parameters) -> bool:
+    """Whether the networks are known to work: the default one, on a device that exists, with maps to detect on."""
+    backbone, default = parameters.backbone, BackboneParameters()
+    is_same = backbone.model_copy(update={"layers": default.layers, "file": default.file}) == default
+    return is_same and parameters.compute.device in ("auto", "cpu") and "pooled" not in parameters.detection.layers
