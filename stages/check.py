@@ -15,7 +15,7 @@ PARAMETERS = click.Option(["--parameters", "only_parameters"], is_flag=True, hel
 
 def check(parameters: Parameters, workspace: Workspace, only_parameters: bool) -> None:
     """Check the parameters and the data set before anything is computed, and estimate the cost of the run."""
-    from hypercolumns.steps import check_parameters, check_pipeline
+    from hypercolumns.steps.check import check_parameters, check_pipeline
 
     if only_parameters:
         _require_paths_for_dvc(parameters)

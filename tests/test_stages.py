@@ -98,7 +98,7 @@ def test_a_wrong_parameter_is_one_paragraph_and_exit_code_1(name: str, tmp_path:
     assert len(done.output.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", sorted({name.split("-")[0] for name in PIPELINE} - {"prepare", "report"}))
+@pytest.mark.parametrize("name", sorted({name.split("-")[0] for name in PIPELINE} - {"check", "prepare", "report"}))
 def test_a_missing_input_names_the_file_and_the_stage_that_writes_it(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,5 @@
 from .ablate import ablate_layers as ablate_layers
 from .baselines import predict_baselines as predict_baselines
-from .check import check_parameters as check_parameters
 from .check import check_pipeline as check_pipeline
 from .detect import detect_objects as detect_objects
 from .evaluate import evaluate_task as evaluate_task
