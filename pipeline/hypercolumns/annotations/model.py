@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -40,6 +40,8 @@ class Image:
     """EXIF orientation to apply when the photograph is read; 1 leaves it as it is stored."""
     origin: str = ""
     """Where the data set names the photograph, such as a line of a list; for messages."""
+    source_id: str = ""
+    """The id in the data set where that is not an integer."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,10 @@ class Instance:
     id: int
     image_id: int
     category_id: int
-    segmentation: _StoredMask = _StoredMask()
+    if TYPE_CHECKING:  # mypy would take the descriptor for a default
+        segmentation: RLE | None
+    else:
+        segmentation: RLE | None = _StoredMask()
     """The mask, an RLE of the size of the image; None if only the box is annotated."""
     box: tuple[float, float, float, float]
     """Tight or annotated box x0, y0, x1, y1 in pixels, end-exclusive."""
@@ -190,11 +195,11 @@ class _Annotation(msgspec.Struct, gc=False):
     image_id: int
     category_id: int
     bbox: tuple[float, float, float, float]
-    area: float
+    area: int | float
     iscrowd: int
     difficult: int
-    segmentation: msgspec.Raw = msgspec.Raw(b"null")
-    keypoints: tuple[float, ...] = ()
+    segmentation: msgspec.Raw = msgspec.Raw()
+    keypoints: tuple[int | float, ...] = ()
     parts: tuple[Part, ...] = ()
 
     def instance(self) -> Instance:
@@ -203,7 +208,7 @@ class _Annotation(msgspec.Struct, gc=False):
             id=self.id,
             image_id=self.image_id,
             category_id=self.category_id,
-            segmentation=None if self.segmentation == b"null" else self.segmentation,
+            segmentation=self.segmentation if len(memoryview(self.segmentation)) else None,  # type: ignore[arg-type]
             box=(x, y, x + width, y + height),
             area=self.area,
             crowd=bool(self.iscrowd),
@@ -228,7 +233,7 @@ class _File(msgspec.Struct):
 
 def _image_to_json(image: Image) -> dict[str, Any]:
     """The fields of an image that differ from their defaults; the required ones have COCO's names."""
-    defaults = {"void": None, "orientation": 1, "origin": ""}
+    defaults = {"void": None, "orientation": 1, "origin": "", "source_id": ""}
     return {key: value for key, value in vars(image).items() if key not in defaults or value != defaults[key]}
 
 
@@ -245,7 +250,7 @@ def _instance_to_json(instance: Instance) -> dict[str, Any]:
         "id": instance.id,
         "image_id": instance.image_id,
         "category_id": instance.category_id,
-        "bbox": (x0, y0, x1 - x0, y1 - y0),
+        "bbox": tuple(map(float, (x0, y0, x1 - x0, y1 - y0))),
         "area": instance.area,
         "iscrowd": int(instance.crowd),
         "difficult": int(instance.difficult),
