@@ -25,6 +25,7 @@ from benchmarks.sizes import Sizes
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.backbones.vision import timm
+from hypercolumns.evaluation.detections import mask_or_box
 from hypercolumns.features.extraction import extract
 from hypercolumns.features.schema import BOX
 from hypercolumns.features.store import FeatureStore
@@ -111,7 +112,7 @@ def _make_case(annotations: AnnotationSet, regions: pd.DataFrame, folder: Path) 
         image = annotations.image_by_id[int(image_id)]
         inside = np.zeros((image.height, image.width), dtype=bool)
         for instance in annotations.instances_by_image[image.id]:
-            inside |= masks.decode(instance.segmentation).astype(bool)
+            inside |= masks.decode(mask_or_box(instance, image))
         labels = np.zeros(inside.size, dtype=np.uint8)
         for value, area in ((1, ~inside), (2, inside)):
             pixels = np.flatnonzero(area)

@@ -1,5 +1,7 @@
 """Synthetic scenes for the evaluation tests: rectangles as instances, and detections of them."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from hypercolumns.annotations import masks
@@ -16,10 +18,11 @@ def rectangle(x0, y0, x1, y1):
     return mask
 
 
-def instance(number, box, category_id=1, image_id=1, **flags):
-    """Instance that fills its box x0, y0, x1, y1."""
+def instance(number, box, category_id=1, image_id=1, **changes):
+    """Instance that fills its box x0, y0, x1, y1, except for `changes` of its fields."""
     mask = masks.encode(rectangle(*box))
-    return Instance(number, image_id, category_id, mask, tuple(map(float, box)), float(masks.area(mask)), **flags)
+    filled = Instance(number, image_id, category_id, mask, tuple(map(float, box)), float(masks.area(mask)))
+    return replace(filled, **changes)
 
 
 def annotation_set(*instances, images=1, void=None):

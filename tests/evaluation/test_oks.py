@@ -143,7 +143,7 @@ def test_apk_of_one_keypoint_equals_cocos_ap_at_the_similarity_of_its_tolerance(
     category = Category(1, "person", ("nose",))
     squares = [(x, y, x + side, y + side) for x, y, side in rng.integers(1, 20, (15, 3))]
     people = [
-        replace(instance(i + 1, box, 1, 1 + i % 3), keypoints=(*rng.uniform(0, 40, 2), 2))
+        replace(instance(i + 1, box, 1, 1 + i % 3), keypoints=(*rng.uniform(0, 40, 2).tolist(), 2))
         for i, box in enumerate(squares)
     ]
     found = [

@@ -1,5 +1,6 @@
 """Proposal metrics: overlaps computed from superpixels equal those computed from masks."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,27 @@ def test_metrics_equal_those_of_masks_compared_pixel_by_pixel(tmp_path: Path) ->
     assert found["instances"] == 8
     assert found["per_image"] == pytest.approx(14)
     assert found["mask_abo"] < found["superpixel_bound"] <= 1
+
+
+def test_instances_without_masks_count_for_boxes_only(tmp_path: Path) -> None:
+    """Box recall stays what it is with all masks, and mask overlaps are those of the other instances alone."""
+    rng = np.random.default_rng(6)
+    content = {image: _proposals(rng, 12) for image in (1, 2)}
+    store = _store(tmp_path / "p", content)
+    everything = _annotations({image: [_figure(rng) for _ in range(4)] for image in content})
+    some = everything.instances[1::2]
+    mixed = replace(
+        everything, instances=tuple(replace(i, segmentation=None) if i in some else i for i in everything.instances)
+    )
+    boxes_only = replace(everything, instances=tuple(replace(i, segmentation=None) for i in everything.instances))
+    others = replace(everything, instances=everything.instances[::2])
+    box_keys, mask_keys = ("box_recall_50", "box_recall_70", "instances", "per_image"), ("mask_abo", "superpixel_bound")
+    expected, found = evaluate(everything, store, 0), evaluate(mixed, store, 0)
+    assert [found[key] for key in box_keys] == [expected[key] for key in box_keys]
+    assert [found[key] for key in mask_keys] == [evaluate(others, store, 0)[key] for key in mask_keys]
+    unmasked = evaluate(boxes_only, store, 0)
+    assert [unmasked[key] for key in box_keys] == [expected[key] for key in box_keys]
+    assert [unmasked[key] for key in mask_keys] == [None, None]
 
 
 def _filled_boxes(figures: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -73,6 +73,19 @@ class LinearTask:
 
 
 @dataclass(frozen=True)
+class PartlyLabelledTask(LinearTask):
+    """No labels for the regions from row `end` on."""
+
+    end: int
+
+    def target_maps(self, regions: pd.DataFrame, boxes: NDArray[np.float64], size: int) -> NDArray[np.int8]:
+        """See `Targets.target_maps`."""
+        maps = super().target_maps(regions, boxes, size)
+        maps[regions.index.to_numpy() >= self.end] = IGNORE
+        return maps
+
+
+@dataclass(frozen=True)
 class ConstantTask(LinearTask):
     """The same label everywhere."""
 

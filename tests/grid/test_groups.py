@@ -20,6 +20,16 @@ def test_categories_with_few_regions_share_a_grid(store: FeatureStore) -> None:
     assert (shared.name, shared.categories, shared.rows) == ("shared", (9,), slice(0, 90))
 
 
+def test_a_category_without_labels_borrows_the_shared_grid(store: FeatureStore) -> None:
+    """With `sharing: auto`, many regions do not help a category that none of them has a label for."""
+    settings = TrainParameters(sharing="auto", sharing_minimum=1)
+    assert [group.name for group in category_groups(store.regions, (CAT, DOG), settings)] == ["cat", "dog"]
+    separate, shared = category_groups(store.regions, (CAT, DOG), settings, unlabelled=[1])
+    assert (separate.name, shared.name, shared.categories) == ("dog", "shared", (1,))
+    alone = settings.model_copy(update={"sharing": "per_category"})
+    assert [group.name for group in category_groups(store.regions, (CAT, DOG), alone, [1])] == ["cat", "dog"]
+
+
 def test_per_category_needs_regions_of_every_category(store: FeatureStore) -> None:
     """With `sharing: per_category`, a category without regions is an error that names it."""
     with pytest.raises(InputError, match="these categories have no training region: emu"):

@@ -19,7 +19,7 @@ from hypercolumns.grid.targets import IGNORE
 from hypercolumns.grid.training import train_grids
 from hypercolumns.parameters import ComputeParameters, TrainParameters
 from hypercolumns.scratch import atomic_write
-from tests.grid.conftest import SGD_SETTINGS, SIZE, LinearTask, make_store
+from tests.grid.conftest import SGD_SETTINGS, SIZE, LinearTask, PartlyLabelledTask, make_store
 
 SCRATCH = Path(".scratch")
 both_solvers = pytest.mark.parametrize("solver", ["sgd", "exact"])
@@ -84,6 +84,31 @@ def test_a_linear_truth_is_recovered(store: FeatureStore, one_worker: Client, fu
     labels = task.target_maps(store.regions, store.expanded_boxes, SIZE)[:, 0]
     accuracy = (predicted == labels)[labels != IGNORE].mean()
     assert accuracy > (0.93 if fusion == "joint" else 0.85)
+
+
+@both_solvers
+@pytest.mark.parametrize("fusion", ["joint", "per_block"])
+def test_regions_without_labels_train_nothing(
+    store: FeatureStore, one_worker: Client, fusion: str, solver: str
+) -> None:
+    """The second shard has no label, nor has its category: the first one alone teaches the truth of all regions.
+
+    A grid of the second category alone has nothing to learn from, so that it answers no everywhere.
+    """
+    n_cats = int((store.regions["category"] == 1).sum())
+    settings, labelled = settings_for(solver, fusion), PartlyLabelledTask(store, end=n_cats)
+    alone = settings.model_copy(update={"sharing": "per_category"})
+    assert n_cats < store.regions_per_shard
+    shared, separate = (
+        train_grids(store.path, labelled, [GridSpec(store.layers, 2)], chosen, one_worker, scratch=SCRATCH)[0]
+        for chosen in (settings, alone)
+    )
+    blocks = {layer: store.read(layer, slice(0, 90)) for layer in store.layers}
+    labels = LinearTask(store).target_maps(store.regions, store.expanded_boxes, SIZE)[:, 0]
+    for model, group in ((shared, 0), (separate, 0)):
+        predicted = heat_maps(model, group, blocks)[:, 0] > 0.5
+        assert (predicted == labels)[labels != IGNORE].mean() > (0.93 if fusion == "joint" else 0.85)
+    assert np.all(heat_maps(separate, 1, blocks) < 1e-3)
 
 
 @both_solvers

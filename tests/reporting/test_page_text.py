@@ -5,12 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from hypercolumns.annotations.model import AnnotationSet
-from hypercolumns.reporting.headline import SEGMENTATION
-from stages import evaluate
-from tests.reporting.page_project import run_report, squares, write, write_results
+from tests.reporting.page_project import run_report, write, write_results
 
 pytestmark = pytest.mark.usefixtures("project")
 
@@ -31,7 +27,8 @@ def test_each_split_is_described_without_the_other():
 def test_missing_values_are_dashes():
     write_results()
     nothing = dict.fromkeys(("box_recall_50", "box_recall_70", "mask_abo"))
-    write("metrics/proposals.json", nothing | {"per_image": 10, "instances": 0})
+    train = {"box_recall_50": 1.0, "box_recall_70": 1.0, "mask_abo": 0.5, "per_image": 10, "instances": 9}
+    write("metrics/proposals.json", nothing | {"per_image": 10, "instances": 0, "train": train})
     ablation = json.loads(Path("metrics/ablation.json").read_text())
     write("metrics/ablation.json", [*ablation, ablation[0] | {"grid": 10, "mean_iou": None, "iou_70": None}])
     text = "".join("".join(run_report().text).split())
@@ -86,25 +83,6 @@ def test_photographs_show_annotated_and_detected_instances():
     assert shown == [("3", "1"), ("7", "1"), ("11", "1")], "the middles of three equal ranges"
     assert "<b>horse</b> 0.53" in text
     assert "person 0.53" not in text
-
-
-def test_without_instances_that_count_the_page_shows_dashes_and_says_why():
-    write_results()
-    empty = AnnotationSet(squares().images, squares().categories, (), "data/images", "nothing")
-    empty.save(Path("data/annotations/val.json"))
-    for name in ("detections/val", "predictions/segmentation", "predictions/segmentation_ground_truth"):
-        write(f"data/{name}.json", [])
-    assert CliRunner().invoke(evaluate.main, catch_exceptions=False).exit_code == 0
-    outline = run_report()
-    text = "".join(outline.text)
-    assert "12 evaluated photographs with 0 instances that count" in text
-    headline = text.partition("On detections of this pipeline")[2].partition("Photographs\n")[0]
-    assert headline.count("\N{EN DASH}") == len(SEGMENTATION)
-    assert text.count("0 annotated, 0 detected") == 8
-    assert text.count("There are no instances to evaluate.") == 2, "in place of the curves and the gallery"
-    assert outline.images == 0
-    assert "With perfect masks" not in text
-    assert "The step" not in text, "no file is missing"
 
 
 def test_the_ablation_is_rounded_as_the_metrics_are():

@@ -1,5 +1,7 @@
 """Photographs with masks: which photographs and detections are shown, and where masks and labels are drawn."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -84,6 +86,26 @@ def test_a_crowded_photograph_shows_its_best_detections_with_labels_apart(truth)
 def test_no_more_photographs_are_shown_than_exist(truth):
     for count, expected in ((1, 1), (4, 4), (6, 6), (99, 6)):
         assert len(make_scenes(truth, [], count).scenes) == expected
+
+
+def test_without_an_instance_that_counts_there_are_two_detections_per_photograph_on_average(truth):
+    """In six photographs the twelve best of fifteen detections are drawn, whatever the scale of their scores."""
+    detections = results(truth, [[-9.0, -8.0, -7.0], [-4.0, -3.0, -2.0], [0.1, 0.2, 0.3], [1, 2, 3], [40, 50, 60]])
+    for instances in ((), tuple(replace(i, crowd=True) for i in truth.instances)):
+        photographs = make_scenes(replace(truth, instances=instances), detections, 6)
+        assert (photographs.minimum_score, photographs.per_photograph) == (-4.0, 2)
+        assert [len(scene.detected) for scene in photographs.scenes] == [0, 3, 3, 3, 3, 0]
+    assert make_scenes(truth, detections, 6).per_photograph is None
+
+
+def test_an_instance_without_a_mask_is_drawn_as_its_box(truth):
+    """Six SVG units are a pixel here, and the label is where that of the mask was."""
+    unmasked = replace(truth, instances=tuple(replace(i, segmentation=None) for i in truth.instances[:1]))
+    (shape,) = make_scenes(unmasked, [], 6).scenes[0].annotated
+    (masked,) = make_scenes(truth, [], 6).scenes[0].annotated
+    assert (shape.is_box, masked.is_box) == (True, False)
+    assert shape.path == "M60.0 60.0H180.0V120.0H60.0Z"
+    assert (shape.x, shape.y, shape.label) == (masked.x, masked.y, masked.label)
 
 
 def test_without_detections_nothing_is_drawn(truth):

@@ -13,7 +13,7 @@ from hypercolumns.annotations.model import AnnotationSet, Category, Image, Insta
 from hypercolumns.definitions import TASKS
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import Parameters
-from hypercolumns.reporting.pairs import KEYPOINTS, PARTS, make_pairs
+from hypercolumns.reporting.pairs import KEYPOINTS, PARTS, make_pairs, make_previews
 from hypercolumns.reporting.pictures import palette
 from hypercolumns.reporting.section import SectionInputs
 from hypercolumns.workspace import Workspace
@@ -82,11 +82,34 @@ def test_a_limb_is_drawn_only_if_both_its_keypoints_are_present(truth):
     assert np.abs(centre_colour([25, 25, 0.8, 0, 0, 0.0]) - 128).max() < 25
 
 
+def test_a_preview_shows_the_prediction_alone(truth):
+    """It looks like the prediction beside an annotation, and its score takes the place of a comparison."""
+    instance = truth.instances[0]
+    x0, y0, x1, y1 = instance.box
+    (result,) = answer(keypoints=[25, 25, 0.8, 55, 55, 0.7], bbox=[x0, y0, x1 - x0, y1 - y0])
+    (pair,) = make_pairs(truth, [result], KEYPOINTS, PARAMETERS)
+    unlabelled = replace(truth, instances=())
+    (preview,) = make_previews(unlabelled, [result], KEYPOINTS, PARAMETERS)
+    assert preview.predicted == pair.predicted
+    assert (preview.category, preview.score, preview.file_name) == ("cat", 0.9, "grey.png")
+
+
+@pytest.mark.parametrize(("gallery", "expected"), [(1, [0.9]), (24, [0.9, 0.5])])
+def test_the_best_predictions_are_previewed_two_per_photograph_on_average(truth, gallery, expected):
+    (result,) = answer(parts=[], bbox=[20, 20, 40, 40])
+    results = [result | {"score": score} for score in (0.2, 0.9, 0.1, 0.5)]
+    parameters = PARAMETERS.model_copy(update={"report": PARAMETERS.report.model_copy(update={"gallery": gallery})})
+    assert [preview.score for preview in make_previews(truth, results, PARTS, parameters)] == expected
+
+
 def test_instances_that_are_not_annotated_for_the_task_are_not_shown(truth):
     unannotated = replace(truth, instances=(replace(truth.instances[0], keypoints=(), parts=()),))
     results = answer(keypoints=[25, 25, 0.8, 55, 55, 0.7], parts=[])
     assert make_pairs(unannotated, results, KEYPOINTS, PARAMETERS) == []
     assert make_pairs(unannotated, results, PARTS, PARAMETERS) == []
+    unmasked = replace(truth, instances=(replace(truth.instances[0], segmentation=None),))
+    assert make_pairs(unmasked, results, PARTS, PARAMETERS) == []
+    assert len(make_pairs(unmasked, results, KEYPOINTS, PARAMETERS)) == 1
 
 
 def test_a_photograph_whose_size_differs_from_its_annotation_is_refused(truth, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image as Picture
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.errors import InputError
+from hypercolumns.evaluation.proposals import evaluate
 from hypercolumns.parameters import ProposalParameters
 from hypercolumns.proposals.generate import propose
 from hypercolumns.proposals.image_set import learn, write
@@ -87,6 +89,18 @@ def test_two_processes_write_the_bytes_of_one_thread(
     assert metrics["mask_abo"] > 0.75
     assert metrics["per_image"] <= 60
     assert not list((project / ".scratch").iterdir())
+
+
+def test_the_ranking_learns_from_boxes_where_no_mask_is_annotated(
+    photographs: dict[str, AnnotationSet], settings: ProposalParameters, client: Client, tmp_path: Path
+) -> None:
+    """Learned without masks, the few best proposals of other photographs hold every object."""
+    few = settings.model_copy(update={"max_per_image": 12})
+    train = photographs["train"]
+    boxes_only = replace(train, instances=tuple(replace(i, segmentation=None) for i in train.instances))
+    ranker = learn(client, boxes_only, few, 0, tmp_path)
+    store = ProposalStore.open(write(client, photographs["val"], ranker, few, "val", tmp_path))
+    assert evaluate(photographs["val"], store, 0)["box_recall_70"] == 1
 
 
 def test_finished_batches_are_reused(

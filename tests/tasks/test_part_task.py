@@ -1,5 +1,7 @@
 """Part task: target maps label only the object, and a perfect heat map gives its parts back, inside the mask."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -76,6 +78,13 @@ def test_an_object_without_parts_trains_only_the_figure(category: int) -> None:
     found = maps(task((), category))
     assert np.array_equal(found[0], BODY)
     assert np.all(found[1:] == -1)
+
+
+def test_an_object_without_a_mask_trains_nothing() -> None:
+    with_mask = task()
+    instance = replace(with_mask.annotations.instances[0], segmentation=None)
+    unmasked = PartTask(replace(with_mask.annotations, instances=(instance,)), SETTINGS)
+    assert np.all(maps(unmasked) == -1)
 
 
 def test_pixels_of_a_part_outside_the_mask_are_ignored() -> None:

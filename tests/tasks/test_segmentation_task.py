@@ -1,5 +1,7 @@
 """Segmentation task: target maps show the instance's mask, and a perfect heat map gives that mask back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -40,6 +42,13 @@ def test_void_and_locations_outside_the_photograph_are_ignored() -> None:
     rows = ((np.arange(120) + 0.5) / 120 * 80).astype(int)
     assert np.all(found[~inside[rows]] == -1)
     assert set(np.unique(found[inside[rows]])) == {-1, 0, 1}
+
+
+def test_an_instance_without_a_mask_has_no_labels() -> None:
+    with_mask = annotations()
+    unmasked = replace(with_mask, instances=(replace(with_mask.instances[0], segmentation=None),))
+    task = SegmentationTask(unmasked, PredictParameters())
+    assert np.all(task.target_maps(pd.DataFrame({"instance": [5]}), np.array([[20.0, 10.0, 60.0, 50.0]]), 40) == -1)
 
 
 @pytest.mark.parametrize("expansion", [1.0, 1.2, 2.0])

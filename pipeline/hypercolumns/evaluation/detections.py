@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pycocotools import mask as coco_mask
 
 from hypercolumns.annotations import masks
@@ -69,7 +69,18 @@ class CategoryMatches:
 
 def counted_instances(annotations: AnnotationSet, minimum_area: int) -> list[Instance]:
     """Instances that count in ground-truth boxes: neither crowd nor difficult, and of at least that many pixels."""
-    return [i for i in annotations.instances if not i.ignore and masks.area(i.segmentation) >= minimum_area]
+    return [i for i in annotations.instances if not i.ignore and i.area >= minimum_area]
+
+
+def mask_or_box(instance: Instance, image: Image) -> masks.RLE:
+    """Mask of an instance, or its box as a mask if only the box is annotated."""
+    return instance.segmentation or box_mask(instance.box, image)
+
+
+def box_mask(box: ArrayLike, image: Image) -> masks.RLE:
+    """Mask of the pixels of an image that lie in a box x0, y0, x1, y1, rounded to whole pixels."""
+    x0, y0, x1, y1 = boxes.clip(np.round(np.asarray(box)), image.width, image.height).tolist()
+    return masks.from_polygons([[x0, y0, x1, y0, x1, y1, x0, y1]], image.height, image.width)
 
 
 def group_by_image(results: Results) -> defaultdict[int, list[int]]:
@@ -87,9 +98,12 @@ def group_by_image(results: Results) -> defaultdict[int, list[int]]:
 
 
 def mask_overlaps(image: Image, results: Results, instances: Sequence[Instance]) -> NDArray[np.float64]:
-    """Mask IoU (n, m) of results and instances of one image, after void pixels are removed from the results."""
+    """Mask IoU (n, m) of results and instances of one image, after void pixels are removed from the results.
+
+    For a crowd it is the share of the result inside it. An instance without a mask is represented by its box.
+    """
     codes = without_void([result["segmentation"] for result in results], image)
-    return masks.iou(codes, [i.segmentation for i in instances], [i.crowd for i in instances])
+    return masks.iou(codes, [mask_or_box(i, image) for i in instances], [i.crowd for i in instances])
 
 
 def box_overlaps(_: Image, results: Results, instances: Sequence[Instance]) -> NDArray[np.float64]:

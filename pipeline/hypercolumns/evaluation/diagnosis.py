@@ -13,8 +13,15 @@ from numpy.typing import NDArray
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.results import Results
-from hypercolumns.evaluation.detections import THRESHOLDS, CategoryMatches, ImageOverlaps, intersection
-from hypercolumns.regions.boxes import clip, expand, from_coco
+from hypercolumns.evaluation.detections import (
+    THRESHOLDS,
+    CategoryMatches,
+    ImageOverlaps,
+    box_mask,
+    intersection,
+    mask_or_box,
+)
+from hypercolumns.regions.boxes import expand, from_coco
 
 KINDS = ("correct", "neutral", "duplicate", "mislocalised", "other_category", "background")
 """Kinds of detections.
@@ -111,23 +118,21 @@ def with_perfect_masks(
 
     The mask is that of the instance of the detection's category that its box overlaps most (a crowd only if there is
     no other), cut to the box expanded by `expansion`, which is as far as heat maps reach. It is empty if the box
-    touches no instance.
+    touches no instance. The box of an instance takes the place of a mask that is not annotated.
     """
     perfect = list(boxes)
     for image_id, image in overlaps.items():
-        height, width = annotations.image_by_id[image_id].height, annotations.image_by_id[image_id].width
+        picture = annotations.image_by_id[image_id]
         for row, category_id, values in zip(image.rows, image.categories, image.values, strict=True):
             touched = [
                 (not instance.crowd, value, -column)
                 for column, (value, instance) in enumerate(zip(values, image.instances, strict=True))
                 if instance.category_id == category_id and value > 0
             ]
-            mask = masks.encode(np.zeros((height, width), dtype=bool))
+            mask = masks.encode(np.zeros((picture.height, picture.width), dtype=bool))
             if touched:
-                reach = clip(np.round(expand(from_coco(boxes[row]["bbox"]), expansion)), width, height)
-                x0, y0, x1, y1 = reach.tolist()
-                rectangle = masks.from_polygons([[x0, y0, x1, y0, x1, y1, x0, y1]], height, width)
-                mask = intersection(image.instances[-max(touched)[2]].segmentation, rectangle)
+                reach = box_mask(expand(from_coco(boxes[row]["bbox"]), expansion), picture)
+                mask = intersection(mask_or_box(image.instances[-max(touched)[2]], picture), reach)
             perfect[row] = {**boxes[row], "segmentation": mask}
     return perfect
 

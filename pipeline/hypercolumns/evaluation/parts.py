@@ -15,6 +15,7 @@ from hypercolumns.evaluation.average_precision import known_mean, to_points
 from hypercolumns.evaluation.detections import (
     CategoryMatches,
     counted_instances,
+    mask_or_box,
     match_categories,
     mean_average_precision,
     overlaps_by_image,
@@ -87,10 +88,11 @@ def evaluate_parts(
     Notes
     -----
     A part's IoU sums its pixels over all boxes before dividing, as in semantic segmentation. Instances without
-    annotated parts do not count, and detections on them are neutral. Pixels of an object that belong to no part are
-    left out.
+    annotated parts do not count, and detections on them are neutral; those without a mask are treated as crowds. Pixels
+    of an object that belong to no part are left out.
     """
-    instances = tuple(i if i.parts else replace(i, difficult=True) for i in annotations.instances)
+    unmasked_as_crowd = (i if i.has_mask else replace(i, crowd=True, parts=()) for i in annotations.instances)
+    instances = tuple(i if i.parts else replace(i, difficult=True) for i in unmasked_as_crowd)
     annotations = replace(annotations, instances=instances)
     categories = [category for category in annotations.categories if category.parts]
     overlaps = overlaps_by_image(annotations, detections, part_overlaps)
@@ -134,14 +136,14 @@ def part_overlaps(image: Image, results: Results, instances: Sequence[Instance])
 
     Void pixels, and pixels of the instance that belong to none of its parts, are removed from the result first. For an
     instance without parts the overlap is mask IoU, and for a crowd the share of the result inside it, so that
-    detections on them can be ignored. Paper, section 4.3.
+    detections on them can be ignored. The box takes the place of a mask that is not annotated. Paper, section 4.3.
     """
     names = sorted({p["name"] for r in results for p in r["parts"]} | {p.name for i in instances for p in i.parts})
     void = _void(image)
     predicted = [np.where(void, 0, _labels(image, names, _named_masks(result))) for result in results]
     overlaps = np.zeros((len(results), len(instances)))
     for column, instance in enumerate(instances):
-        figure = masks.decode(instance.segmentation)
+        figure = masks.decode(mask_or_box(instance, image))
         truth = _true_labels(image, names, instance)
         is_part, unlabelled = truth > 0, figure & (truth == 0)
         for row, labels in enumerate(predicted):
@@ -183,7 +185,7 @@ def _confusion(
         image = annotations.image_by_id[instance.image_id]
         truth = _true_labels(image, category.parts, instance)
         predicted = _labels(image, category.parts, _named_masks(by_instance[instance.id]))
-        counted = (truth > 0) | ~(masks.decode(instance.segmentation) | _void(image))
+        counted = (truth > 0) | ~(masks.decode(mask_or_box(instance, image)) | _void(image))
         pairs = truth[counted].astype(np.int64) * size + predicted[counted]
         confusion += np.bincount(pairs, minlength=size * size).reshape(size, size)
     return confusion
@@ -192,7 +194,7 @@ def _confusion(
 def _true_labels(image: Image, names: Sequence[str], instance: Instance) -> NDArray[np.uint16]:
     """Label map of an instance's parts, cut to its mask: pixels annotated beyond it do not belong to the object."""
     labels = _labels(image, names, [(part.name, part.segmentation) for part in instance.parts])
-    labels[~masks.decode(instance.segmentation)] = 0
+    labels[~masks.decode(mask_or_box(instance, image))] = 0
     return labels
 
 

@@ -1,12 +1,13 @@
 """How well proposals cover the objects of an image set: box recall and best mask overlap."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.annotations import masks
-from hypercolumns.annotations.model import AnnotationSet, Instance
+from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.proposals.generate import mask_iou
 from hypercolumns.proposals.store import Proposals, ProposalStore
 from hypercolumns.proposals.superpixels import pixel_counts
@@ -22,24 +23,27 @@ def evaluate(annotations: AnnotationSet, store: ProposalStore, minimum_area: int
     -------
     dict
         `box_recall_50` and `box_recall_70`: share of instances with a proposal of at least that box IoU; `mask_abo`:
-        mean over instances of the best mask IoU; `superpixel_bound`: the same for the best possible union of
-        superpixels; all in 0..1, and None without instances. `instances`: how many count. `per_image`: mean number of
-        proposals.
+        mean over the instances with a mask of the best mask IoU; `superpixel_bound`: the same for the best possible
+        union of superpixels; all in 0..1, and None without such instances. `instances`: how many count. `per_image`:
+        mean number of proposals.
 
     Raises
     ------
     InputError
         When the store lacks an image.
     """
-    best, counts = [np.empty((3, 0))], []
+    box_ious, mask_ious, counts = [np.empty(0)], [np.empty((2, 0))], []
     for image in annotations.images:
         proposals = store[image.id]
         counts.append(len(proposals))
         counted = [i for i in annotations.instances_by_image[image.id] if not i.ignore]
-        instances = [i for i in counted if masks.area(i.segmentation) >= minimum_area]
+        instances = [i for i in counted if i.area >= minimum_area]
+        figures = [masks.decode(code) for i in instances if (code := i.segmentation) is not None]
         if instances:
-            best.append(best_overlaps(proposals, instances))
-    box, mask, bound = np.concatenate(best, axis=1)
+            box_ious.append(boxes.iou(proposals.boxes, [i.box for i in instances]).max(axis=0, initial=0))
+        if figures:
+            mask_ious.append(best_mask_overlaps(proposals, figures))
+    box, (mask, bound) = np.concatenate(box_ious), np.concatenate(mask_ious, axis=1)
     return {
         "box_recall_50": _mean(box >= 0.5),
         "box_recall_70": _mean(box >= 0.7),
@@ -50,16 +54,13 @@ def evaluate(annotations: AnnotationSet, store: ProposalStore, minimum_area: int
     }
 
 
-def best_overlaps(proposals: Proposals, instances: list[Instance]) -> NDArray[np.float64]:
-    """Best box IoU, best mask IoU and `superpixel_bound` of each of m instances of one image, (3, m)."""
+def best_mask_overlaps(proposals: Proposals, figures: Sequence[NDArray[np.bool_]]) -> NDArray[np.float64]:
+    """Best mask IoU and `superpixel_bound` of each of m masks (height, width) of one image, (2, m)."""
     count = proposals.members.shape[1]
     area = np.bincount(proposals.superpixels.ravel(), minlength=count)
-    shared = np.stack(
-        [pixel_counts(proposals.superpixels, count, masks.decode(i.segmentation)) for i in instances], axis=1
-    )
-    box = boxes.iou(proposals.boxes, [i.box for i in instances])
-    mask = mask_iou(proposals.members, area, shared)
-    return np.stack([box.max(axis=0, initial=0), mask.max(axis=0, initial=0), superpixel_bound(area, shared)])
+    shared = np.stack([pixel_counts(proposals.superpixels, count, figure) for figure in figures], axis=1)
+    overlaps = mask_iou(proposals.members, area, shared)
+    return np.stack([overlaps.max(axis=0, initial=0), superpixel_bound(area, shared)])
 
 
 def superpixel_bound(area: NDArray[np.integer], shared: NDArray[np.integer]) -> NDArray[np.float64]:

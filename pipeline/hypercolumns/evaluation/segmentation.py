@@ -1,6 +1,7 @@
 """Segmentation metrics: AP^r and box AP of detections, mask IoU in ground-truth boxes, causes of lost precision."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from hypercolumns.evaluation.detections import (
     box_overlaps,
     counted_instances,
     group_by_image,
+    mask_or_box,
     mask_overlaps,
     match_categories,
     mean_average_precision,
@@ -101,16 +103,18 @@ def evaluate_segmentation(
 
     Notes
     -----
-    Paper, section 4.1.
+    Paper, section 4.1. Instances without a mask count in the metrics of boxes only; for those of masks they are
+    treated as crowds. Ours.
     """
     detections, boxes = answers.in_detections, answers.detected_boxes
-    on_masks = overlaps_by_image(annotations, detections, mask_overlaps)
-    matches = match_categories(annotations, detections, on_masks, THRESHOLDS, settings.matching)
+    with_masks = _unmasked_as_crowd(annotations)
+    on_masks = overlaps_by_image(with_masks, detections, mask_overlaps)
+    matches = match_categories(with_masks, detections, on_masks, THRESHOLDS, settings.matching)
     on_boxes = overlaps_by_image(annotations, boxes, box_overlaps)
     box_matches = match_categories(annotations, boxes, on_boxes, THRESHOLDS, settings.matching)
     perfect = diagnosis.with_perfect_masks(annotations, boxes, on_boxes, expansion)
-    on_perfect = overlaps_by_image(annotations, perfect, mask_overlaps)
-    perfect_matches = match_categories(annotations, perfect, on_perfect, THRESHOLDS, settings.matching)
+    on_perfect = overlaps_by_image(with_masks, perfect, mask_overlaps)
+    perfect_matches = match_categories(with_masks, perfect, on_perfect, THRESHOLDS, settings.matching)
     instances, ious = ground_truth_box_ious(annotations, answers.in_instances, settings)
 
     per_category = {}
@@ -139,6 +143,15 @@ def evaluate_segmentation(
         "per_category": per_category,
     }
     return metrics, matches
+
+
+def _unmasked_as_crowd(annotations: AnnotationSet) -> AnnotationSet:
+    """Mark instances without a mask as crowds, so that a mask inside their boxes is neither right nor wrong.
+
+    As difficult instances they would make right masks false: the mask of a thin object overlaps its box little.
+    """
+    instances = tuple(i if i.has_mask else replace(i, crowd=True) for i in annotations.instances)
+    return replace(annotations, instances=instances)
 
 
 def _precisions(
@@ -170,7 +183,7 @@ def ground_truth_box_metrics(
 def ground_truth_box_ious(
     annotations: AnnotationSet, results: Results, settings: EvaluateParameters
 ) -> tuple[list[Instance], NDArray[np.float64]]:
-    """Mask IoU in ground-truth boxes of the instances that count.
+    """Mask IoU in ground-truth boxes of the instances that have a mask and count.
 
     Parameters
     ----------
@@ -193,27 +206,30 @@ def ground_truth_box_ious(
     InputError
         When one of them has no result: leaving it out would flatter the mean.
     """
-    counted = counted_instances(annotations, settings.minimum_area)
+    counted = counted_instances(_unmasked_as_crowd(annotations), settings.minimum_area)
     ious = dict(zip((r["instance_id"] for r in results), mask_ious(annotations, results), strict=True))
     missing = [instance.id for instance in counted if instance.id not in ious]
     if missing:
         raise InputError(
             f"{len(missing)} of {len(counted)} instances have no mask among the results in ground-truth boxes, "
-            f"the first of them instance {missing[0]}; every instance of at least evaluate.minimum_area "
-            f"({settings.minimum_area}) pixels that is neither crowd nor difficult needs one."
+            f"the first of them instance {missing[0]}; every instance with a mask of at least "
+            f"evaluate.minimum_area ({settings.minimum_area}) pixels that is neither crowd nor difficult needs one."
         )
     return counted, np.array([ious[instance.id] for instance in counted], dtype=np.float64)
 
 
 def mask_ious(annotations: AnnotationSet, results: Results) -> NDArray[np.float64]:
-    """Mask IoU (n,) of each result with the instance that its `instance_id` names, without void pixels."""
+    """Mask IoU (n,) of each result with the instance that its `instance_id` names, without void pixels.
+
+    An instance without a mask is represented by its box.
+    """
     ious = np.zeros(len(results))
     for image_id, rows in group_by_image(results).items():
         image = annotations.image_by_id[image_id]
         codes = without_void([results[row]["segmentation"] for row in rows], image)
         for row, code in zip(rows, codes, strict=True):
             instance = annotations.instance_by_id[results[row]["instance_id"]]
-            ious[row] = masks.iou([code], [instance.segmentation])[0, 0]
+            ious[row] = masks.iou([code], [mask_or_box(instance, image)])[0, 0]
     return ious
 
 

@@ -1,6 +1,7 @@
 """Groups of categories that share a grid: all in one, each alone, or alone where there are enough regions."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import pandas as pd
@@ -25,7 +26,10 @@ class Group:
 
 
 def category_groups(
-    regions: pd.DataFrame, categories: tuple[Category, ...], settings: TrainParameters
+    regions: pd.DataFrame,
+    categories: tuple[Category, ...],
+    settings: TrainParameters,
+    unlabelled: Collection[int] = (),
 ) -> tuple[Group, ...]:
     """Group categories by the grid that answers for them.
 
@@ -40,6 +44,9 @@ def category_groups(
         The categories that a model must answer for.
     settings
         `sharing` and `sharing_minimum` decide.
+    unlabelled
+        Ids of categories whose regions have no labels, such as masks. With `sharing: auto` they use the shared grid,
+        since a grid to itself would answer the same everywhere.
 
     Raises
     ------
@@ -50,7 +57,12 @@ def category_groups(
     rows = map(slice, column.searchsorted(ids, "left").tolist(), column.searchsorted(ids, "right").tolist())
     alone = [Group(c.name, (c.id,), category_rows) for c, category_rows in zip(categories, rows, strict=True)]
     minimum = {"per_category": 1, "auto": settings.sharing_minimum, "shared": math.inf}[settings.sharing]
-    separate = [group for group in alone if group.rows.stop - group.rows.start >= minimum]
+    borrowing = unlabelled if settings.sharing == "auto" else ()
+    separate = [
+        group
+        for group in alone
+        if group.rows.stop - group.rows.start >= minimum and group.categories[0] not in borrowing
+    ]
     others = [group for group in alone if group not in separate]
     if others and settings.sharing == "per_category":
         raise InputError(

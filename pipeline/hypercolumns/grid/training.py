@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -127,6 +127,7 @@ def train_grids(
     client: Client,
     *,
     scratch: Path | str,
+    unlabelled: Collection[int] = (),
     seed: int = 0,
     device: str = "auto",
 ) -> list[GridModel]:
@@ -142,6 +143,8 @@ def train_grids(
         Connected to the workers.
     scratch
         Folder for unfinished work, which the workers can read and write as well.
+    unlabelled
+        Ids of categories whose regions have no labels; see `category_groups`.
     seed
         Seed of the pixels that `solver: sgd` draws, and of their order.
     device
@@ -162,7 +165,7 @@ def train_grids(
     until all are done, so that the same call resumes after an interruption.
     """
     store = FeatureStore.open(store_path)
-    groups = category_groups(store.regions, task.categories, settings)
+    groups = category_groups(store.regions, task.categories, settings, unlabelled)
     exact = settings.solver == "exact"
     solver_device = client.submit(remote.solver_device, device, pure=False).result() if exact else "cpu"
     job = _Job(store, task, specs, groups, settings, seed, solver_device)

@@ -12,6 +12,7 @@ from hypercolumns.proposals.ranking import Ranker, choose
 from hypercolumns.proposals.store import Proposals
 from hypercolumns.proposals.superpixels import Superpixels, describe, pixel_counts, segment
 from hypercolumns.proposals.trees import build
+from hypercolumns.regions.boxes import iou as box_iou
 
 
 def propose(image: NDArray[np.uint8], ranker: Ranker, settings: ProposalParameters) -> Proposals:
@@ -23,7 +24,8 @@ def propose(image: NDArray[np.uint8], ranker: Ranker, settings: ProposalParamete
 
 def sample(
     image: NDArray[np.uint8],
-    instances: Sequence[NDArray[np.bool_]],
+    figures: Sequence[NDArray[np.bool_]],
+    boxes: Sequence[Sequence[float]],
     count: int,
     settings: ProposalParameters,
     rng: np.random.Generator,
@@ -34,8 +36,10 @@ def sample(
     ----------
     image
         (height, width, 3) RGB.
-    instances
-        Masks (height, width) of the objects in the image, at least one.
+    figures
+        Masks (height, width) of objects in the image.
+    boxes
+        Boxes x0, y0, x1, y1 of the objects whose masks are not known; there must be a mask or a box.
     count
         Candidates to draw; all when the image has fewer.
     settings
@@ -45,12 +49,15 @@ def sample(
 
     Returns
     -------
-    Features (n, f) of the candidates, and the mask IoU (n,) of each with the instance it fits best.
+    Features (n, f) of the candidates, and the overlap (n,) of each with the object it fits best: the IoU of their
+    masks or, if the mask of the object is not known, of their boxes.
     """
-    superpixels, members, _, measured = _measured_candidates(image, settings)
+    superpixels, members, tight_boxes, measured = _measured_candidates(image, settings)
     rows = np.sort(rng.choice(len(measured), min(count, len(measured)), replace=False))
-    shared = np.stack([pixel_counts(superpixels.labels, superpixels.count, mask) for mask in instances], axis=1)
-    overlaps = mask_iou(members[rows], superpixels.area, shared)
+    overlaps = box_iou(tight_boxes[rows], boxes)
+    if figures:
+        shared = np.stack([pixel_counts(superpixels.labels, superpixels.count, mask) for mask in figures], axis=1)
+        overlaps = np.concatenate([overlaps, mask_iou(members[rows], superpixels.area, shared)], axis=1)
     return measured[rows], overlaps.max(axis=1).astype(np.float32)
 
 

@@ -138,9 +138,11 @@ def _save(file: Path, function: Callable[[Sequence[WorkItem]], Arrays], batch: S
 def _sample_batch(batch: Sequence[WorkItem], settings: ProposalParameters, seed: int) -> Arrays:
     samples = []
     for item in batch:
-        instances = [masks.decode(i.segmentation) for i in item.instances]
+        figures = [masks.decode(code) for i in item.instances if (code := i.segmentation) is not None]
+        boxes = [i.box for i in item.instances if not i.has_mask]
         rng = np.random.default_rng([seed, item.image.id])
-        samples.append(sample(read_photograph(item.path, item.image), instances, _SAMPLES_PER_IMAGE, settings, rng))
+        photograph = read_photograph(item.path, item.image)
+        samples.append(sample(photograph, figures, boxes, _SAMPLES_PER_IMAGE, settings, rng))
     features, overlaps = (np.concatenate(parts) for parts in zip(*samples, strict=True))
     return {"features": features, "overlaps": overlaps}
 

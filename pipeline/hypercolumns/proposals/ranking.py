@@ -27,7 +27,9 @@ _BLOCK_SIZE = 256
 
 @dataclass(frozen=True)
 class Ranker:
-    """Predicts the mask IoU of a candidate with the object it fits best: one piecewise linear function per feature.
+    """Predicts the overlap of a candidate with the object it fits best: one piecewise linear function per feature.
+
+    The overlap is the mask IoU or, for objects without a mask, the box IoU.
 
     Attributes
     ----------
@@ -60,7 +62,7 @@ def fit(features: NDArray[np.floating], overlaps: NDArray[np.floating]) -> Ranke
     features
         (n, f) features of training candidates.
     overlaps
-        (n,) mask IoU of each with the object it fits best.
+        (n,) overlap of each with the object it fits best.
 
     Raises
     ------

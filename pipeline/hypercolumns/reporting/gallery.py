@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Instance
-from hypercolumns.evaluation.detections import without_void
+from hypercolumns.evaluation.detections import mask_or_box, without_void
 from hypercolumns.parameters import Parameters
 from hypercolumns.regions import boxes
 from hypercolumns.reporting.pictures import BLACK, TILE, WHITE, Colour, Picture, cut_tile, data_uri
@@ -89,12 +89,13 @@ def make_card(
     box = heat_map.box if heat_map else boxes.expand(instance.box, parameters.regions.expansion)
     window, tile = cut_tile(annotations, image, box)
     expanded = window.to_tile(box)
-    true_mask, predicted_mask = map(window.mask, (instance.segmentation, without_void([predicted], image)[0]))
+    annotated = mask_or_box(instance, image)
+    true_mask, predicted_mask = map(window.mask, (annotated, without_void([predicted], image)[0]))
     return Card(
         category=annotations.category_by_id[instance.category_id].name,
         instance_id=instance.id,
         file_name=image.file_name,
-        pixels=masks.area(instance.segmentation),
+        pixels=masks.area(annotated),
         iou=iou,
         photo=data_uri(_with_boxes(tile, window.to_tile(np.array(instance.box)), expanded)),
         heat=data_uri(_with_heat(tile, expanded, heat_map.heat, parameters.predict.threshold)) if heat_map else None,

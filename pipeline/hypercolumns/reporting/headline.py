@@ -69,7 +69,7 @@ def format_number(value: float | None, digits: int) -> str:
 
 
 def groups(tasks: Sequence[tuple[str, Sequence[Column], Mapping[str, Any]]], detections: str) -> dict[str, list[Tile]]:
-    """Group the metrics of all tasks by scale; groups without metrics are left out.
+    """Group the metrics of all tasks by scale; metrics without a value and empty groups are left out.
 
     Parameters
     ----------
@@ -89,5 +89,6 @@ def groups(tasks: Sequence[tuple[str, Sequence[Column], Mapping[str, Any]]], det
     tiles: dict[str, list[Tile]] = {title: [] for title in titles.values()}
     for name, columns, values in tasks:
         for column in columns:
-            tiles[titles[column.measured]].append(Tile(column.text(values), column.title, name))
+            if values.get(column.key) is not None:
+                tiles[titles[column.measured]].append(Tile(column.text(values), column.title, name))
     return {title: group for title, group in tiles.items() if group}

@@ -38,13 +38,14 @@ def build_page(
     detections = _DETECTIONS[parameters.detection.source]
     environment = _environment()
     proposals = sources.read_metrics(workspace.metric("proposals"), sources.PROPOSALS)
-    bodies, measured = [], []
+    bodies, links, measured = [], [], []
     for name, (result_field, section) in tasks.items():
         inputs = SectionInputs(name, result_field, workspace, parameters, val, detections)
         content = section.content(inputs)
         template = environment.get_template(section.template)
         # Safe: the template escapes all values.
         bodies.append(Markup(template.render(vars(inputs) | content, proposals=proposals)))  # noqa: S704
+        links += [(anchor, title) for anchor, title in section.links if anchor in content["shown"]]
         if content["metrics"] is not None:
             measured.append((name, section.columns, content["metrics"]))
     return environment.get_template("report.html.jinja").render(
@@ -57,7 +58,7 @@ def build_page(
         dataset=tables.dataset_rows(train, val),
         headline=headline.groups(measured, detections),
         unmeasured=[name for name in tasks if name not in {task for task, *_ in measured}],
-        sections=[section for _, section in tasks.values()],
+        links=links,
         bodies=bodies,
         glossary=[
             (term, text.format(tolerance=parameters.evaluate.apk_tolerance))
@@ -65,6 +66,7 @@ def build_page(
             for term, text in section.glossary
         ],
         ablation=tables.ablation_table(ablation, parameters.train.grid) if ablation else None,
+        ablation_missing=ablation is None,
         # The page must not change with `compute`, which changes no result.
         parameter_sections=tables.parameter_sections(parameters.model_dump(mode="json", exclude={"compute"})),
     )

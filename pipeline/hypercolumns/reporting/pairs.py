@@ -1,4 +1,4 @@
-"""Pairs of pictures: true keypoints or parts beside those predicted in the same ground-truth box."""
+"""Pictures of keypoints and parts: true ones beside those predicted in the same box, or predictions alone."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -14,7 +14,16 @@ from hypercolumns.evaluation.parts import part_overlaps
 from hypercolumns.parameters import Parameters
 from hypercolumns.regions import boxes
 from hypercolumns.reporting.gallery import choose
-from hypercolumns.reporting.pictures import BLACK, Picture, Window, cut_tile, data_uri, draw_all, palette
+from hypercolumns.reporting.pictures import (
+    BLACK,
+    PER_PHOTOGRAPH,
+    Picture,
+    Window,
+    cut_tile,
+    data_uri,
+    draw_all,
+    palette,
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,16 @@ class Pair:
     quality: float
     """Share of correct keypoints, or overlap of part labels; 0..1."""
     true: str
+    predicted: str
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A prediction in a detected box with its picture as a data URI."""
+
+    category: str
+    file_name: str
+    score: float
     predicted: str
 
 
@@ -70,6 +89,27 @@ def make_pairs(
     return draw_all(draw, chosen)
 
 
+def make_previews(
+    annotations: AnnotationSet, results: Results, renderer: PairRenderer, parameters: Parameters
+) -> list[Preview]:
+    """Draw the predictions of the highest scores, for data without annotations of the task.
+
+    They are at most `report.gallery`, and at most `PER_PHOTOGRAPH` per photograph on average.
+    """
+    count = min(parameters.report.gallery, PER_PHOTOGRAPH * len(annotations.images))
+    best = sorted(results, key=lambda result: -result["score"])[:count]
+
+    def draw(result: Mapping[str, Any]) -> Preview:
+        image = annotations.image_by_id[result["image_id"]]
+        category = annotations.category_by_id[result["category_id"]]
+        box = boxes.expand(boxes.from_coco(result["bbox"]), parameters.regions.expansion)
+        window, tile = cut_tile(annotations, image, box)
+        renderer.draw(tile, window, category, result[renderer.key])
+        return Preview(category.name, image.file_name, result["score"], data_uri(tile))
+
+    return draw_all(draw, best)
+
+
 def _keypoint_quality(
     annotations: AnnotationSet, instance: Instance, result: Mapping[str, Any], parameters: Parameters
 ) -> float | None:
@@ -95,7 +135,7 @@ def _draw_skeleton(tile: Picture, window: Window, category: Category, keypoints:
 def _part_quality(
     annotations: AnnotationSet, instance: Instance, result: Mapping[str, Any], _parameters: Parameters
 ) -> float | None:
-    if not instance.parts:
+    if not (instance.parts and instance.has_mask):
         return None
     return float(part_overlaps(annotations.image_by_id[instance.image_id], [result], [instance])[0, 0])
 

@@ -25,6 +25,8 @@ Colour = tuple[int, int, int]
 TILE = 288
 """Side of a square picture in pixels."""
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+PER_PHOTOGRAPH = 2
+"""Predictions shown per photograph, on average, where annotations do not tell how many to expect."""
 MARGIN = 1.12
 """Side of the window as a multiple of the longer side of the box."""
 

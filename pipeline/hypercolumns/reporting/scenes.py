@@ -1,4 +1,4 @@
-"""Photographs with detected and annotated masks, as SVG."""
+"""Photographs with detected and annotated instances, as SVG."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from hypercolumns.annotations import masks
 from hypercolumns.annotations.images import read_photograph
 from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.annotations.results import Results
-from hypercolumns.reporting.pictures import Colour, data_uri, draw_all, palette
+from hypercolumns.reporting.pictures import PER_PHOTOGRAPH, Colour, data_uri, draw_all, palette
 
 DRAWING_SIDE = 480
 """Longer side of a drawing in SVG units; larger photographs are scaled down to this many pixels."""
@@ -25,20 +25,25 @@ LETTER_WIDTH = 9.5
 """Approximate width of a letter in SVG units; labels are placed before the font is known."""
 
 
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in pixels."""
+
+
 @dataclass(frozen=True)
 class Shape:
-    """A mask as an SVG path, and the position of its label in SVG units."""
+    """A mask or box as an SVG path, and the position of its label in SVG units."""
 
     label: str
     colour: Colour
     path: str
+    is_box: bool
     x: float
     y: float
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A photograph as a data URI with a size of `width` x `height` SVG units, and the masks drawn on it."""
+    """A photograph as a data URI with a size of `width` x `height` SVG units, and the shapes drawn on it."""
 
     file_name: str
     width: float
@@ -55,6 +60,8 @@ class Scenes:
     scenes: list[Scene]
     minimum_score: float | None
     """Lowest score that is drawn; None without detections."""
+    per_photograph: int | None
+    """Detections of this score per photograph, on average; None if they are as many as instances count."""
     max_detections: int = MAX_DETECTIONS
 
 
@@ -62,15 +69,19 @@ def make_scenes(annotations: AnnotationSet, results: Results, count: int) -> Sce
     """Draw `count` photographs, evenly spaced in the order of `annotations`.
 
     The lowest score drawn is that of the n-th best detection in all photographs, where n is the number of instances
-    that count. This works for scores on any scale and shows as many detections as instances on average.
+    that count, or `PER_PHOTOGRAPH` times the number of photographs if none does. This works for scores on any scale and
+    shows as many detections as instances on average.
     """
     instances = sum(not instance.ignore for instance in annotations.instances)
-    ranked = sorted((result["score"] for result in results), reverse=True)[: max(instances, 1)]
+    per_photograph = None if instances else PER_PHOTOGRAPH
+    wanted = instances or PER_PHOTOGRAPH * len(annotations.images)
+    ranked = sorted((result["score"] for result in results), reverse=True)[:wanted]
     shown = [result for result in results if result["score"] >= ranked[-1]]
     n = len(annotations.images)
     count = min(count, n)
     chosen = [annotations.images[(2 * k + 1) * n // (2 * count)] for k in range(count)]
-    return Scenes(draw_all(lambda image: _scene(annotations, image, shown), chosen), min(ranked, default=None))
+    scenes = draw_all(lambda image: _scene(annotations, image, shown), chosen)
+    return Scenes(scenes, min(ranked, default=None), per_photograph)
 
 
 def _scene(annotations: AnnotationSet, image: Image, results: Results) -> Scene:
@@ -78,13 +89,19 @@ def _scene(annotations: AnnotationSet, image: Image, results: Results) -> Scene:
     names = {c.id: c.name for c in annotations.categories}
     best = sorted((r for r in results if r["image_id"] == image.id), key=lambda r: -r["score"])[:MAX_DETECTIONS]
     annotated = [
-        (f"{names[i.category_id]}, ignored", IGNORED_COLOUR, i.segmentation)
+        (f"{names[i.category_id]}, ignored", IGNORED_COLOUR, i.box, i.segmentation)
         if i.ignore
-        else (names[i.category_id], colours[i.category_id], i.segmentation)
+        else (names[i.category_id], colours[i.category_id], i.box, i.segmentation)
         for i in annotations.instances_by_image[image.id]
     ]
     detected = [
-        (f"{names[r['category_id']]} {r['score']:.2f}", colours[r["category_id"]], r["segmentation"]) for r in best
+        (
+            f"{names[r['category_id']]} {r['score']:.2f}",
+            colours[r["category_id"]],
+            masks.box(r["segmentation"]),
+            r["segmentation"],
+        )
+        for r in best
     ]
     photo = read_photograph(annotations.image_path(image), image)
     scale = DRAWING_SIDE / max(image.width, image.height)
@@ -92,24 +109,35 @@ def _scene(annotations: AnnotationSet, image: Image, results: Results) -> Scene:
     if scale < 1:
         size = max(round(width), 1), max(round(height), 1)
         photo = np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    shapes = _shapes(annotated, scale), _shapes(detected, scale)
-    return Scene(image.file_name, width, height, data_uri(photo), *shapes)
+    annotated_shapes, detected_shapes = (_shapes(labelled, width, height, scale) for labelled in (annotated, detected))
+    return Scene(image.file_name, width, height, data_uri(photo), annotated_shapes, detected_shapes)
 
 
-def _shapes(labelled: Sequence[tuple[str, Colour, masks.RLE]], scale: float) -> list[Shape]:
-    """Convert masks to shapes with labels in their upper left corners, moved down to avoid other labels."""
+def _shapes(
+    labelled: Sequence[tuple[str, Colour, Box, masks.RLE | None]], width: float, height: float, scale: float
+) -> list[Shape]:
+    """Convert boxes and, where there are any, masks to shapes with labels in their upper left corners.
+
+    Labels are moved down to avoid other labels.
+    """
     shapes: list[Shape] = []
-    for label, colour, code in labelled:
-        height, width = (scale * size for size in code["size"])
-        x0, y0, *_ = (scale * edge for edge in masks.box(code))
+    for label, colour, box, mask in labelled:
+        x0, y0, *_ = (scale * edge for edge in box)
+        path = outline(masks.decode(mask), scale) if mask else rectangle(box, scale)
         text_width = LETTER_WIDTH * len(label)
-        x, y = max(min(x0 + 3, width - text_width), 3), min(y0 + LINE_HEIGHT, height - 5)
+        x, y = max(min(x0 + 3, width - text_width), 3), min(max(y0, 0) + LINE_HEIGHT, height - 5)
         while any(
             s.x - text_width < x < s.x + LETTER_WIDTH * len(s.label) and abs(y - s.y) < LINE_HEIGHT for s in shapes
         ):
             y += LINE_HEIGHT
-        shapes.append(Shape(label, colour, outline(masks.decode(code), scale), x, y))
+        shapes.append(Shape(label, colour, path, mask is None, x, y))
     return shapes
+
+
+def rectangle(box: Box, scale: float) -> str:
+    """Draw a box as an SVG path."""
+    x0, y0, x1, y1 = (f"{scale * edge:.1f}" for edge in box)
+    return f"M{x0} {y0}H{x1}V{y1}H{x0}Z"
 
 
 def outline(mask: NDArray[np.bool_], scale: float) -> str:

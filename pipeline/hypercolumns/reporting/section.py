@@ -43,7 +43,7 @@ class ReportSection(Protocol):
 
     @property
     def links(self) -> tuple[tuple[str, str], ...]:
-        """Anchors in the template and their titles in the navigation."""
+        """Anchors in the template and their titles in the navigation, which links to those that are shown."""
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -54,7 +54,10 @@ class ReportSection(Protocol):
         """Terms and explanations at the end of the page; `{tolerance}` becomes `evaluate.apk_tolerance`."""
 
     def content(self, inputs: SectionInputs) -> dict[str, Any]:
-        """Collect the values for the template; `metrics` must be among them, None until the task is evaluated.
+        """Collect the values for the template.
+
+        Among them must be `metrics`, None until the task is evaluated, and `shown`, the anchors of the parts of the
+        section that have something to show or name the step that they wait for.
 
         Raises
         ------

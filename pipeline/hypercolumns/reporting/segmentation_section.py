@@ -43,14 +43,28 @@ class SegmentationSection:
             "curves": [(overlap, charts.precision_recall_chart(rows, MEAN)) for overlap, rows in curves if rows],
             "panels": _panels(half, strict) if half and strict else [],
             "photographs": photographs,
+            "unmasked": val is not None and not all(instance.has_mask for instance in val.instances),
             "gallery": gallery,
+            "shown": _shown(metrics),
             **_mask_quality(inputs),
         }
 
 
+def _shown(metrics: Mapping[str, Any] | None) -> list[str]:
+    """Anchors of the parts that have something to show; all of them until the task is evaluated."""
+    has_content = {
+        "photographs": True,
+        "segmentation": metrics is None or metrics["box_ap_50"] is not None,
+        "curves": metrics is None or metrics["ap_r_50"] is not None,
+        "limits": metrics is None or metrics["box_ap_50"] is not None,
+        "gallery": metrics is None or metrics["ground_truth_boxes"]["mean_iou"] is not None,
+    }
+    return [anchor for anchor, shown in has_content.items() if shown]
+
+
 def _categories(metrics: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
-    """List the categories that have instances, the most frequent first."""
-    counted = [(name, m) for name, m in metrics.items() if m["positives"]]
+    """List the categories that have instances, with masks or without, the most frequent first."""
+    counted = [(name, m) for name, m in metrics.items() if m["positives"] or m["box_ap_50"] is not None]
     return sorted(counted, key=lambda item: (-item[1]["positives"], item[0]))
 
 

@@ -26,18 +26,18 @@ def read_metrics(path: Path, keys: Sequence[str]) -> dict[str, Any] | None:
 
 
 def read_ablation(path: Path) -> list[dict[str, Any]] | None:
-    """Read the configurations with a mean IoU: `blocks`, `grid`, `mean_iou`, `iou_70`; None if there are none.
+    """Read the configurations with a mean IoU: `blocks`, `grid`, `mean_iou`, `iou_70`; None until they are written.
 
     Numbers are rounded as in the metrics of the tasks, so that equal results have equal digits on the page.
     """
-    entries = rounded(read_rows(path) or [])
-    for entry in entries:
+    entries = rounded(read_rows(path))
+    for entry in entries or []:
         _with_keys(path, entry, _ABLATION)
-    return [entry for entry in entries if entry["mean_iou"] is not None] or None
+    return entries and [entry for entry in entries if entry["mean_iou"] is not None]
 
 
 def read_rows(path: Path) -> list[dict[str, Any]] | None:
-    """Read a list of JSON objects; None if the file is missing or the list is empty.
+    """Read a list of JSON objects; None until it is written.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def read_rows(path: Path) -> list[dict[str, Any]] | None:
     content = _read_json(path)
     if content is not None and not (isinstance(content, list) and all(isinstance(row, dict) for row in content)):
         raise InputError(f"{path} must be a list of JSON objects.")
-    return content or None
+    return content
 
 
 def _read_json(path: Path) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypercolumns.parameters import Parameters
 from hypercolumns.reporting.headline import Column
-from hypercolumns.reporting.pairs import Pair, PairRenderer, make_pairs
+from hypercolumns.reporting.pairs import Pair, PairRenderer, Preview, make_pairs, make_previews
 from hypercolumns.reporting.section import SectionInputs
 from hypercolumns.reporting.sources import read_metrics
 
@@ -37,6 +37,9 @@ class TableSection:
         path = inputs.workspace.metric(inputs.task)
         metrics = read_metrics(path, (*(column.key for column in self.columns), "per_category"))
         rows = [(name, self._cells(row)) for name, row in metrics["per_category"].items()] if metrics else []
+        # Without annotations of the task in val, nothing is measured, and predictions are shown alone.
+        unmeasured = metrics is not None and all(metrics[column.key] is None for column in self.columns)
+        previews = self._previews(inputs) if unmeasured else []
         caption = self.caption.format(detections=inputs.detections, tolerance=inputs.parameters.evaluate.apk_tolerance)
         return {
             "section": self,
@@ -45,13 +48,21 @@ class TableSection:
             "metrics_file": path,
             "categories": rows,
             "totals": self._totals(metrics, inputs.parameters) if metrics else [],
+            "unmeasured": unmeasured,
             "pairs": self._pairs(inputs),
+            "previews": previews,
+            "shown": () if unmeasured and not previews else (self.name,),
         }
 
     def _pairs(self, inputs: SectionInputs) -> Sequence[Pair]:
         if self.pictures is None or inputs.val is None:
             return []
         return make_pairs(inputs.val, inputs.results("instances") or [], self.pictures, inputs.parameters)
+
+    def _previews(self, inputs: SectionInputs) -> Sequence[Preview]:
+        if self.pictures is None or inputs.val is None:
+            return []
+        return make_previews(inputs.val, inputs.results("detections") or [], self.pictures, inputs.parameters)
 
     def _totals(self, metrics: Mapping[str, Any], parameters: Parameters) -> list[tuple[str, list[str]]]:
         """List the row of the task and those of its baselines, whose K is `ablate.grid` or 1, as title and cells."""

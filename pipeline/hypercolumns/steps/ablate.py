@@ -7,13 +7,14 @@ from typing import Any
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.cluster.connection import connect
 from hypercolumns.cluster.workers import PREDICTING, TRAINING
+from hypercolumns.evaluation.detections import counted_instances
 from hypercolumns.evaluation.judgement import number, rounded
 from hypercolumns.evaluation.segmentation import ground_truth_box_metrics
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.comparisons import ablation_specs
 from hypercolumns.parameters import Parameters
 from hypercolumns.steps.predict import predict_val
-from hypercolumns.steps.train import train_specs
+from hypercolumns.steps.train import labelled_categories, train_specs
 from hypercolumns.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -22,28 +23,48 @@ logger = logging.getLogger(__name__)
 def ablate_layers(parameters: Parameters, workspace: Workspace) -> list[dict[str, Any]]:
     """Train and evaluate each layer alone, all layers but one, and all layers with several K; write the metrics.
 
+    Without a mask to learn from in train, or to compare with in val, nothing is trained.
+
     Returns
     -------
-    One row per configuration: `name`, `blocks`, `grid` and the metrics of `ground_truth_box_metrics`.
+    One row per configuration: `name`, `blocks`, `grid` and the metrics of `ground_truth_box_metrics`; empty without
+    masks.
 
     Raises
     ------
     InputError
         If an input is missing, or a category has neither training regions nor a shared grid.
     """
+    truth = AnnotationSet.load(workspace.annotations("val"))
+    reason = _reason_to_skip(parameters, workspace, truth)
+    rows = [] if reason else _compare(parameters, workspace, truth)
+    if reason:
+        logger.info("ablation: %s, so nothing is trained", reason)
+    path = workspace.metric("ablation")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(rows, indent=1) + "\n")
+    return rows
+
+
+def _reason_to_skip(parameters: Parameters, workspace: Workspace, truth: AnnotationSet) -> str | None:
+    """Say why configurations cannot be compared; None if they can."""
+    if not any(instance.has_mask for instance in counted_instances(truth, parameters.evaluate.minimum_area)):
+        return "no instance of val that counts has a mask"
+    train = AnnotationSet.load(workspace.annotations("train"))
+    return None if labelled_categories(workspace, "segmentation", train) else "no training region has a mask"
+
+
+def _compare(parameters: Parameters, workspace: Workspace, truth: AnnotationSet) -> list[dict[str, Any]]:
+    """Train and evaluate all configurations, and log a line for each."""
     layers = FeatureStore.open(workspace.features("train")).layers
     specs = ablation_specs(layers, parameters.ablate.grid, parameters.ablate.grids)
     with connect(parameters.compute, (*TRAINING, *PREDICTING)) as client:
         models = train_specs(parameters, workspace, "segmentation", list(specs.values()), client)
         predictions = predict_val(parameters, workspace, "segmentation", models, client, kinds=("ground_truth",))
-    truth = AnnotationSet.load(workspace.annotations("val"))
     rows = []
     for (name, spec), prediction in zip(specs.items(), predictions, strict=True):
         scores = ground_truth_box_metrics(truth, prediction["ground_truth"].results, parameters.evaluate)
         rows.append({"name": name, "blocks": list(spec.layers), "grid": spec.grid, **scores})
         mean, above = (number(rounded(scores[key]), 3) for key in ("mean_iou", "iou_70"))
         logger.info("%-32s mean IoU %s  above .7 %s", name, mean, above)
-    path = workspace.metric("ablation")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(rows, indent=1) + "\n")
     return rows

@@ -4,9 +4,11 @@ import logging
 import shutil
 from pathlib import Path
 
+from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.results import write_results
 from hypercolumns.cluster.connection import connect
 from hypercolumns.cluster.workers import PREDICTING, TRAINING
+from hypercolumns.definitions import find_task
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.comparisons import baseline_specs
 from hypercolumns.parameters import Parameters
@@ -23,7 +25,8 @@ def predict_baselines(parameters: Parameters, workspace: Workspace, task: str) -
 
     Returns
     -------
-    Predictions by baseline and kind of region; empty when `baselines` is false.
+    Predictions by baseline and kind of region; empty when `baselines` is false, or no instance of val that counts is
+    annotated for the task.
 
     Raises
     ------
@@ -31,8 +34,9 @@ def predict_baselines(parameters: Parameters, workspace: Workspace, task: str) -
         If an input is missing, or a category has neither training regions nor a shared grid.
     """
     folder = workspace.baselines(task)
-    if not parameters.task_section(task).baselines:
-        notice = f"{task}: {task}.baselines is false, nothing is compared"
+    reason = _reason_to_skip(parameters, workspace, task)
+    if reason:
+        notice = f"{task}: {reason}, nothing is compared"
         _clear(folder)
         (folder / "README").write_text(notice + "\n")  # DVC warns about empty folders
         logger.info(notice)
@@ -48,6 +52,17 @@ def predict_baselines(parameters: Parameters, workspace: Workspace, task: str) -
         write_results(prediction["ground_truth"].results, folder / f"{name}_ground_truth.json")
     logger.info("%s: predicted with %s", task, " and ".join(specs))
     return by_name
+
+
+def _reason_to_skip(parameters: Parameters, workspace: Workspace, task: str) -> str | None:
+    """Say why the baselines are not needed; None if they are."""
+    if not parameters.task_section(task).baselines:
+        return f"{task}.baselines is false"
+    is_annotated = find_task(task).is_annotated
+    val = AnnotationSet.load(workspace.annotations("val"))
+    if not any(is_annotated(instance) and not instance.ignore for instance in val.instances):
+        return f"no instance of val that counts is annotated with {task}"
+    return None
 
 
 def _clear(folder: Path) -> None:

@@ -45,13 +45,24 @@ def train_specs(
 ) -> list[GridModel]:
     """Train one model per specification on the train store."""
     annotations = AnnotationSet.load(workspace.annotations("train"))
+    created = create_task(task, annotations, parameters)
+    labelled = labelled_categories(workspace, task, annotations)
     return train_grids(
         workspace.features("train"),
-        create_task(task, annotations, parameters),
+        created,
         specs,
         parameters.train,
         client,
         scratch=workspace.scratch,
+        unlabelled=[c.id for c in created.categories if created.targets_of(c.id) and c.id not in labelled],
         seed=parameters.seed,
         device=parameters.compute.device,
     )
+
+
+def labelled_categories(workspace: Workspace, task: str, annotations: AnnotationSet) -> set[int]:
+    """Ids of the categories with a region in the train store whose instance is annotated for a task."""
+    is_annotated = find_task(task).is_annotated
+    ids = FeatureStore.open(workspace.features("train")).regions["instance"].unique()
+    instances = [annotations.instance_by_id[int(i)] for i in ids]
+    return {instance.category_id for instance in instances if is_annotated(instance)}

@@ -42,7 +42,8 @@ def write_heat_maps(
     root = zarr.create_group(path, overwrite=True, attributes={"schema": SCHEMA})
     columns = {"instance_id": instance_ids, "box": boxes.astype(np.float32), "heat": heat}
     for name, values in columns.items():
-        root.create_array(name, data=values, chunks=values.shape, compressors=ZstdCodec(level=1))
+        chunks = max(len(values), 1), *values.shape[1:]  # val may have no instances
+        root.create_array(name, data=values, chunks=chunks, compressors=ZstdCodec(level=1))
 
 
 def read_heat_maps(path: Path) -> dict[int, HeatMap]:

@@ -47,8 +47,8 @@ class PartTask(AnnotatedTask):
         """Label a part's locations positive, and those of the object's other parts negative.
 
         Everything else is ignored: locations outside the object's parts, since parts are only looked for inside masks;
-        instances without annotated parts; parts that the category does not have. The figure is labelled as in
-        segmentation. See `AnnotatedTask.label`.
+        instances without a mask or annotated parts; parts that the category does not have. The figure is labelled as
+        in segmentation. See `AnnotatedTask.label`.
         """
         maps[0] = figure_labels(self.annotations, instance, pixels)
         shown = {part.name: masks.decode(part.segmentation)[pixels.at] for part in instance.parts}

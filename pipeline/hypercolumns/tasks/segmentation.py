@@ -42,9 +42,12 @@ class SegmentationTask(AnnotatedTask):
 def figure_labels(annotations: AnnotationSet, instance: Instance, pixels: Pixels) -> NDArray[np.int_]:
     """Label (size, size) locations by the mask of an instance.
 
-    Locations outside the photograph and void pixels are ignored.
+    Locations outside the photograph and void pixels are ignored, and all locations of an instance without a mask.
     """
-    labels = np.where(masks.decode(instance.segmentation)[pixels.at], POSITIVE, NEGATIVE)
+    mask = instance.segmentation
+    if mask is None:
+        return np.full(pixels.inside.shape, IGNORE)
+    labels = np.where(masks.decode(mask)[pixels.at], POSITIVE, NEGATIVE)
     void = annotations.image_by_id[instance.image_id].void
     if void is not None:
         labels[masks.decode(void)[pixels.at] & (labels != POSITIVE)] = IGNORE
