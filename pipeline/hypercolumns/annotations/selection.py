@@ -53,6 +53,20 @@ def instance_from_mask(
     return Instance(0, image_id, category_id, mask, masks.box(mask), area, difficult=difficult)
 
 
+def trains(instance: Instance, minimum_area: int) -> bool:
+    """Whether an instance becomes a training region: neither crowd nor difficult, with a box, and large enough.
+
+    Parameters
+    ----------
+    instance
+        An instance of train.
+    minimum_area
+        `regions.minimum_area` in pixels.
+    """
+    x0, y0, x1, y1 = instance.box
+    return not instance.ignore and x1 > x0 and y1 > y0 and instance.area >= minimum_area
+
+
 def unite_parts(pieces: Sequence[Part], names: Iterable[str]) -> tuple[Part, ...]:
     """Unite the pieces of each part in `names` that has any, in the order of `names`; other pieces are left out."""
     groups = {name: [piece.segmentation for piece in pieces if piece.name == name] for name in names}

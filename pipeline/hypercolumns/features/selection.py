@@ -9,6 +9,7 @@ import pandas as pd
 
 from hypercolumns.annotations.model import AnnotationSet, Image, Instance
 from hypercolumns.annotations.results import Results
+from hypercolumns.annotations.selection import trains
 from hypercolumns.errors import InputError, choices
 from hypercolumns.features.schema import BOX, COLUMNS, KINDS
 from hypercolumns.parameters import RegionParameters
@@ -61,7 +62,7 @@ def training_regions(
     rows: list[Row] = []
     for image_id, image_instances in annotations.instances_by_image.items():
         instances = [i for i in image_instances if not i.crowd and _has_size(i.box)]
-        usable = [i for i in instances if not i.ignore and i.area >= settings.minimum_area]
+        usable = [i for i in instances if trains(i, settings.minimum_area)]
         if not usable:
             continue
         rows += [_row(i, "ground_truth", i.box) for i in usable]

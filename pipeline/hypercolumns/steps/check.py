@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from hypercolumns.annotations.model import AnnotationSet, Instance
+from hypercolumns.annotations.selection import trains
 from hypercolumns.definitions import find_task
 from hypercolumns.errors import InputError, choices
 from hypercolumns.parameters import Parameters
@@ -85,12 +86,6 @@ def check_pipeline(parameters: Parameters, workspace: Workspace, *, dry: bool = 
     cost = estimate_cost(parameters, sets, len(trained), detections, backbone)
     logger.info("%s", cost.as_text())
     return cost
-
-
-def trains(instance: Instance, minimum_area: int) -> bool:
-    """Whether an instance becomes a training region of the feature store."""
-    x0, y0, x1, y1 = instance.box
-    return not instance.ignore and x1 > x0 and y1 > y0 and instance.area >= minimum_area
 
 
 def check_trained(parameters: Parameters, train: AnnotationSet, trained: Sequence[Instance]) -> None:
