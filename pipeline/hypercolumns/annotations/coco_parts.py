@@ -13,9 +13,9 @@ from hypercolumns.workspace import Split
 def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> AnnotationSet:
     """Read a COCO file as `coco.read` does and join its annotations into one object of `settings.parts_of` per image.
 
-    Annotations of one category in an image, such as two wheels, become one part. Crowds and boxes without masks are dropped. Parts follow
-    the order of the file's categories; images and objects have the ids of the images. An image without parts has
-    no object.
+    Annotations of one category in an image, such as two wheels, become one part. Crowds and boxes without masks are
+    dropped. Parts follow the order of the file's categories; images and objects have the ids of the images. An image
+    without parts has no object.
 
     Raises
     ------
