@@ -1,5 +1,6 @@
 """Photographs of drawn squares, and what a reader must find in them, known from the drawing alone."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +62,8 @@ SCENES = {
 }
 """What is drawn in each photograph."""
 
+TRAIN, VAL = tuple(SCENES)[:4], tuple(SCENES)[4:]
+
 CATEGORIES = ("car", "dog")
 CORNERS = ("upper_left", "upper_right", "lower_right", "lower_left")
 
@@ -113,9 +116,23 @@ def coco(names: tuple[str, ...] = tuple(SCENES), first_id: int = 1, **fields) ->
     return {"images": images, "annotations": annotations, "categories": categories}
 
 
+def write(path: Path, content: object) -> None:
+    """Write JSON as a string, or an object as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+
+
 def read(root: Path, tasks=("segmentation",), **settings) -> dict[str, AnnotationSet]:
     """Read both splits as the first stage does."""
     return readers.read_splits(DatasetParameters(format="coco", root=str(root), **settings), tasks)
+
+
+def read_files(root: Path, train: object, val: object = None, tasks=("segmentation",), **settings):
+    """Write both annotation files, draw the photographs and read everything."""
+    draw_all(root / "photos")
+    write(root / "train.json", train)
+    write(root / "val.json", coco(VAL) if val is None else val)
+    return read(root, tasks, **{"train": "train.json", "val": "val.json", "images": "photos"} | settings)
 
 
 def found(*sets: AnnotationSet) -> dict[str, list[tuple]]:

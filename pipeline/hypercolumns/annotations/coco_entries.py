@@ -126,8 +126,10 @@ def decode(kind: type[Entry], raw: msgspec.Raw, where: str) -> Entry:
     """
     try:
         return msgspec.json.decode(raw, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except msgspec.DecodeError as error:
         raise InputError(f"{where}: {explain(error)}.") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{where}: it has letters that are not in UTF-8; save the file in UTF-8.") from None
     except RecursionError:
         raise InputError(f"{where}: its lists are nested too deeply.") from None
 

@@ -55,10 +55,13 @@ def advice(raw: bytes) -> str:
     >>> advice(b'{"version": "5.4", "shapes": [], "imagePath": "a.jpg"}')
     'it seems to be an annotation of Labelme, one photograph per file: join them with labelme2coco'
     """
+    text = next((text for start, text in _BEGINNINGS.items() if raw.lstrip(_BLANKS).startswith(start)), None)
     try:
-        text = _recognise(json.loads(raw))
+        text = text or _recognise(json.loads(raw))
+    except UnicodeDecodeError:
+        return "save it in UTF-8"
     except (ValueError, RecursionError):
-        text = next((text for start, text in _BEGINNINGS.items() if raw.lstrip(_BLANKS).startswith(start)), None)
+        return _CURE
     return f"it seems to be {text}" if text else _CURE
 
 

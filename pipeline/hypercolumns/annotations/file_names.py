@@ -2,9 +2,11 @@
 
 import re
 import unicodedata
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from posixpath import normpath
 from urllib.parse import unquote
 
 from hypercolumns.annotations.files import is_inside, path_inside
@@ -15,7 +17,7 @@ class PhotographFolder:
 
     A name that does not exist is tried with backslashes as separators, percent codes of a URL decoded, in another
     letter case, with accents composed or decomposed, without its first folders, which may be those of another computer
-    or a server, and without the eight digits that Label Studio puts before the name of an uploaded file.
+    or a server, and without the eight hexadecimal digits that Label Studio puts before the name of an uploaded file.
 
     Parameters
     ----------
@@ -25,7 +27,7 @@ class PhotographFolder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._listings: dict[Path, dict[str, str]] = {}
+        self._listings: dict[Path, dict[str, list[str]]] = {}
 
     def find(self, name: str, source: str) -> str:
         """Find the photograph that an annotation file names; `source` is the place of the name, for the message.
@@ -40,7 +42,7 @@ class PhotographFolder:
             If `name` leads out of the folder and no spelling of it exists inside.
         """
         if is_inside(name) and _is_file(self.root / name):
-            return name
+            return normpath(name)
         for parts in _spellings(name):
             path = self._follow(parts)
             if path is not None:
@@ -52,23 +54,19 @@ class PhotographFolder:
         """The file at the end of a path whose parts may differ in letter case and the form of accents."""
         path = self.root
         for part in parts:
-            listing = self._listing(path)
-            found = listing.get(part) or listing.get(_plain(part))
-            if found is None:
+            names = self._listing(path).get(_plain(part), [])
+            if part not in names and len(names) != 1:
                 return None
-            path = path / found
+            path = path / (part if part in names else names[0])
         return path if _is_file(path) else None
 
-    def _listing(self, folder: Path) -> dict[str, str]:
-        """The names in a folder by themselves, and by their plain form where that is not ambiguous."""
+    def _listing(self, folder: Path) -> dict[str, list[str]]:
+        """The names in a folder by their plain form."""
         if folder not in self._listings:
-            try:
-                names = [path.name for path in folder.iterdir()]
-            except OSError:
-                names = []
-            counts = Counter(map(_plain, names))
-            plain = {_plain(name): name for name in names if counts[_plain(name)] == 1}
-            self._listings[folder] = plain | {name: name for name in names}
+            listing = self._listings[folder] = defaultdict(list)
+            with suppress(OSError):
+                for path in folder.iterdir():
+                    listing[_plain(path.name)].append(path.name)
         return self._listings[folder]
 
 
@@ -92,10 +90,9 @@ def _spellings(name: str) -> Iterator[list[str]]:
     >>> list(_spellings(r"C:\photos\1a2b3c4d-cat.jpg"))
     [['C:', 'photos', '1a2b3c4d-cat.jpg'], ['photos', '1a2b3c4d-cat.jpg'], ['1a2b3c4d-cat.jpg'], ['cat.jpg']]
     """
-    slashed = name.replace("\\", "/")
-    for text in dict.fromkeys((slashed, unquote(slashed))):
+    for text in dict.fromkeys((name, unquote(name))):
         # Label Studio names local files /data/local-files/?d=FOLDER/FILE; other queries end a URL.
-        path = text.rpartition("?d=")[2].partition("?")[0]
+        path = text.replace("\\", "/").rpartition("?d=")[2].partition("?")[0]
         parts = [part for part in path.split("/") if part not in ("", ".")]
         yield from (parts[start:] for start in range(len(parts)))
         original = re.sub("^[0-9a-f]{8}-", "", parts[-1]) if parts else ""
