@@ -51,4 +51,4 @@ def _aligned(instance: Instance, source: Category, target: Category) -> Instance
         start = 3 * source.keypoints.index(name) if name in source.keypoints else None
         keypoints += [0.0, 0.0, 0.0] if start is None else instance.keypoints[start : start + 3]
     parts = tuple(part for part in instance.parts if part.name in target.parts)
-    return replace(instance, category_id=target.id, keypoints=tuple(keypoints), parts=parts)
+    return replace(instance, category_id=target.id, keypoints=tuple(keypoints) if any(keypoints) else (), parts=parts)

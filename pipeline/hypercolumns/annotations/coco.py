@@ -6,11 +6,12 @@ from pathlib import Path, PurePosixPath
 from hypercolumns.annotations import files
 from hypercolumns.annotations.bad_items import BadItems
 from hypercolumns.annotations.coco_file import CocoFile, CocoObject
-from hypercolumns.annotations.file_names import find_photograph
+from hypercolumns.annotations.file_names import PhotographFolder
 from hypercolumns.annotations.lists import read_list
 from hypercolumns.annotations.model import AnnotationSet, Image, Instance
 from hypercolumns.annotations.photograph_file import shown_size
 from hypercolumns.annotations.selection import keep_categories
+from hypercolumns.errors import InputError
 from hypercolumns.parameters import DatasetParameters
 from hypercolumns.workspace import Split
 
@@ -35,11 +36,16 @@ def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> Anno
     name, list_name = (settings.train, settings.train_list) if split == "train" else (settings.val, settings.val_list)
     path = files.existing_path(root, name, f"dataset.{split}")
 
+    folder = PhotographFolder(photographs)
+
     def complete(image: Image) -> Image:
-        file_name = find_photograph(photographs, image.file_name, f"{path}, {image.origin},")
+        file_name = folder.find(image.file_name, f"{path}, {image.origin},")
         if image.width and image.height:
             return replace(image, file_name=file_name)
-        width, height = shown_size(photographs / file_name, settings.orientation)
+        try:
+            width, height = shown_size(photographs / file_name, settings.orientation)
+        except InputError as error:
+            raise InputError(f"{error} It is named by {image.origin}, which has no width and height.") from None
         return replace(image, file_name=file_name, width=width, height=height)
 
     file = CocoFile.open(path, bad_items, settings.maximum_pixels, complete)

@@ -3,22 +3,24 @@
 import math
 
 import msgspec
+import numpy as np
 
 from hypercolumns.annotations.coco_entries import decode, is_absent
 from hypercolumns.annotations.coco_masks import RelativeCoordinatesError
 from hypercolumns.annotations.model import Image
 from hypercolumns.errors import InputError
-from hypercolumns.regions.boxes import clip, from_coco
+from hypercolumns.regions.boxes import Boxes, clip, from_coco
 
 Box = tuple[float, float, float, float]
 
 
-def read_box(raw: msgspec.Raw, image: Image, where: str) -> Box | None:
-    """Read the field `bbox` (x, y, width, height) of an annotation.
+def read_box(raw: msgspec.Raw, rotation: float, image: Image, where: str) -> Box | None:
+    """Read the field `bbox` (x, y, width, height) of an annotation, turned by `rotation` degrees about its centre.
 
     Returns
     -------
-    The box x0, y0, x1, y1, clipped to the image; None if there is none or nothing of it lies in the image.
+    The upright box x0, y0, x1, y1 around it, clipped to the image; None if there is none or nothing of it lies in the
+    image.
 
     Raises
     ------
@@ -29,15 +31,27 @@ def read_box(raw: msgspec.Raw, image: Image, where: str) -> Box | None:
     """
     if is_absent(raw):
         return None
-    values = decode(list[float], raw, f"{where}, its bbox")
-    if len(values) != 4 or not all(map(math.isfinite, values)):
-        raise InputError(f"{where} has the bbox {values}; it must be four finite numbers.")
+    found = decode(list[float | None], raw, f"{where}, its bbox")
+    values = [value for value in found if value is not None]
+    if not values:
+        return None
+    if not len(values) == len(found) == 4 or not all(map(math.isfinite, values)):
+        raise InputError(f"{where} has the bbox {found}; it must be four finite numbers.")
     if 0 < max(values) <= 1:
         raise RelativeCoordinatesError(
             f"{where} has the bbox {values}; COCO's are pixels, not shares of the image's sides."
         )
-    x0, y0, x1, y1 = clip(from_coco(values), image.width, image.height).tolist()
+    x0, y0, x1, y1 = clip(_turn(from_coco(values), rotation), image.width, image.height).tolist()
     return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
+
+
+def _turn(box: Boxes, degrees: float) -> Boxes:
+    """The upright box around `box` turned about its centre."""
+    cosine, sine = (abs(f(math.radians(degrees))) for f in (math.cos, math.sin))
+    sides = box[2:] - box[:2]
+    half = (sides * cosine + sides[::-1] * sine) / 2
+    centre = (box[:2] + box[2:]) / 2
+    return np.concatenate([centre - half, centre + half]) if degrees else box
 
 
 def read_area(raw: msgspec.Raw, box: Box) -> float:

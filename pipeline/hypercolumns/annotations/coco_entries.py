@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from hypercolumns.annotations.coco_foreign import advice, advice_for_folder, require_objects
 from hypercolumns.errors import InputError
 
 Id = int | float | str | None
@@ -17,13 +18,8 @@ Entry = TypeVar("Entry")
 ABSENT = msgspec.Raw()
 """A field that the file does not have."""
 
-_FOREIGN = {
-    "_via_img_metadata": "a project of the VGG Image Annotator: choose Annotation > Export Annotations (COCO format)",
-    "shapes": "an annotation of Labelme, one photograph per file: join them with labelme2coco or labelme2voc",
-    "flags": "an annotation of Labelme, one photograph per file: join them with labelme2coco or labelme2voc",
-    "samples": "a FiftyOne dataset: export it as fiftyone.types.COCODetectionDataset",
-}
-"""Keys of the JSON files of other tools, and how these tools write COCO."""
+_MAX_ABSENT = 100
+"""Most bytes of a field that says nothing, with white space."""
 
 
 class CategoryEntry(msgspec.Struct, gc=False):
@@ -31,16 +27,18 @@ class CategoryEntry(msgspec.Struct, gc=False):
 
     id: Id
     name: str
+    supercategory: Any = None
     keypoints: msgspec.Raw = ABSENT
     skeleton: msgspec.Raw = ABSENT
     parts: msgspec.Raw = ABSENT
 
 
 class ImageEntry(msgspec.Struct, gc=False):
-    """An image as the file lists it; some tools leave out its size, or write 0."""
+    """An image as the file lists it; some tools leave out its size, or write 0 or -1, and LVIS leaves out its name."""
 
     id: Id
-    file_name: str
+    file_name: str | None = None
+    coco_url: Any = None
     width: int | float | None = None
     height: int | float | None = None
 
@@ -55,9 +53,18 @@ class AnnotationEntry(msgspec.Struct, gc=False):
     bbox: msgspec.Raw = ABSENT
     area: msgspec.Raw = ABSENT
     iscrowd: int | bool | float | str | None = 0
-    difficult: bool | int | None = None
+    difficult: msgspec.Raw = ABSENT
     keypoints: msgspec.Raw = ABSENT
     parts: msgspec.Raw = ABSENT
+    attributes: msgspec.Raw = ABSENT
+
+
+class AttributesEntry(msgspec.Struct, gc=False):
+    """The attributes that CVAT adds to an annotation."""
+
+    rotation: float = 0.0
+    """Degrees by which `bbox` is turned about its centre."""
+    occluded: bool | None = None
 
 
 class RunLengthCode(msgspec.Struct, gc=False):
@@ -90,20 +97,22 @@ def read_content(path: Path) -> Content:
     InputError
         If the file is missing, is not JSON, or has no list of images; tells which other tool may have written it.
     """
+    if path.is_dir():
+        raise InputError(f"The annotation file {path} is a folder; {advice_for_folder(path)}.")
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise InputError(f"The annotation file {path} cannot be read: {error}.") from None
     try:
-        content = msgspec.json.decode(raw, type=Content)
+        content = _parse(raw)
     except msgspec.ValidationError as error:
-        raise InputError(f"{path} is not a COCO annotation file: {explain(error)}{_hint(raw)}.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        content = _reread(raw, path)
-    except RecursionError:
-        raise InputError(f"{path} is not a COCO annotation file: its lists are nested too deeply.") from None
+        reason = explain(error, "its content")
+        raise InputError(f"{path} is not a COCO annotation file: {reason}; {advice(raw)}.") from None
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise InputError(f"{path} is not a COCO annotation file: {error}; {advice(raw)}.") from None
     if not content.images:
-        raise InputError(f"{path} is not a COCO annotation file: it lists no images{_hint(raw)}.")
+        raise InputError(f"{path} is not a COCO annotation file: it lists no images; {advice(raw)}.")
+    require_objects(content.annotations or [], path)
     return content
 
 
@@ -117,19 +126,31 @@ def decode(kind: type[Entry], raw: msgspec.Raw, where: str) -> Entry:
     """
     try:
         return msgspec.json.decode(raw, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except msgspec.DecodeError as error:
         raise InputError(f"{where}: {explain(error)}.") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{where}: it has letters that are not in UTF-8; save the file in UTF-8.") from None
     except RecursionError:
         raise InputError(f"{where}: its lists are nested too deeply.") from None
 
 
+def read_attributes(raw: msgspec.Raw) -> AttributesEntry:
+    """Decode the field `attributes` of an annotation, of which any tool may write its own; defaults for others."""
+    try:
+        return AttributesEntry() if is_absent(raw) else msgspec.json.decode(raw, type=AttributesEntry)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return AttributesEntry()
+
+
 def is_absent(raw: msgspec.Raw) -> bool:
     """Whether a field is missing, null or empty, which other tools write for what they do not know."""
-    return len(memoryview(raw)) <= 4 and bytes(raw) in (b"", b"null", b"[]", b"{}", b'""', b"[[]]")
+    if len(memoryview(raw)) > _MAX_ABSENT:
+        return False
+    return b"".join(bytes(raw).split()) in (b"", b"null", b"[]", b"{}", b'""', b"[[]]")
 
 
-def explain(error: Exception) -> str:
-    """Word an error of msgspec for someone who writes a data set.
+def explain(error: Exception, subject: str = "the entry") -> str:
+    """Word an error of msgspec for someone who writes a data set; `subject` is what was decoded.
 
     Examples
     --------
@@ -137,7 +158,7 @@ def explain(error: Exception) -> str:
     'images[2].width must be int or null, not str'
     """
     message, _, place = str(error).partition(" - at `$")
-    place = place.strip("`.") or "the entry"
+    place = place.strip("`.") or subject
     missing = re.fullmatch("Object missing required field `(.+)`", message)
     if missing:
         return f"{place} has no {missing[1]!r}"
@@ -147,34 +168,16 @@ def explain(error: Exception) -> str:
     return f"{place}: {message[:1].lower()}{message[1:].replace('`', chr(39))}"
 
 
-def _reread(raw: bytes, path: Path) -> Content:
-    """Read a file with NaN, which is not JSON but what pandas writes for a missing value, or in UTF-16 or with a BOM.
+def _parse(raw: bytes) -> Content:
+    """Parse a file; one that is not JSON is parsed again as Python does.
 
-    NaN and infinity become null, so that they count as absent.
+    Python accepts NaN, which pandas writes for a missing value, UTF-16 and byte order marks. NaN and infinity become
+    null, so that they count as absent.
     """
     try:
-        entries: Any = json.loads(raw, parse_constant=lambda _: None)
+        return msgspec.json.decode(raw, type=Content)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        entries = json.loads(raw, parse_constant=lambda _: None)
         return msgspec.json.decode(msgspec.json.encode(entries), type=Content)
-    except msgspec.ValidationError as error:
-        raise InputError(f"{path} is not a COCO annotation file: {explain(error)}.") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not a COCO annotation file: {error}.") from None
-
-
-def _hint(raw: bytes) -> str:
-    """Name the tool whose file this seems to be, and its way to write COCO; empty if it is not recognised."""
-    try:
-        entries = json.loads(raw)
-    except (ValueError, RecursionError):
-        return ""
-    if isinstance(entries, list) and entries and isinstance(entries[0], dict):
-        if "data" in entries[0] or "completed_by" in entries[0]:
-            return "; it seems to be an export of Label Studio in its own format: choose COCO when exporting"
-        if "score" in entries[0]:
-            return "; it seems to hold results, which belong in detection.file"
-    if isinstance(entries, dict):
-        first = next(iter(entries.values()), None)
-        if isinstance(first, dict) and {"filename", "regions"} <= set(first):
-            return f"; it seems to be {_FOREIGN['_via_img_metadata']}"
-        return next((f"; it seems to be {text}" for key, text in _FOREIGN.items() if key in entries), "")
-    return ""

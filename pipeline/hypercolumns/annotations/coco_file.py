@@ -1,6 +1,5 @@
 """A COCO annotation file, checked item by item: images, categories, and objects with masks, boxes and keypoints."""
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from hypercolumns.annotations.coco_entries import (
     PartEntry,
     decode,
     is_absent,
+    read_attributes,
     read_content,
 )
 from hypercolumns.annotations.coco_ids import number_ids
@@ -27,8 +27,8 @@ from hypercolumns.annotations.masks import RLE
 from hypercolumns.annotations.model import Category, Image, Part
 from hypercolumns.errors import InputError, choices
 
-_CROWD = {0: False, 1: True, "0": False, "1": True, None: False}
-"""Values of `iscrowd`; false and true equal 0 and 1."""
+_FLAGS = {0: False, 1: True, "0": False, "1": True, "false": False, "true": True, "": False, None: False}
+"""Values of `iscrowd` and `difficult`; false and true equal 0 and 1."""
 
 
 @dataclass(frozen=True)
@@ -91,21 +91,28 @@ class CocoFile:
         """
         content = read_content(path)
         images: dict[Id, Image] = {}
-        file_names: set[str] = set()
+        keys: dict[str, Id] = {}
         for index, raw in enumerate(content.images or []):
             with bad_items.catch("malformed_images"):
                 key, image = _image(path, index, raw, maximum_pixels)
                 image = complete(image)
                 if key in images:
-                    raise InputError(f"{path} has the image id {key!r} twice.")
-                if image.file_name in file_names:
-                    raise InputError(f"{path} has the file name {image.file_name!r} twice.")
+                    raise InputError(
+                        f"{path} has the image id {key!r} twice, for {images[key].file_name} and {image.file_name}; "
+                        "give each image an id of its own."
+                    )
+                if image.file_name in keys:
+                    raise InputError(
+                        f"{path} has the file name {image.file_name!r} twice, for the images {keys[image.file_name]!r} "
+                        f"and {key!r}. If two people annotated it, keep the annotations of one."
+                    )
                 images[key] = image
-                file_names.add(image.file_name)
+                keys[image.file_name] = key
         numbers = number_ids(list(images))
         numbered = {key: replace(images[key], id=number) for key, number in zip(images, numbers, strict=True)}
         annotations = content.annotations or []
-        return cls(path, numbered, _categories(path, content.categories or [], annotations, bad_items), annotations)
+        categories = read_categories(path, content.categories or [], annotations, bad_items)
+        return cls(path, numbered, categories, annotations)
 
     def objects(
         self, bad_items: BadItems, image_ids: Collection[int], category_ids: Collection[int]
@@ -131,7 +138,7 @@ class CocoFile:
                 entry = decode(AnnotationEntry, raw, where)
                 image, category = self._owners(entry, where)
                 if number in seen:
-                    raise InputError(f"{self.path} has the annotation id {number} twice.")
+                    raise InputError(f"{self.path} has the annotation id {number} twice; give each an id of its own.")
                 seen.add(number)
                 if image.id not in image_ids:
                     continue
@@ -169,51 +176,34 @@ def _image(path: Path, index: int, raw: msgspec.Raw, maximum_pixels: int) -> tup
     """Read the id of an image in the file, and the image; its id is 0 until the caller sets it."""
     entry = decode(ImageEntry, raw, f"{path}, images.{index}")
     where = f"{path}, image {entry.id!r}"
+    name = entry.file_name or entry.coco_url
     width, height = entry.width or 0, entry.height or 0
+    if width <= 0 and height <= 0:
+        width = height = 0
+    if not isinstance(name, str) or not name:
+        raise InputError(f"{where} has no file_name.")
     if entry.id is None:
-        raise InputError(f"{path}, images.{index} ({entry.file_name!r}) has no id.")
+        raise InputError(f"{path}, images.{index} ({name!r}) has no id.")
     if not (0 <= width * height <= maximum_pixels and min(width, height) >= 0):
         raise InputError(f"{where} has the size {width} x {height}; dataset.maximum_pixels is {maximum_pixels}.")
     if width != int(width) or height != int(height):
         raise InputError(f"{where} has the size {width} x {height}, which are not whole pixels.")
     source_id = "" if isinstance(entry.id, int) else str(entry.id)
     origin = f"image {entry.id} of {path}"
-    return entry.id, Image(0, entry.file_name, int(width), int(height), origin=origin, source_id=source_id)
-
-
-def _categories(
-    path: Path, entries: list[msgspec.Raw], annotations: list[msgspec.Raw], bad_items: BadItems
-) -> dict[Id, Category]:
-    """Categories by the ids in the file; of two with one name, the one that no annotation has is left out."""
-    found = read_categories(path, entries, bad_items)
-    names = Counter(category.name for _, category in found)
-    if any(n > 1 for n in names.values()):
-        used = {decode(AnnotationEntry, raw, str(path)).category_id for raw in annotations}
-        for entry, category in found:
-            if names[category.name] > 1 and entry.id not in used:
-                bad_items.leave_out("unused_categories", f"{path}: category {entry.id} repeats {category.name!r}.")
-                names[category.name] -= 1
-                found = [(e, c) for e, c in found if e is not entry]
-    numbers = number_ids([entry.id for entry, _ in found])
-    categories: dict[Id, Category] = {}
-    for (entry, category), number in zip(found, numbers, strict=True):
-        if entry.id in categories:
-            raise InputError(f"{path} has the category id {entry.id!r} twice.")
-        if names[category.name] > 1:
-            raise InputError(f"{path} has the category name {category.name!r} twice; give each a name of its own.")
-        categories[entry.id] = replace(category, id=number)
-    return categories
+    return entry.id, Image(0, name, int(width), int(height), origin=origin, source_id=source_id)
 
 
 def _object(
     number: int, entry: AnnotationEntry, image: Image, category: Category, where: str, bad_items: BadItems
 ) -> CocoObject | None:
     """Check one annotation; None, and counted, if neither its mask nor its box covers a pixel."""
-    if entry.iscrowd not in _CROWD:
+    if entry.iscrowd not in _FLAGS:
         raise InputError(f"{where} has iscrowd {entry.iscrowd!r}; choose from 0, 1.")
+    crowd = _FLAGS[entry.iscrowd]
+    attributes = read_attributes(entry.attributes)
     try:
         mask = read_mask(entry.segmentation, image, where)
-        box = masks.box(mask) if mask is not None else read_box(entry.bbox, image, where)
+        box = masks.box(mask) if mask is not None else read_box(entry.bbox, attributes.rotation, image, where)
     except RelativeCoordinatesError as error:
         bad_items.leave_out("objects_in_relative_coordinates", str(error))
         return None
@@ -224,6 +214,12 @@ def _object(
     if not area:
         bad_items.counts["empty_masks"] += 1
         return None
+    if crowd and attributes.occluded is not None:
+        bad_items.leave_out(
+            "brush_masks_marked_as_crowds",
+            f"{where} is a crowd, which neither trains nor counts. CVAT marks every brush mask so: set iscrowd to 0 "
+            "where a mask is of a single object.",
+        )
     keypoints: tuple[float, ...] = ()
     with bad_items.catch("malformed_keypoints", needed_by="keypoints"):
         keypoints = read_keypoints(entry.keypoints, category, image, where, bad_items)
@@ -234,11 +230,20 @@ def _object(
         segmentation=mask,
         box=box,
         area=area,
-        crowd=_CROWD[entry.iscrowd],
-        difficult=bool(entry.difficult),
+        crowd=crowd,
+        difficult=_difficult(entry.difficult, where, bad_items),
         keypoints=keypoints,
         parts=_parts(entry.parts, category, image, where, bad_items),
     )
+
+
+def _difficult(raw: msgspec.Raw, where: str, bad_items: BadItems) -> bool:
+    """The flag `difficult`; false, and counted, if it cannot be read."""
+    try:
+        return False if is_absent(raw) else _FLAGS[msgspec.json.decode(raw, type=int | float | bool | str)]
+    except (msgspec.DecodeError, KeyError):
+        bad_items.leave_out("unreadable_difficult_flags", f"{where} has a flag difficult that is neither 0 nor 1.")
+        return False
 
 
 def _parts(raw: msgspec.Raw, category: Category, image: Image, where: str, bad_items: BadItems) -> tuple[Part, ...]:

@@ -24,11 +24,11 @@ def read_mask(raw: msgspec.Raw, image: Image, where: str) -> RLE | None:
     """Read the field `segmentation` of an annotation.
 
     Besides COCO's forms, a polygon may be a flat list of numbers, as the VGG Image Annotator writes it, or a list of
-    points.
+    points. Polygons with fewer than three corners enclose nothing; Labelme writes the two corners of a box so.
 
     Returns
     -------
-    The mask, which may be empty; None if there is none.
+    The mask, which may be empty; None if there is none, or no polygon with three corners.
 
     Raises
     ------
@@ -78,13 +78,13 @@ def _polygons(lists: list[list[float] | float], where: str) -> list[list[float]]
     return nested
 
 
-def _from_polygons(polygons: list[list[float]], image: Image, where: str) -> RLE:
+def _from_polygons(polygons: list[list[float]], image: Image, where: str) -> RLE | None:
     if any(len(polygon) % 2 for polygon in polygons):
         raise InputError(f"{where} has a polygon with an odd number of coordinates.")
-    # Fewer than three corners enclose nothing; pycocotools would read four numbers as a box.
+    # pycocotools would read four numbers as a box x, y, width, height.
     polygons = [polygon for polygon in polygons if len(polygon) >= 6]
     if not polygons:
-        return masks.empty(image.height, image.width)
+        return None
     low, high = min(map(min, polygons)), max(map(max, polygons))
     limit = _MAX_POLYGON_REACH * max(image.width, image.height)
     if not (low >= -limit and high <= limit):

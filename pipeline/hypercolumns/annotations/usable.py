@@ -46,7 +46,9 @@ def likely_cause(annotations: AnnotationSet) -> str:
     if causes[reason] > max(usable, crowd, difficult):
         return f"{causes[reason]} {reason.replace('_', ' ')} are left out; {_CURES[reason]}"
     if crowd > max(usable, difficult):
-        return f"{crowd} are crowds (iscrowd), which neither train nor count"
+        advice = "; CVAT marks every brush mask so: set iscrowd to 0 for single objects"
+        is_of_cvat = "brush_masks_marked_as_crowds" in annotations.counts
+        return f"{crowd} are crowds (iscrowd), which neither train nor count" + (advice if is_of_cvat else "")
     if difficult > usable:
         return f"{difficult} are difficult, which neither train nor count; see dataset.minimum_area"
     return ""

@@ -33,7 +33,8 @@ _SECONDS = {
     "predict": 0.006,
 }
 """Seconds of one core: per photograph of 500 x 375 pixels (decode, propose, detect without its forward pass), and per
-region (forward pass of the default network; warp and write; training of one task with one K; prediction of one task with one model). Measured."""
+region (forward pass of the default network; warp and write; training of one task with one K; prediction of one task
+with one model). Measured."""
 
 _PHOTOGRAPH_PIXELS = 500 * 375
 
