@@ -217,3 +217,16 @@ def test_empty_names_are_refused(tmp_path, key, subject, empty):
     content["categories"][1][key] = empty if key == "name" else ["left", empty]
     with pytest.raises(InputError, match=rf"train\.json: {subject} .*has no name"):
         read_content(tmp_path, content)
+
+
+@pytest.mark.parametrize("segmentation", [3, [[0.1, 0.2, 0.3, 0.2, 0.3, 0.4]], {"size": [3, 3], "counts": [9]}])
+def test_a_malformed_mask_costs_nothing_where_only_keypoints_are_wanted(tmp_path, segmentation):
+    """The box does; other tasks need the mask."""
+    content = layouts.coco_content()
+    content["annotations"][0] |= {"segmentation": segmentation, "bbox": [3, 4, 10, 12], "area": None}
+    settings = coco_settings(layouts.make_coco(tmp_path / "coco", content))
+    found = read_split(settings, tasks=["keypoints"])
+    assert (found.instances[0].box, found.instances[0].segmentation) == ((3, 4, 13, 16), None)
+    assert found.counts["malformed_masks"] == 1
+    skipping = settings.model_copy(update={"skip_bad": True})
+    assert len(read_split(skipping, tasks=["segmentation", "keypoints"]).instances) == 2

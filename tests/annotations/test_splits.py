@@ -75,6 +75,16 @@ def test_val_may_be_a_folder_of_photographs(tmp_path):
     assert [c.name for c in found.categories] == ["square"]
 
 
+def test_a_folder_of_photographs_with_an_annotation_file_in_it_says_that_it_is_not_read(tmp_path, caplog):
+    """Roboflow writes valid/_annotations.coco.json among the photographs."""
+    settings = make_coco(tmp_path, ["a.png", "b.png"])
+    (tmp_path / "valid").mkdir()
+    Image.effect_noise((20, 40), 50).save(tmp_path / "valid/c.png")
+    (tmp_path / "valid/_annotations.coco.json").write_text("{}")
+    readers.read_splits(settings.model_copy(update={"val": "valid"}), ["segmentation"])
+    assert "it holds _annotations.coco.json; to use that file, name it in dataset.val" in caplog.text
+
+
 @pytest.mark.parametrize("lists", [{"annotations": []}, {}, {"annotations": None, "categories": None}])
 def test_val_may_be_a_file_whose_photographs_have_no_annotations(tmp_path, lists):
     """COCO's own files of test images list neither annotations nor, sometimes, categories."""

@@ -202,7 +202,7 @@ def _object(
     crowd = _FLAGS[entry.iscrowd]
     attributes = read_attributes(entry.attributes)
     try:
-        mask = read_mask(entry.segmentation, image, where)
+        mask = _mask(entry, image, where, bad_items)
         box = masks.box(mask) if mask is not None else read_box(entry.bbox, attributes.rotation, image, where)
     except RelativeCoordinatesError as error:
         bad_items.leave_out("objects_in_relative_coordinates", str(error))
@@ -235,6 +235,17 @@ def _object(
         keypoints=keypoints,
         parts=_parts(entry.parts, category, image, where, bad_items),
     )
+
+
+def _mask(entry: AnnotationEntry, image: Image, where: str, bad_items: BadItems) -> RLE | None:
+    """Read the mask of an annotation; where only keypoints are wanted, its box does instead of a malformed one."""
+    try:
+        return read_mask(entry.segmentation, image, where)
+    except InputError as error:
+        if bad_items.tasks != {"keypoints"} or is_absent(entry.bbox):
+            raise
+        bad_items.leave_out("malformed_masks", str(error))
+        return None
 
 
 def _difficult(raw: msgspec.Raw, where: str, bad_items: BadItems) -> bool:

@@ -110,6 +110,13 @@ def read_folder(settings: DatasetParameters, categories: tuple[Category, ...]) -
         raise InputError(
             f"dataset.val names {settings.val!r}, but the folder {folder} has no photographs ({choices(_SUFFIXES)})."
         )
+    annotations = sorted(path.name for path in folder.glob("*.json"))
+    if annotations:
+        logger.warning(
+            "%s is read without annotations, although it holds %s; to use that file, name it in dataset.val.",
+            folder,
+            annotations[0],
+        )
     try:
         "".join(names).encode()
     except UnicodeEncodeError as error:
