@@ -236,7 +236,7 @@ def test_damaged_photographs_are_named(mode: str, tmp_path: Path, damage: str, m
 def test_a_backbone_may_be_on_another_device_after_an_earlier_extraction() -> None:
     """The device `meta` stands for any accelerator: it refuses images on the CPU but computes shapes."""
     on_cpu, moved = case.make_backbone(), case.make_backbone().to("meta")
-    assert extraction._block_shapes(moved) == extraction._block_shapes(on_cpu)
+    assert extraction.block_shapes(moved) == extraction.block_shapes(on_cpu)
 
 
 def test_nan_values_are_refused(annotations: AnnotationSet, tmp_path: Path) -> None:
