@@ -6,9 +6,16 @@ from pathlib import Path
 import click
 
 from hypercolumns.errors import InputError
-from hypercolumns.parameters import Parameters
+from hypercolumns.parameters import BackboneParameters, DatasetParameters, DetectionParameters, Parameters
 from hypercolumns.workspace import Workspace
 from stages.common import stage
+
+DEFAULTS = {
+    "dataset.root": DatasetParameters().root,
+    "backbone.file": BackboneParameters().file,
+    "detection.file": DetectionParameters().file,
+}
+"""Paths that DVC watches, and their defaults."""
 
 PARAMETERS = click.Option(["--parameters", "only_parameters"], is_flag=True, help="Do not look at the data set.")
 
@@ -18,8 +25,8 @@ def check(parameters: Parameters, workspace: Workspace, only_parameters: bool) -
     from hypercolumns.steps.check import check_parameters, check_pipeline
 
     if only_parameters:
-        _require_paths_for_dvc(parameters)
         check_parameters(parameters)
+        _require_paths_for_dvc(parameters)
     else:
         check_pipeline(parameters, workspace)
     name = "parameters" if only_parameters else "data"
@@ -41,7 +48,10 @@ def _require_paths_for_dvc(parameters: Parameters) -> None:
         if name.startswith("~"):
             raise InputError(f"{key} is {name!r}, and DVC does not expand ~; write {str(Path(name).expanduser())!r}.")
         if not Path(name).exists():
-            raise InputError(f"{key} is {name!r}, which does not exist; DVC watches it even where it is not used.")
+            raise InputError(
+                f"{key} is {name!r}, which does not exist. It is not used here, but DVC watches it: set it back to "
+                f"{DEFAULTS[key]!r}."
+            )
 
 
 main = stage(check, PARAMETERS)

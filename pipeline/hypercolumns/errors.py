@@ -36,6 +36,17 @@ def choices(names: Iterable[object]) -> str:
     return ", ".join(sorted(str(name) for name in names)) or "(none)"
 
 
+def counted(count: int, noun: str) -> str:
+    """Word a number of things whose plural ends in s.
+
+    Examples
+    --------
+    >>> counted(1, "photograph"), counted(20, "photograph")
+    ('1 photograph', '20 photographs')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 _EXPLANATIONS = {
     "missing": "it is missing",
     "literal_error": "choose {expected}",

@@ -143,3 +143,17 @@ def test_files_are_indexed_by_stem(tmp_path):
     with pytest.raises(InputError, match=r"has no photograph 'e' \(\.jpg, "):
         index.find("e")
     assert not StemIndex.of(tmp_path / "missing", (".jpg",), "photograph").names
+
+
+def test_all_bad_lines_are_listed_at_once(tmp_path):
+    """Mending one at a time would take a run for each; very long lists of them are cut."""
+    path = tmp_path / "list.txt"
+    path.write_text("photo\n" + "".join(f"unknown{number}\n" for number in range(14)))
+    with pytest.raises(InputError) as error:
+        read_list(path, ["photo"], "there is no photograph", BadItems(skip=False, tasks=[]))
+    lines = str(error.value).splitlines()
+    assert [f"'unknown{number}'" in line for number, line in enumerate(lines)] == [True] * 10 + [False]
+    assert lines[-1].startswith("And 4 more.")
+    skipping = BadItems(skip=True, tasks=[])
+    assert [name.stem for name in read_list(path, ["photo"], "there is no photograph", skipping)] == ["photo"]
+    assert skipping.counts["unusable_lines"] == 14

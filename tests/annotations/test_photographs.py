@@ -142,7 +142,7 @@ def test_photographs_of_one_colour_and_of_many_bits_are_said_once(tmp_path, capl
     assert len(found.images) == 5
     assert not counts
     deep, plain = (record.getMessage() for record in caplog.records)
-    assert f"2 photographs have more than 8 bits per value, the first one {tmp_path / 'deep-b.png'}" in deep
+    assert f"2 photographs with more than 8 bits per value, the first one {tmp_path / 'deep-b.png'}" in deep
     assert f"2 photographs have a single colour, the first one {tmp_path / 'b.png'}" in plain
 
 
@@ -177,7 +177,7 @@ def test_tags_that_sizes_cannot_confirm_are_counted_once_naming_tags_and_key(tmp
     found, _ = check(annotated(tmp_path, {f"{number}.png": (32, 32) for number in range(5)}))
     assert [image.orientation for image in found.images] == [3, 3, 4, 6, 1]
     (record,) = caplog.records
-    assert "4 photographs have an EXIF orientation (tag 3: 2, tag 4: 1, tag 6: 1)" in record.getMessage()
+    assert "4 photographs with an EXIF orientation (tag 3: 2, tag 4: 1, tag 6: 1)" in record.getMessage()
     assert "dataset.orientation: ignore" in record.getMessage()
 
 

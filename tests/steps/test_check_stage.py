@@ -95,7 +95,7 @@ def test_a_dry_run_writes_nothing(run, tmp_path):
     ("sections", "complaint"),
     [
         ({"tasks": ["keypoints"]}, "tasks names keypoints, but none of the 2 instances that can train is annotated"),
-        ({"tasks": ["segmentation", "parts"]}, "choose tasks: [segmentation]"),
+        ({"tasks": ["segmentation", "parts"]}, "The annotations suffice for tasks: [segmentation]."),
         ({"regions": {"minimum_area": 500}}, "regions.minimum_area is 500"),
         ({"regions": {"minimum_area": 500}}, "have 70 to 300 pixels; choose at most 300"),
         ({"regions": {"minimum_area": 100}, "wanted": ["car", "person"]}, "dataset.categories names 'person'"),

@@ -62,7 +62,7 @@ def test_keypoints_and_parts_are_counted(run, tmp_path):
         'height="2"/><keypoints><keypoint name="Nose" x="1" y="1" visible="1"/></keypoints></annotation>'
     )
     dataset = {"format": "pascal_part", "root": "parts", "keypoints": "points", "part_names": {"leg": ["?uleg"]}}
-    result = run(dataset | write_lists(tmp_path / "parts"))
+    result = run(dataset | write_lists(tmp_path / "parts"), tasks=["keypoints", "parts"])
     assert result.exit_code == 0, result.output
     assert "2 instances, 0 difficult, 0 crowd, 1 with keypoints, 2 parts" in result.output
     person = AnnotationSet.load(tmp_path / "data/annotations/train.json").instances[0]
@@ -110,8 +110,8 @@ def test_skip_bad_leaves_out_and_counts_malformed_objects(run, tmp_path):
     assert run(dataset).exit_code == 1
     skipping = run(dataset | {"skip_bad": True})
     assert skipping.exit_code == 0, skipping.output
-    assert "1 images, 2 instances" in skipping.output
-    assert "1 malformed images left out" in skipping.output
+    assert "1 image, 2 instances" in skipping.output
+    assert "left out: malformed images 1" in skipping.output
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,11 @@ def test_a_photograph_in_both_splits_is_refused(run, tmp_path, dataset, advice):
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"minimum_area": 10_000}, "2 are difficult, which neither train nor count; see dataset.minimum_area"),
-        ({"categories": ["dog"]}, "2 other categories are left out; look at the names in dataset.categories"),
+        (
+            {"minimum_area": 10_000},
+            "2 are difficult (dataset.minimum_area is 10000; the largest has 300 pixels), and these neither train",
+        ),
+        ({"categories": ["dog"]}, "its 2 objects are of categories that dataset.categories does not name"),
     ],
 )
 def test_a_train_split_without_trainable_instances_is_refused(run, tmp_path, change, complaint):

@@ -38,6 +38,9 @@ class ClassTable:
 
 VOC_TABLE = ClassTable(dict(enumerate(VOC_NAMES, start=1)), "PASCAL VOC")
 
+ASSUMED_TABLE = ClassTable(VOC_TABLE.names, VOC_TABLE.source)
+"""VOC's classes where nothing names them."""
+
 
 def plain(name: str) -> str:
     """A name without case, spaces, hyphens and underscores, to compare spellings.

@@ -34,7 +34,8 @@ def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> Anno
     key = "val_images" if split == "val" and settings.val_images is not None else "images"
     photographs = files.existing_folder(root, getattr(settings, key), f"dataset.{key}")
     name, list_name = (settings.train, settings.train_list) if split == "train" else (settings.val, settings.val_list)
-    path = files.existing_path(root, name, f"dataset.{split}")
+    cure = ", or set dataset.val_share to hold photographs of train out" if split == "val" else ""
+    path = files.existing_path(root, name, f"dataset.{split}", f"name an annotation file below dataset.root{cure}")
 
     folder = PhotographFolder(photographs)
 

@@ -65,8 +65,8 @@ def path_inside(root: Path, name: str, source: str) -> Path:
     return root / name
 
 
-def existing_path(root: Path, name: str, key: str) -> Path:
-    """Path of the file or folder `root / name` that the parameter `key` names.
+def existing_path(root: Path, name: str, key: str, cure: str = "") -> Path:
+    """Path of the file or folder `root / name` that the parameter `key` names; `cure` ends the message.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def existing_path(root: Path, name: str, key: str) -> Path:
     """
     path = path_inside(root, name, key)
     if not path.exists():
-        raise InputError(f"{key} names {name!r}, but {path} does not exist.")
+        raise InputError(f"{key} names {name!r}, but {path} does not exist{cure and f'; {cure}'}.")
     return path
 
 

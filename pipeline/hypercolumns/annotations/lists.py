@@ -18,6 +18,9 @@ _FOLDERS = ("ImageSets/Segmentation", "ImageSets/Main", "ImageSets", ".")
 _SECOND_COLUMN = re.compile(r"\s+([-+]?[01]|\S+[/\\]\S+)$")
 """A flag, as in VOC's ImageSets/Main, or the path of a mask."""
 
+_MAX_LISTED = 10
+"""Number of bad lines that a message lists."""
+
 _LONGEST_LINE = 1000
 """In characters; longer lines are not names."""
 
@@ -79,23 +82,30 @@ def read_list(path: Path, known: Collection[str], without: str, bad_items: BadIt
     Raises
     ------
     InputError
-        If the file is missing, not text or empty; and for the first bad line, unless `bad_items` skips it.
+        If the file is missing, not text or empty; and listing the bad lines, unless `bad_items` skips them.
     """
     first_lines: dict[str, int] = {}
+    problems: list[str] = []
     for number, text, stem in _interpreted_lines(path, known):
-        with bad_items.catch("unusable_lines"):
-            if stem is None:
-                # A comparison with 100,000 names takes a second, so that only the error that stops does it.
-                similar = [] if bad_items.skip else _similar(text, known)
-                raise InputError(
-                    f"Line {number} of {path} names {text[:_LONGEST_LINE]!r}, but {without} of that name"
-                    + (f"; the most similar: {', '.join(similar)}." if similar else ".")
-                )
-            if stem in first_lines:
-                raise InputError(
-                    f"The list {path} names {stem!r} twice, in line {first_lines[stem]} and line {number}."
-                )
+        if stem is None:
+            # A comparison with 100,000 names takes a second, so that only errors that are shown do it.
+            similar = _similar(text, known) if not bad_items.skip and len(problems) < _MAX_LISTED else []
+            problems.append(
+                f"Line {number} of {path} names {text[:_LONGEST_LINE]!r}, but {without} of that name"
+                + (f"; the most similar: {', '.join(similar)}." if similar else ".")
+            )
+        elif stem in first_lines:
+            problems.append(f"The list {path} names {stem!r} twice, in line {first_lines[stem]} and line {number}.")
+        else:
             first_lines[stem] = number
+    if problems and not bad_items.skip:
+        lines = problems[:_MAX_LISTED]
+        if len(problems) > _MAX_LISTED:
+            lines.append(f"And {len(problems) - _MAX_LISTED} more.")
+        lines[-1] += " Set dataset.skip_bad to true to leave such lines out."
+        raise InputError("\n".join(lines))
+    for problem in problems:
+        bad_items.leave_out("unusable_lines", problem)
     return tuple(ListedName(stem, f"line {number} of {path}") for stem, number in first_lines.items())
 
 

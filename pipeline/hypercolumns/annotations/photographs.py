@@ -13,7 +13,7 @@ from hypercolumns.annotations.opening import MissingImageError
 from hypercolumns.annotations.orientation import Size, orientation_to_apply, turned_size
 from hypercolumns.annotations.photograph_file import PhotographSizeError, open_photograph, shown_size
 from hypercolumns.annotations.rgb import is_one_colour
-from hypercolumns.errors import InputError, choices
+from hypercolumns.errors import InputError, choices, counted
 from hypercolumns.parameters import DatasetParameters
 
 _SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"))
@@ -46,8 +46,12 @@ class _Unusable:
     message: str
 
 
-def check_photographs(annotations: AnnotationSet, settings: DatasetParameters, bad_items: BadItems) -> AnnotationSet:
+def check_photographs(
+    annotations: AnnotationSet, settings: DatasetParameters, bad_items: BadItems, *, decode: bool = True
+) -> AnnotationSet:
     """Decode every photograph, so that no later step meets one that is missing, truncated or of another size.
+
+    Without `decode`, only its header is read.
 
     Logs how many photographs have a single colour, have more than 8 bits, or are turned although their sizes do not
     tell whether they should be.
@@ -68,7 +72,7 @@ def check_photographs(annotations: AnnotationSet, settings: DatasetParameters, b
         # The pixels are not returned: the photographs together may not fit in memory.
         path = annotations.image_path(image)
         try:
-            return _check(image, path, settings, is_annotated)
+            return _check(image, path, settings, is_annotated, decode)
         except InputError as error:
             message = f"{error} It is named by {image.origin}." if image.origin else str(error)
             return _Unusable(path, _reason(error), message)
@@ -140,7 +144,7 @@ def read_folder(settings: DatasetParameters, categories: tuple[Category, ...]) -
     )
 
 
-def _check(image: Image, path: Path, settings: DatasetParameters, is_annotated: bool) -> _Usable:
+def _check(image: Image, path: Path, settings: DatasetParameters, is_annotated: bool, decode: bool) -> _Usable:
     annotated = image.width, image.height
     with open_photograph(path, image.width * image.height) as photograph:
         width, height = photograph.size
@@ -149,7 +153,7 @@ def _check(image: Image, path: Path, settings: DatasetParameters, is_annotated: 
                 f"The photograph {path} has {width} x {height} = {width * height} pixels, more than "
                 f"dataset.maximum_pixels, {settings.maximum_pixels}."
             )
-        if annotated in (photograph.size, photograph.size[::-1]):
+        if decode and annotated in (photograph.size, photograph.size[::-1]):
             photograph.decode_png()
         orientation = orientation_to_apply(settings.orientation, photograph.tag, photograph.size, annotated)
         photograph.require_size(annotated, orientation)
@@ -158,7 +162,7 @@ def _check(image: Image, path: Path, settings: DatasetParameters, is_annotated: 
             replace(image, orientation=orientation),
             undecided_tag=1 if sizes_tell or settings.orientation != "auto" else orientation,
             has_more_than_8_bits=photograph.has_more_than_8_bits,
-            is_one_colour=is_one_colour(photograph.pixels(orientation)),
+            is_one_colour=decode and is_one_colour(photograph.pixels(orientation)),
         )
 
 
@@ -197,7 +201,7 @@ def _refuse_or_leave_out(unusable: Sequence[_Unusable], annotations: AnnotationS
     if len(unusable) > _MAX_LISTED:
         lines.append(f"And {len(unusable) - _MAX_LISTED} more.")
     if len(unusable) < total:
-        lines.append("Set dataset.skip_bad to leave them out.")
+        lines.append("Set dataset.skip_bad to true to leave them out.")
     raise InputError("\n".join(lines))
 
 
@@ -210,26 +214,27 @@ def _log_findings(usable: Sequence[_Usable], annotations: AnnotationSet) -> None
     deep = [result for result in usable if result.has_more_than_8_bits]
     if deep:
         logger.warning(
-            "%s: %d photographs have more than 8 bits per value, the first one %s; each is scaled to 8 bits from the "
-            "smallest of 8, 12 and 16 bits that holds its brightest value.",
+            "%s: %s with more than 8 bits per value, the first one %s; each is scaled to 8 bits from the smallest of "
+            "8, 12 and 16 bits that holds its brightest value.",
             annotations.description,
-            len(deep),
+            counted(len(deep), "photograph"),
             path(deep[0]),
         )
     plain = [result for result in usable if result.is_one_colour]
     if plain:
         logger.warning(
-            "%s: %d photographs have a single colour, the first one %s.",
+            "%s: %s of a single colour, the first one %s.",
             annotations.description,
-            len(plain),
+            counted(len(plain), "photograph"),
             path(plain[0]),
         )
     tags = Counter(result.undecided_tag for result in usable if result.undecided_tag != 1)
     if tags:
         logger.warning(
-            "%s: %d photographs have an EXIF orientation (%s) that annotated sizes neither confirm nor contradict. "
-            "It is applied, as viewers do; dataset.orientation: ignore leaves the photographs as stored.",
+            "%s: %s with an EXIF orientation (%s) that sizes neither confirm nor contradict, the first one %s. It is "
+            "applied, as viewers do; dataset.orientation: ignore leaves photographs as they are stored.",
             annotations.description,
-            tags.total(),
+            counted(tags.total(), "photograph"),
             ", ".join(f"tag {tag}: {count}" for tag, count in sorted(tags.items())),
+            path(next(result for result in usable if result.undecided_tag != 1)),
         )

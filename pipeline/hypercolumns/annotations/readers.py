@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections.abc import Collection
 from dataclasses import replace
+from pathlib import Path
 
 from hypercolumns.annotations import keypoints, keypoints_coco, keypoints_voc
 from hypercolumns.annotations.alignment import align
@@ -35,7 +36,7 @@ def read_splits(
     tasks
         The wanted tasks. What only other tasks need is left out and counted if it is malformed.
     decode
-        Whether to decode every photograph.
+        Whether to decode every photograph, or only look at its header.
 
     Raises
     ------
@@ -52,34 +53,34 @@ def read_splits(
     else:
         sets["val"] = read(settings, "val", bad_items["val"])
     sets["val"] = align(sets["val"], sets["train"].categories, tasks)
-    if decode:
-        sets = _with_checked_photographs(sets, settings, bad_items)
+    sets = _with_checked_photographs(sets, settings, bad_items, decode)
     return {split: replace(s, counts={**s.counts, **bad_items[split].counts}) for split, s in sets.items()}
 
 
 def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> AnnotationSet:
-    """Read the annotations of one split, with the keypoints of `settings.keypoints` if it is set.
+    """Read the annotations of one split, with the keypoints of `settings.keypoints` if a task needs them.
 
     Raises
     ------
     InputError
         Naming the file that is missing, broken or does not fit; or if every image is malformed.
     """
+    source = _keypoint_source(settings, split) if "keypoints" in bad_items.tasks else None
     annotations = FORMATS[settings.format].read(settings, split, bad_items)
     if not annotations.images:
         raise InputError(f"{annotations.description}: no image is left, since the annotations of all are malformed.")
-    return annotations if settings.keypoints is None else _with_keypoints(annotations, settings, split, bad_items)
+    return annotations if source is None else _with_keypoints(annotations, source, settings, bad_items)
 
 
 def _with_checked_photographs(
-    sets: dict[Split, AnnotationSet], settings: DatasetParameters, bad_items: dict[Split, BadItems]
+    sets: dict[Split, AnnotationSet], settings: DatasetParameters, bad_items: dict[Split, BadItems], decode: bool
 ) -> dict[Split, AnnotationSet]:
     """Check the photographs of both splits, and list the unusable ones of both in one error."""
     checked: dict[Split, AnnotationSet] = {}
     problems = []
     for split, annotations in sets.items():
         try:
-            checked[split] = check_photographs(annotations, settings, bad_items[split])
+            checked[split] = check_photographs(annotations, settings, bad_items[split], decode=decode)
         except InputError as error:
             problems.append(str(error))
     if problems:
@@ -134,12 +135,18 @@ def rename(annotations: AnnotationSet, settings: DatasetParameters) -> Annotatio
     return choose_keypoints(merge_parts(annotations, settings.part_names), settings.keypoint_names)
 
 
-def _with_keypoints(
-    annotations: AnnotationSet, settings: DatasetParameters, split: Split, bad_items: BadItems
-) -> AnnotationSet:
-    """Attach the keypoints of `settings.keypoints` or `val_keypoints`, a COCO file or a folder of XML files."""
+def _keypoint_source(settings: DatasetParameters, split: Split) -> Path | None:
+    """Path of `dataset.keypoints` or `val_keypoints`; None if it is not set."""
+    if settings.keypoints is None:
+        return None
     key = "val_keypoints" if split == "val" and settings.val_keypoints is not None else "keypoints"
-    path = existing_path(settings.folder, getattr(settings, key), f"dataset.{key}")
+    return existing_path(settings.folder, getattr(settings, key), f"dataset.{key}")
+
+
+def _with_keypoints(
+    annotations: AnnotationSet, path: Path, settings: DatasetParameters, bad_items: BadItems
+) -> AnnotationSet:
+    """Attach the keypoints of a COCO file or a folder of XML files."""
     if path.is_dir():
         source = keypoints_voc.read(path, bad_items)
     else:

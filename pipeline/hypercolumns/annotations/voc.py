@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from hypercolumns.annotations.bad_items import BadItems
-from hypercolumns.annotations.class_table import CURE, VOC_TABLE, ClassTable, plain
+from hypercolumns.annotations.class_table import ASSUMED_TABLE, CURE, VOC_TABLE, ClassTable, plain
 from hypercolumns.annotations.label_images import VOID
 from hypercolumns.annotations.label_maps import LabelledObject, LabelMap, assemble
 from hypercolumns.annotations.lists import ListedName, find_list, known_stems, read_list, require_list
@@ -37,12 +37,15 @@ def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> Anno
     path = _list_path(folder, settings, split)
     if path is None:
         listed = _photographs_with_masks(folder)
+        _count_incomplete(folder, bad_items)
     else:
         without = f"the folder {folder.photographs.folder} has no photograph"
         listed = read_list(path, folder.photographs.names, without, bad_items)
     table = find_classes(folder, _all_stems(folder, settings), settings.class_names)
     name = (settings.train if split == "train" else settings.val) if path else "all photographs with masks"
     names_from = "" if table is VOC_TABLE else f", classes of {Path(table.source).name}"
+    if table is ASSUMED_TABLE:
+        names_from = ", classes assumed to be VOC's since nothing names them (see dataset.class_names)"
     return assemble(
         settings,
         table.categories,
@@ -77,6 +80,17 @@ def _photographs_with_masks(folder: VocFolder) -> tuple[ListedName, ...]:
     return tuple(
         ListedName(stem, str(folder.object_masks.folder / folder.object_masks.names[stem][0])) for stem in stems
     )
+
+
+def _count_incomplete(folder: VocFolder, bad_items: BadItems) -> None:
+    """Count photographs without mask and masks without photograph, where no list says what belongs to the data set."""
+    photographs, masks = folder.photographs.names.keys(), folder.object_masks.names.keys()
+    for stem in sorted(photographs - masks):
+        bad_items.leave_out("photographs_without_mask", f"The photograph {stem!r} has no mask of its objects.")
+    for stem in sorted(masks - photographs):
+        suffixes = ", ".join(folder.photographs.suffixes)
+        message = f"The mask of {stem!r} has no photograph ({suffixes}) in {folder.photographs.folder}."
+        bad_items.leave_out("masks_without_photograph", message)
 
 
 def _all_stems(folder: VocFolder, settings: DatasetParameters) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hypercolumns.annotations.class_table import CURE, VOC_TABLE, ClassTable, named_table, plain
+from hypercolumns.annotations.class_table import ASSUMED_TABLE, CURE, VOC_TABLE, ClassTable, named_table, plain
 from hypercolumns.annotations.files import map_in_threads
 from hypercolumns.annotations.voc_folder import VocFolder
 from hypercolumns.annotations.voc_xml import SAME_PLACE, MaskObject, XmlObject, overlaps, read_objects
@@ -57,7 +57,7 @@ def find_classes(folder: VocFolder, stems: Sequence[str], class_names: Sequence[
     table = named_table(folder.root, class_names)
     annotated = [stem for stem in stems if stem in folder.annotations.names]
     if class_names or not annotated:
-        return table or VOC_TABLE
+        return table or ASSUMED_TABLE
     sample = annotated[:: max(1, len(annotated) // _SAMPLE)]
     if table is not None:
         contradictions = _contradictions(folder, sample, table)

@@ -71,10 +71,11 @@ class VocFolder:
         require_folder(root, "dataset.root")
         for name, note in _WHO_WRITES.items():
             if not (root / name).is_dir():
-                deeper = next(
-                    (f" Should dataset.root be {path.parent}?" for path in root.glob(f"*/{name}")), f" {note}"
-                )
-                raise InputError(f"The folder {root / name} does not exist; dataset.format voc needs it.{deeper}")
+                found = [
+                    path for path in (root.parent, *root.glob("*/")) if all((path / n).is_dir() for n in _WHO_WRITES)
+                ]
+                advice = f"Should dataset.root be {found[0]}?" if found else note
+                raise InputError(f"The folder {root / name} does not exist; dataset.format voc needs it. {advice}")
         return cls(
             root,
             StemIndex.of(root / "JPEGImages", PHOTOGRAPH_SUFFIXES, "photograph"),

@@ -3,13 +3,13 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.annotations.result_fields import is_finite
 from hypercolumns.annotations.results import Result, read_entries
-from hypercolumns.errors import InputError, choices
+from hypercolumns.errors import InputError, choices, counted
 from hypercolumns.regions.boxes import to_coco
 
 _FIELDS = ("image_id", "category_id", "bbox", "score")
@@ -51,7 +51,7 @@ def from_file(path: Path, annotations: AnnotationSet, limit: int) -> list[Result
     """
     by_image: dict[int, list[Result]] = {image.id: [] for image in annotations.images}
     left_out: Counter[str] = Counter()
-    image_ids = {image.source_id or image.id: image.id for image in annotations.images}
+    image_ids = _image_ids(annotations)
     category_ids: dict[Any, int] = {c.id: c.id for c in annotations.categories}
     category_ids |= {category.name: category.id for category in annotations.categories}
     try:
@@ -70,14 +70,30 @@ def from_file(path: Path, annotations: AnnotationSet, limit: int) -> list[Result
             else:
                 box, score = [float(v) for v in entry["bbox"]], float(entry["score"])
                 by_image[image_id].append(Result(image_id=image_id, category_id=category_id, bbox=box, score=score))
-        reasons = ", ".join(f"{n} {reason}" for reason, n in left_out.items())
+        reasons = ", ".join(f"{counted(n, 'detection')} {reason}" for reason, n in left_out.items())
         if entries and not any(by_image.values()):
-            raise InputError(f"{path} has no detection that can be used: {reasons}.")
+            ids = ", ".join(str(image.source_id or image.id) for image in annotations.images[:3])
+            raise InputError(
+                f"{path} has no detection that can be used: {reasons}. Its first image_id is "
+                f"{entries[0]['image_id']!r}; those of val are {ids}, ..., or the names of the photographs."
+            )
     except InputError as error:
         raise InputError(f"detection.file: {error}") from None
     if left_out:
-        logger.warning("%s: left out are %d detections: %s.", path, left_out.total(), reasons)
+        logger.warning("%s: left out: %s.", path, reasons)
+    if not entries:
+        logger.warning("%s has no detection.", path)
     return [d for group in by_image.values() for d in sorted(group, key=lambda d: -d["score"])[:limit]]
+
+
+def _image_ids(annotations: AnnotationSet) -> dict[Any, int]:
+    """Ids of the images by what a file may call them: id in the data set, also as text, file name and its stem."""
+    found: dict[Any, int] = {}
+    for image in annotations.images:
+        names = PurePosixPath(image.file_name)
+        for name in (str(names.with_suffix("")), names.name, names.stem, image.file_name, str(image.id)):
+            found.setdefault(name, image.id)
+    return found | {image.source_id or image.id: image.id for image in annotations.images}
 
 
 def _problem(entry: Any) -> str | None:

@@ -8,7 +8,9 @@ from pydantic import Field, field_validator, model_validator
 from hypercolumns.errors import choices
 from hypercolumns.parameters.section import Count, Name, Positive, Section
 
-FORMAT_NAMES = ["puppets", "voc", "sbd", "coco", "pascal_part"]
+_BUILT_IN = ("puppets", "voc", "sbd", "coco", "pascal_part")
+
+FORMAT_NAMES = list(_BUILT_IN)
 """Choices for `dataset.format`; `register_format` adds to them."""
 
 
@@ -86,6 +88,15 @@ class DatasetParameters(Section):
     def _sources_fit(self) -> "DatasetParameters":
         if self.val_keypoints is not None and self.keypoints is None:
             raise ValueError("dataset.val_keypoints needs dataset.keypoints, the keypoints of the training photographs")
+        if self.val_share is not None and self.val != "val":
+            raise ValueError(
+                f"dataset.val_share holds out photographs of train, so that dataset.val ({self.val}) is not used; set "
+                "one of them"
+            )
+        used_by = {"train_list": ("coco", "pascal_part"), "val_list": ("coco", "pascal_part"), "class_names": ("voc",)}
+        for key, formats in used_by.items():
+            if getattr(self, key) and self.format in _BUILT_IN and self.format not in formats:
+                raise ValueError(f"dataset.{key} needs dataset.format {' or '.join(formats)}, not {self.format}")
         if self.parts_of is not None and self.format != "coco":
             raise ValueError(f"dataset.parts_of needs dataset.format coco, not {self.format}")
         return self

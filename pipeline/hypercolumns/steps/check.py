@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from hypercolumns.annotations.model import AnnotationSet, Instance
 from hypercolumns.annotations.selection import trains
-from hypercolumns.definitions import find_task
+from hypercolumns.annotations.summary import summarise
+from hypercolumns.definitions import TASKS, find_task
 from hypercolumns.errors import InputError, choices
 from hypercolumns.parameters import Parameters
 from hypercolumns.parameters.section import NO_FILE
@@ -19,6 +20,13 @@ from hypercolumns.workspace import SPLITS, Split, Workspace
 
 if TYPE_CHECKING:
     from hypercolumns.backbones import Backbone
+
+_REMEDIES = {
+    "segmentation": "masks are needed, and boxes alone are none: export polygons or masks",
+    "keypoints": "labelled keypoints are needed, in the annotations or from dataset.keypoints",
+    "parts": "masks of parts are needed; see dataset.parts_of where the categories themselves are parts",
+}
+"""What the built-in tasks need, as clauses."""
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +89,8 @@ def check_pipeline(parameters: Parameters, workspace: Workspace, *, dry: bool = 
     backbone = check_parameters(parameters)
     sets = _read(parameters, workspace, dry)
     trained = [i for i in sets["train"].instances if trains(i, parameters.regions.minimum_area)]
+    for split, annotations in sets.items():
+        logger.info("%s", summarise(split, annotations))
     check_trained(parameters, sets["train"], trained)
     detections = _count_detections(parameters, sets["val"])
     cost = estimate_cost(parameters, sets, len(trained), detections, backbone)
@@ -106,11 +116,12 @@ def check_trained(parameters: Parameters, train: AnnotationSet, trained: Sequenc
         )
     missing = [task for task in parameters.tasks if not any(map(find_task(task).is_annotated, trained))]
     if missing:
-        usable = [task for task in parameters.tasks if task not in missing]
-        others = f"choose tasks: [{', '.join(usable)}]" if usable else "choose other tasks, or annotate some"
+        usable = [name for name, task in TASKS.items() if any(map(task.is_annotated, trained))]
+        remedies = "; ".join(filter(None, map(_REMEDIES.get, missing)))
         raise InputError(
             f"tasks names {choices(missing)}, but none of the {len(trained)} instances that can train is annotated for "
-            f"it (segmentation needs masks, keypoints labelled keypoints, parts masks of parts); {others}."
+            f"{'it' if len(missing) == 1 else 'them'}. {remedies[:1].upper() + remedies[1:]}. The annotations suffice "
+            f"for tasks: [{', '.join(usable)}]."
         )
     present = {instance.category_id for instance in trained}
     names = {category.id: category.name for category in train.categories}
@@ -122,7 +133,9 @@ def check_trained(parameters: Parameters, train: AnnotationSet, trained: Sequenc
             f"dataset.categories names {wanted[0]!r}, but no instance of it trains (neither crowd nor difficult, at "
             f"least regions.minimum_area = {limit} pixels); choose among {known}."
         )
-    if lacking and parameters.train.sharing == "per_category":
+    if lacking and parameters.train.sharing != "per_category":
+        logger.warning("No instance of %s can train, so that none will be detected.", choices(lacking))
+    elif lacking:
         raise InputError(
             f"train.sharing is per_category, but no instance of {choices(lacking)} trains; choose auto or shared, or "
             f"list the others in dataset.categories: [{known}]."

@@ -3,7 +3,6 @@
 The folder lies below `.scratch` under a key of the parameters, the code and the files of the data set.
 """
 
-import logging
 import os
 import shutil
 import tempfile
@@ -14,14 +13,11 @@ from typing import Any
 
 from hypercolumns.annotations import readers
 from hypercolumns.annotations.model import AnnotationSet
-from hypercolumns.annotations.summary import summarise
 from hypercolumns.annotations.usable import check_usable
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import Parameters
 from hypercolumns.scratch import key_folder
 from hypercolumns.workspace import SPLITS, Split, Workspace
-
-logger = logging.getLogger(__name__)
 
 
 def read_data_set(parameters: Parameters, workspace: Workspace) -> Path:
@@ -78,8 +74,6 @@ def read_annotations(
         sets = readers.read_splits(dataset, parameters.tasks, decode=decode)
     sets = {split: readers.rename(annotations, dataset) for split, annotations in sets.items()}
     check_usable(sets["train"], sets["val"], dataset)
-    for split, annotations in sets.items():
-        logger.info("%s", summarise(split, annotations))
     return sets
 
 

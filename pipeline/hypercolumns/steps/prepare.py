@@ -1,14 +1,18 @@
 """Read or draw the data set and write its annotations as COCO JSON."""
 
+import logging
 import shutil
 import tempfile
 from pathlib import Path
 
 from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.summary import summarise
 from hypercolumns.parameters import Parameters
 from hypercolumns.scratch import publish
 from hypercolumns.steps.data_set import read_data_set
 from hypercolumns.workspace import SPLITS, Split, Workspace
+
+logger = logging.getLogger(__name__)
 
 
 def prepare_annotations(parameters: Parameters, workspace: Workspace) -> dict[Split, AnnotationSet]:
@@ -36,4 +40,7 @@ def prepare_annotations(parameters: Parameters, workspace: Workspace) -> dict[Sp
             shutil.copyfile(source / f"{split}.json", path)
         publish(unfinished.images, workspace.images)
         publish(unfinished.annotations("train").parent, workspace.annotations("train").parent)
-    return {split: AnnotationSet.load(workspace.annotations(split)) for split in SPLITS}
+    sets = {split: AnnotationSet.load(workspace.annotations(split)) for split in SPLITS}
+    for split, annotations in sets.items():
+        logger.info("%s", summarise(split, annotations))
+    return sets
