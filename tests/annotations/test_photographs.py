@@ -143,7 +143,7 @@ def test_photographs_of_one_colour_and_of_many_bits_are_said_once(tmp_path, capl
     assert not counts
     deep, plain = (record.getMessage() for record in caplog.records)
     assert f"2 photographs with more than 8 bits per value, the first one {tmp_path / 'deep-b.png'}" in deep
-    assert f"2 photographs have a single colour, the first one {tmp_path / 'b.png'}" in plain
+    assert f"2 photographs of a single colour, the first one {tmp_path / 'b.png'}" in plain
 
 
 @pytest.mark.parametrize("tag", range(1, 9))

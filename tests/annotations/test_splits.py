@@ -136,3 +136,21 @@ def test_sizes_that_a_file_leaves_out_come_from_the_photographs(tmp_path):
     square = np.zeros((SIDE, SIDE), dtype=bool)
     square[3:13, 2:12] = True
     assert replace(found.instances[0]).segmentation == masks.encode(square)
+
+
+def test_a_share_and_a_val_split_contradict_each_other():
+    """Otherwise the photographs of val would be ignored without a word."""
+    with pytest.raises(
+        ValueError, match=r"dataset\.val_share holds out photographs of train, so that dataset\.val \(new"
+    ):
+        DatasetParameters(format="coco", val="new", val_share=0.2)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "fmt"),
+    [("train_list", "a.txt", "voc"), ("val_list", "a.txt", "sbd"), ("class_names", ("a",), "coco")],
+)
+def test_parameters_that_a_format_does_not_read_are_refused(key, value, fmt):
+    """Otherwise a list would be ignored without a word."""
+    with pytest.raises(ValueError, match=f"dataset.{key} needs dataset.format"):
+        DatasetParameters.model_validate({"format": fmt, key: value})

@@ -210,3 +210,23 @@ def test_masks_without_photographs_are_refused(root):
     (root / "SegmentationObject").mkdir()
     with pytest.raises(InputError, match=r"No photograph in .*JPEGImages has a mask of the same name in .*Object"):
         scenes.read(root, val_share=0.5)
+
+
+def test_without_a_list_what_has_no_partner_is_counted(root):
+    """A photograph without mask and a mask without photograph are named, since no list says what should be there."""
+    write_labelme(root)
+    (root / "SegmentationObject/train_1.png").unlink()
+    (root / "JPEGImages/val_1.jpg").rename(root / "JPEGImages/val_1.heic")
+    settings = DatasetParameters(format="voc", root=str(root), val_share=0.4)
+    counts = readers.read_splits(settings, ["segmentation"])["train"].counts
+    assert (counts["photographs_without_mask"], counts["masks_without_photograph"]) == (1, 1)
+
+
+def test_classes_that_nothing_names_are_called_vocs_with_a_word(root):
+    """Own classes would otherwise become aeroplane and bicycle silently."""
+    write_labelme(root)
+    (root / "class_names.txt").unlink()
+    found = readers.read_splits(DatasetParameters(format="voc", root=str(root), val_share=0.4), ["segmentation"])
+    assert (
+        "classes assumed to be VOC's since nothing names them (see dataset.class_names)" in found["train"].description
+    )

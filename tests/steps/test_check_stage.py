@@ -6,9 +6,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.backbones import create_backbone
+from hypercolumns.cli.check import main
 from hypercolumns.features.extraction import block_shapes
 from hypercolumns.parameters import BackboneParameters
 from hypercolumns.parameters.backbone import LAYERS
@@ -77,10 +79,6 @@ def test_the_cost_of_the_run_is_estimated(run):
 
 def test_a_dry_run_writes_nothing(run, tmp_path):
     """`hypercolumns check --dry` may be tried before there is any folder."""
-    from click.testing import CliRunner
-
-    from hypercolumns.cli.check import main
-
     make_coco()
     run({"format": "coco", "root": "nowhere"})  # leaves the parameter file
     (tmp_path / "params.yaml").write_text(json.dumps({"tasks": ["segmentation"], "dataset": COCO}))
@@ -89,6 +87,26 @@ def test_a_dry_run_writes_nothing(run, tmp_path):
     assert result.exit_code == 0, result.output
     assert "train: 1 photographs" in result.output
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_dry_run_finds_photographs_that_are_missing_or_of_another_size(tmp_path, monkeypatch):
+    """Their headers are read; only what needs decoding is left to the real check."""
+    monkeypatch.chdir(tmp_path)
+    make_coco()
+    (tmp_path / "params.yaml").write_text(json.dumps({"tasks": ["segmentation"], "dataset": COCO}))
+    layouts.write_photograph(Path("coco/photographs/first.jpg"), width=41)
+    Path("coco/photographs/second.jpg").unlink()
+    result = CliRunner().invoke(main, ["--dry"])
+    assert result.exit_code == 1
+    assert "40 x 30 pixels, but its photograph is 41 x 30" in result.output
+    assert "second.jpg does not exist" in result.output
+
+
+def test_categories_that_cannot_train_are_said(run, caplog):
+    """They are not detected; `detect` would say so minutes later."""
+    make_coco()
+    assert run(COCO, regions={"minimum_area": 100}).exit_code == 0
+    assert "No instance of person can train" in caplog.text
 
 
 @pytest.mark.parametrize(
