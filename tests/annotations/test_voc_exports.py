@@ -11,6 +11,7 @@ from hypercolumns.errors import InputError
 from hypercolumns.parameters import DatasetParameters
 from tests.annotations import annotation_layouts as layouts
 from tests.annotations import voc_scenes as scenes
+from tests.annotations.reading import read_split
 
 COLOURS = {1: (250, 50, 83), 2: (51, 221, 255)}
 """Colours that CVAT gives to labels."""
@@ -217,8 +218,7 @@ def test_without_a_list_what_has_no_partner_is_counted(root):
     write_labelme(root)
     (root / "SegmentationObject/train_1.png").unlink()
     (root / "JPEGImages/val_1.jpg").rename(root / "JPEGImages/val_1.heic")
-    settings = DatasetParameters(format="voc", root=str(root), val_share=0.4)
-    counts = readers.read_splits(settings, ["segmentation"])["train"].counts
+    counts = read_split(DatasetParameters(format="voc", root=str(root), val_share=0.4)).counts
     assert (counts["photographs_without_mask"], counts["masks_without_photograph"]) == (1, 1)
 
 
