@@ -9,6 +9,7 @@ from hypercolumns.annotations.bad_items import BadItems
 from hypercolumns.annotations.coco_entries import CategoryEntry, decode, is_absent
 from hypercolumns.annotations.files import require_unique
 from hypercolumns.annotations.model import Category
+from hypercolumns.annotations.valid_names import require_name
 from hypercolumns.errors import InputError
 
 Bones = tuple[tuple[int, int], ...]
@@ -26,13 +27,12 @@ def read_categories(
     Raises
     ------
     InputError
-        If an entry is malformed or has no name, or a wanted task cannot use its keypoints or parts.
+        If an entry is malformed or has no usable name, or a wanted task cannot use its keypoints or parts.
     """
     found = []
     for index, raw in enumerate(entries):
         entry = decode(CategoryEntry, raw, f"{path}, categories.{index}")
-        if not entry.name.strip():
-            raise InputError(f"{path}: a category (id {entry.id}) has no name.")
+        require_name(entry.name, f"{path}: a category (id {entry.id})")
         keypoints: tuple[str, ...] = ()
         parts: tuple[str, ...] = ()
         skeleton: Bones = ()
@@ -49,15 +49,12 @@ def read_categories(
 
 
 def _names(path: Path, category: str, kind: str, raw: msgspec.Raw) -> tuple[str, ...]:
-    """The names of the keypoints or parts of a category.
-
-    An empty name would make a column without a heading and a target that no parameter can select.
-    """
+    """The names of the keypoints or parts of a category."""
     if is_absent(raw):
         return ()
     names = decode(tuple[str, ...], raw, f"{path}, the {kind}s of {category}")
-    if not all(name.strip() for name in names):
-        raise InputError(f"{path}: a {kind} of {category} has no name; its {kind}s are {list(names)}.")
+    for name in names:
+        require_name(name, f"{path}: a {kind} of {category}")
     require_unique(f"{path} has the {kind} of {category}", names)
     return names
 

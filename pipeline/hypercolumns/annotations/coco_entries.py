@@ -8,9 +8,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from hypercolumns.errors import InputError
+from hypercolumns.input_files import read_bytes
 
 Id = int | float | str | None
 """Files of other tools also have names as ids, and numbers with a decimal point."""
+
+Flag = int | bool | float | str | None
 
 Entry = TypeVar("Entry")
 
@@ -54,8 +57,8 @@ class AnnotationEntry(msgspec.Struct, gc=False):
     segmentation: msgspec.Raw = ABSENT
     bbox: msgspec.Raw = ABSENT
     area: msgspec.Raw = ABSENT
-    iscrowd: int | bool | float | str | None = 0
-    difficult: bool | int | None = None
+    iscrowd: Flag = 0
+    difficult: msgspec.Raw = ABSENT
     keypoints: msgspec.Raw = ABSENT
     parts: msgspec.Raw = ABSENT
 
@@ -91,7 +94,7 @@ def read_content(path: Path) -> Content:
         If the file is missing, is not JSON, or has no list of images; tells which other tool may have written it.
     """
     try:
-        raw = path.read_bytes()
+        raw = read_bytes(path)
     except OSError as error:
         raise InputError(f"The annotation file {path} cannot be read: {error}.") from None
     try:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -13,6 +14,7 @@ from hypercolumns.annotations.coco_boxes import read_area, read_box
 from hypercolumns.annotations.coco_categories import read_categories
 from hypercolumns.annotations.coco_entries import (
     AnnotationEntry,
+    Flag,
     Id,
     ImageEntry,
     PartEntry,
@@ -27,8 +29,10 @@ from hypercolumns.annotations.masks import RLE
 from hypercolumns.annotations.model import Category, Image, Part
 from hypercolumns.errors import InputError, choices
 
-_CROWD = {0: False, 1: True, "0": False, "1": True, None: False}
-"""Values of `iscrowd`; false and true equal 0 and 1."""
+_Field = TypeVar("_Field", bound=msgspec.Struct)
+
+_FLAGS = {0: False, 1: True, "0": False, "1": True, None: False}
+"""Values of `iscrowd` and `difficult`; false and true equal 0 and 1."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,10 @@ class CocoFile:
                 images[key] = image
                 file_names.add(image.file_name)
         numbers = number_ids(list(images))
-        numbered = {key: replace(images[key], id=number) for key, number in zip(images, numbers, strict=True)}
+        numbered = {
+            key: replace(image, id=number, source_id="" if number == key else str(key))
+            for (key, image), number in zip(images.items(), numbers, strict=True)
+        }
         annotations = content.annotations or []
         return cls(path, numbered, _categories(path, content.categories or [], annotations, bad_items), annotations)
 
@@ -144,13 +151,7 @@ class CocoFile:
 
     def _annotation_ids(self) -> list[int]:
         """The ids of all annotations; entries without a valid id make all be numbered anew."""
-        ids: list[Id] = []
-        for raw in self.annotations:
-            try:
-                ids.append(msgspec.json.decode(raw, type=_OnlyId).id)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                ids.append(None)  # `objects` reports it
-        return number_ids(ids)
+        return number_ids([_read_only(_OnlyId, raw).id for raw in self.annotations])
 
     def _owners(self, entry: AnnotationEntry, where: str) -> tuple[Image, Category]:
         image, category = self.images.get(entry.image_id), self.categories.get(entry.category_id)
@@ -165,6 +166,18 @@ class _OnlyId(msgspec.Struct, gc=False):
     id: Id = None
 
 
+class _OnlyCategory(msgspec.Struct, gc=False):
+    category_id: Id = None
+
+
+def _read_only(kind: type[_Field], raw: msgspec.Raw) -> _Field:
+    """Read one field of an annotation; None if it is malformed, which `objects` reports."""
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return kind()
+
+
 def _image(path: Path, index: int, raw: msgspec.Raw, maximum_pixels: int) -> tuple[Id, Image]:
     """Read the id of an image in the file, and the image; its id is 0 until the caller sets it."""
     entry = decode(ImageEntry, raw, f"{path}, images.{index}")
@@ -176,9 +189,8 @@ def _image(path: Path, index: int, raw: msgspec.Raw, maximum_pixels: int) -> tup
         raise InputError(f"{where} has the size {width} x {height}; dataset.maximum_pixels is {maximum_pixels}.")
     if width != int(width) or height != int(height):
         raise InputError(f"{where} has the size {width} x {height}, which are not whole pixels.")
-    source_id = "" if isinstance(entry.id, int) else str(entry.id)
     origin = f"image {entry.id} of {path}"
-    return entry.id, Image(0, entry.file_name, int(width), int(height), origin=origin, source_id=source_id)
+    return entry.id, Image(0, entry.file_name, int(width), int(height), origin=origin)
 
 
 def _categories(
@@ -188,7 +200,7 @@ def _categories(
     found = read_categories(path, entries, bad_items)
     names = Counter(category.name for _, category in found)
     if any(n > 1 for n in names.values()):
-        used = {decode(AnnotationEntry, raw, str(path)).category_id for raw in annotations}
+        used = {_read_only(_OnlyCategory, raw).category_id for raw in annotations}
         for entry, category in found:
             if names[category.name] > 1 and entry.id not in used:
                 bad_items.leave_out("unused_categories", f"{path}: category {entry.id} repeats {category.name!r}.")
@@ -209,7 +221,7 @@ def _object(
     number: int, entry: AnnotationEntry, image: Image, category: Category, where: str, bad_items: BadItems
 ) -> CocoObject | None:
     """Check one annotation; None, and counted, if neither its mask nor its box covers a pixel."""
-    if entry.iscrowd not in _CROWD:
+    if entry.iscrowd not in _FLAGS:
         raise InputError(f"{where} has iscrowd {entry.iscrowd!r}; choose from 0, 1.")
     try:
         mask = read_mask(entry.segmentation, image, where)
@@ -220,7 +232,7 @@ def _object(
     if box is None:
         bad_items.leave_out("objects_without_mask_or_box", f"{where} has neither a mask nor a box.")
         return None
-    area = masks.area(mask) if mask is not None else read_area(entry.area, box)
+    area = masks.area(mask) if mask is not None else read_area(entry.area, box, where, bad_items)
     if not area:
         bad_items.counts["empty_masks"] += 1
         return None
@@ -234,11 +246,23 @@ def _object(
         segmentation=mask,
         box=box,
         area=area,
-        crowd=_CROWD[entry.iscrowd],
-        difficult=bool(entry.difficult),
+        crowd=_FLAGS[entry.iscrowd],
+        difficult=_read_difficult(entry.difficult, where, bad_items),
         keypoints=keypoints,
         parts=_parts(entry.parts, category, image, where, bad_items),
     )
+
+
+def _read_difficult(raw: msgspec.Raw, where: str, bad_items: BadItems) -> bool:
+    """Read the flag `difficult`, which VOC's tools add; one that is neither 0 nor 1 is left out and counted."""
+    try:
+        value: Any = None if is_absent(raw) else decode(Flag, raw, f"{where}, its flag difficult")  # type: ignore[arg-type]
+        if value not in _FLAGS:
+            raise InputError(f"{where} has difficult {value!r}, which is not 0 or 1.")
+    except InputError as error:
+        bad_items.leave_out("unreadable_flags", str(error))
+        return False
+    return _FLAGS[value]
 
 
 def _parts(raw: msgspec.Raw, category: Category, image: Image, where: str, bad_items: BadItems) -> tuple[Part, ...]:

@@ -2,10 +2,16 @@
 
 import unicodedata
 from collections.abc import Iterator
+from os.path import normpath
 from pathlib import Path
 from urllib.parse import unquote
 
 from hypercolumns.annotations.files import is_inside, path_inside
+from hypercolumns.errors import InputError
+from hypercolumns.input_files import is_file
+
+_LONGEST_NAME = 4096
+"""In characters: the limit for paths on Linux, and more than other systems allow."""
 
 
 def find_photograph(root: Path, name: str, source: str) -> str:
@@ -26,18 +32,21 @@ def find_photograph(root: Path, name: str, source: str) -> str:
 
     Returns
     -------
-    The path relative to `root` of a file that exists; `name` itself if no spelling does.
+    The path relative to `root` of a file that exists, without "./" or a slash at its end; `name` itself if no spelling
+    does.
 
     Raises
     ------
     InputError
-        If `name` leads out of `root` and no spelling of it exists inside.
+        If `name` is too long, or leads out of `root` and no spelling of it exists inside.
     """
-    if is_inside(name) and Path(root, name).is_file():
-        return name
+    if len(name) > _LONGEST_NAME:
+        raise InputError(f"{source} has the file name {name[:40]!r}..., whose {len(name)} characters no path can have.")
+    if is_inside(name) and is_file(Path(root, name)):
+        return normpath(name)
     for spelling in dict.fromkeys(_spellings(name)):
-        if is_inside(spelling) and Path(root, spelling).is_file():
-            return spelling
+        if is_inside(spelling) and is_file(Path(root, spelling)):
+            return normpath(spelling)
     path_inside(root, name, source)
     return name
 

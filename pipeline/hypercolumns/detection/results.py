@@ -10,7 +10,7 @@ from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.annotations.result_fields import is_finite
 from hypercolumns.annotations.results import Result, read_entries
 from hypercolumns.errors import InputError, choices
-from hypercolumns.regions.boxes import to_coco
+from hypercolumns.regions.boxes import is_far_outside, to_coco
 
 _FIELDS = ("image_id", "category_id", "bbox", "score")
 """Fields that a detection in a file must have."""
@@ -51,7 +51,7 @@ def from_file(path: Path, annotations: AnnotationSet, limit: int) -> list[Result
     """
     by_image: dict[int, list[Result]] = {image.id: [] for image in annotations.images}
     left_out: Counter[str] = Counter()
-    image_ids = {image.source_id or image.id: image.id for image in annotations.images}
+    image_ids = {image.source_id or str(image.id): image.id for image in annotations.images}
     category_ids: dict[Any, int] = {c.id: c.id for c in annotations.categories}
     category_ids |= {category.name: category.id for category in annotations.categories}
     try:
@@ -60,7 +60,7 @@ def from_file(path: Path, annotations: AnnotationSet, limit: int) -> list[Result
             problem = _problem(entry)
             if problem is not None:
                 raise InputError(f"{path}, entry {number}: {problem}.")
-            image_id, category_id = image_ids.get(entry["image_id"]), category_ids.get(entry["category_id"])
+            image_id, category_id = image_ids.get(str(entry["image_id"])), category_ids.get(entry["category_id"])
             if image_id is None:
                 left_out["in photographs that val does not have"] += 1
             elif category_id is None:
@@ -99,6 +99,7 @@ def _problem(entry: Any) -> str | None:
 
 
 def _is_outside(box: Sequence[float], image: Image) -> bool:
-    """Whether a box x, y, width, height has no area or does not touch its image."""
+    """Whether a box x, y, width, height has no area, does not touch its image or reaches far beyond it."""
     x, y, width, height = box
-    return not (width > 0 and height > 0 and -width < x < image.width and -height < y < image.height)
+    touches = width > 0 and height > 0 and -width < x < image.width and -height < y < image.height
+    return not touches or is_far_outside((x, y, x + width, y + height), image.width, image.height)
