@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from hypercolumns.errors import InputError
+from hypercolumns.input_files import expand_home, is_file, is_folder
 from hypercolumns.parameters import BackboneParameters, DatasetParameters, DetectionParameters, Parameters
 from hypercolumns.workspace import Workspace
 from stages.common import stage
@@ -46,8 +47,8 @@ def _require_paths_for_dvc(parameters: Parameters) -> None:
     }
     for key, name in named.items():
         if name.startswith("~"):
-            raise InputError(f"{key} is {name!r}, and DVC does not expand ~; write {str(Path(name).expanduser())!r}.")
-        if not Path(name).exists():
+            raise InputError(f"{key} is {name!r}, and DVC does not expand ~; write {str(expand_home(name))!r}.")
+        if not (is_file(Path(name)) or is_folder(Path(name))):
             raise InputError(
                 f"{key} is {name!r}, which does not exist. It is not used here, but DVC watches it: set it back to "
                 f"{DEFAULTS[key]!r}."

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "pipeline/hypercolumns"
 ORDER = [
-    *("lazy", "errors", "parameters", "workspace", "scratch", "stores", "cluster", "devices"),
+    *("lazy", "errors", "input_files", "parameters", "workspace", "scratch", "stores", "cluster", "devices"),
     *("regions", "annotations", "puppets", "proposals", "backbones", "features", "grid", "detection", "tasks"),
     *("evaluation", "reporting", "definitions", "steps", "cli"),
 ]

@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+_LONGEST_MESSAGE = 4000
+"""In characters. Messages repeat values from files, which may be of any length."""
+
 
 class InputError(ValueError):
     """Input from outside that cannot be used: a file, a key or a value.
@@ -13,14 +16,24 @@ class InputError(ValueError):
     Parameters
     ----------
     message
-        One paragraph, including the final full stop.
+        One paragraph, including the final full stop. A very long one is shortened in the middle; characters that cannot
+        be printed become escape codes.
     step
         The pipeline step that writes the missing or unusable file, for callers that can say how to run it.
     """
 
     def __init__(self, message: str, step: str | None = None) -> None:
-        super().__init__(message)
+        super().__init__(_readable(message))
         self.step = step
+
+
+def _readable(message: str) -> str:
+    if len(message) > _LONGEST_MESSAGE:
+        half = _LONGEST_MESSAGE // 2
+        message = f"{message[:half]} [...] {message[-half:]}"
+    if message.isprintable():
+        return message
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in message)
 
 
 def choices(names: Iterable[object]) -> str:

@@ -221,7 +221,7 @@ def test_a_difficult_flag_that_cannot_be_read_costs_nothing_else(tmp_path, value
     """Tools write attributes of that name, with any content."""
     sets = read_files(tmp_path, coco(TRAIN, difficult=lambda _: value))
     assert found(sets["train"]) == drawn(names=TRAIN)
-    assert sets["train"].counts == {"unreadable_difficult_flags": 5}
+    assert sets["train"].counts == {"unreadable_flags": 5}
 
 
 # Boxes without masks

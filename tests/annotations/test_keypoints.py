@@ -136,7 +136,7 @@ def test_val_may_have_a_separate_source(root):
         (xml_keypoints().replace('width="8"', 'width="0"'), "both must be positive"),
         (xml_keypoints().replace('visible="0"', 'visible="maybe"'), "visible of 'Nose' is 'maybe'"),
         (xml_keypoints().replace('"L_Eye"', '"Nose"'), "'Nose' twice"),
-        (xml_keypoints().replace('"L_Eye"', '""'), "without a name"),
+        (xml_keypoints().replace('"L_Eye"', '""'), "a keypoint has no name"),
         (xml_keypoints((("Nose", -3, 5, 1),)), r"visible keypoint at \(-3, 5\), outside"),
         (xml_keypoints()[:60], "is not an XML file of keypoints"),
         ('<!DOCTYPE a [<!ENTITY b "c">]><annotation>&b;</annotation>', "is not an XML file of keypoints"),

@@ -42,6 +42,8 @@ class BadItems:
         self.tasks = frozenset(tasks)
         self.counts: Counter[str] = Counter()
         """Number of items left out so far, by reason."""
+        self.first_message = ""
+        """What was said about the first one."""
         self._lock = Lock()
 
     @contextmanager
@@ -71,6 +73,7 @@ class BadItems:
         """Count and log an item that no task needs, such as a flag that cannot be read."""
         with self._lock:
             self.counts[reason] += 1
+            self.first_message = self.first_message or message
             count = self.counts[reason]
         if count <= _MAX_LOGGED:
             logger.warning("Left out: %s", message)

@@ -9,7 +9,9 @@ from hypercolumns.annotations.files import read_text
 from hypercolumns.annotations.label_images import VOID, Colour, voc_colour
 from hypercolumns.annotations.label_maps import VOC_NAMES
 from hypercolumns.annotations.model import Category
+from hypercolumns.annotations.valid_names import require_name
 from hypercolumns.errors import InputError
+from hypercolumns.input_files import is_file
 
 _BACKGROUND = {"background", "bg", "unlabeled", "unlabelled"}
 _VOID = {"void", "ignore", "ignored"}
@@ -66,11 +68,11 @@ def named_table(root: Path, class_names: Sequence[str]) -> ClassTable | None:
         If a name or colour occurs twice or cannot be read, or the two files disagree.
     """
     map_path, names_path = root / "labelmap.txt", root / "class_names.txt"
-    labels = read_labelmap(map_path) if map_path.is_file() else None
+    labels = read_labelmap(map_path) if is_file(map_path) else None
     if class_names:
         source = "dataset.class_names"
         return ClassTable(_numbered(class_names, source), source, labels.colours if labels else {})
-    listed = read_class_names(names_path) if names_path.is_file() else None
+    listed = read_class_names(names_path) if is_file(names_path) else None
     if labels and listed:
         _refuse_disagreement(labels, listed)
     return labels or listed
@@ -135,6 +137,8 @@ def _numbered(names: Sequence[str], source: str) -> dict[int, str]:
     for special in (_VOID, _BACKGROUND):
         if classes and plain(classes[0]) in special:
             del classes[0]
+    if not 1 <= len(classes) < VOID:
+        raise InputError(f"{source} names {len(classes)} classes; a mask holds 1 to {VOID - 1}.")
     spellings = [plain(name) for name in classes]
     for index, spelling in enumerate(spellings):
         if not re.search(r"\w", spelling):
@@ -143,8 +147,7 @@ def _numbered(names: Sequence[str], source: str) -> dict[int, str]:
             raise InputError(f"{source} names the background {classes[index]!r} after a class; it has the number 0.")
         if spelling in spellings[:index]:
             raise InputError(f"{source} names the class {classes[index]!r} twice.")
-    if not 1 <= len(classes) < VOID:
-        raise InputError(f"{source} names {len(classes)} classes; a mask holds 1 to {VOID - 1}.")
+        require_name(classes[index], f"{source}: a class")
     return dict(enumerate(classes, start=1))
 
 

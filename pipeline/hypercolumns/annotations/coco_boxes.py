@@ -5,11 +5,15 @@ import math
 import msgspec
 import numpy as np
 
+from hypercolumns.annotations.bad_items import BadItems
 from hypercolumns.annotations.coco_entries import decode, is_absent
 from hypercolumns.annotations.coco_masks import RelativeCoordinatesError
 from hypercolumns.annotations.model import Image
 from hypercolumns.errors import InputError
-from hypercolumns.regions.boxes import Boxes, clip, from_coco
+from hypercolumns.regions.boxes import Boxes, clip, from_coco, is_far_outside
+
+_LARGEST_AREA = 1e9
+"""In pixels, more than photographs have. That of an object which continues outside may exceed its box."""
 
 Box = tuple[float, float, float, float]
 
@@ -25,7 +29,7 @@ def read_box(raw: msgspec.Raw, rotation: float, image: Image, where: str) -> Box
     Raises
     ------
     InputError
-        If it is not four finite numbers.
+        If it is not four finite numbers, or lies far outside the image.
     RelativeCoordinatesError
         If it is in relative coordinates.
     """
@@ -41,7 +45,10 @@ def read_box(raw: msgspec.Raw, rotation: float, image: Image, where: str) -> Box
         raise RelativeCoordinatesError(
             f"{where} has the bbox {values}; COCO's are pixels, not shares of the image's sides."
         )
-    x0, y0, x1, y1 = clip(_turn(from_coco(values), rotation), image.width, image.height).tolist()
+    corners = _turn(from_coco(values), rotation)
+    if is_far_outside(corners.tolist(), image.width, image.height):
+        raise InputError(f"{where} has the bbox {values}, far outside its {image.width} x {image.height} image.")
+    x0, y0, x1, y1 = clip(corners, image.width, image.height).tolist()
     return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
 
 
@@ -54,12 +61,18 @@ def _turn(box: Boxes, degrees: float) -> Boxes:
     return np.concatenate([centre - half, centre + half]) if degrees else box
 
 
-def read_area(raw: msgspec.Raw, box: Box) -> float:
-    """Read the field `area` of an annotation without mask; that of its box if it is missing or cannot be one."""
+def read_area(raw: msgspec.Raw, box: Box, where: str, bad_items: BadItems) -> float:
+    """Read the field `area` of an annotation without mask; that of its clipped box if it is missing, zero or larger.
+
+    What cannot be an area is left out and counted.
+    """
     x0, y0, x1, y1 = box
     whole = (x1 - x0) * (y1 - y0)
     try:
-        annotated = 0.0 if is_absent(raw) else msgspec.json.decode(raw, type=float)
-    except msgspec.DecodeError:
+        annotated = 0.0 if is_absent(raw) else decode(float, raw, f"{where}, its area")
+        if not 0 <= annotated <= _LARGEST_AREA:
+            raise InputError(f"{where} has the area {annotated:g}.")
+    except InputError as error:
+        bad_items.leave_out("unreadable_areas", str(error))
         return whole
     return annotated if 0 < annotated <= whole else whole

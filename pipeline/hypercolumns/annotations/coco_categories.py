@@ -12,6 +12,7 @@ from hypercolumns.annotations.coco_entries import CategoryEntry, Id, decode, is_
 from hypercolumns.annotations.coco_ids import number_ids
 from hypercolumns.annotations.files import require_unique
 from hypercolumns.annotations.model import Category
+from hypercolumns.annotations.valid_names import require_name
 from hypercolumns.errors import InputError
 
 Bones = tuple[tuple[int, int], ...]
@@ -30,8 +31,8 @@ def read_categories(
     Raises
     ------
     InputError
-        If an entry is malformed or has no name, a wanted task cannot use its keypoints or parts, or an id or name
-        occurs twice.
+        If an entry is malformed or has no usable name, a wanted task cannot use its keypoints or parts, or an id or
+        name occurs twice.
     """
     entries = [decode(CategoryEntry, raw, f"{path}, categories.{i}") for i, raw in enumerate(categories)]
     entries = _without_unused(path, entries, annotations, bad_items)
@@ -83,8 +84,7 @@ def _category_id(annotation: msgspec.Raw) -> Id:
 
 def _category(path: Path, entry: CategoryEntry, bad_items: BadItems) -> Category:
     """Check an entry; the id is 0 until the caller sets it."""
-    if not entry.name.strip():
-        raise InputError(f"{path}: a category (id {entry.id}) has no name.")
+    require_name(entry.name, f"{path}: a category (id {entry.id})")
     keypoints: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     skeleton: Bones = ()
@@ -100,15 +100,12 @@ def _category(path: Path, entry: CategoryEntry, bad_items: BadItems) -> Category
 
 
 def _names(path: Path, category: str, kind: str, raw: msgspec.Raw) -> tuple[str, ...]:
-    """The names of the keypoints or parts of a category.
-
-    An empty name would make a column without a heading and a target that no parameter can select.
-    """
+    """The names of the keypoints or parts of a category."""
     if is_absent(raw):
         return ()
     names = decode(tuple[str, ...], raw, f"{path}, the {kind}s of {category}")
-    if not all(name.strip() for name in names):
-        raise InputError(f"{path}: a {kind} of {category} has no name; its {kind}s are {list(names)}.")
+    for name in names:
+        require_name(name, f"{path}: a {kind} of {category}")
     require_unique(f"{path} has the {kind} of {category}", names)
     return names
 

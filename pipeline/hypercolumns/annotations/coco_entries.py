@@ -9,9 +9,12 @@ import msgspec
 
 from hypercolumns.annotations.coco_foreign import advice, advice_for_folder, require_objects
 from hypercolumns.errors import InputError
+from hypercolumns.input_files import read_bytes
 
 Id = int | float | str | None
 """Files of other tools also have names as ids, and numbers with a decimal point."""
+
+Flag = int | bool | float | str | None
 
 Entry = TypeVar("Entry")
 
@@ -52,7 +55,7 @@ class AnnotationEntry(msgspec.Struct, gc=False):
     segmentation: msgspec.Raw = ABSENT
     bbox: msgspec.Raw = ABSENT
     area: msgspec.Raw = ABSENT
-    iscrowd: int | bool | float | str | None = 0
+    iscrowd: Flag = 0
     difficult: msgspec.Raw = ABSENT
     keypoints: msgspec.Raw = ABSENT
     parts: msgspec.Raw = ABSENT
@@ -100,7 +103,7 @@ def read_content(path: Path) -> Content:
     if path.is_dir():
         raise InputError(f"The annotation file {path} is a folder; {advice_for_folder(path)}.")
     try:
-        raw = path.read_bytes()
+        raw = read_bytes(path)
     except OSError as error:
         raise InputError(f"The annotation file {path} cannot be read: {error}.") from None
     try:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -12,6 +13,7 @@ from hypercolumns.annotations.coco_boxes import read_area, read_box
 from hypercolumns.annotations.coco_categories import read_categories
 from hypercolumns.annotations.coco_entries import (
     AnnotationEntry,
+    Flag,
     Id,
     ImageEntry,
     PartEntry,
@@ -109,7 +111,10 @@ class CocoFile:
                 images[key] = image
                 keys[image.file_name] = key
         numbers = number_ids(list(images))
-        numbered = {key: replace(images[key], id=number) for key, number in zip(images, numbers, strict=True)}
+        numbered = {
+            key: replace(image, id=number, source_id="" if number == key else str(key))
+            for (key, image), number in zip(images.items(), numbers, strict=True)
+        }
         annotations = content.annotations or []
         categories = read_categories(path, content.categories or [], annotations, bad_items)
         return cls(path, numbered, categories, annotations)
@@ -151,13 +156,7 @@ class CocoFile:
 
     def _annotation_ids(self) -> list[int]:
         """The ids of all annotations; entries without a valid id make all be numbered anew."""
-        ids: list[Id] = []
-        for raw in self.annotations:
-            try:
-                ids.append(msgspec.json.decode(raw, type=_OnlyId).id)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                ids.append(None)  # `objects` reports it
-        return number_ids(ids)
+        return number_ids([_id(raw) for raw in self.annotations])
 
     def _owners(self, entry: AnnotationEntry, where: str) -> tuple[Image, Category]:
         image, category = self.images.get(entry.image_id), self.categories.get(entry.category_id)
@@ -170,6 +169,13 @@ class CocoFile:
 
 class _OnlyId(msgspec.Struct, gc=False):
     id: Id = None
+
+
+def _id(annotation: msgspec.Raw) -> Id:
+    try:
+        return msgspec.json.decode(annotation, type=_OnlyId).id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None  # reading the annotation names what is wrong with it
 
 
 def _image(path: Path, index: int, raw: msgspec.Raw, maximum_pixels: int) -> tuple[Id, Image]:
@@ -188,9 +194,8 @@ def _image(path: Path, index: int, raw: msgspec.Raw, maximum_pixels: int) -> tup
         raise InputError(f"{where} has the size {width} x {height}; dataset.maximum_pixels is {maximum_pixels}.")
     if width != int(width) or height != int(height):
         raise InputError(f"{where} has the size {width} x {height}, which are not whole pixels.")
-    source_id = "" if isinstance(entry.id, int) else str(entry.id)
     origin = f"image {entry.id} of {path}"
-    return entry.id, Image(0, name, int(width), int(height), origin=origin, source_id=source_id)
+    return entry.id, Image(0, name, int(width), int(height), origin=origin)
 
 
 def _object(
@@ -210,7 +215,7 @@ def _object(
     if box is None:
         bad_items.leave_out("objects_without_mask_or_box", f"{where} has neither a mask nor a box.")
         return None
-    area = masks.area(mask) if mask is not None else read_area(entry.area, box)
+    area = masks.area(mask) if mask is not None else read_area(entry.area, box, where, bad_items)
     if not area:
         bad_items.counts["empty_masks"] += 1
         return None
@@ -249,12 +254,15 @@ def _mask(entry: AnnotationEntry, image: Image, where: str, bad_items: BadItems)
 
 
 def _difficult(raw: msgspec.Raw, where: str, bad_items: BadItems) -> bool:
-    """The flag `difficult`; false, and counted, if it cannot be read."""
+    """The flag `difficult`, which VOC's tools add; false, and counted, if it is neither 0 nor 1."""
     try:
-        return False if is_absent(raw) else _FLAGS[msgspec.json.decode(raw, type=int | float | bool | str)]
-    except (msgspec.DecodeError, KeyError):
-        bad_items.leave_out("unreadable_difficult_flags", f"{where} has a flag difficult that is neither 0 nor 1.")
+        value: Any = None if is_absent(raw) else decode(Flag, raw, f"{where}, its flag difficult")  # type: ignore[arg-type]
+        if value not in _FLAGS:
+            raise InputError(f"{where} has difficult {value!r}, which is not 0 or 1.")
+    except InputError as error:
+        bad_items.leave_out("unreadable_flags", str(error))
         return False
+    return _FLAGS[value]
 
 
 def _parts(raw: msgspec.Raw, category: Category, image: Image, where: str, bad_items: BadItems) -> tuple[Part, ...]:

@@ -1,6 +1,7 @@
 """The masks of a COCO file, polygons or either kind of run-length code, as compressed run-length codes."""
 
 import msgspec
+import numpy as np
 from pycocotools import mask as coco_mask
 
 from hypercolumns.annotations import masks
@@ -9,9 +10,10 @@ from hypercolumns.annotations.files import size_mismatch
 from hypercolumns.annotations.masks import RLE
 from hypercolumns.annotations.model import Image
 from hypercolumns.errors import InputError
+from hypercolumns.regions.boxes import is_far_outside
 
-_MAX_POLYGON_REACH = 10
-"""Largest coordinate of a polygon, in image sizes; pycocotools allocates memory for every pixel along an edge."""
+_MAX_PERIMETER = 4_000_000
+"""In pixels; pycocotools takes more than 100 bytes of memory for every pixel along the edges of a polygon."""
 
 _SEGMENTATION = msgspec.json.Decoder(RunLengthCode | list[list[float] | float])
 
@@ -86,12 +88,23 @@ def _from_polygons(polygons: list[list[float]], image: Image, where: str) -> RLE
     if not polygons:
         return None
     low, high = min(map(min, polygons)), max(map(max, polygons))
-    limit = _MAX_POLYGON_REACH * max(image.width, image.height)
-    if not (low >= -limit and high <= limit):
+    if is_far_outside((low, high), image.width, image.height):
         raise InputError(f"{where} has a polygon that lies far outside its {image.width} x {image.height} image.")
     if low >= 0 and high <= 1:
         raise RelativeCoordinatesError(
             f"{where} has a polygon with coordinates from {low:g} to {high:g}; COCO's are pixels, not shares of the "
             f"image's sides."
         )
+    if max(map(_perimeter, polygons)) > _MAX_PERIMETER:
+        raise InputError(f"{where} has a polygon whose edges have more than {_MAX_PERIMETER} pixels.")
     return masks.from_polygons(polygons, image.height, image.width)
+
+
+def _perimeter(polygon: list[float]) -> float:
+    """Pixels along the edges of a polygon, counted in its steeper direction; an upper bound if that is small."""
+    bound = len(polygon) * (max(polygon) - min(polygon) + 1) / 2
+    if bound <= _MAX_PERIMETER:
+        return bound
+    corners = np.asarray(polygon).reshape(-1, 2)
+    steps = np.abs(corners - np.roll(corners, 1, axis=0)).max(axis=1)
+    return float(steps.sum()) + len(steps)

@@ -10,6 +10,11 @@ from posixpath import normpath
 from urllib.parse import unquote
 
 from hypercolumns.annotations.files import is_inside, path_inside
+from hypercolumns.errors import InputError
+from hypercolumns.input_files import is_file
+
+_LONGEST_NAME = 4096
+"""In characters: the limit for paths on Linux, and more than other systems allow."""
 
 
 class PhotographFolder:
@@ -39,9 +44,13 @@ class PhotographFolder:
         Raises
         ------
         InputError
-            If `name` leads out of the folder and no spelling of it exists inside.
+            If `name` is too long, or leads out of the folder and no spelling of it exists inside.
         """
-        if is_inside(name) and _is_file(self.root / name):
+        if len(name) > _LONGEST_NAME:
+            raise InputError(
+                f"{source} has the file name {name[:40]!r}..., whose {len(name)} characters no path can have."
+            )
+        if is_inside(name) and is_file(self.root / name):
             return normpath(name)
         for parts in _spellings(name):
             path = self._follow(parts)
@@ -58,7 +67,7 @@ class PhotographFolder:
             if part not in names and len(names) != 1:
                 return None
             path = path / (part if part in names else names[0])
-        return path if _is_file(path) else None
+        return path if is_file(path) else None
 
     def _listing(self, folder: Path) -> dict[str, list[str]]:
         """The names in a folder by their plain form."""
@@ -68,13 +77,6 @@ class PhotographFolder:
                 for path in folder.iterdir():
                     listing[_plain(path.name)].append(path.name)
         return self._listings[folder]
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name that is too long, for example
-        return False
 
 
 def _plain(name: str) -> str:

@@ -16,9 +16,14 @@ from tqdm import tqdm
 from hypercolumns.annotations.opening import open_of_any_size
 from hypercolumns.annotations.orientation import stored_size
 from hypercolumns.errors import InputError
+from hypercolumns.input_files import is_file, is_folder, read_bytes
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_LARGEST_TEXT = 64 * 2**20
+_LARGEST_XML = 10 * 2**20
+"""In bytes; a file about one photograph has a few thousand."""
 
 
 def is_inside(name: str) -> bool:
@@ -74,7 +79,7 @@ def existing_path(root: Path, name: str, key: str, cure: str = "") -> Path:
         As `path_inside`, and if the path does not exist.
     """
     path = path_inside(root, name, key)
-    if not path.exists():
+    if not (is_file(path) or is_folder(path)):
         raise InputError(f"{key} names {name!r}, but {path} does not exist{cure and f'; {cure}'}.")
     return path
 
@@ -88,7 +93,7 @@ def existing_folder(root: Path, name: str, key: str) -> Path:
         As `existing_path`, and if the path is a file.
     """
     path = existing_path(root, name, key)
-    if not path.is_dir():
+    if not is_folder(path):
         raise InputError(f"{key} names {name!r}, but {path} is not a folder.")
     return path
 
@@ -101,7 +106,7 @@ def require_folder(path: Path, label: str) -> Path:
     InputError
         If the folder does not exist; the message points to `dataset.root`.
     """
-    if not path.is_dir():
+    if not is_folder(path):
         raise InputError(f"The folder {path} ({label}) does not exist; set dataset.root to the data set's folder.")
     return path
 
@@ -115,7 +120,7 @@ def read_text(path: Path, label: str) -> str:
         If the file is missing or in another encoding.
     """
     try:
-        content = path.read_bytes()
+        content = read_bytes(path, _LARGEST_TEXT)
         is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return content.decode("utf-16" if is_utf_16 else "utf-8-sig")
     except UnicodeDecodeError as error:
@@ -162,7 +167,7 @@ def read_xml(path: Path, label: str) -> Element:
         If the file is missing, is not XML or declares entities.
     """
     try:
-        return defusedxml.ElementTree.parse(path).getroot()
+        return defusedxml.ElementTree.fromstring(read_bytes(path, _LARGEST_XML))
     except FileNotFoundError:
         raise InputError(f"The annotation {path} does not exist.") from None
     # Expat looks encodings up by name, hence LookupError.
@@ -173,7 +178,8 @@ def read_xml(path: Path, label: str) -> Element:
 def number_or_nan(text: str) -> float:
     """Read a number from XML; NaN if `text` is not a number."""
     try:
-        return float(text)
+        # Python also reads digits of other scripts and 1_000, which are typing errors here.
+        return float(text) if text.isascii() and "_" not in text else math.nan
     except ValueError:
         return math.nan
 

@@ -62,9 +62,10 @@ def attach(annotations: AnnotationSet, source: KeypointSource, bad_items: BadIte
     annotations
         Annotations without keypoints.
     source
-        Objects with keypoints. Those of other images or categories than `annotations` has are not used.
+        Objects with keypoints. Those of other images than `annotations` has are not used.
     bad_items
-        Collector of the malformed objects in `source`, also for those that do not fit their photograph.
+        Collector of the malformed objects in `source`, also for those that do not fit their photograph, and of those
+        of other categories than `annotations` has.
 
     Returns
     -------
@@ -86,7 +87,11 @@ def attach(annotations: AnnotationSet, source: KeypointSource, bad_items: BadIte
         raise InputError(f"{source.path} has no keypoints for any image of {annotations.description}.")
     groups: dict[tuple[int, int], list[KeypointObject]] = defaultdict(list)
     for item in source.objects:
-        if item.image in images and item.category in category_ids:
+        if item.image not in images:
+            continue
+        if item.category not in category_ids:
+            bad_items.counts["keypoints_of_other_categories"] += 1
+        else:
             with bad_items.catch("malformed_keypoints", needed_by="keypoints"):
                 image = images[item.image]
                 groups[image.id, category_ids[item.category]].append(_fit_to_photograph(item, image))

@@ -11,6 +11,7 @@ from hypercolumns.annotations.bad_items import BadItems
 from hypercolumns.annotations.files import number_or_nan, read_xml
 from hypercolumns.annotations.keypoints import HIDDEN, VISIBLE, KeypointObject, KeypointSource
 from hypercolumns.annotations.model import Category
+from hypercolumns.annotations.valid_names import require_name
 from hypercolumns.errors import InputError
 
 _LIMBS = (("Shoulder", "Elbow"), ("Elbow", "Wrist"), ("Shoulder", "Hip"), ("Hip", "Knee"), ("Knee", "Ankle"))
@@ -79,8 +80,7 @@ def _load(path: Path) -> tuple[KeypointObject, _Keypoints]:
     keypoints: dict[str, tuple[float, float, float]] = {}
     for item in group.findall("keypoint"):
         name = item.get("name", "").strip()
-        if not name:
-            raise InputError(f"{path} has a keypoint without a name.")
+        require_name(name, f"{path}: a keypoint")
         if name in keypoints:
             raise InputError(f"{path} has the keypoint {name!r} twice.")
         visible = item.get("visible")
@@ -90,6 +90,7 @@ def _load(path: Path) -> tuple[KeypointObject, _Keypoints]:
         keypoints[name] = (_number(item, "x", path), _number(item, "y", path), visibility)
     box = (x0, y0, x0 + width, y0 + height)
     image, category = _text(root, "image", path), _text(root, "category", path)
+    require_name(category, f"{path}: the category")
     return KeypointObject(image, category, box, keypoints=(), where=str(path)), keypoints
 
 

@@ -1,12 +1,12 @@
 """Label images: masks whose pixels are numbers of objects or classes, stored as numbers or as colours for them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hypercolumns.annotations.opening import open_image
+from hypercolumns.annotations.opening import open_image, verify_png
 from hypercolumns.errors import InputError
 
 VOID = 255
@@ -32,6 +32,12 @@ def voc_colour(value: int) -> Colour:
 
 VOC_COLOURS: Mapping[Colour, int] = {voc_colour(value): value for value in range(VOID + 1)}
 """The numbers that VOC's colours stand for."""
+
+_BLOCK = 2**22
+"""Pixels of a block of rows."""
+
+_FORMATS = ("PNG", "BMP", "TIFF")
+"""What a mask may be stored as, whatever its suffix; others may be lossy."""
 
 _CURE = "Save it as a palette or an 8-bit grey PNG with the numbers 1, 2, ..., and 0 for the background"
 
@@ -77,6 +83,12 @@ def read_classes(path: Path, colours: Mapping[Colour, int], source: str) -> NDAr
     return _classes_of_palette(palette, np.unique(pixels).tolist(), colours, path, source)[pixels]
 
 
+def row_blocks(pixels: NDArray[np.generic]) -> Iterator[slice]:
+    """Blocks of rows of an array (height, width, ...), so that sums over large masks do not take memory for all."""
+    rows = max(1, _BLOCK // pixels.shape[1])
+    return (slice(start, start + rows) for start in range(0, len(pixels), rows))
+
+
 def refuse_binary(values: NDArray[np.uint8], path: Path, what: str) -> None:
     """Refuse a mask with the values 0 and 255 only; `what` says what it should number.
 
@@ -95,8 +107,14 @@ def refuse_binary(values: NDArray[np.uint8], path: Path, what: str) -> None:
 def _read(path: Path) -> tuple[NDArray[np.uint8], list[Colour]]:
     """Read a mask as (height, width) numbers, with their colours, or as (height, width, 3) colours."""
     with open_image(path, "mask") as image:
+        kind = image.info.get("compression") if image.format == "TIFF" else image.format
+        if image.format not in _FORMATS or kind == "jpeg":
+            raise InputError(f"The mask {path} is stored as {kind}, which may change values. {_CURE}.")
+        if getattr(image, "n_frames", 1) > 1:
+            raise InputError(f"The mask {path} has several frames or pages. {_CURE}.")
+        verify_png(path, image)
         if image.mode in ("RGB", "RGBA"):
-            return np.asarray(image.convert("RGB")), []
+            return np.asarray(image if image.mode == "RGB" else image.convert("RGB")), []
         if image.mode in ("P", "PA"):
             flat = iter(image.getpalette() or ())
             return np.asarray(image.getchannel(0)), list(zip(flat, flat, flat, strict=False))
@@ -119,17 +137,23 @@ def _decode(
     pixels: NDArray[np.uint8], colours: Mapping[Colour, int], path: Path, source: str, cure: str
 ) -> NDArray[np.uint8]:
     """Replace the colours of an image (height, width, 3) by the numbers they stand for."""
-    codes = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
-    used, inverse = np.unique(codes, return_inverse=True)
-    names = [(code >> 16, code >> 8 & 255, code & 255) for code in used.tolist()]
-    unknown = [colour for colour in names if colour not in colours]
-    if unknown:
-        raise InputError(
-            f"The mask {path} has the colour {','.join(map(str, unknown[0]))}"
-            + (f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else "")
-            + f" that {source} does not have. {cure}; smoothing or JPEG compression adds colours that mean nothing."
-        )
-    return np.array([colours[colour] for colour in names], dtype=np.uint8)[inverse].reshape(codes.shape)
+    table = np.zeros(1 << 24, dtype=np.uint16)  # number + 1 by colour; 0 for unknown ones
+    for (red, green, blue), number in colours.items():
+        table[red << 16 | green << 8 | blue] = number + 1
+    numbers = np.empty(pixels.shape[:2], dtype=np.uint8)
+    for block in row_blocks(pixels):
+        codes = pixels[block].astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
+        found = table[codes]
+        unknown = np.unique(codes[found == 0]).tolist()
+        if unknown:
+            first = unknown[0]
+            raise InputError(
+                f"The mask {path} has the colour {first >> 16},{first >> 8 & 255},{first & 255}"
+                + (f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else "")
+                + f" that {source} does not have. {cure}; smoothing or JPEG compression adds colours that mean nothing."
+            )
+        numbers[block] = found - 1
+    return numbers
 
 
 def _classes_of_palette(

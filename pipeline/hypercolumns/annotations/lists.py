@@ -11,6 +11,7 @@ from hypercolumns.annotations.bad_items import BadItems
 from hypercolumns.annotations.files import path_inside, read_text
 from hypercolumns.annotations.folders import PHOTOGRAPH_SUFFIXES
 from hypercolumns.errors import InputError
+from hypercolumns.input_files import is_file
 
 _FOLDERS = ("ImageSets/Segmentation", "ImageSets/Main", "ImageSets", ".")
 """Where lists may lie below the folder of a data set, the likeliest first."""
@@ -37,7 +38,7 @@ class ListedName:
 def find_list(root: Path, name: str) -> Path | None:
     """Find the list `name`.txt of a data set; None if there is none."""
     paths = [root / folder / f"{name.removesuffix('.txt')}.txt" for folder in _FOLDERS]
-    return next((path for path in paths if path.is_file()), None)
+    return next((path for path in paths if is_file(path)), None)
 
 
 def require_list(root: Path, name: str, key: str, cure: str = "") -> Path:

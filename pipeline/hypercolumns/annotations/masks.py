@@ -7,6 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+_MAX_BITS = 60
+"""Bits of the longest run that pycocotools can read; numbers without end would also take time without end."""
+
 
 class RLE(TypedDict):
     """COCO's compressed run-length code of a mask; `size` is [height, width]."""
@@ -117,6 +120,8 @@ def run_total(counts: str) -> int | None:
             return None
         value |= (bits & 31) << shift
         shift += 5
+        if shift > _MAX_BITS:
+            return None
         if bits & 32:
             continue
         if bits & 16:

@@ -110,11 +110,27 @@ def no_size_warnings() -> Iterator[None]:
         yield
 
 
+def verify_png(path: Path, image: Image.Image) -> None:
+    """Compare the checksums of an opened image if it is a PNG, which Pillow does not do when it decodes pixels.
+
+    Raises
+    ------
+    Exception
+        Of almost any type, if it is broken.
+    """
+    if image.format == "PNG":
+        with _open(path) as unread:
+            unread.verify()
+
+
 def _open(path: Path) -> Image.Image:
     # Opening a named pipe would wait for a writer.
     if not stat.S_ISREG(path.stat().st_mode):
         raise ValueError("it is not a regular file")
-    return Image.open(path)
+    image = Image.open(path)
+    if image.format == "EPS":  # Pillow would let Ghostscript run it as a program
+        raise ValueError("it is PostScript; save it as PNG")
+    return image
 
 
 @contextmanager

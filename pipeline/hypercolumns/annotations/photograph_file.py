@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from hypercolumns.annotations.files import size_mismatch
-from hypercolumns.annotations.opening import open_of_any_size, worded_errors
+from hypercolumns.annotations.opening import open_of_any_size, verify_png, worded_errors
 from hypercolumns.annotations.orientation import (
     Size,
     inverse,
@@ -85,7 +85,7 @@ class PhotographFile:
         raise PhotographSizeError(message)
 
     def decode_png(self) -> None:
-        """Decode the pixels of a PNG, which may hold its tag after them.
+        """Compare the checksums of a PNG and decode its pixels, which its tag may follow.
 
         Raises
         ------
@@ -94,6 +94,7 @@ class PhotographFile:
         """
         if self._image.format == "PNG":
             with worded_errors(self._path, "photograph"):
+                verify_png(self._path, self._image)
                 self._image.load()
 
     def pixels(self, orientation: int = 1) -> NDArray[np.uint8]:

@@ -17,6 +17,7 @@ from hypercolumns.annotations.naming import choose_keypoints, merge_parts, unkno
 from hypercolumns.annotations.opening import no_size_warnings
 from hypercolumns.annotations.photographs import check_photographs, read_folder
 from hypercolumns.errors import InputError
+from hypercolumns.input_files import is_folder
 from hypercolumns.parameters import DatasetParameters
 from hypercolumns.workspace import SPLITS, Split
 
@@ -48,7 +49,7 @@ def read_splits(
     sets["train"] = read(settings, "train", bad_items["train"])
     if settings.val_share is not None:
         sets = _held_out(sets["train"], settings.val_share)
-    elif (settings.folder / settings.val).is_dir() and find_list(settings.folder, settings.val) is None:
+    elif is_folder(settings.folder / settings.val) and find_list(settings.folder, settings.val) is None:
         sets["val"] = read_folder(settings, sets["train"].categories)
     else:
         sets["val"] = read(settings, "val", bad_items["val"])
@@ -68,7 +69,7 @@ def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> Anno
     source = _keypoint_source(settings, split) if "keypoints" in bad_items.tasks else None
     annotations = FORMATS[settings.format].read(settings, split, bad_items)
     if not annotations.images:
-        raise InputError(f"{annotations.description}: no image is left, since the annotations of all are malformed.")
+        raise InputError(f"{annotations.description}: no image is left. {bad_items.first_message}")
     return annotations if source is None else _with_keypoints(annotations, source, settings, bad_items)
 
 
@@ -147,7 +148,7 @@ def _with_keypoints(
     annotations: AnnotationSet, path: Path, settings: DatasetParameters, bad_items: BadItems
 ) -> AnnotationSet:
     """Attach the keypoints of a COCO file or a folder of XML files."""
-    if path.is_dir():
+    if is_folder(path):
         source = keypoints_voc.read(path, bad_items)
     else:
         source = keypoints_coco.read(path, bad_items, settings.maximum_pixels)

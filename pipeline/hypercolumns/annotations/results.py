@@ -9,6 +9,7 @@ from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.result_fields import ResultField, is_finite
 from hypercolumns.errors import InputError, choices
+from hypercolumns.input_files import read_bytes
 
 Boxes = Literal["detections", "instances"]
 """The boxes that results refer to: scored detections, or annotated instances."""
@@ -78,7 +79,7 @@ def read_entries(path: Path, step: str | None = None) -> list[Any]:
         If the file is missing or not a JSON list.
     """
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_bytes(path))
     except FileNotFoundError:
         raise InputError(f"{path} does not exist.", step) from None
     except (OSError, ValueError, RecursionError) as error:

@@ -42,7 +42,7 @@ def to_rgb(image: Image.Image, has_deep_colours: bool = False) -> Image.Image:
         image = image.convert(_STRAIGHT_ALPHA[image.mode])
     elif image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
-    rgb = image.convert("RGB")
+    rgb = image if image.mode == "RGB" else image.convert("RGB")  # which would copy it
     if image.mode in ("LA", "PA", "RGBA") and is_one_colour(np.asarray(rgb)):
         lowest, highest = image.getchannel("A").getextrema()
         if lowest != highest:

@@ -66,17 +66,19 @@ def _read_mat(path: Path) -> tuple[NDArray[np.uint8], list[float]]:
     segmentation, categories = (_numbers(content, key, path) for key in ("Segmentation", "Categories"))
     if segmentation.ndim != 2 or not segmentation.size:
         raise InputError(f"{path} is not {_FORMAT}: its mask has the shape {segmentation.shape}, not (height, width).")
+    if categories.size >= VOID:
+        raise InputError(f"{path} has {categories.size} categories; a mask holds at most {VOID - 1} objects.")
     with np.errstate(invalid="ignore"):
         numbers = segmentation.astype(np.uint8)
     if (numbers != segmentation).any():
         raise InputError(f"{path} is not {_FORMAT}: its mask holds values other than the numbers 0 to {VOID}.")
-    return numbers, categories.ravel().tolist()
+    return numbers, categories.astype(np.float64).ravel().tolist()
 
 
-def _numbers(content: Mapping[str, Any], key: str, path: Path) -> NDArray[np.float64]:
+def _numbers(content: Mapping[str, Any], key: str, path: Path) -> NDArray[np.number | np.bool_]:
     if key not in content:
         raise InputError(f"{path} is not {_FORMAT}: it has no field {key!r}.")
     values = np.asarray(content[key])
     if values.dtype.kind not in "buif":
         raise InputError(f"{path} is not {_FORMAT}: its {key} are not numbers.")
-    return values.astype(np.float64)
+    return values

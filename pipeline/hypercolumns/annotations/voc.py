@@ -15,6 +15,7 @@ from hypercolumns.annotations.voc_classes import find_classes
 from hypercolumns.annotations.voc_folder import Masks, VocFolder
 from hypercolumns.annotations.voc_xml import MaskObject, XmlObject, attribute, read_objects
 from hypercolumns.errors import InputError
+from hypercolumns.input_files import is_folder
 from hypercolumns.parameters import DatasetParameters
 from hypercolumns.workspace import SPLITS, Split
 
@@ -67,8 +68,8 @@ def _list_path(folder: VocFolder, settings: DatasetParameters, split: Split) -> 
 
 
 def _val_has_list(settings: DatasetParameters) -> bool:
-    is_folder = (settings.folder / settings.val).is_dir() and find_list(settings.folder, settings.val) is None
-    return settings.val_share is None and not is_folder
+    has_folder = is_folder(settings.folder / settings.val) and find_list(settings.folder, settings.val) is None
+    return settings.val_share is None and not has_folder
 
 
 def _photographs_with_masks(folder: VocFolder) -> tuple[ListedName, ...]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hypercolumns.annotations.class_table import ASSUMED_TABLE, CURE, VOC_TABLE, ClassTable, named_table, plain
 from hypercolumns.annotations.files import map_in_threads
+from hypercolumns.annotations.valid_names import require_name
 from hypercolumns.annotations.voc_folder import VocFolder
 from hypercolumns.annotations.voc_xml import SAME_PLACE, MaskObject, XmlObject, overlaps, read_objects
 from hypercolumns.errors import InputError
@@ -107,6 +108,7 @@ def _from_evidence(evidence: Collection[_Evidence]) -> ClassTable:
             )
     by_name: dict[str, _Evidence] = {}
     for item in by_value.values():
+        require_name(item.name, f"{item.source}: its class")
         first = by_name.setdefault(plain(item.name), item)
         if first is not item:
             raise InputError(

@@ -10,9 +10,10 @@ from scipy.ndimage import find_objects
 from hypercolumns.annotations.class_table import ClassTable
 from hypercolumns.annotations.files import require_folder
 from hypercolumns.annotations.folders import MASK_SUFFIXES, PHOTOGRAPH_SUFFIXES, StemIndex
-from hypercolumns.annotations.label_images import VOID, read_classes, read_numbers, refuse_binary
+from hypercolumns.annotations.label_images import VOID, read_classes, read_numbers, refuse_binary, row_blocks
 from hypercolumns.annotations.voc_xml import MaskObject
 from hypercolumns.errors import InputError
+from hypercolumns.input_files import is_folder
 
 _WHO_WRITES = {
     "JPEGImages": "CVAT writes it if the photographs are exported too (Save images).",
@@ -34,8 +35,10 @@ class Masks:
     def objects(self) -> list[MaskObject]:
         """The objects that have pixels, in order of their numbers."""
         height = VOID + 1
-        pairs = self.numbers.astype(np.intp) * height + self.classes
-        votes = np.bincount(pairs.ravel(), minlength=height * height).reshape(height, height)
+        votes = np.zeros((height, height), dtype=np.intp)
+        for block in row_blocks(self.numbers):
+            pairs = self.numbers[block].astype(np.intp) * height + self.classes[block]
+            votes += np.bincount(pairs.ravel(), minlength=height * height).reshape(height, height)
         votes[:, [0, VOID]] = 0
         return [
             MaskObject(number, int(votes[number].argmax()), _box(*place))
@@ -70,9 +73,9 @@ class VocFolder:
         """
         require_folder(root, "dataset.root")
         for name, note in _WHO_WRITES.items():
-            if not (root / name).is_dir():
+            if not is_folder(root / name):
                 found = [
-                    path for path in (root.parent, *root.glob("*/")) if all((path / n).is_dir() for n in _WHO_WRITES)
+                    path for path in (root.parent, *root.glob("*/")) if all(is_folder(path / n) for n in _WHO_WRITES)
                 ]
                 advice = f"Should dataset.root be {found[0]}?" if found else note
                 raise InputError(f"The folder {root / name} does not exist; dataset.format voc needs it. {advice}")

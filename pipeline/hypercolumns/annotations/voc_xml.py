@@ -10,10 +10,14 @@ from numpy.typing import NDArray
 
 from hypercolumns.annotations.class_table import plain
 from hypercolumns.annotations.files import number_or_nan, read_xml
+from hypercolumns.errors import InputError
 from hypercolumns.regions import boxes
 
 SAME_PLACE = 0.5
 """IoU from which on two boxes mean the same object, whatever its name."""
+
+_MAX_OBJECTS = 10_000
+"""A mask has at most 254, and each is compared with all objects of the XML."""
 
 _FARTHEST = 1e6
 """In pixels; the area of a box beyond could overflow."""
@@ -68,9 +72,14 @@ def read_objects(path: Path) -> list[XmlObject]:
     Raises
     ------
     InputError
-        If the file is not well-formed XML or declares entities.
+        If the file is not well-formed XML, declares entities, is of another kind, or lists more than 10,000 objects.
     """
-    elements = read_xml(path, "a VOC annotation").findall("object")
+    root = read_xml(path, "a VOC annotation")
+    if root.tag != "annotation":
+        raise InputError(f"{path} is not a VOC annotation: its outermost element is {root.tag!r}, not 'annotation'.")
+    elements = root.findall("object")
+    if len(elements) > _MAX_OBJECTS:
+        raise InputError(f"{path} lists {len(elements)} objects, more than the {_MAX_OBJECTS} that are read.")
     return [
         XmlObject(path, number, item.findtext("name", "").strip(), _box(item), item.findtext("difficult", "").strip())
         for number, item in enumerate(elements, start=1)

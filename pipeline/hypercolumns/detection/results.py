@@ -10,7 +10,7 @@ from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.annotations.result_fields import is_finite
 from hypercolumns.annotations.results import Result, read_entries
 from hypercolumns.errors import InputError, choices, counted
-from hypercolumns.regions.boxes import to_coco
+from hypercolumns.regions.boxes import is_far_outside, to_coco
 
 _FIELDS = ("image_id", "category_id", "bbox", "score")
 """Fields that a detection in a file must have."""
@@ -60,7 +60,7 @@ def from_file(path: Path, annotations: AnnotationSet, limit: int) -> list[Result
             problem = _problem(entry)
             if problem is not None:
                 raise InputError(f"{path}, entry {number}: {problem}.")
-            image_id, category_id = image_ids.get(entry["image_id"]), category_ids.get(entry["category_id"])
+            image_id, category_id = image_ids.get(str(entry["image_id"])), category_ids.get(entry["category_id"])
             if image_id is None:
                 left_out["in photographs that val does not have"] += 1
             elif category_id is None:
@@ -86,14 +86,14 @@ def from_file(path: Path, annotations: AnnotationSet, limit: int) -> list[Result
     return [d for group in by_image.values() for d in sorted(group, key=lambda d: -d["score"])[:limit]]
 
 
-def _image_ids(annotations: AnnotationSet) -> dict[Any, int]:
+def _image_ids(annotations: AnnotationSet) -> dict[str, int]:
     """Ids of the images by what a file may call them: id in the data set, also as text, file name and its stem."""
-    found: dict[Any, int] = {}
+    found: dict[str, int] = {}
     for image in annotations.images:
         names = PurePosixPath(image.file_name)
         for name in (str(names.with_suffix("")), names.name, names.stem, image.file_name, str(image.id)):
             found.setdefault(name, image.id)
-    return found | {image.source_id or image.id: image.id for image in annotations.images}
+    return found | {image.source_id or str(image.id): image.id for image in annotations.images}
 
 
 def _problem(entry: Any) -> str | None:
@@ -115,6 +115,7 @@ def _problem(entry: Any) -> str | None:
 
 
 def _is_outside(box: Sequence[float], image: Image) -> bool:
-    """Whether a box x, y, width, height has no area or does not touch its image."""
+    """Whether a box x, y, width, height has no area, does not touch its image or reaches far beyond it."""
     x, y, width, height = box
-    return not (width > 0 and height > 0 and -width < x < image.width and -height < y < image.height)
+    touches = width > 0 and height > 0 and -width < x < image.width and -height < y < image.height
+    return not touches or is_far_outside((x, y, x + width, y + height), image.width, image.height)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from hypercolumns.errors import choices
+from hypercolumns.input_files import expand_home
 from hypercolumns.parameters.section import Count, Name, Positive, Section
 
 _BUILT_IN = ("puppets", "voc", "sbd", "coco", "pascal_part")
@@ -75,7 +76,7 @@ class DatasetParameters(Section):
     @property
     def folder(self) -> Path:
         """The folder `root`, with `~` expanded."""
-        return Path(self.root).expanduser()
+        return expand_home(self.root)
 
     @field_validator("format")
     @classmethod

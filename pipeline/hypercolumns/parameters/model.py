@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_validator
 
 from hypercolumns.errors import InputError, choices, explain
@@ -15,6 +14,7 @@ from hypercolumns.parameters.dataset import DatasetParameters
 from hypercolumns.parameters.results import EvaluateParameters, ReportParameters
 from hypercolumns.parameters.section import Count, Section
 from hypercolumns.parameters.tasks import TASK_SECTIONS, TaskParameters
+from hypercolumns.parameters.yaml_file import read_yaml
 
 
 class Parameters(Section):
@@ -121,15 +121,7 @@ class Parameters(Section):
         InputError
             If the file is missing or invalid; names the file, the key and the valid choices.
         """
-        try:
-            content = yaml.safe_load(Path(path).read_text())
-        except FileNotFoundError:
-            raise InputError(f"The parameter file {path} does not exist.") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"The parameter file {path} cannot be read: {error}.") from None
-        except yaml.YAMLError as error:
-            message = str(error).replace(' in "<unicode string>",', "")
-            raise InputError(f"{path} is not valid YAML: {' '.join(message.split())}") from None
+        content = read_yaml(Path(path))
         if not isinstance(content, dict | None):
             raise InputError(f"{path} must be a mapping of sections ({_sections()}), not {content!r}.")
         try:

@@ -1,5 +1,7 @@
 """Boxes: float x0, y0, x1, y1 in pixels, end-exclusive; pixel (r, c) has its centre at (c + .5, r + .5)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -64,6 +66,20 @@ def clip(boxes: ArrayLike, width: int, height: int) -> Boxes:
     array([ 0.,  4., 40., 30.])
     """
     return np.clip(np.asarray(boxes, dtype=np.float64), 0, [width, height, width, height])
+
+
+def is_far_outside(coordinates: Sequence[float], width: int, height: int) -> bool:
+    """Tell whether coordinates lie more than ten image sizes away or are infinite.
+
+    Such boxes and polygons are errors, and pixels for all of them may not fit in memory.
+
+    Examples
+    --------
+    >>> is_far_outside([-3, 4, 50, 60], width=40, height=30), is_far_outside([0, 0, 1e9, 5], width=40, height=30)
+    (False, True)
+    """
+    reach = 10 * max(width, height)
+    return not (min(coordinates) >= -reach and max(coordinates) <= reach)
 
 
 def jitter(boxes: ArrayLike, share: float, rng: np.random.Generator) -> Boxes:

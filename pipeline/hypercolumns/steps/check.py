@@ -11,6 +11,7 @@ from hypercolumns.annotations.selection import trains
 from hypercolumns.annotations.summary import summarise
 from hypercolumns.definitions import TASKS, find_task
 from hypercolumns.errors import InputError, choices
+from hypercolumns.input_files import expand_home, is_file, is_folder
 from hypercolumns.parameters import Parameters
 from hypercolumns.parameters.section import NO_FILE
 from hypercolumns.steps.cost import Cost, estimate_cost
@@ -49,10 +50,10 @@ def check_parameters(parameters: Parameters) -> "Backbone | None":
     if parameters.detection.source == "file":
         named["detection.file"] = parameters.detection.file
     for key, name in named.items():
-        if name != NO_FILE and not Path(name).expanduser().is_file():
+        if name != NO_FILE and not is_file(expand_home(name)):
             raise InputError(f"{key} is {name!r}, but there is no such file; name an existing one.")
     folder = parameters.dataset.folder
-    if parameters.dataset.format != "puppets" and not folder.is_dir():
+    if parameters.dataset.format != "puppets" and not is_folder(folder):
         raise InputError(
             f"dataset.root is {parameters.dataset.root!r}, but there is no such folder ({folder.absolute()}); name the "
             f"folder that holds the data set."
@@ -166,7 +167,7 @@ def _count_detections(parameters: Parameters, val: AnnotationSet) -> int:
     instances = results.ground_truth(val)
     found = instances
     if settings.source == "file":
-        found = results.from_file(Path(settings.file).expanduser(), val, settings.max_per_image)
+        found = results.from_file(expand_home(settings.file), val, settings.max_per_image)
     if not found and not instances:
         raise InputError(
             f"detection.source is {settings.source}, which gives no box in val, and val has no instance that is "

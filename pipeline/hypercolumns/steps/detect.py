@@ -2,7 +2,6 @@
 
 import logging
 from functools import lru_cache, partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from hypercolumns.detection import results
 from hypercolumns.detection.run import train_and_detect
 from hypercolumns.devices import choose_device
 from hypercolumns.evaluation.detections import box_overlaps, match_categories, mean_average_precision, overlaps_by_image
+from hypercolumns.input_files import expand_home
 from hypercolumns.parameters import Parameters
 from hypercolumns.proposals.store import ProposalStore
 from hypercolumns.workspace import SPLITS, Split, Workspace
@@ -45,7 +45,7 @@ def _detections(parameters: Parameters, workspace: Workspace, sets: dict[Split, 
     if settings.source == "ground_truth":
         return results.ground_truth(sets["val"])
     if settings.source == "file":
-        return results.from_file(Path(settings.file).expanduser(), sets["val"], settings.max_per_image)
+        return results.from_file(expand_home(settings.file), sets["val"], settings.max_per_image)
     network = parameters.backbone.model_copy(update={"layers": settings.layers})
     stores = {split: ProposalStore.open(workspace.proposals(split)) for split in SPLITS}
     return train_and_detect(
