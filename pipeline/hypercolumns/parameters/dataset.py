@@ -9,9 +9,9 @@ from hypercolumns.errors import choices
 from hypercolumns.input_files import expand_home
 from hypercolumns.parameters.section import Count, Name, Positive, Section
 
-_BUILT_IN = ("puppets", "voc", "sbd", "coco", "pascal_part")
+_ON_DISK = ("voc", "sbd", "coco", "pascal_part")
 
-FORMAT_NAMES = list(_BUILT_IN)
+FORMAT_NAMES = ["puppets", *_ON_DISK]
 """Choices for `dataset.format`; `register_format` adds to them."""
 
 
@@ -96,7 +96,7 @@ class DatasetParameters(Section):
             )
         used_by = {"train_list": ("coco", "pascal_part"), "val_list": ("coco", "pascal_part"), "class_names": ("voc",)}
         for key, formats in used_by.items():
-            if getattr(self, key) and self.format in _BUILT_IN and self.format not in formats:
+            if getattr(self, key) and self.format in _ON_DISK and self.format not in formats:
                 raise ValueError(f"dataset.{key} needs dataset.format {' or '.join(formats)}, not {self.format}")
         if self.parts_of is not None and self.format != "coco":
             raise ValueError(f"dataset.parts_of needs dataset.format coco, not {self.format}")
