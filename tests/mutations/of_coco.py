@@ -16,7 +16,7 @@ _OPTIONAL = {"segmentation", "keypoints", "parts", "skeleton", "area", "iscrowd"
 _ANOTHER_NUMBER = {
     "segmentation": {"-1", "half"},
     "bbox": {"-1", "half"},
-    "keypoints": {"half"},
+    "keypoints": {"half", "a list of null"},
     "area": {"half"},
     "iscrowd": {"true"},
     "difficult": {"true"},
@@ -126,6 +126,7 @@ _CHANGES: Mapping[str, Any] = {
 }
 
 _LEGITIMATE = {
+    "a polygon with 2 corners": "an annotation may have a box and no mask",
     "10,000 annotations more": "a file may have more annotations",
     "10,000 categories more": "a file may have more categories",
     "categories in the opposite order": "parts of one object keep the order of the file",
