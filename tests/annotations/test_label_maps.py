@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from hypercolumns.annotations import masks, sbd, voc
+from hypercolumns.annotations import masks
 from hypercolumns.annotations.bad_items import BadItems
+from hypercolumns.annotations.matlab import sbd
+from hypercolumns.annotations.voc import reader as voc
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import DatasetParameters
 from tests.annotations import annotation_layouts as layouts

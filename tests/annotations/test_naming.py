@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hypercolumns.annotations import masks, pascal_part, readers
+from hypercolumns.annotations import masks, readers
+from hypercolumns.annotations.matlab import pascal_part
+from hypercolumns.annotations.matlab.pascal_part_names import PARTS
 from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance, Part
 from hypercolumns.annotations.naming import choose_keypoints, merge_parts, unknown_parts
-from hypercolumns.annotations.pascal_part_names import PARTS
 from hypercolumns.annotations.selection import keep_categories
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import DatasetParameters, Parameters

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from hypercolumns.annotations import masks, voc
+from hypercolumns.annotations import masks
 from hypercolumns.annotations.bad_items import BadItems
 from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.voc import reader as voc
 from hypercolumns.parameters import DatasetParameters
 from tests.annotations import annotation_layouts as layouts
 

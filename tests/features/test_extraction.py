@@ -15,8 +15,8 @@ from PIL import Image as Photo
 from torch.nn import functional
 
 from hypercolumns import FeatureStore
-from hypercolumns.annotations.images import read_image
 from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.photographs.reading import read_image
 from hypercolumns.backbones import Backbone
 from hypercolumns.devices import choose_device
 from hypercolumns.errors import InputError

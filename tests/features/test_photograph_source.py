@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from hypercolumns import FeatureStore
-from hypercolumns.annotations.images import read_image
 from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.photographs.reading import read_image
 from hypercolumns.backbones import Backbone, create_backbone
 from hypercolumns.backbones import spatial as spatial_module
 from hypercolumns.backbones.spatial import spatial

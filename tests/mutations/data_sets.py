@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from hypercolumns.annotations import images
 from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.photographs import reading as images
 from hypercolumns.parameters import Parameters
 from hypercolumns.steps.data_set import read_annotations
 from hypercolumns.workspace import SPLITS, Workspace

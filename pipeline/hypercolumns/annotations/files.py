@@ -13,8 +13,8 @@ import defusedxml.ElementTree
 from defusedxml.common import DefusedXmlException
 from tqdm import tqdm
 
-from hypercolumns.annotations.opening import open_of_any_size
-from hypercolumns.annotations.orientation import stored_size
+from hypercolumns.annotations.photographs.opening import open_of_any_size
+from hypercolumns.annotations.photographs.orientation import stored_size
 from hypercolumns.errors import InputError
 from hypercolumns.input_files import is_file, is_folder, read_bytes
 

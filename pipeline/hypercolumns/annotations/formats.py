@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hypercolumns.annotations import coco, coco_parts, pascal_part, sbd, voc
 from hypercolumns.annotations.bad_items import BadItems
+from hypercolumns.annotations.coco import parts_reader as coco_parts
+from hypercolumns.annotations.coco import reader as coco
+from hypercolumns.annotations.matlab import pascal_part, sbd
 from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.voc import reader as voc
 from hypercolumns.parameters import DatasetParameters
 from hypercolumns.parameters.dataset import FORMAT_NAMES
 from hypercolumns.workspace import Split

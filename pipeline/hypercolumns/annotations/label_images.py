@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hypercolumns.annotations.opening import open_image, verify_png
+from hypercolumns.annotations.photographs.opening import open_image, verify_png
 from hypercolumns.errors import InputError
 
 VOID = 255

@@ -6,16 +6,18 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from hypercolumns.annotations import keypoints, keypoints_coco, keypoints_voc
 from hypercolumns.annotations.alignment import align
 from hypercolumns.annotations.bad_items import BadItems
 from hypercolumns.annotations.files import existing_path
 from hypercolumns.annotations.formats import FORMATS
+from hypercolumns.annotations.keypoints import attaching as keypoints
+from hypercolumns.annotations.keypoints import coco_source as keypoints_coco
+from hypercolumns.annotations.keypoints import voc_source as keypoints_voc
 from hypercolumns.annotations.lists import find_list
 from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.annotations.naming import choose_keypoints, merge_parts, unknown_parts
-from hypercolumns.annotations.opening import no_size_warnings
-from hypercolumns.annotations.photographs import check_photographs, read_folder
+from hypercolumns.annotations.photographs.checking import check_photographs, read_folder
+from hypercolumns.annotations.photographs.opening import no_size_warnings
 from hypercolumns.errors import InputError
 from hypercolumns.input_files import is_folder
 from hypercolumns.parameters import DatasetParameters

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hypercolumns.annotations.images import read_photograph
 from hypercolumns.annotations.model import AnnotationSet, Image
+from hypercolumns.annotations.photographs.reading import read_photograph
 from hypercolumns.backbones import Backbone
 from hypercolumns.features.passes import to_host
 from hypercolumns.features.photograph_maps import photograph_maps

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hypercolumns.annotations.images import read_photograph
 from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.photographs.reading import read_photograph
 from hypercolumns.errors import InputError
 
 

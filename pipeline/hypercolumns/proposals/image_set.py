@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from hypercolumns.annotations import masks
-from hypercolumns.annotations.images import read_photograph
 from hypercolumns.annotations.model import AnnotationSet, Image, Instance
+from hypercolumns.annotations.photographs.reading import read_photograph
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import ProposalParameters
 from hypercolumns.proposals.generate import propose, sample

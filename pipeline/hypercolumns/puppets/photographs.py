@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hypercolumns.annotations.images import read_image
+from hypercolumns.annotations.photographs.reading import read_image
 from hypercolumns.errors import InputError
 
 _FILES = (

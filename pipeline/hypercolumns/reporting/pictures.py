@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.annotations import masks
-from hypercolumns.annotations.images import read_photograph
 from hypercolumns.annotations.model import AnnotationSet, Image
+from hypercolumns.annotations.photographs.reading import read_photograph
 
 Item = TypeVar("Item")
 Drawn = TypeVar("Drawn")

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.annotations import masks
-from hypercolumns.annotations.images import read_photograph
 from hypercolumns.annotations.model import AnnotationSet, Image
+from hypercolumns.annotations.photographs.reading import read_photograph
 from hypercolumns.annotations.results import Results
 from hypercolumns.reporting.pictures import PER_PHOTOGRAPH, Colour, data_uri, draw_all, palette
 

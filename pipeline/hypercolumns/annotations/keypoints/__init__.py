@@ -1,0 +1,1 @@
+"""Keypoints from a separate source, for the instances of any data set."""

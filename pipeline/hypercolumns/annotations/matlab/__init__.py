@@ -1,0 +1,1 @@
+"""Data sets whose annotations are MATLAB files: SBD and PASCAL-Part."""
