@@ -15,7 +15,7 @@ from hypercolumns.errors import InputError
 from hypercolumns.parameters import DatasetParameters
 from tests.annotations.pictures import HEIGHT, TURNED, WIDTH, colours, greys, save
 from tests.annotations.photographs.test_opening import write_huge
-from tests.annotations.test_orientation import late_exif
+from tests.annotations.photographs.test_orientation import late_exif
 
 
 def annotated(root, sizes):
