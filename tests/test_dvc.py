@@ -23,7 +23,8 @@ PACKAGE = SOURCE / "hypercolumns"
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # Modules that change no result, and the parameters, whose values are dependencies.
 NEUTRAL = {
-    str((PACKAGE / f"{n}.py").relative_to(ROOT)) for n in ("__init__", "devices", "errors", "lazy", "scratch", "stores")
+    str((PACKAGE / f"{n}.py").relative_to(ROOT))
+    for n in ("__init__", "devices", "errors", "input_files", "lazy", "scratch", "stores")
 }
 NEUTRAL |= {f"stages/{n}.py" for n in ("__init__", "__main__", "common")} | {"pipeline/hypercolumns/workspace.py"}
 NEUTRAL |= {str(f.relative_to(ROOT)) for n in ("parameters", "cluster", "cli") for f in (PACKAGE / n).glob("*.py")}
