@@ -4,8 +4,10 @@ import struct
 from collections.abc import Callable
 
 import numpy as np
+from PIL import Image
 
 from tests.mutations.harness import Mutation, content_mutation
+from tests.mutations.of_images import saved
 
 
 def jpeg_mutations(other: str = "") -> list[Mutation]:
@@ -37,9 +39,17 @@ def jpeg_mutations(other: str = "") -> list[Mutation]:
         content_mutation("EXIF orientation 9", exif(orientation(3, 1, b"\0\x09\0\0"))),
         content_mutation("EXIF orientation of text", exif(orientation(2, 2, b"6\0\0\0"))),
         content_mutation("EXIF orientation of 2^30 values", exif(orientation(3, 2**30, b"\0\0\0\x08"))),
+        content_mutation("2000 scans of 8000 x 8000 pixels", lambda _: _many_scans()),
         content_mutation("two photographs", lambda content: content + content),
         content_mutation("no quantisation", lambda content: content.replace(b"\xff\xdb", b"\xff\xfe")),
         content_mutation("no end", lambda content: content.removesuffix(b"\xff\xd9")),
         content_mutation("a progressive start", lambda content: content.replace(b"\xff\xc0", b"\xff\xc2")),
         content_mutation("nothing but the start", lambda content: content[:2]),
     ]
+
+
+def _many_scans() -> bytes:
+    """A progressive photograph whose last scan is repeated."""
+    content = saved(Image.new("RGB", (8000, 8000)), "JPEG", progressive=True)
+    last = content[content.rindex(b"\xff\xda") : -2]
+    return content[:-2] + 2000 * last + content[-2:]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hypercolumns.annotations.photographs.opening import open_image, verify_png
+from hypercolumns.annotations.photographs.opening import open_image, verify
 from hypercolumns.errors import InputError
 
 VOID = 255
@@ -112,7 +112,7 @@ def _read(path: Path) -> tuple[NDArray[np.uint8], list[Colour]]:
             raise InputError(f"The mask {path} is stored as {kind}, which may change values. {_CURE}.")
         if getattr(image, "n_frames", 1) > 1:
             raise InputError(f"The mask {path} has several frames or pages. {_CURE}.")
-        verify_png(path, image)
+        verify(path, image)
         if image.mode in ("RGB", "RGBA"):
             return np.asarray(image if image.mode == "RGB" else image.convert("RGB")), []
         if image.mode in ("P", "PA"):

@@ -12,7 +12,7 @@ from hypercolumns.parameters.classifiers import AblateParameters, PredictParamet
 from hypercolumns.parameters.compute import ComputeParameters
 from hypercolumns.parameters.dataset import DatasetParameters
 from hypercolumns.parameters.results import EvaluateParameters, ReportParameters
-from hypercolumns.parameters.section import Count, Section
+from hypercolumns.parameters.section import Section, Seed
 from hypercolumns.parameters.tasks import TASK_SECTIONS, TaskParameters
 from hypercolumns.parameters.yaml_file import read_yaml
 
@@ -30,7 +30,7 @@ class Parameters(Section):
 
     model_config = ConfigDict(extra="allow")
 
-    seed: Count = 0
+    seed: Seed = 0
     """Seed of all random draws."""
     tasks: tuple[str, ...] = ("segmentation", "keypoints", "parts")
     """Tasks to train, predict and evaluate: segmentation, keypoints, parts. The data set must be annotated for each."""

@@ -9,10 +9,11 @@ from pydantic_core import PydanticCustomError
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what scikit-learn takes
 Name = Annotated[str, Field(pattern=r"\w")]
 
-LARGEST = 2**32 - 1
-"""Largest integer; some libraries keep sizes and seeds in 32 bits."""
+LARGEST = 2**63 - 1
+"""Largest integer; arrays hold no larger ones."""
 
 LONGEST = 4096
 """Characters of the longest text, as those of a path."""
@@ -46,10 +47,9 @@ class Section(BaseModel):
 
 def _problem(value: Any) -> LiteralString | None:
     """Explain why no step could use a value, or one in a list or mapping; None if nothing is wrong."""
-    if isinstance(value, dict):
-        return next(filter(None, map(_problem, value.values())), None)
-    if isinstance(value, list | tuple):
-        return next(filter(None, map(_problem, value)), None)
+    if isinstance(value, dict | list | tuple):
+        values = value.values() if isinstance(value, dict) else value
+        return next(filter(None, map(_problem, values)), None)
     if isinstance(value, set):  # its order changes from run to run
         return "it must be a list such as [a, b]"
     if isinstance(value, bytes):

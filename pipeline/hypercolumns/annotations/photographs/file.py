@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from hypercolumns.annotations.files import size_mismatch
-from hypercolumns.annotations.photographs.opening import open_of_any_size, verify_png, worded_errors
+from hypercolumns.annotations.photographs.opening import open_of_any_size, verify, worded_errors
 from hypercolumns.annotations.photographs.orientation import (
     Size,
     inverse,
@@ -85,7 +85,7 @@ class PhotographFile:
         raise PhotographSizeError(message)
 
     def decode_png(self) -> None:
-        """Compare the checksums of a PNG and decode its pixels, which its tag may follow.
+        """Decode the pixels of a PNG, which may hold its tag after them.
 
         Raises
         ------
@@ -94,7 +94,6 @@ class PhotographFile:
         """
         if self._image.format == "PNG":
             with worded_errors(self._path, "photograph"):
-                verify_png(self._path, self._image)
                 self._image.load()
 
     def pixels(self, orientation: int = 1) -> NDArray[np.uint8]:
@@ -109,6 +108,7 @@ class PhotographFile:
         # Pillow applies the tag of a TIFF, and forgets it, while it decodes the pixels.
         applied = self.tag if is_tiff else 1
         with worded_errors(self._path, "photograph"):
+            verify(self._path, self._image)
             self._image.load()
             rgb = to_rgb(self._image, self.has_more_than_8_bits)
         return np.asarray(turned(turned(rgb, inverse(applied)), orientation))

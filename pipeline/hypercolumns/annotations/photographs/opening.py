@@ -10,9 +10,12 @@ from threading import RLock
 from PIL import Image, UnidentifiedImageError
 
 from hypercolumns.errors import InputError
+from hypercolumns.input_files import read_bytes
 
 _PILLOW_LIMIT = 89_478_485
 """Pixels above which Pillow warns; above twice as many it refuses."""
+
+_START_OF_SCAN, _MAX_SCANS = b"\xff\xda", 100
 
 _limit_lock = RLock()
 
@@ -110,17 +113,22 @@ def no_size_warnings() -> Iterator[None]:
         yield
 
 
-def verify_png(path: Path, image: Image.Image) -> None:
-    """Compare the checksums of an opened image if it is a PNG, which Pillow does not do when it decodes pixels.
+def verify(path: Path, image: Image.Image) -> None:
+    """Check what Pillow does not check when it decodes the pixels of an opened image.
+
+    The checksums of a PNG must be right. A progressive JPEG must not have more than 100 scans: ten are usual, and each
+    takes the time of a whole image, so that a small file could keep a decoder busy for hours.
 
     Raises
     ------
     Exception
-        Of almost any type, if it is broken.
+        Of almost any type, if the image is broken.
     """
     if image.format == "PNG":
         with _open(path) as unread:
             unread.verify()
+    if image.info.get("progressive") and read_bytes(path).count(_START_OF_SCAN) > _MAX_SCANS:
+        raise ValueError(f"it has more than {_MAX_SCANS} progressive scans; save it again")
 
 
 def _open(path: Path) -> Image.Image:
