@@ -13,9 +13,9 @@ from hypercolumns.annotations.photographs.file import PhotographFile
 from hypercolumns.annotations.photographs.reading import read_photograph
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import DatasetParameters
-from tests.annotations.pictures import HEIGHT, TURNED, WIDTH, colours, greys, save
 from tests.annotations.photographs.test_opening import write_huge
 from tests.annotations.photographs.test_orientation import late_exif
+from tests.annotations.pictures import HEIGHT, TURNED, WIDTH, colours, greys, save
 
 
 def annotated(root, sizes):
