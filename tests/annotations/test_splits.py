@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -96,6 +97,49 @@ def test_val_may_be_a_file_whose_photographs_have_no_annotations(tmp_path, lists
     found = readers.read_splits(settings.model_copy(update={"val": "val.json"}), ["segmentation"])["val"]
     assert names_of(found) == {"b.png"}
     assert (found.instances, [c.name for c in found.categories]) == ((), ["square"])
+
+
+def test_a_val_without_annotations_needs_neither_chosen_categories_nor_keypoints(tmp_path):
+    """`dataset.categories` and `dataset.keypoints` name what train has; val is only predicted on."""
+    settings = make_coco(tmp_path, ["a.png", "b.png"], annotated=["a.png"])
+    content = json.loads((tmp_path / "all.json").read_text())
+    train, val = ({**content, "images": [image]} for image in content["images"])
+    (tmp_path / "all.json").write_text(json.dumps(train))
+    (tmp_path / "val.json").write_text(json.dumps({"images": val["images"]}))
+    train["categories"] = [{"id": 1, "name": "square", "keypoints": ["corner"]}]
+    train["annotations"][0]["keypoints"] = [2, 3, 2]
+    (tmp_path / "keypoints.json").write_text(json.dumps(train))
+    changes = {"val": "val.json", "categories": ("square",), "keypoints": "keypoints.json"}
+    found = readers.read_splits(settings.model_copy(update=changes), ["keypoints"])
+    assert [i.keypoints for i in found["train"].instances] == [(2, 3, 2)]
+    assert (found["val"].instances, found["val"].categories) == ((), found["train"].categories)
+
+
+def test_a_val_that_lacks_a_chosen_category_keeps_the_others_out(tmp_path):
+    """Without any of the chosen categories, no category is left, rather than all of them."""
+    settings = make_coco(tmp_path, ["a.png", "b.png"])
+    content = json.loads((tmp_path / "all.json").read_text())
+    train, val = (
+        {**content, "images": [image], "annotations": [a]}
+        for image, a in zip(content["images"], content["annotations"], strict=True)
+    )
+    (tmp_path / "all.json").write_text(json.dumps(train))
+    (tmp_path / "val.json").write_text(json.dumps({**val, "categories": [{"id": 1, "name": "circle"}]}))
+    changes = {"val": "val.json", "categories": ("square",)}
+    found = readers.read_splits(settings.model_copy(update=changes), ["segmentation"])["val"]
+    assert (found.instances, found.counts["other_categories"]) == ((), 1)
+
+
+def test_a_list_finds_names_with_accents_in_either_form(tmp_path):
+    """macOS writes e and an accent as two characters, editors as one."""
+    name = "e\u0301te\u0301"
+    settings = make_coco(tmp_path, [f"{name}.png", "b.png"])
+    (tmp_path / "list.txt").write_text(f"{normalize('NFC', name)}\n", encoding="utf-8")
+    (tmp_path / "new").mkdir()
+    Image.effect_noise((20, 40), 50).save(tmp_path / "new/c.png")
+    changes = {"val": "new", "train_list": "list.txt"}
+    found = readers.read_splits(settings.model_copy(update=changes), ["segmentation"])["train"]
+    assert names_of(found) == {f"{name}.png"}
 
 
 def test_photographs_of_both_splits_that_cannot_be_read_are_listed_at_once(tmp_path):

@@ -74,7 +74,7 @@ def read_list(path: Path, known: Collection[str], without: str, bad_items: BadIt
     path
         The list.
     known
-        The stems of all photographs of the data set.
+        The stems of all photographs of the data set, with composed accents (NFC).
     without
         The clause that says in messages where a photograph is missing, such as "the folder a/b has no photograph".
     bad_items

@@ -72,7 +72,9 @@ def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> Anno
     annotations = FORMATS[settings.format].read(settings, split, bad_items)
     if not annotations.images:
         raise InputError(f"{annotations.description}: no image is left. {bad_items.first_message}")
-    return annotations if source is None else _with_keypoints(annotations, source, settings, bad_items)
+    if source is None or not annotations.instances:
+        return annotations
+    return _with_keypoints(annotations, source, settings, bad_items)
 
 
 def _with_checked_photographs(
@@ -93,6 +95,8 @@ def _with_checked_photographs(
 
 def _held_out(annotations: AnnotationSet, share: float) -> dict[Split, AnnotationSet]:
     """Split a set by a hash of file names, so that a photograph stays in its split when others are added.
+
+    Items that were left out are counted for train, since their photographs may be unknown.
 
     Raises
     ------
@@ -118,6 +122,7 @@ def _held_out(annotations: AnnotationSet, share: float) -> dict[Split, Annotatio
             images=images,
             instances=tuple(i for i in annotations.instances if (i.image_id in held_out) == (split == "val")),
             description=f"{annotations.description}, {split} by dataset.val_share",
+            counts=annotations.counts if split == "train" else {},
         )
     return sets
 
