@@ -76,6 +76,19 @@ def test_val_may_be_a_folder_of_photographs(tmp_path):
     assert [c.name for c in found.categories] == ["square"]
 
 
+def test_a_list_beside_a_folder_of_photographs_is_no_annotation_file(tmp_path):
+    """COCO files need no lists, so `new.txt` does not keep `new` from being the folder of val."""
+    settings = make_coco(tmp_path, ["a.png", "b.png"])
+    (tmp_path / "new").mkdir()
+    Image.effect_noise((20, 40), 50).save(tmp_path / "new/c.png")
+    (tmp_path / "new.txt").write_text("c\n")
+    found = readers.read_splits(settings.model_copy(update={"val": "new"}), ["segmentation"])["val"]
+    assert names_of(found) == {"c.png"}
+    both = settings.model_copy(update={"val": "new", "val_list": "new.txt"})
+    with pytest.raises(InputError, match="new is a folder"):
+        readers.read_splits(both, ["segmentation"])
+
+
 def test_a_folder_of_photographs_with_an_annotation_file_in_it_says_that_it_is_not_read(tmp_path, caplog):
     """Roboflow writes valid/_annotations.coco.json among the photographs."""
     settings = make_coco(tmp_path, ["a.png", "b.png"])
@@ -182,12 +195,12 @@ def test_sizes_that_a_file_leaves_out_come_from_the_photographs(tmp_path):
     assert replace(found.instances[0]).segmentation == masks.encode(square)
 
 
-def test_a_share_and_a_val_split_contradict_each_other():
+@pytest.mark.parametrize("key", ["val", "val_list", "val_images", "val_keypoints"])
+def test_a_share_and_a_val_split_contradict_each_other(key):
     """Otherwise the photographs of val would be ignored without a word."""
-    with pytest.raises(
-        ValueError, match=r"dataset\.val_share holds out photographs of train, so that dataset\.val \(new"
-    ):
-        DatasetParameters(format="coco", val="new", val_share=0.2)
+    message = rf"dataset\.val_share holds out photographs of train, so that dataset\.{key} \(new"
+    with pytest.raises(ValueError, match=message):
+        DatasetParameters.model_validate({"format": "coco", "keypoints": "old", key: "new", "val_share": 0.2})
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypercolumns.annotations.formats import FORMATS
 from hypercolumns.annotations.keypoints import attaching as keypoints
 from hypercolumns.annotations.keypoints import coco_source as keypoints_coco
 from hypercolumns.annotations.keypoints import voc_source as keypoints_voc
-from hypercolumns.annotations.lists import find_list
+from hypercolumns.annotations.lists import val_is_folder
 from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.annotations.naming import choose_keypoints, merge_parts, unknown_parts
 from hypercolumns.annotations.photographs.checking import check_photographs, read_folder
@@ -51,7 +51,7 @@ def read_splits(
     sets["train"] = read(settings, "train", bad_items["train"])
     if settings.val_share is not None:
         sets = _held_out(sets["train"], settings.val_share)
-    elif is_folder(settings.folder / settings.val) and find_list(settings.folder, settings.val) is None:
+    elif val_is_folder(settings):
         sets["val"] = read_folder(settings, sets["train"].categories)
     else:
         sets["val"] = read(settings, "val", bad_items["val"])
