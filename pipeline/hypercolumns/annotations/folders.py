@@ -20,7 +20,7 @@ class StemIndex:
 
     folder: Path
     label: str
-    """What the files are, for messages."""
+    """Kind of the files, for messages."""
     suffixes: tuple[str, ...]
     names: Mapping[str, tuple[str, ...]]
     """Paths relative to `folder`, with "/" between folders, by stem. Stems have composed accents (NFC)."""

@@ -15,7 +15,7 @@ from hypercolumns.input_files import is_file, is_folder
 from hypercolumns.parameters import DatasetParameters
 
 _FOLDERS = ("ImageSets/Segmentation", "ImageSets/Main", "ImageSets", ".")
-"""Where lists may lie below the folder of a data set, the likeliest first."""
+"""Folders of lists, below that of a data set, the likeliest first."""
 
 _SECOND_COLUMN = re.compile(r"\s+([-+]?[01]|\S+[/\\]\S+)$")
 """A flag, as in VOC's ImageSets/Main, or the path of a mask."""
@@ -33,7 +33,7 @@ class ListedName:
 
     stem: str
     origin: str
-    """Where it is named, such as "line 3 of ImageSets/Segmentation/train.txt"."""
+    """Place of the name, such as "line 3 of ImageSets/Segmentation/train.txt"."""
 
 
 def find_list(root: Path, name: str) -> Path | None:
