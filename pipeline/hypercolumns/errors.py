@@ -16,8 +16,8 @@ class InputError(ValueError):
     Parameters
     ----------
     message
-        One paragraph, including the final full stop. A very long one is shortened in the middle; characters that cannot
-        be printed become escape codes.
+        One paragraph, or a line for each of several problems, with final full stops. A very long one is shortened in
+        the middle; characters that cannot be printed become escape codes.
     step
         The pipeline step that writes the missing or unusable file, for callers that can say how to run it.
     """

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -75,6 +76,19 @@ def test_val_may_be_a_folder_of_photographs(tmp_path):
     assert [c.name for c in found.categories] == ["square"]
 
 
+def test_a_list_beside_a_folder_of_photographs_is_no_annotation_file(tmp_path):
+    """COCO files need no lists, so `new.txt` does not keep `new` from being the folder of val."""
+    settings = make_coco(tmp_path, ["a.png", "b.png"])
+    (tmp_path / "new").mkdir()
+    Image.effect_noise((20, 40), 50).save(tmp_path / "new/c.png")
+    (tmp_path / "new.txt").write_text("c\n")
+    found = readers.read_splits(settings.model_copy(update={"val": "new"}), ["segmentation"])["val"]
+    assert names_of(found) == {"c.png"}
+    both = settings.model_copy(update={"val": "new", "val_list": "new.txt"})
+    with pytest.raises(InputError, match="new is a folder"):
+        readers.read_splits(both, ["segmentation"])
+
+
 def test_a_folder_of_photographs_with_an_annotation_file_in_it_says_that_it_is_not_read(tmp_path, caplog):
     """Roboflow writes valid/_annotations.coco.json among the photographs."""
     settings = make_coco(tmp_path, ["a.png", "b.png"])
@@ -96,6 +110,49 @@ def test_val_may_be_a_file_whose_photographs_have_no_annotations(tmp_path, lists
     found = readers.read_splits(settings.model_copy(update={"val": "val.json"}), ["segmentation"])["val"]
     assert names_of(found) == {"b.png"}
     assert (found.instances, [c.name for c in found.categories]) == ((), ["square"])
+
+
+def test_a_val_without_annotations_needs_neither_chosen_categories_nor_keypoints(tmp_path):
+    """`dataset.categories` and `dataset.keypoints` name what train has; val is only predicted on."""
+    settings = make_coco(tmp_path, ["a.png", "b.png"], annotated=["a.png"])
+    content = json.loads((tmp_path / "all.json").read_text())
+    train, val = ({**content, "images": [image]} for image in content["images"])
+    (tmp_path / "all.json").write_text(json.dumps(train))
+    (tmp_path / "val.json").write_text(json.dumps({"images": val["images"]}))
+    train["categories"] = [{"id": 1, "name": "square", "keypoints": ["corner"]}]
+    train["annotations"][0]["keypoints"] = [2, 3, 2]
+    (tmp_path / "keypoints.json").write_text(json.dumps(train))
+    changes = {"val": "val.json", "categories": ("square",), "keypoints": "keypoints.json"}
+    found = readers.read_splits(settings.model_copy(update=changes), ["keypoints"])
+    assert [i.keypoints for i in found["train"].instances] == [(2, 3, 2)]
+    assert (found["val"].instances, found["val"].categories) == ((), found["train"].categories)
+
+
+def test_a_val_that_lacks_a_chosen_category_keeps_the_others_out(tmp_path):
+    """Without any of the chosen categories, no category is left, rather than all of them."""
+    settings = make_coco(tmp_path, ["a.png", "b.png"])
+    content = json.loads((tmp_path / "all.json").read_text())
+    train, val = (
+        {**content, "images": [image], "annotations": [a]}
+        for image, a in zip(content["images"], content["annotations"], strict=True)
+    )
+    (tmp_path / "all.json").write_text(json.dumps(train))
+    (tmp_path / "val.json").write_text(json.dumps({**val, "categories": [{"id": 1, "name": "circle"}]}))
+    changes = {"val": "val.json", "categories": ("square",)}
+    found = readers.read_splits(settings.model_copy(update=changes), ["segmentation"])["val"]
+    assert (found.instances, found.counts["other_categories"]) == ((), 1)
+
+
+def test_a_list_finds_names_with_accents_in_either_form(tmp_path):
+    """macOS writes e and an accent as two characters, editors as one."""
+    name = "e\u0301te\u0301"
+    settings = make_coco(tmp_path, [f"{name}.png", "b.png"])
+    (tmp_path / "list.txt").write_text(f"{normalize('NFC', name)}\n", encoding="utf-8")
+    (tmp_path / "new").mkdir()
+    Image.effect_noise((20, 40), 50).save(tmp_path / "new/c.png")
+    changes = {"val": "new", "train_list": "list.txt"}
+    found = readers.read_splits(settings.model_copy(update=changes), ["segmentation"])["train"]
+    assert names_of(found) == {f"{name}.png"}
 
 
 def test_photographs_of_both_splits_that_cannot_be_read_are_listed_at_once(tmp_path):
@@ -138,12 +195,12 @@ def test_sizes_that_a_file_leaves_out_come_from_the_photographs(tmp_path):
     assert replace(found.instances[0]).segmentation == masks.encode(square)
 
 
-def test_a_share_and_a_val_split_contradict_each_other():
+@pytest.mark.parametrize("key", ["val", "val_list", "val_images", "val_keypoints"])
+def test_a_share_and_a_val_split_contradict_each_other(key):
     """Otherwise the photographs of val would be ignored without a word."""
-    with pytest.raises(
-        ValueError, match=r"dataset\.val_share holds out photographs of train, so that dataset\.val \(new"
-    ):
-        DatasetParameters(format="coco", val="new", val_share=0.2)
+    message = rf"dataset\.val_share holds out photographs of train, so that dataset\.{key} \(new"
+    with pytest.raises(ValueError, match=message):
+        DatasetParameters.model_validate({"format": "coco", "keypoints": "old", key: "new", "val_share": 0.2})
 
 
 @pytest.mark.parametrize(

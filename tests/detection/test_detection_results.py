@@ -99,6 +99,18 @@ def test_ids_may_be_the_names_that_the_annotation_file_has(tmp_path: Path, annot
     assert results.from_file(_file(path, [GOOD | {"image_id": "1"}]), annotations, 10) == [GOOD]
 
 
+def test_the_id_of_a_photograph_of_train_is_not_the_name_of_one_in_val(
+    tmp_path: Path, annotations: AnnotationSet, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file of all photographs, whose ids count from 0 and names from 1, must not move boxes to another photograph."""
+    images = tuple(replace(image, file_name=f"{image.id + 100}.jpg") for image in annotations.images)
+    path = _file(tmp_path / "found.json", [GOOD, GOOD | {"image_id": 101}])
+    assert results.from_file(path, replace(annotations, images=images), 10) == [GOOD]
+    assert "1 detection in photographs that val does not have" in caplog.text
+    path = _file(tmp_path / "found.json", [GOOD | {"image_id": "101"}])
+    assert results.from_file(path, replace(annotations, images=images), 10) == [GOOD]
+
+
 @pytest.mark.parametrize("key", list(GOOD))
 def test_a_missing_key_is_named(tmp_path: Path, annotations: AnnotationSet, key: str) -> None:
     """The error names the entry and the key."""

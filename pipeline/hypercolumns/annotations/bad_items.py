@@ -43,7 +43,7 @@ class BadItems:
         self.counts: Counter[str] = Counter()
         """Number of items left out so far, by reason."""
         self.first_message = ""
-        """What was said about the first one."""
+        """Message of the first one."""
         self._lock = Lock()
 
     @contextmanager

@@ -20,7 +20,7 @@ class StemIndex:
 
     folder: Path
     label: str
-    """What the files are, for messages."""
+    """Kind of the files, for messages."""
     suffixes: tuple[str, ...]
     names: Mapping[str, tuple[str, ...]]
     """Paths relative to `folder`, with "/" between folders, by stem. Stems have composed accents (NFC)."""
@@ -44,7 +44,7 @@ class StemIndex:
         Raises
         ------
         InputError
-            If no file or several files have that stem.
+            If no file or several files have that stem, or its name is not UTF-8.
         """
         names = self.names.get(stem, ())
         if not names:
@@ -54,4 +54,10 @@ class StemIndex:
                 f"The folder {self.folder} has {' and '.join(names)}, either of which could be the {self.label} "
                 f"{stem!r}; remove or rename all but one."
             )
+        try:
+            names[0].encode()
+        except UnicodeEncodeError:
+            raise InputError(
+                f"The folder {self.folder} has the {self.label} {names[0]!r}, whose name is not UTF-8; rename the file."
+            ) from None
         return names[0]

@@ -37,7 +37,7 @@ _BLOCK = 2**22
 """Pixels of a block of rows."""
 
 _FORMATS = ("PNG", "BMP", "TIFF")
-"""What a mask may be stored as, whatever its suffix; others may be lossy."""
+"""Formats of masks, whatever their suffix; others may be lossy."""
 
 _CURE = "Save it as a palette or an 8-bit grey PNG with the numbers 1, 2, ..., and 0 for the background"
 

@@ -63,7 +63,7 @@ def assemble(
     Parameters
     ----------
     settings
-        Categories to keep, the minimum area, and whether to skip malformed images.
+        Categories to keep, and the minimum area.
     known
         The categories of the data set.
     listed
@@ -74,11 +74,13 @@ def assemble(
         The folder of photographs.
     description
         What is read, for the annotation set and the progress bar.
+    bad_items
+        Collector for the errors of `load`.
 
     Raises
     ------
     InputError
-        The first error of `load`, unless `settings.skip_bad` is set; if `settings.categories` has an unknown name.
+        The first error of `load`, unless `bad_items` skips it; if `settings.categories` has an unknown name.
     """
     categories = keep_categories(settings, known)
     category_ids = {category.id for category in categories}

@@ -11,10 +11,11 @@ from hypercolumns.annotations.bad_items import BadItems
 from hypercolumns.annotations.files import path_inside, read_text
 from hypercolumns.annotations.folders import PHOTOGRAPH_SUFFIXES
 from hypercolumns.errors import InputError
-from hypercolumns.input_files import is_file
+from hypercolumns.input_files import is_file, is_folder
+from hypercolumns.parameters import DatasetParameters
 
 _FOLDERS = ("ImageSets/Segmentation", "ImageSets/Main", "ImageSets", ".")
-"""Where lists may lie below the folder of a data set, the likeliest first."""
+"""Folders of lists, below that of a data set, the likeliest first."""
 
 _SECOND_COLUMN = re.compile(r"\s+([-+]?[01]|\S+[/\\]\S+)$")
 """A flag, as in VOC's ImageSets/Main, or the path of a mask."""
@@ -32,13 +33,22 @@ class ListedName:
 
     stem: str
     origin: str
-    """Where it is named, such as "line 3 of ImageSets/Segmentation/train.txt"."""
+    """Place of the name, such as "line 3 of ImageSets/Segmentation/train.txt"."""
 
 
 def find_list(root: Path, name: str) -> Path | None:
     """Find the list `name`.txt of a data set; None if there is none."""
     paths = [root / folder / f"{name.removesuffix('.txt')}.txt" for folder in _FOLDERS]
     return next((path for path in paths if is_file(path)), None)
+
+
+def val_is_folder(settings: DatasetParameters) -> bool:
+    """Whether `dataset.val` is a folder of photographs to predict on.
+
+    A list of that name comes first, except for COCO files, which have none.
+    """
+    has_list = settings.format != "coco" and find_list(settings.folder, settings.val) is not None
+    return settings.val_list is None and is_folder(settings.folder / settings.val) and not has_list
 
 
 def require_list(root: Path, name: str, key: str, cure: str = "") -> Path:
@@ -74,7 +84,7 @@ def read_list(path: Path, known: Collection[str], without: str, bad_items: BadIt
     path
         The list.
     known
-        The stems of all photographs of the data set.
+        The stems of all photographs of the data set, with composed accents (NFC).
     without
         The clause that says in messages where a photograph is missing, such as "the folder a/b has no photograph".
     bad_items

@@ -39,7 +39,7 @@ class Image:
     orientation: int = 1
     """EXIF orientation to apply when the photograph is read; 1 leaves it as it is stored."""
     origin: str = ""
-    """Where the data set names the photograph, such as a line of a list; for messages."""
+    """Place where the data set names the photograph, such as a line of a list; for messages."""
     source_id: str = ""
     """The id in the data set where that is not an integer."""
 

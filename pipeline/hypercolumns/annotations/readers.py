@@ -13,7 +13,7 @@ from hypercolumns.annotations.formats import FORMATS
 from hypercolumns.annotations.keypoints import attaching as keypoints
 from hypercolumns.annotations.keypoints import coco_source as keypoints_coco
 from hypercolumns.annotations.keypoints import voc_source as keypoints_voc
-from hypercolumns.annotations.lists import find_list
+from hypercolumns.annotations.lists import val_is_folder
 from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.annotations.naming import choose_keypoints, merge_parts, unknown_parts
 from hypercolumns.annotations.photographs.checking import check_photographs, read_folder
@@ -51,7 +51,7 @@ def read_splits(
     sets["train"] = read(settings, "train", bad_items["train"])
     if settings.val_share is not None:
         sets = _held_out(sets["train"], settings.val_share)
-    elif is_folder(settings.folder / settings.val) and find_list(settings.folder, settings.val) is None:
+    elif val_is_folder(settings):
         sets["val"] = read_folder(settings, sets["train"].categories)
     else:
         sets["val"] = read(settings, "val", bad_items["val"])
@@ -72,7 +72,9 @@ def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> Anno
     annotations = FORMATS[settings.format].read(settings, split, bad_items)
     if not annotations.images:
         raise InputError(f"{annotations.description}: no image is left. {bad_items.first_message}")
-    return annotations if source is None else _with_keypoints(annotations, source, settings, bad_items)
+    if source is None or not annotations.instances:
+        return annotations
+    return _with_keypoints(annotations, source, settings, bad_items)
 
 
 def _with_checked_photographs(
@@ -93,6 +95,8 @@ def _with_checked_photographs(
 
 def _held_out(annotations: AnnotationSet, share: float) -> dict[Split, AnnotationSet]:
     """Split a set by a hash of file names, so that a photograph stays in its split when others are added.
+
+    Items that were left out are counted for train, since their photographs may be unknown.
 
     Raises
     ------
@@ -118,6 +122,7 @@ def _held_out(annotations: AnnotationSet, share: float) -> dict[Split, Annotatio
             images=images,
             instances=tuple(i for i in annotations.instances if (i.image_id in held_out) == (split == "val")),
             description=f"{annotations.description}, {split} by dataset.val_share",
+            counts=annotations.counts if split == "train" else {},
         )
     return sets
 

@@ -23,6 +23,11 @@ def keep_categories(settings: DatasetParameters, known: Sequence[Category]) -> t
             f"dataset.categories names {unknown[0]!r}, which this data set does not have; "
             f"choose from {choices([category.name for category in known])}."
         )
+    return wanted_categories(settings, known)
+
+
+def wanted_categories(settings: DatasetParameters, known: Sequence[Category]) -> tuple[Category, ...]:
+    """Keep the categories as `keep_categories` does; those that `known` lacks are not missed."""
     return tuple(c for c in known if not settings.categories or c.name in settings.categories)
 
 

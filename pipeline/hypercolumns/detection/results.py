@@ -51,7 +51,7 @@ def from_file(path: Path, annotations: AnnotationSet, limit: int) -> list[Result
     """
     by_image: dict[int, list[Result]] = {image.id: [] for image in annotations.images}
     left_out: Counter[str] = Counter()
-    image_ids = _image_ids(annotations)
+    image_ids, image_names = _image_ids(annotations), _image_names(annotations)
     category_ids: dict[Any, int] = {c.id: c.id for c in annotations.categories}
     category_ids |= {category.name: category.id for category in annotations.categories}
     try:
@@ -60,7 +60,10 @@ def from_file(path: Path, annotations: AnnotationSet, limit: int) -> list[Result
             problem = _problem(entry)
             if problem is not None:
                 raise InputError(f"{path}, entry {number}: {problem}.")
-            image_id, category_id = image_ids.get(str(entry["image_id"])), category_ids.get(entry["category_id"])
+            category_id = category_ids.get(entry["category_id"])
+            image_id = image_ids.get(str(entry["image_id"]))
+            if image_id is None and isinstance(entry["image_id"], str):
+                image_id = image_names.get(entry["image_id"])
             if image_id is None:
                 left_out["in photographs that val does not have"] += 1
             elif category_id is None:
@@ -87,13 +90,22 @@ def from_file(path: Path, annotations: AnnotationSet, limit: int) -> list[Result
 
 
 def _image_ids(annotations: AnnotationSet) -> dict[str, int]:
-    """Ids of the images by what a file may call them: id in the data set, also as text, file name and its stem."""
+    """Ids of the images by these and by their ids in the data set, which come first, as strings."""
+    ids = {str(image.id): image.id for image in annotations.images}
+    return ids | {image.source_id or str(image.id): image.id for image in annotations.images}
+
+
+def _image_names(annotations: AnnotationSet) -> dict[str, int]:
+    """Ids of the images by file name and its stem, with folders and without.
+
+    A number is never such a name: detections of all photographs may have the id of one in train, and 7.jpg another id.
+    """
     found: dict[str, int] = {}
     for image in annotations.images:
         names = PurePosixPath(image.file_name)
-        for name in (str(names.with_suffix("")), names.name, names.stem, image.file_name, str(image.id)):
+        for name in (str(names.with_suffix("")), names.name, names.stem, image.file_name):
             found.setdefault(name, image.id)
-    return found | {image.source_id or str(image.id): image.id for image in annotations.images}
+    return found
 
 
 def _problem(entry: Any) -> str | None:

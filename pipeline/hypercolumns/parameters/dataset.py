@@ -89,11 +89,13 @@ class DatasetParameters(Section):
     def _sources_fit(self) -> "DatasetParameters":
         if self.val_keypoints is not None and self.keypoints is None:
             raise ValueError("dataset.val_keypoints needs dataset.keypoints, the keypoints of the training photographs")
-        if self.val_share is not None and self.val != "val":
-            raise ValueError(
-                f"dataset.val_share holds out photographs of train, so that dataset.val ({self.val}) is not used; set "
-                "one of them"
-            )
+        for key in ("val", "val_list", "val_images", "val_keypoints"):
+            value = getattr(self, key)
+            if self.val_share is not None and value != type(self).model_fields[key].default:
+                raise ValueError(
+                    f"dataset.val_share holds out photographs of train, so that dataset.{key} ({value}) is not used; "
+                    "set one of them"
+                )
         used_by = {"train_list": ("coco", "pascal_part"), "val_list": ("coco", "pascal_part"), "class_names": ("voc",)}
         for key, formats in used_by.items():
             if getattr(self, key) and self.format in _ON_DISK and self.format not in formats:

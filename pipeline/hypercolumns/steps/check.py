@@ -13,7 +13,6 @@ from hypercolumns.definitions import TASKS, find_task
 from hypercolumns.errors import InputError, choices
 from hypercolumns.input_files import expand_home, is_file, is_folder
 from hypercolumns.parameters import Parameters
-from hypercolumns.parameters.section import NO_FILE
 from hypercolumns.steps.cost import Cost, estimate_cost
 from hypercolumns.steps.data_set import read_annotations, read_data_set
 from hypercolumns.steps.network import check_networks
@@ -23,11 +22,11 @@ if TYPE_CHECKING:
     from hypercolumns.backbones import Backbone
 
 _REMEDIES = {
-    "segmentation": "masks are needed, and boxes alone are none: export polygons or masks",
+    "segmentation": "masks are needed, and boxes alone do not suffice: export polygons or run-length codes",
     "keypoints": "labelled keypoints are needed, in the annotations or from dataset.keypoints",
     "parts": "masks of parts are needed; see dataset.parts_of where the categories themselves are parts",
 }
-"""What the built-in tasks need, as clauses."""
+"""Needs of the built-in tasks, as clauses."""
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +49,7 @@ def check_parameters(parameters: Parameters) -> "Backbone | None":
     if parameters.detection.source == "file":
         named["detection.file"] = parameters.detection.file
     for key, name in named.items():
-        if name != NO_FILE and not is_file(expand_home(name)):
+        if not is_file(expand_home(name)):
             raise InputError(f"{key} is {name!r}, but there is no such file; name an existing one.")
     folder = parameters.dataset.folder
     if parameters.dataset.format != "puppets" and not is_folder(folder):

@@ -1,4 +1,4 @@
-"""What a run will cost: regions, bytes on disk, and minutes by stage."""
+"""The cost of a run: regions, bytes on disk, and minutes by stage."""
 
 import math
 import os

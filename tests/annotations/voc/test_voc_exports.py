@@ -1,5 +1,6 @@
 """Folders as CVAT, Datumaro and labelme2voc write them, by their documentation, are read as they were annotated."""
 
+import os
 import shutil
 
 import numpy as np
@@ -39,6 +40,28 @@ def write_labelme(root):
         (root / f"Segmentation{kind}Npy").mkdir()
         np.save(root / f"Segmentation{kind}Npy/train_1.npy", scenes.numbers("train_1"))
         scenes.save(Image.new("RGB", (48, 36)), root / f"Segmentation{kind}Visualization/train_1.jpg")
+
+
+def test_a_photograph_whose_name_is_not_utf_8_is_named(root):
+    """Its name could neither be hashed nor written into the annotations."""
+    write_labelme(root)
+    stem = os.fsdecode(b"caf\xe9")
+    for folder, suffix in (("JPEGImages", "jpg"), ("SegmentationObject", "png"), ("SegmentationClass", "png")):
+        shutil.copy(root / folder / f"train_1.{suffix}", root / folder / f"{stem}.{suffix}")
+    settings = DatasetParameters(format="voc", root=str(root), val_share=0.5)
+    with pytest.raises(InputError, match="whose name is not UTF-8; rename the file"):
+        readers.read_splits(settings, ["segmentation"])
+    skipping = settings.model_copy(update={"skip_bad": True})
+    sets = readers.read_splits(skipping, ["segmentation"])
+    assert [found.counts.get("malformed_images", 0) for found in sets.values()] == [1, 0]
+
+
+def test_what_is_left_out_is_counted_once_where_a_share_is_held_out(root):
+    """The counts of both splits together are those of the data set."""
+    write_labelme(root)
+    settings = DatasetParameters(format="voc", root=str(root), val_share=0.5, categories=("vest",))
+    sets = readers.read_splits(settings, ["segmentation"])
+    assert sum(found.counts.get("other_categories", 0) for found in sets.values()) == len(scenes.BOXES)
 
 
 def drawn_everywhere():

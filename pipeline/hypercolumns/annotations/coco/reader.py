@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from unicodedata import normalize
 
 from hypercolumns.annotations import files
 from hypercolumns.annotations.bad_items import BadItems
@@ -10,7 +11,7 @@ from hypercolumns.annotations.lists import read_list
 from hypercolumns.annotations.model import AnnotationSet, Image, Instance
 from hypercolumns.annotations.photographs.file import shown_size
 from hypercolumns.annotations.photographs.file_names import PhotographFolder
-from hypercolumns.annotations.selection import keep_categories
+from hypercolumns.annotations.selection import keep_categories, wanted_categories
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import DatasetParameters
 from hypercolumns.workspace import Split
@@ -54,7 +55,9 @@ def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> Anno
     if list_name is not None:
         list_path = files.existing_path(root, list_name, f"dataset.{split}_list")
         images = _listed_images(images, list_path, path, bad_items)
-    categories = keep_categories(settings, list(file.categories.values()))
+    # Val may lack categories that train has, above all where its photographs have no annotations.
+    keep = keep_categories if split == "train" else wanted_categories
+    categories = keep(settings, list(file.categories.values()))
     image_ids, category_ids = {i.id for i in images}, {c.id for c in categories}
     objects = file.objects(bad_items, image_ids, category_ids)
     return AnnotationSet(
@@ -83,7 +86,7 @@ def _instance(found: CocoObject, minimum_area: int) -> Instance:
 
 def _listed_images(images: list[Image], list_path: Path, coco_path: Path, bad_items: BadItems) -> list[Image]:
     """Select the images whose file stems are in the list file, in its order."""
-    stems = [PurePosixPath(image.file_name).stem for image in images]
+    stems = [normalize("NFC", PurePosixPath(image.file_name).stem) for image in images]
     files.require_unique(f"{coco_path} has the file stem", stems)
     by_stem = dict(zip(stems, images, strict=True))
     return [by_stem[name.stem] for name in read_list(list_path, by_stem, f"{coco_path} has no image", bad_items)]

@@ -39,7 +39,7 @@ def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> Anno
     Raises
     ------
     InputError
-        If a folder or list is missing, or, unless `settings.skip_bad` is set, if a photograph is missing or a .mat
+        If a folder or list is missing, or, unless `bad_items` skips it, if a photograph is missing or a .mat
         file, object or part is malformed, has an unknown name or differs in size from the others of its photograph.
     """
     root = require_folder(settings.folder, "dataset.root")

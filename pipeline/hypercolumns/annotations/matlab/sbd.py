@@ -28,7 +28,8 @@ def read(settings: DatasetParameters, split: Split, bad_items: BadItems) -> Anno
     Raises
     ------
     InputError
-        If a folder, list, photograph or .mat file is missing or broken.
+        If a folder or list is missing, or, unless `bad_items` skips it, if a photograph or .mat file is missing or
+        broken.
     """
     root = require_folder(settings.folder, "dataset.root")
     folder = require_folder(root / "img", "photographs of SBD, benchmark_RELEASE/dataset/img")

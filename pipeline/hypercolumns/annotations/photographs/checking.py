@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hypercolumns.annotations.bad_items import BadItems
 from hypercolumns.annotations.files import existing_folder, map_in_threads
+from hypercolumns.annotations.folders import PHOTOGRAPH_SUFFIXES
 from hypercolumns.annotations.model import AnnotationSet, Category, Image
 from hypercolumns.annotations.photographs.file import PhotographSizeError, open_photograph, shown_size
 from hypercolumns.annotations.photographs.opening import MissingImageError
@@ -15,9 +16,6 @@ from hypercolumns.annotations.photographs.orientation import Size, orientation_t
 from hypercolumns.annotations.photographs.rgb import is_one_colour
 from hypercolumns.errors import InputError, choices, counted
 from hypercolumns.parameters import DatasetParameters
-
-_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"))
-"""Suffixes of photographs in a folder, in lower case."""
 
 _MAX_LISTED = 10
 """Number of unusable photographs that a message lists."""
@@ -104,7 +102,7 @@ def read_folder(settings: DatasetParameters, categories: tuple[Category, ...]) -
         If the folder does not exist or has no photograph.
     """
     folder = existing_folder(settings.folder, settings.val, "dataset.val")
-    paths = [path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES]
+    paths = [path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in PHOTOGRAPH_SUFFIXES]
     names = sorted(
         path.as_posix()
         for path in paths
@@ -112,7 +110,8 @@ def read_folder(settings: DatasetParameters, categories: tuple[Category, ...]) -
     )
     if not names:
         raise InputError(
-            f"dataset.val names {settings.val!r}, but the folder {folder} has no photographs ({choices(_SUFFIXES)})."
+            f"dataset.val names {settings.val!r}, but the folder {folder} has no photographs "
+            f"({choices(PHOTOGRAPH_SUFFIXES)})."
         )
     annotations = sorted(path.name for path in folder.glob("*.json"))
     if annotations:

@@ -28,7 +28,7 @@ class ClassTable:
     names: Mapping[int, str]
     """Names by the value of the class in a mask."""
     source: str
-    """Where the names come from, for messages."""
+    """Origin of the names, for messages."""
     colours: Mapping[Colour, int] = field(default_factory=dict)
     """Values by colour; empty if nothing says them."""
 

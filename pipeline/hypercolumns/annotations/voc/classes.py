@@ -119,7 +119,7 @@ def _from_evidence(evidence: Collection[_Evidence]) -> ClassTable:
 
 
 def _evidence(folder: VocFolder, stems: Sequence[str], table: ClassTable) -> list[_Evidence]:
-    """What the XML of photographs says about the classes of their masks, in the order of the photographs."""
+    """Collect the names that the XML of photographs gives to the classes of their masks, in order."""
 
     def of_photograph(stem: str) -> list[_Evidence]:
         try:

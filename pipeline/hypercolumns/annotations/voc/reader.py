@@ -8,14 +8,13 @@ import numpy as np
 from hypercolumns.annotations.bad_items import BadItems
 from hypercolumns.annotations.label_images import VOID
 from hypercolumns.annotations.label_maps import LabelledObject, LabelMap, assemble
-from hypercolumns.annotations.lists import ListedName, find_list, known_stems, read_list, require_list
+from hypercolumns.annotations.lists import ListedName, find_list, known_stems, read_list, require_list, val_is_folder
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.voc.class_table import ASSUMED_TABLE, CURE, VOC_TABLE, ClassTable, plain
 from hypercolumns.annotations.voc.classes import find_classes
 from hypercolumns.annotations.voc.folder import Masks, VocFolder
 from hypercolumns.annotations.voc.xml_objects import MaskObject, XmlObject, attribute, read_objects
 from hypercolumns.errors import InputError
-from hypercolumns.input_files import is_folder
 from hypercolumns.parameters import DatasetParameters
 from hypercolumns.workspace import SPLITS, Split
 
@@ -68,8 +67,7 @@ def _list_path(folder: VocFolder, settings: DatasetParameters, split: Split) -> 
 
 
 def _val_has_list(settings: DatasetParameters) -> bool:
-    has_folder = is_folder(settings.folder / settings.val) and find_list(settings.folder, settings.val) is None
-    return settings.val_share is None and not has_folder
+    return settings.val_share is None and not val_is_folder(settings)
 
 
 def _photographs_with_masks(folder: VocFolder) -> tuple[ListedName, ...]:
