@@ -84,6 +84,8 @@ def test_a_task_that_is_not_registered_has_no_section() -> None:
         ("dataset: {format: vco}", f"dataset.format is 'vco'; choose {choices(FORMAT_NAMES)}"),
         ("dataset: {puppets: {figures: 3}}", "unknown key 'dataset.puppets.figures'; dataset.puppets knows height"),
         ("tasks: [parts, parts]", "name each once"),
+        ("train: {heat_map: 100000}", "train.heat_map is 100000; it must be at most 500"),
+        ("proposals: {superpixel_sigma: 1000}", "proposals.superpixel_sigma is 1000; it must be at most 100.0"),
         ("dataset: {parts_of: car}", "dataset.parts_of needs dataset.format coco, not puppets"),
         ("dataset: {val_keypoints: a.json}", "dataset.val_keypoints needs dataset.keypoints"),
         ("dataset: {part_names: {leg: luleg}}", "dataset.part_names.leg is 'luleg'"),

@@ -142,3 +142,13 @@ def test_a_colour_without_a_class_is_refused(tmp_path):
     save(coloured(COLOURS_OF | {3: (1, 1, 1)})(LABELS), tmp_path / "mask.png")
     with pytest.raises(InputError, match=r"colour 1,1,1 that labelmap\.txt does not .* a class in labelmap\.txt"):
         read_classes(tmp_path / "mask.png", COLOURS, "labelmap.txt")
+
+
+def test_a_sorted_palette_keeps_the_numbers_that_its_colours_stand_for(tmp_path):
+    """Programs that save few colours sort them by their colours or by how often they occur."""
+    numbers = [1, 3, 255, 0, 2]  # by place in the palette
+    image = Image.fromarray(np.argsort(numbers).astype(np.uint8)[np.searchsorted(sorted(numbers), LABELS)])
+    image.putpalette([channel for number in numbers for channel in bits_of(number)])
+    save(image, tmp_path / "mask.png")
+    np.testing.assert_array_equal(read_numbers(tmp_path / "mask.png"), LABELS)
+    np.testing.assert_array_equal(read_classes(tmp_path / "mask.png", {}, "VOC"), LABELS)

@@ -51,8 +51,11 @@ def read_numbers(path: Path) -> NDArray[np.uint8]:
         If the file is missing, broken or of an unusable mode, has numbers above 255 or a colour that is not VOC's, or
         holds only 0 and 255.
     """
-    pixels, _ = _read(path)
-    numbers = _decode(pixels, VOC_COLOURS, path, "VOC's palette", _CURE) if pixels.ndim == 3 else pixels
+    pixels, palette = _read(path)
+    if pixels.ndim == 3:
+        numbers = _decode(pixels, VOC_COLOURS, path, "VOC's palette", _CURE)
+    else:
+        numbers = _by_palette(palette, np.unique(pixels).tolist())[pixels]
     refuse_binary(numbers, path, "objects")
     return numbers
 
@@ -80,7 +83,10 @@ def read_classes(path: Path, colours: Mapping[Colour, int], source: str) -> NDAr
     if pixels.ndim == 3:
         cure = f"{_CURE}, or give the colour a class in labelmap.txt"
         return _decode(pixels, colours or VOC_COLOURS, path, source if colours else "VOC's palette", cure)
-    return _classes_of_palette(palette, np.unique(pixels).tolist(), colours, path, source)[pixels]
+    used = np.unique(pixels).tolist()
+    if not colours:
+        return _by_palette(palette, used)[pixels]
+    return _classes_of_palette(palette, used, colours, path, source)[pixels]
 
 
 def row_blocks(pixels: NDArray[np.generic]) -> Iterator[slice]:
@@ -153,6 +159,20 @@ def _decode(
                 + f" that {source} does not have. {cure}; smoothing or JPEG compression adds colours that mean nothing."
             )
         numbers[block] = found - 1
+    return numbers
+
+
+def _by_palette(palette: list[Colour], used: list[int]) -> NDArray[np.uint8]:
+    """The number of each value 0 ... 255 of an image: the value itself, or that of its colour in a sorted palette.
+
+    Programs that save an image with few colours sort its palette, so that the values no longer are the numbers that
+    VOC's colours stand for. Greys are no such palette: VOC has four of them.
+    """
+    numbers = np.arange(256, dtype=np.uint8)
+    shown = [palette[value] if value < len(palette) else None for value in used]
+    is_vocs = all(colour in VOC_COLOURS for colour in shown) and len(set(shown)) == len(shown)
+    if is_vocs and any(len(set(colour)) > 1 for colour in shown if colour):
+        numbers[used] = [VOC_COLOURS[colour] for colour in shown if colour]
     return numbers
 
 

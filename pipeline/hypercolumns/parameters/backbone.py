@@ -32,7 +32,7 @@ class BackboneParameters(Section):
     """Weights for `weights: file`: safetensors or a torch state dict. Must exist even when unused: DVC watches it."""
     layers: Annotated[tuple[str, ...], Field(min_length=1)] = ("stage2", "stage3", "stage4", "stage5", "pooled")
     """From fine to coarse; the last one is the top layer of the baselines and the ablation."""
-    input_size: Annotated[int, Field(ge=32)] = 224
+    input_size: Annotated[int, Field(ge=32, le=8192)] = 224
     """Regions are warped to squares of this side, in pixels."""
 
     @field_validator("name")

@@ -20,7 +20,7 @@ class ProposalParameters(Section):
     """Training photographs, drawn at random, from which the ranking is learned. Ours."""
     longest_side: Annotated[int, Field(ge=64)] = 640
     """Photographs with a longer side, in pixels, are scaled down to this before segmentation. Ours."""
-    superpixel_sigma: Annotated[float, Field(ge=0)] = 0.8
+    superpixel_sigma: Annotated[float, Field(ge=0, le=100)] = 0.8
     """Gaussian blur before segmentation: its sigma in pixels. Felzenszwalb and Huttenlocher, 2004."""
     superpixel_scale: Annotated[float, Field(gt=0)] = 50.0
     """Larger values give larger superpixels (k in the same paper, on Lab from 0 to 255). Ours, tuned."""
@@ -41,11 +41,11 @@ class DetectionParameters(Section):
     """Best detections kept per image, also when they come from a file. Crowded photographs need more, about 20."""
     layers: Annotated[tuple[str, ...], Field(min_length=1)] = ("stage4", "stage6")
     """Layers of the backbone, from fine to coarse, that describe a region. Ours, measured."""
-    short_side: Annotated[int, Field(ge=32)] = 480
+    short_side: Annotated[int, Field(ge=32, le=8192)] = 480
     """Photographs are scaled to this short side, in pixels, for the network. Ours, measured."""
-    cells: Positive = 3
+    cells: Annotated[int, Field(ge=1, le=32)] = 3
     """Each layer is averaged over `cells` x `cells` cells of a box. Ours, measured."""
-    context: Annotated[float, Field(ge=1)] = 1.8
+    context: Annotated[float, Field(ge=1, le=100)] = 1.8
     """Boxes are enlarged by this factor for the features of their surroundings. Ours."""
     positive_overlap: Annotated[float, Field(gt=0, le=1)] = 0.6
     """Proposals with at least this box IoU with an instance are positives of its category. Ours."""
@@ -87,7 +87,7 @@ class RegionParameters(Section):
     """Boxes are enlarged by this factor before the network sees them. Paper, expanded boxes."""
     mode: Literal["warp", "image"] = "warp"
     """warp: the network sees each region alone. image: it sees photographs once, and regions are cut from the maps."""
-    short_side: Annotated[int, Field(ge=32)] = 480
+    short_side: Annotated[int, Field(ge=32, le=8192)] = 480
     """image: photographs are scaled to this short side, in pixels, for the network. Ours, measured."""
     overlap: Annotated[float, Field(gt=0, le=1)] = 0.7
     """Proposals with at least this box IoU train for the instance they overlap most. Paper, training."""

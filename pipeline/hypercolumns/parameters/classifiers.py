@@ -12,7 +12,7 @@ class TrainParameters(Section):
 
     grid: Positive = 5
     """K: classifiers per side of the box."""
-    heat_map: Positive = 50
+    heat_map: Annotated[int, Field(ge=1, le=500)] = 50
     """Locations per side of a heat map. Paper, section 3."""
     solver: Literal["sgd", "exact"] = "exact"
     """exact: the optimum on all pixels. sgd: scikit-learn's SGDClassifier on sampled pixels."""

@@ -1,8 +1,10 @@
 """Hardware and parallelism."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from hypercolumns.parameters.section import Count, Positive, Section
+from pydantic import Field
+
+from hypercolumns.parameters.section import Section
 
 
 class ComputeParameters(Section):
@@ -10,9 +12,9 @@ class ComputeParameters(Section):
 
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """auto, cpu, cuda or mps. The only key here that changes results, by rounding (float16 features, exact solver)."""
-    batch_size: Positive = 32
+    batch_size: Annotated[int, Field(ge=1, le=10_000)] = 32
     """Regions warped ahead at a time; a forward pass always takes 16, so results do not depend on this."""
-    workers: Count = 0
+    workers: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Dask worker processes; 0 starts one per core."""
     scheduler: str | None = None
     """Address of a running Dask scheduler; null starts a local cluster."""

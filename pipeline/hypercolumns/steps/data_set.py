@@ -87,14 +87,19 @@ def _key(parameters: Parameters) -> dict[str, Any]:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, int, int]]:
-    """Path, size and time of change in nanoseconds of all files below a folder."""
+    """Path, size and time of change in nanoseconds of all files below a folder; links that lead in a circle end."""
+    seen: set[tuple[int, int]] = set()
+    folders = [folder]
     try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
+        while folders:
+            state = folders[-1].stat()
+            is_new = (state.st_dev, state.st_ino) not in seen
+            seen.add((state.st_dev, state.st_ino))
+            for entry in sorted(os.scandir(folders.pop()), key=lambda entry: entry.name) if is_new else ():
                 if entry.is_dir():
-                    yield from _files(Path(entry.path))
+                    folders.append(Path(entry.path))
                 elif entry.is_file():
                     state = entry.stat()
                     yield entry.path, state.st_size, state.st_mtime_ns
     except OSError as error:
-        raise InputError(f"dataset.root: {folder} cannot be read: {error.strerror}.") from None
+        raise InputError(f"dataset.root: {error.filename or folder} cannot be read: {error.strerror}.") from None

@@ -8,6 +8,8 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from hypercolumns.annotations import masks
+from hypercolumns.annotations.bad_items import BadItems
+from hypercolumns.annotations.coco.file import CocoFile
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import DatasetParameters
 from tests.annotations import annotation_layouts as layouts
@@ -230,3 +232,27 @@ def test_a_malformed_mask_costs_nothing_where_only_keypoints_are_wanted(tmp_path
     assert found.counts["malformed_masks"] == 1
     skipping = settings.model_copy(update={"skip_bad": True})
     assert len(read_split(skipping, tasks=["segmentation", "keypoints"]).instances) == 2
+
+
+def test_an_image_id_of_two_photographs_leaves_out_both(tmp_path):
+    """No annotation tells which of the two it belongs to; a third photograph remains."""
+    content = layouts.coco_content()
+    third = content["images"][1]
+    content["images"] = [
+        content["images"][0],
+        third | {"id": content["images"][0]["id"]},
+        third | {"file_name": "3.jpg"},
+    ]
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    bad_items = BadItems(True, ["segmentation"])
+    file = CocoFile.open(tmp_path / "a.json", bad_items, 10**6)
+    assert [image.file_name for image in file.images.values()] == ["3.jpg"]
+    assert bad_items.counts["malformed_images"] == 1
+
+
+@pytest.mark.parametrize("text", ["NaN", "-Infinity", " Infinity "])
+def test_what_is_not_finite_counts_as_absent(tmp_path, text):
+    """pandas writes it for missing values."""
+    content = json.dumps(layouts.coco_content() | {"unknown": [1, "x"]}).replace('"x"', f'{text}, {text},"NaN"')
+    (tmp_path / "a.json").write_text(content)
+    assert len(CocoFile.open(tmp_path / "a.json", BadItems(False, ["segmentation"]), 10**6).images) == 2

@@ -1,5 +1,6 @@
 """Class names of a VOC layout: each source gives the names that were meant, and contradictions are refused."""
 
+import numpy as np
 import pytest
 
 from hypercolumns.annotations.voc.class_table import VOC_TABLE, plain, read_class_names, read_labelmap
@@ -235,3 +236,12 @@ def test_colours_of_a_labelmap(tmp_path):
         (7, 8, 9): 0,
         (0, 0, 0): 0,
     }
+
+
+@pytest.mark.parametrize("number", [1, 7])
+def test_a_number_for_objects_of_two_classes_is_refused(root, number):
+    """Such masks are black and white, or numbered anew for each class; objects would merge."""
+    merged = np.where(scenes.numbers("train_2") > 0, number, 0).astype(np.uint8)
+    scenes.save(scenes.palette(merged), root / "SegmentationObject" / "train_2.png")
+    with pytest.raises(InputError, match=r"train_2\.png covers the classes 1 and 2 of .* a number of its own"):
+        scenes.read(root, class_names=["helmet", "vest"])

@@ -94,11 +94,13 @@ class CocoFile:
         content = read_content(path)
         images: dict[Id, Image] = {}
         keys: dict[str, Id] = {}
+        ambiguous: set[Id] = set()
         for index, raw in enumerate(content.images or []):
             with bad_items.catch("malformed_images"):
                 key, image = _image(path, index, raw, maximum_pixels)
                 image = complete(image)
                 if key in images:
+                    ambiguous.add(key)
                     raise InputError(
                         f"{path} has the image id {key!r} twice, for {images[key].file_name} and {image.file_name}; "
                         "give each image an id of its own."
@@ -110,6 +112,8 @@ class CocoFile:
                     )
                 images[key] = image
                 keys[image.file_name] = key
+        for key in ambiguous:  # no annotation tells which of the two it belongs to
+            del images[key]
         numbers = number_ids(list(images))
         numbered = {
             key: replace(image, id=number, source_id="" if number == key else str(key))
@@ -161,7 +165,9 @@ class CocoFile:
     def _owners(self, entry: AnnotationEntry, where: str) -> tuple[Image, Category]:
         image, category = self.images.get(entry.image_id), self.categories.get(entry.category_id)
         if image is None:
-            raise InputError(f"{where} belongs to image {entry.image_id!r}, which the file does not list.")
+            raise InputError(
+                f"{where} belongs to image {entry.image_id!r}, which the file does not list or which was left out."
+            )
         if category is None:
             raise InputError(f"{where} has category {entry.category_id!r}, which the file does not list.")
         return image, category

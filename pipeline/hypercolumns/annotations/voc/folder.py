@@ -22,6 +22,10 @@ _WHO_WRITES = {
 }
 
 
+_MOST_OF_ANOTHER_CLASS = 0.25
+"""Largest share of an object that may have another class; borders drawn by hand differ by a few per cent."""
+
+
 @dataclass(frozen=True)
 class Masks:
     """The masks of a photograph."""
@@ -30,16 +34,33 @@ class Masks:
     """(height, width): object numbers, 0 for background, 255 for void."""
     classes: NDArray[np.uint8]
     """(height, width): class values, 0 for background, 255 for void."""
+    numbers_path: Path
     classes_path: Path
 
     def objects(self) -> list[MaskObject]:
-        """The objects that have pixels, in order of their numbers."""
+        """The objects that have pixels, in order of their numbers.
+
+        Raises
+        ------
+        InputError
+            If a number covers several classes, as in a mask that is numbered anew for each class or not at all.
+        """
         height = VOID + 1
         votes = np.zeros((height, height), dtype=np.intp)
         for block in row_blocks(self.numbers):
             pairs = self.numbers[block].astype(np.intp) * height + self.classes[block]
             votes += np.bincount(pairs.ravel(), minlength=height * height).reshape(height, height)
         votes[:, [0, VOID]] = 0
+        runners_up = np.sort(votes, axis=1)[:, -2]
+        mixed = np.flatnonzero(runners_up > _MOST_OF_ANOTHER_CLASS * votes.sum(axis=1))
+        mixed = mixed[(mixed != 0) & (mixed != VOID)]
+        if mixed.size:
+            number = int(mixed[0])
+            first, second = sorted(np.argsort(votes[number])[-2:].tolist())
+            raise InputError(
+                f"The object {number} in the mask {self.numbers_path} covers the classes {first} and {second} of "
+                f"{self.classes_path}; give each object of a photograph a number of its own, whatever its class."
+            )
         return [
             MaskObject(number, int(votes[number].argmax()), _box(*place))
             for number, place in enumerate(find_objects(self.numbers, max_label=VOID - 1), start=1)
@@ -112,7 +133,9 @@ class VocFolder:
         if numbers.any():
             refuse_binary(classes, classes_path, "classes")
         # labelme2voc writes void into the class mask only.
-        return Masks(np.where((numbers == 0) & (classes == VOID), np.uint8(VOID), numbers), classes, classes_path)
+        return Masks(
+            np.where((numbers == 0) & (classes == VOID), np.uint8(VOID), numbers), classes, numbers_path, classes_path
+        )
 
     def xml_path(self, stem: str) -> Path | None:
         """Path of the XML annotation of a photograph; None if it has none.
