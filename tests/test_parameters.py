@@ -16,6 +16,8 @@ from hypercolumns.parameters.text import as_yaml, leading_comment
 ROOT = Path(__file__).parents[1]
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 
+LAUGHS = "".join(f"{new}: &{new} [{', '.join([f'*{old}'] * 20)}]\n" for old, new in ("bc", "cd", "de", "ef"))
+
 FREE_MAPPINGS = (".dataset.part_names", ".dataset.keypoint_names")
 """Parameters whose keys are chosen by the user."""
 
@@ -132,6 +134,22 @@ def test_a_task_that_is_not_registered_has_no_section() -> None:
         ("backbone: {layers: []}", "; it needs 1 or more entries."),
         ("regions: {expansion: 5}", "regions.expansion is 5; it must be at most 4."),
         ("backbone: {weights: none}", "backbone.weights is 'none'; choose 'packaged', 'library', 'random' or 'file'."),
+        ("train: {grid: true}", "train.grid is True; it must not be true or false."),
+        ("ablate: {grids: [1, true]}", "ablate.grids is [1, True]; it must not be true or false."),
+        ("predict: {threshold: true}", "predict.threshold is True; it must not be true or false."),
+        ("regions: {minimum_area: 99999999999999999999}", "it is too large."),
+        ("seed: 4294967296", "seed is 4294967296; it must be at most 4294967295."),
+        ("train: {alpha: .inf}", "train.alpha is inf; it must be a finite number."),
+        ("dataset: {root: ''}", "dataset.root is ''; it needs at least one letter or digit."),
+        ('dataset: {root: "a\\0b"}', "it must not have control characters."),
+        (f"dataset: {{root: {'x' * 5000}}}", "it is too long."),
+        ("dataset: {categories: !!set {a, b}}", "it must be a list such as [a, b]."),
+        ("seed: 2001-99-99", "is not valid YAML: month must be in 1..12."),
+        ("seed: 1\nseed: 2", "has the key 'seed' twice in one mapping, the second in line 2."),
+        ("train: {grid: 2, grid: 3}", "has the key 'grid' twice in one mapping"),
+        ("seed: " + "[" * 5000 + "]" * 5000, "is not valid YAML: it is nested too deeply."),
+        ("tasks: &a [*a]", "has aliases that stand for more than 100000 values"),
+        ("a: &a [x, x, x, x]\nb: &b [*a, *a, *a]\n" + LAUGHS, "has aliases that stand for more than 100000 values"),
         ("- 1", "must be a mapping of sections"),
         ("a: [", "is not valid YAML"),
     ],
@@ -148,6 +166,12 @@ def test_an_invalid_value_is_refused_with_its_key_and_the_choices(tmp_path: Path
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"params\.yaml does not exist"):
         Parameters.load(tmp_path / "params.yaml")
+
+
+def test_an_alias_stands_for_what_it_repeats(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("backbone: {layers: &a [stage2, stage4]}\ndetection: {layers: *a}\n")
+    loaded = Parameters.load(tmp_path / "params.yaml")
+    assert loaded.backbone.layers == loaded.detection.layers == ("stage2", "stage4")
 
 
 def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:

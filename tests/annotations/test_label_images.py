@@ -31,6 +31,37 @@ def write_grey_png(path, samples, depth):
 
 
 @pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"format": "JPEG", "quality": 100}, "is stored as JPEG, which may change values"),
+        ({"format": "WEBP"}, "is stored as WEBP, which may change values"),
+        ({"format": "TIFF", "compression": "jpeg"}, "is stored as jpeg, which may change values"),
+        ({"format": "PNG", "save_all": True, "append_images": [Image.new("L", (4, 3), 9)]}, "has several frames"),
+        ({"format": "TIFF", "save_all": True, "append_images": [Image.new("L", (4, 3), 9)]}, "has several frames"),
+    ],
+)
+def test_masks_that_may_mean_something_else_are_refused(tmp_path, options, message):
+    """Whatever the suffix says."""
+    Image.fromarray(LABELS).save(tmp_path / "a.png", **options)
+    with pytest.raises(InputError, match=rf"a\.png {message}"):
+        read_numbers(tmp_path / "a.png")
+
+
+def test_no_damaged_byte_of_a_png_changes_a_mask_silently(tmp_path):
+    """Pillow does not compare the checksum of the pixels."""
+    path = tmp_path / "a.png"
+    Image.fromarray(LABELS).save(path)
+    good, refused = path.read_bytes(), 0
+    for position in range(len(good)):
+        path.write_bytes(good[:position] + bytes([good[position] ^ 0x10]) + good[position + 1 :])
+        try:
+            np.testing.assert_array_equal(read_numbers(path), LABELS)
+        except InputError:
+            refused += 1
+    assert refused > len(good) / 2
+
+
+@pytest.mark.parametrize(
     ("convert", "suffix"),
     [
         (palette, "png"),

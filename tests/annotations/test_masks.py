@@ -49,3 +49,9 @@ def test_a_rectangle_on_pixel_borders_covers_its_pixels():
     expected = np.zeros((12, 14), dtype=bool)
     expected[2:7, 3:9] = True
     np.testing.assert_array_equal(masks.decode(code), expected)
+
+
+@pytest.mark.parametrize("counts", ["o" * 10**6, "o" * 13 + "0", "\u00e9", "O", "1o"])
+def test_malformed_codes_have_no_total(counts):
+    """Numbers without end neither take time nor reach pycocotools, which reads 64 bits."""
+    assert masks.run_total(counts) is None

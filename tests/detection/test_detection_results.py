@@ -73,6 +73,7 @@ def test_an_invalid_entry_is_named(
         ({"bbox": [1, 2, 3, -4]}, "with boxes without area or outside"),
         ({"bbox": [WIDTH, 2, 3, 4]}, "with boxes without area or outside"),
         ({"bbox": [2, -9, 3, 4]}, "with boxes without area or outside"),
+        ({"bbox": [0, 0, 1e9, 4]}, "with boxes without area or outside"),
     ],
 )
 def test_detections_that_no_tool_would_count_are_left_out_and_counted(

@@ -177,9 +177,9 @@ class Judge:
         self._folder = folder
         self._undamaged: dict[str, Reading] = {}
 
-    def judge(self, variant: Variant) -> Result:
-        """Write the input, apply the mutation, read it and compare with the reading of the undamaged input."""
-        reader, mutation = variant.reader, variant.mutation
+    def prepare(self, variant: Variant) -> None:
+        """Write the input of a variant; the first time that its reader occurs, read the undamaged input too."""
+        reader = variant.reader
         root, template = self._folder / "input", self._folder / reader.name
         if reader.name not in self._undamaged:
             template.mkdir()
@@ -187,9 +187,13 @@ class Judge:
             self._restore(root, template)
             self._undamaged[reader.name] = _read(reader, root)
         self._restore(root, template)
-        path = root / variant.file
-        mutation.apply(path, np.random.default_rng(zlib.crc32(variant.name.encode())))
-        outcome, detail = _outcome(reader, root, path, mutation, self._undamaged[reader.name])
+        variant.mutation.apply(root / variant.file, np.random.default_rng(zlib.crc32(variant.name.encode())))
+
+    def judge(self, variant: Variant) -> Result:
+        """Read the input that was prepared, and compare with the reading of the undamaged one."""
+        root = self._folder / "input"
+        undamaged = self._undamaged[variant.reader.name]
+        outcome, detail = _outcome(variant.reader, root, root / variant.file, variant.mutation, undamaged)
         return Result(variant.name, outcome, detail)
 
     @staticmethod

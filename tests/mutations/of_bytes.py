@@ -3,6 +3,7 @@
 import os
 import zlib
 from collections.abc import Callable
+from functools import cache
 
 from numpy.random import Generator
 
@@ -14,6 +15,7 @@ REPEATS = int(os.environ.get("MUTATIONS", "10"))
 NO_CHECKSUM = "the format has no checksum, and the damaged file is valid"
 
 
+@cache
 def deflated(start: bytes, zeros: int) -> bytes:
     """Compress some bytes and so many zeros behind them."""
     packer = zlib.compressobj(1)

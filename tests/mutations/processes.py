@@ -26,9 +26,9 @@ MEMORY = 2 * 2**30
 """Bytes that reading may take beyond the imports. Linux only; other systems do not limit address space."""
 
 SECONDS = 20.0
-"""Time for one variant."""
+"""Time for reading one variant."""
 
-_SECONDS_TO_START = 120.0
+_SECONDS_TO_PREPARE = 120.0
 
 
 def judge_all(names: Sequence[str], module: str, seconds: float = SECONDS, processes: int = 2) -> list[Result]:
@@ -76,6 +76,7 @@ class _Process:
 
     def __init__(self, module: str) -> None:
         self.has_ended = False
+        self._unread = b""
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         paths = [str(ROOT), str(ROOT / "pipeline"), *filter(None, [os.environ.get("PYTHONPATH")])]
         # No bars of progress. Pools of memory reserve address space, which counts against the limit.
@@ -88,14 +89,16 @@ class _Process:
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | quiet,
         )
-        if not self._line(_SECONDS_TO_START):
+        if not self._line(_SECONDS_TO_PREPARE):
             raise RuntimeError(f"the process did not start: {self._ending()}")
 
     def judge(self, name: str, seconds: float) -> Result:
         """Judge a variant; a process that takes longer is killed."""
-        start = time.perf_counter()
         self._process.stdin.write(json.dumps(name).encode() + b"\n")
         self._process.stdin.flush()
+        if not self._line(_SECONDS_TO_PREPARE):
+            raise RuntimeError(f"the variant {name} could not be made: {self._ending()}")
+        start = time.perf_counter()
         line = self._line(seconds)
         taken = time.perf_counter() - start
         if line:
@@ -110,10 +113,16 @@ class _Process:
 
     def _line(self, seconds: float) -> list[str] | None:
         """The next line of the process; empty if it has ended, None if there is none in time."""
-        if not select.select([self._process.stdout], [], [], seconds)[0]:
-            return None
-        line = self._process.stdout.readline()
-        return json.loads(line) if line.endswith(b"\n") else []
+        stdout = self._process.stdout.fileno()
+        while b"\n" not in self._unread:
+            if not select.select([stdout], [], [], seconds)[0]:
+                return None
+            piece = os.read(stdout, 2**16)
+            if not piece:
+                return []
+            self._unread += piece
+        line, _, self._unread = self._unread.partition(b"\n")
+        return json.loads(line)
 
     def _ending(self) -> str:
         """End the process if it has not ended, and say how it did."""
@@ -127,7 +136,7 @@ class _Process:
 
 
 def _serve(module: str) -> None:
-    """Read names of variants from stdin, and write their outcomes to stdout, one line each."""
+    """Read names of variants from stdin, and write to stdout when each is prepared and what its outcome is."""
     readers = [reader for group in importlib.import_module(module).GROUPS.values() for reader in group]
     variants = {variant.name: variant for variant in all_variants(readers)}
     if sys.platform == "linux":
@@ -140,7 +149,10 @@ def _serve(module: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         judge = Judge(Path(folder))
         for line in sys.stdin:
-            result = judge.judge(variants[json.loads(line)])
+            variant = variants[json.loads(line)]
+            judge.prepare(variant)
+            print(json.dumps(["prepared"]), file=answers, flush=True)
+            result = judge.judge(variant)
             print(json.dumps([result.outcome, result.detail[:2000]]), file=answers, flush=True)
 
 

@@ -112,9 +112,11 @@ def run_total(counts: str) -> int | None:
     >>> run_total(encode(np.ones((3, 4), dtype=bool))["counts"])
     12
     """
+    if not counts.isascii():
+        return None
     runs: list[int] = []
     value = shift = 0
-    for byte in counts.encode("ascii", "replace"):
+    for byte in counts.encode("ascii"):
         bits = byte - 48
         if not 0 <= bits < 64:
             return None

@@ -256,3 +256,74 @@ def test_what_is_not_finite_counts_as_absent(tmp_path, text):
     content = json.dumps(layouts.coco_content() | {"unknown": [1, "x"]}).replace('"x"', f'{text}, {text},"NaN"')
     (tmp_path / "a.json").write_text(content)
     assert len(CocoFile.open(tmp_path / "a.json", BadItems(False, ["segmentation"]), 10**6).images) == 2
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "message"),
+    [
+        ([[0, 0, 400, 300] * 50_000], "a polygon whose edges have more than 4000000 pixels"),
+        ([[0, 0, 1e6, 0, 1e6, 1e6]], "lies far outside its 40 x 30 image"),
+        ({"size": [30, 40], "counts": "o" * 10**6}, "does not fill"),
+    ],
+)
+def test_masks_that_would_take_memory_or_time_are_refused(tmp_path, segmentation, message):
+    """Pycocotools takes memory for every pixel along an edge, and ends the process if there is none."""
+    content = layouts.coco_content()
+    content["annotations"][0]["segmentation"] = segmentation
+    with pytest.raises(InputError, match=message):
+        read_content(tmp_path, content)
+
+
+def test_a_compact_outline_may_have_many_corners(tmp_path):
+    """The limit is for the pixels along edges."""
+    content = layouts.coco_content()
+    content["annotations"][0]["segmentation"] = [[2, 2] * 10_000 + [12, 2] * 10_000 + [12, 9] * 10_000]
+    triangle = masks.from_polygons([[2, 2, 12, 2, 12, 9]], layouts.HEIGHT, layouts.WIDTH)
+    assert read_content(tmp_path, content).instances[0].segmentation == triangle
+
+
+def read_box(tmp_path, **changes):
+    """Read a data set whose first annotation has a box and no mask."""
+    content = layouts.coco_content()
+    entry = {"id": 1, "image_id": 11, "category_id": layouts.CAR, "bbox": [5, 5, 10, 20]}
+    content["annotations"][0] = entry | changes
+    return read_content(tmp_path, content)
+
+
+@pytest.mark.parametrize(("area", "expected", "left_out"), [(60, 60, 0), (0, 200, 0), (None, 200, 0), (-5, 200, 1)])
+def test_the_area_of_a_box_is_that_of_the_file_if_it_can_be_one(tmp_path, area, expected, left_out):
+    found = read_box(tmp_path, area=area)
+    assert found.instances[0].area == expected
+    assert found.counts.get("unreadable_areas", 0) == left_out
+
+
+def test_a_box_far_outside_is_refused(tmp_path):
+    """Pixels for all of it would not fit in memory."""
+    with pytest.raises(InputError, match=r"annotation 1 has the bbox .*, far outside its 40 x 30 image"):
+        read_box(tmp_path, bbox=[0, 0, 1e9, 5])
+
+
+@pytest.mark.parametrize(
+    ("flag", "difficult", "left_out"), [(1, True, 0), ("0", False, 0), (None, False, 0), (-1, False, 1)]
+)
+def test_difficult_is_0_or_1(tmp_path, flag, difficult, left_out):
+    """Anything else is counted and taken for 0."""
+    found = read_box(tmp_path, difficult=flag)
+    assert found.instances[0].difficult == difficult
+    assert found.counts.get("unreadable_flags", 0) == left_out
+
+
+@pytest.mark.parametrize(
+    ("ids", "numbers", "source_ids"),
+    [([3, 2.0], [3, 2], ["", ""]), ([-1, 2], [1, 2], ["-1", ""]), (["a", 1], [1, 2], ["a", "1"])],
+)
+def test_ids_that_are_replaced_are_remembered(tmp_path, ids, numbers, source_ids):
+    """Results refer to images by the ids of the file."""
+    content = layouts.coco_content()
+    new_ids = dict(zip((image["id"] for image in content["images"]), ids, strict=True))
+    for image in content["images"]:
+        image["id"] = new_ids[image["id"]]
+    for annotation in content["annotations"]:
+        annotation["image_id"] = new_ids[annotation["image_id"]]
+    found = read_content(tmp_path, content).images
+    assert [(image.id, image.source_id) for image in found] == list(zip(numbers, source_ids, strict=True))

@@ -1,7 +1,9 @@
 """MATLAB files: valid ones are read as SciPy reads them, damaged ones are refused before SciPy crashes the process."""
 
+import struct
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -84,6 +86,24 @@ def test_compression_does_not_change_what_is_read(tmp_path, value):
     one, two = (read_struct(tmp_path / f"{compressed}.mat", "a", "an annotation") for compressed in (True, False))
     assert repr(one) == repr(two)
     assert set(one) == {"value", "other"}
+
+
+def test_what_inflates_beyond_the_limit_is_refused(tmp_path):
+    """Some 300 KB become 300 MB."""
+    savemat(tmp_path / "a.mat", {"a": {"numbers": np.zeros(2**20)}}, do_compression=True)
+    packer = zlib.compressobj(1)
+    body = b"".join(packer.compress(bytes(2**20)) for _ in range(300)) + packer.flush()
+    content = (tmp_path / "a.mat").read_bytes()[:128] + struct.pack("<II", 15, len(body)) + body
+    (tmp_path / "a.mat").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.mat is not an annotation: it has more than 256 MB when it is decomp"):
+        read_struct(tmp_path / "a.mat", "a", "an annotation")
+
+
+@pytest.mark.parametrize("content", [b"", bytes(200), b"MATLAB 5.0 MAT-file".ljust(124) + b"\0\2IM" + bytes(64)])
+def test_other_versions_are_refused_with_the_cure(tmp_path, content):
+    (tmp_path / "a.mat").write_bytes(content)
+    with pytest.raises(InputError, match="no header of version 5; save it in MATLAB with the option -v7"):
+        read_struct(tmp_path / "a.mat", "a", "an annotation")
 
 
 @pytest.mark.parametrize("content", [{"b": 1}, {"a": 3.0}, {"a": "text"}])

@@ -69,6 +69,28 @@ def test_animations_and_pages_are_refused_by_name(tmp_path, suffix):
         read_image(tmp_path / f"a.{suffix}")
 
 
+@pytest.mark.parametrize(("copies", "is_read"), [(50, True), (200, False)])
+def test_a_progressive_photograph_of_absurdly_many_scans_is_refused(tmp_path, copies, is_read):
+    """Each scan takes the time of a whole photograph."""
+    path = tmp_path / "a.jpg"
+    Picture.fromarray(colours()).save(path, progressive=True)
+    good = path.read_bytes()
+    path.write_bytes(good[:-2] + copies * good[good.rindex(b"\xff\xda") : -2] + good[-2:])
+    if is_read:
+        assert read_image(path).shape == (HEIGHT, WIDTH, 3)
+    else:
+        with pytest.raises(InputError, match=r"a\.jpg cannot be read: it has more than 100 progressive scans"):
+            read_image(path)
+
+
+def test_postscript_is_not_run(tmp_path):
+    """Pillow would start Ghostscript."""
+    program = "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"
+    (tmp_path / "a.jpg").write_text(program)
+    with pytest.raises(InputError, match=r"a\.jpg cannot be read: it is PostScript"):
+        read_image(tmp_path / "a.jpg")
+
+
 def test_the_first_frame_of_a_phone_photograph_is_read(tmp_path):
     """Phones store a second frame, such as a depth map, in a JPEG; this is the format MPO."""
     first, second = Picture.fromarray(colours(32, 32)), Picture.new("RGB", (8, 8))
