@@ -186,7 +186,7 @@ def test_the_predicted_bytes_of_laid_out_maps_are_those_of_their_files(tmp_path:
         store=store.path,
         targets=tmp_path / "targets.zarr",
         folder=tmp_path,
-        shards=store.shards,
+        shards=store.parts,
         layers=store.layers,
         heat_map=50,
     )

@@ -18,7 +18,7 @@ from hypercolumns.grid.spec import GridSpec
 from hypercolumns.grid.targets import IGNORE
 from hypercolumns.grid.training import train_grids
 from hypercolumns.parameters import ComputeParameters, TrainParameters
-from hypercolumns.scratch import atomic_write
+from hypercolumns.scratch.checked_files import atomic_write
 from tests.grid.conftest import SGD_SETTINGS, SIZE, LinearTask, PartlyLabelledTask, make_store
 
 SCRATCH = Path(".scratch")

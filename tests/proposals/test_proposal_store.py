@@ -11,7 +11,7 @@ from hypercolumns.errors import InputError
 from hypercolumns.proposals import store
 from hypercolumns.proposals.ranking import Ranker
 from hypercolumns.proposals.store import Proposals, ProposalStore, ProposalWriter
-from hypercolumns.scratch import digest
+from hypercolumns.scratch.digests import digest
 
 
 def make(rng: np.random.Generator, height: int, width: int, superpixels: int, candidates: int) -> Proposals:
@@ -38,7 +38,7 @@ def write(path: Path, ranker: Ranker) -> dict[int, Proposals]:
         40: make(rng, 5, 5, 1, 1),
         3: make(rng, 30, 31, 100, 64),
     }
-    with ProposalWriter(path, ranker) as writer:
+    with ProposalWriter.create(path, ranker) as writer:
         for image_id, proposals in content.items():
             writer.add(image_id, proposals)
     return content
@@ -87,7 +87,7 @@ def test_masks_cover_the_member_superpixels() -> None:
 
 def test_an_empty_image_set_can_be_written_and_read(tmp_path: Path, ranker: Ranker) -> None:
     """A store without images opens and has no image ids."""
-    with ProposalWriter(tmp_path / "p.zarr", ranker):
+    with ProposalWriter.create(tmp_path / "p.zarr", ranker):
         pass
     assert ProposalStore.open(tmp_path / "p.zarr").image_ids == ()
 
@@ -117,7 +117,7 @@ def test_an_interrupted_store_is_refused(tmp_path: Path, ranker: Ranker) -> None
     """A store whose writer was interrupted cannot be opened."""
 
     def interrupted() -> None:
-        with ProposalWriter(tmp_path / "p.zarr", ranker) as writer:
+        with ProposalWriter.create(tmp_path / "p.zarr", ranker) as writer:
             writer.add(1, make(np.random.default_rng(0), 5, 5, 3, 3))
             raise KeyboardInterrupt
 

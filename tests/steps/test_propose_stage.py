@@ -18,7 +18,7 @@ from hypercolumns.parameters import ProposalParameters
 from hypercolumns.proposals.generate import propose
 from hypercolumns.proposals.image_set import learn, write
 from hypercolumns.proposals.store import ProposalStore
-from hypercolumns.scratch import digest
+from hypercolumns.scratch.digests import digest
 from stages.propose import main
 from tests.proposals.scenes_for_proposals import annotate, draw
 

@@ -14,6 +14,7 @@ import numpy as np
 from distributed import Client, Future, as_completed
 from tqdm import tqdm
 
+from hypercolumns.errors import InputError
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid import remote
 from hypercolumns.grid.exact.maps import MapFiles
@@ -25,7 +26,10 @@ from hypercolumns.grid.spec import GridSpec
 from hypercolumns.grid.standardise import Moments, Standardisation, add_moments
 from hypercolumns.grid.targets import Targets, write_target_maps
 from hypercolumns.parameters import TrainParameters
-from hypercolumns.scratch import atomic_write, digest, publish, work_folder
+from hypercolumns.scratch.checked_files import Arrays, load_arrays, save_arrays
+from hypercolumns.scratch.digests import digest
+from hypercolumns.scratch.publishing import publish
+from hypercolumns.scratch.work import locked, work
 
 TARGETS = "targets.zarr"
 """Name of the target maps in the work folder."""
@@ -58,10 +62,10 @@ class _Job:
     seed: int
     device: str
 
-    def prepare_work_folder(self, scratch: Path) -> Path:
-        """Find or make the work folder of this training, which depends on all of its inputs, and write target maps."""
-        scratch.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=scratch) as temporary:
+    @contextmanager
+    def work_folder(self, scratch: Path) -> Iterator[Path]:
+        """Hold the work folder of this training, which depends on all of its inputs, with the target maps in it."""
+        with locked(scratch), tempfile.TemporaryDirectory(dir=scratch) as temporary:
             targets = Path(temporary) / TARGETS
             write_target_maps(targets, self.task, self.store, self.settings.heat_map)
             key = {
@@ -74,9 +78,9 @@ class _Job:
                 "device": self.device,
                 "versions": [version(package) for package in ("numpy", "scikit-learn", "torch")],
             }
-            work = work_folder(key, scratch)
-            publish(targets, work / TARGETS)
-        return work
+            with work(scratch, "train", key) as folder:
+                publish(targets, folder / TARGETS)
+                yield folder
 
     def grid_units(self, index: int) -> list[_Unit]:
         """All cells of the grid of the specification at `index`, for every group."""
@@ -99,6 +103,14 @@ class _Job:
 
         return [list(batch) for _, batch in groupby(sorted(units, key=grid), grid)]
 
+    def load_fit(self, unit: _Unit, work: Path) -> Arrays | None:
+        """Read a fitted cell; None if it is not there, or is not what its training would have written."""
+        fit = load_arrays(unit.file(work))
+        shape = (len(self.task.targets), sum(self.store.channels[layer] for layer in self.specs[unit.spec].layers))
+        if fit is None or fit["weights"].shape != shape or fit["bias"].shape != shape[:1]:
+            return None
+        return fit if all(np.isfinite(values).all() for values in fit.values()) else None
+
     def files(self, work: Path, batch: list[_Unit]) -> SampleFiles | MapFiles:
         """Files that the cells of `batch` are fitted from, with the layers that any of them needs."""
         specs = [self.specs[unit.spec] for unit in batch]
@@ -109,7 +121,7 @@ class _Job:
             "store": self.store.path.absolute(),
             "targets": (work / TARGETS).absolute(),
             "folder": (work / ("maps" if exact else f"samples-{grid}")).absolute(),
-            "shards": self.store.shards,
+            "shards": self.store.parts,
             "layers": tuple(layer for layer in self.store.layers if layer in needed),
             "heat_map": self.settings.heat_map,
         }
@@ -169,20 +181,20 @@ def train_grids(
     exact = settings.solver == "exact"
     solver_device = client.submit(remote.solver_device, device, pure=False).result() if exact else "cpu"
     job = _Job(store, task, specs, groups, settings, seed, solver_device)
-    work, units = job.prepare_work_folder(Path(scratch)), job.units()
-    missing = [unit for unit in units if not unit.file(work).exists()]
-    n_done = len(units) - len(missing)
-    with tqdm(total=len(units), initial=n_done, desc="train", unit=" cells", dynamic_ncols=True) as progress:
-        # One after the other, so that the samples of only one K are on disk at a time.
-        for batch in job.batches(missing):
-            files = job.files(work, batch)
-            try:
-                _fit_units(job, work, files, batch, client, progress)
-            finally:
-                shutil.rmtree(files.folder, ignore_errors=True)  # they are as large as the store and quick to rewrite
-    models = [_assemble(job, work, i) for i in range(len(specs))]
-    shutil.rmtree(work)
-    return models
+    with job.work_folder(Path(scratch)) as folder:
+        units = job.units()
+        missing = [unit for unit in units if job.load_fit(unit, folder) is None]
+        n_done = len(units) - len(missing)
+        with tqdm(total=len(units), initial=n_done, desc="train", unit=" cells", dynamic_ncols=True) as progress:
+            # One after the other, so that the samples of only one K are on disk at a time.
+            for batch in job.batches(missing):
+                files = job.files(folder, batch)
+                try:
+                    _fit_units(job, folder, files, batch, client, progress)
+                finally:
+                    # They are as large as the store and quick to rewrite.
+                    shutil.rmtree(files.folder, ignore_errors=True)
+        return [_assemble(job, folder, i) for i in range(len(specs))]
 
 
 def _fit_units(
@@ -208,8 +220,7 @@ def _fit_units(
     with _cancel_on_error(client, list(futures)):
         for future in as_completed(futures):
             fit = future.result()
-            with atomic_write(futures[future].file(work)) as stream:
-                np.savez(stream, weights=fit.weights, bias=fit.bias)
+            save_arrays(futures[future].file(work), {"weights": fit.weights, "bias": fit.bias})
             future.release()
             progress.update()
 
@@ -240,8 +251,10 @@ def _assemble(job: _Job, work: Path, index: int) -> GridModel:
     shape = (len(job.groups), len(job.task.targets), spec.grid**2)
     joint, bias = np.zeros((*shape, sum(channels)), np.float32), np.zeros(shape, np.float32)
     for unit in job.grid_units(index):
-        with np.load(unit.file(work), allow_pickle=False) as fit:
-            joint[unit.group][:, unit.cell], bias[unit.group][:, unit.cell] = fit["weights"], fit["bias"]
+        fit = job.load_fit(unit, work)
+        if fit is None:
+            raise InputError(f"{unit.file(work)} was deleted or damaged meanwhile; run the step again.")
+        joint[unit.group][:, unit.cell], bias[unit.group][:, unit.cell] = fit["weights"], fit["bias"]
     by_layer = np.split(joint, np.cumsum(channels)[:-1], axis=-1)
     return GridModel(
         spec=spec,

@@ -20,7 +20,7 @@ from hypercolumns.parameters import ProposalParameters
 from hypercolumns.proposals.generate import propose, sample
 from hypercolumns.proposals.ranking import Ranker, fit
 from hypercolumns.proposals.store import COLUMNS, Proposals, ProposalWriter
-from hypercolumns.scratch import atomic_write
+from hypercolumns.scratch.checked_files import atomic_write
 
 _BATCH_SIZE = 8
 """Images per task and per intermediate file."""
@@ -95,7 +95,7 @@ def write(
     """
     path = work / f"{name}.zarr"
     propose_batch = partial(_propose_batch, ranker=ranker, settings=settings)
-    with ProposalWriter(path, ranker) as writer:
+    with ProposalWriter.create(path, ranker) as writer:
         for batch, arrays in _run_batches(client, name, propose_batch, work_items(annotations), work):
             for i, item in enumerate(batch):
                 writer.add(item.image.id, Proposals(**{column: arrays[f"{column}{i}"] for column in COLUMNS}))

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 from typing import Any
 
 import cv2
@@ -15,7 +14,9 @@ from hypercolumns.evaluation.proposals import evaluate
 from hypercolumns.parameters import Parameters
 from hypercolumns.proposals.image_set import learn, work_items, write
 from hypercolumns.proposals.store import SCHEMA, ProposalStore
-from hypercolumns.scratch import digest, publish, work_folder
+from hypercolumns.scratch.digests import digest
+from hypercolumns.scratch.publishing import publish
+from hypercolumns.scratch.work import work
 from hypercolumns.workspace import SPLITS, Split, Workspace
 
 logger = logging.getLogger(__name__)
@@ -30,18 +31,17 @@ def propose_regions(parameters: Parameters, workspace: Workspace) -> dict[Split,
         If annotations are missing, a photograph cannot be read, or train has no instance to learn from.
     """
     sets = {split: AnnotationSet.load(workspace.annotations(split)) for split in SPLITS}
-    work = work_folder(_key(parameters, workspace, sets), workspace.scratch)
-    with connect(parameters.compute, PROPOSING) as client:
-        ranker = learn(client, sets["train"], parameters.proposals, parameters.seed, work)
-        written = {split: write(client, sets[split], ranker, parameters.proposals, split, work) for split in SPLITS}
-    minimum = parameters.evaluate.proposals_minimum_area
-    measured = {split: evaluate(sets[split], ProposalStore.open(written[split]), minimum) for split in SPLITS}
-    for split, path in written.items():
-        publish(path, workspace.proposals(split))
+    with work(workspace.scratch, "propose", _key(parameters, workspace, sets)) as folder:
+        with connect(parameters.compute, PROPOSING) as client:
+            ranker = learn(client, sets["train"], parameters.proposals, parameters.seed, folder)
+            written = {s: write(client, sets[s], ranker, parameters.proposals, s, folder) for s in SPLITS}
+        minimum = parameters.evaluate.proposals_minimum_area
+        measured = {split: evaluate(sets[split], ProposalStore.open(written[split]), minimum) for split in SPLITS}
+        for split, path in written.items():
+            publish(path, workspace.proposals(split))
     metrics = workspace.metric("proposals")
     metrics.parent.mkdir(parents=True, exist_ok=True)
     metrics.write_text(json.dumps(measured["val"] | {"train": measured["train"]}, indent=2) + "\n")
-    shutil.rmtree(work)
     for split, figures in measured.items():
         logger.info("%s: %s", split, ", ".join(f"{name} {_text(value)}" for name, value in figures.items()))
     return {split: ProposalStore.open(workspace.proposals(split)) for split in SPLITS}

@@ -98,7 +98,7 @@ def predict(
     regions, boxes = store.regions, store.expanded_boxes
     futures = [
         client.submit(_predict_shard, job, rows, regions.iloc[rows], boxes[rows], sent_models, pure=False)
-        for rows in store.shards
+        for rows in store.parts
     ]
     shards = []
     for future in tqdm(futures, desc="predict", unit=" shards"):

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-import zarr
 
 from hypercolumns.features.half import as_float16
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.shard_files import LABELS, ArrayFile, ShardFiles
 from hypercolumns.grid.standardise import Moments
+from hypercolumns.grid.targets import read_target_maps
 from hypercolumns.regions.interpolation import interpolate
 
 
@@ -35,6 +35,6 @@ class MapFiles(ShardFiles):
                 block = as_float16(interpolate(block.astype(np.float32), height, width), layer)
             arrays[layer] = np.ascontiguousarray(block.transpose(2, 3, 0, 1))
             moments[layer] = Moments.measure(arrays[layer].astype(np.float32))
-        labels = np.asarray(zarr.open_array(self.targets, mode="r")[self.shards[shard]])
+        labels = read_target_maps(self.targets, self.shards[shard])
         ArrayFile.write(self.file(shard), {**arrays, LABELS: labels.transpose(2, 3, 1, 0)})
         return moments

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -13,6 +12,7 @@ from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.cells import cell_bounds
 from hypercolumns.grid.shard_files import LABELS, ArrayFile, ShardFiles
 from hypercolumns.grid.standardise import Moments
+from hypercolumns.grid.targets import read_target_maps
 from hypercolumns.regions.interpolation import operator
 
 
@@ -55,7 +55,7 @@ class SampleFiles(ShardFiles):
             samples = _interpolate(store.read(layer, rows), by_cell, self.heat_map)
             moments[layer] = Moments.measure(samples)
             arrays[layer] = as_float16(samples, layer)
-        maps = np.asarray(zarr.open_array(self.targets, mode="r")[rows])
+        maps = read_target_maps(self.targets, rows)
         flat = maps.reshape(n_regions, maps.shape[1], -1).transpose(0, 2, 1)
         ArrayFile.write(self.file(shard), {**arrays, LABELS: flat[np.arange(n_regions), by_cell]})
         return moments

@@ -1,0 +1,106 @@
+"""The list of all files of a store with their sizes and checksums, which says what is complete."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import google_crc32c
+
+from hypercolumns.errors import InputError
+from hypercolumns.scratch.checked_files import atomic_write
+
+NAME = "manifest.json"
+"""Name of the manifest in the folder of a store."""
+
+SCHEMA = "hypercolumns-manifest/1"
+
+_READ_BYTES = 1 << 22
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """Size and CRC-32C of a file."""
+
+    size: int
+    crc32c: int
+
+    @classmethod
+    def measure(cls, path: Path) -> "FileRecord":
+        """Read a file."""
+        total, size = google_crc32c.Checksum(), 0
+        with path.open("rb") as stream:
+            while block := stream.read(_READ_BYTES):
+                total.update(block)
+                size += len(block)
+        return cls(size, int.from_bytes(total.digest(), "big"))
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The files of a store by their path below its folder, in the POSIX form; the manifest itself is not among them."""
+
+    files: Mapping[str, FileRecord]
+
+    @classmethod
+    def read(cls, store: Path) -> "Manifest":
+        """Read the manifest of a store.
+
+        Raises
+        ------
+        FileNotFoundError
+            If it has none.
+        InputError
+            If it is damaged: it must be, to the byte, what `write` writes.
+        """
+        path = store / NAME
+        content = path.read_bytes()
+        try:
+            found = json.loads(content)
+            files = {name: FileRecord(int(size), int(crc, 16)) for name, (size, crc) in found["files"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise InputError(f"{path} is damaged: it is not a manifest.") from None
+        manifest = cls(files)
+        if manifest._text().encode() != content:
+            raise InputError(f"{path} is damaged: its checksum does not match its content.")
+        unsafe = [name for name in files if not _is_inside(name)]
+        if unsafe:
+            raise InputError(f"{path} names {unsafe[0]!r}, which does not lie in the store.")
+        return manifest
+
+    def write(self, store: Path) -> None:
+        """Write the manifest, replacing an older one at once."""
+        with atomic_write(store / NAME) as stream:
+            stream.write(self._text().encode())
+
+    def missing(self, store: Path) -> Iterator[tuple[str, str]]:
+        """Yield name and fault of each file that is missing or of another size, without reading it."""
+        for name, record in self.files.items():
+            try:
+                size = (store / name).stat().st_size
+            except OSError:
+                yield name, "it is missing"
+            else:
+                if size != record.size:
+                    yield name, f"it has {size} bytes instead of {record.size}"
+
+    def damaged(self, store: Path) -> Iterator[tuple[str, str]]:
+        """Yield name and fault of each file that is missing or differs from its record; reads all files."""
+        missing = dict(self.missing(store))
+        for name, record in self.files.items():
+            if name in missing:
+                yield name, missing[name]
+            elif FileRecord.measure(store / name) != record:
+                yield name, "its checksum does not match"
+
+    def _text(self) -> str:
+        lines = [
+            f'  {json.dumps(name)}: [{file.size}, "{file.crc32c:08x}"]' for name, file in sorted(self.files.items())
+        ]
+        body = f'{{\n "schema": "{SCHEMA}",\n "files": {{\n' + ",\n".join(lines) + "\n },\n"
+        return f'{body} "crc32c": "{google_crc32c.value(body.encode()):08x}"\n}}\n'
+
+
+def _is_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and "\\" not in name and "\0" not in name
