@@ -28,7 +28,7 @@ from hypercolumns.features.photograph_source import PhotographSource, Spool
 from hypercolumns.features.region_source import PhotographCache, WarpedRegionSource
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.features.streams import Streams
-from hypercolumns.features.writer import FeatureStoreWriter
+from hypercolumns.features.writer import FeatureStoreWriter, require_sorted
 from hypercolumns.parameters import ComputeParameters
 from hypercolumns.regions import boxes
 from hypercolumns.scratch.digests import key_digest
@@ -92,6 +92,7 @@ def extract(
         When a photograph is missing, unreadable or of another size, a layer has values that are not finite, or
         a layer is not a map although `short_side` is given.
     """
+    require_sorted(regions)
     out, compute = Path(out), compute or ComputeParameters()
     device = choose_device(compute.device)
     # Blocks have the same shapes in both modes, so that later steps need not know the mode.

@@ -87,8 +87,7 @@ class FeatureStoreWriter:
         ValueError
             When the regions are not sorted by category.
         """
-        if not regions["category"].is_monotonic_increasing:
-            raise ValueError("the regions of a feature store must be sorted by category")
+        require_sorted(regions)
         for name, dtype in schema.COLUMNS.items():
             values = regions[name].map(schema.KINDS.index) if name == "kind" else regions[name]
             self._store.write(f"regions/{name}", values.to_numpy().astype(dtype), ("region",))
@@ -104,6 +103,18 @@ class FeatureStoreWriter:
             "digests_sha256": digests_sha256(digests),
         }
         self._store.finish(schema.SCHEMA, {**described, **attributes})
+
+
+def require_sorted(regions: pd.DataFrame) -> None:
+    """Refuse a table whose rows of a category are not contiguous.
+
+    Raises
+    ------
+    ValueError
+        When the regions are not sorted by category.
+    """
+    if not regions["category"].is_monotonic_increasing:
+        raise ValueError("the regions of a feature store must be sorted by category")
 
 
 def digests_sha256(digests: NDArray[np.uint8]) -> str:

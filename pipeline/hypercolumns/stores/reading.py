@@ -217,7 +217,7 @@ def _check_metadata(path: Path, schema: str, kind: str, step: str) -> None:
     """Compare files with the manifest: all sizes, and the content of the metadata that is read next."""
     try:
         manifest = Manifest.read(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         found = _schema_without_manifest(path)
         if found is None:
             raise InputError(f"{path} is not a {kind}: it is not a readable Zarr group.", step) from None
