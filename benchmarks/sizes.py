@@ -13,7 +13,7 @@ class Sizes:
     """Annotations in the larger COCO file; train2017 has 860,001."""
     photographs: int = 12
     """Drawn scenes that regions are cut from."""
-    store_regions: int = 128
+    store_regions: int = 512
     """Regions in the store of each network."""
     extraction_regions: int = 384
     """Regions that are extracted."""
