@@ -123,8 +123,8 @@ def write_page(path: Path, sections: Mapping[str, Section], cores: int) -> None:
         "divided, one store per part of the image set.",
         f"**Files.** A store has one file per layer and {regions_per_shard(shapes):,} regions, about "
         f"{format_bytes(SHARD_BYTES)} of blocks: {_files(COCO_REGIONS, shapes):,} files for the "
-        f"{COCO_REGIONS / 1e6:.1f} million regions of COCO's training set, {_files(largest, shapes):,} for 100 million, "
-        "which DVC hashes and links one by one.",
+        f"{COCO_REGIONS / 1e6:.1f} million regions of COCO's training set, {_files(largest, shapes):,} for 100 "
+        "million, which DVC hashes and links one by one.",
     )
     parts = (
         "# What large data sets cost",

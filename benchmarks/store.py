@@ -53,8 +53,8 @@ def figures(sizes: Sizes) -> Section:
         "(VGG-16: pool3, pool4, fc7): their blocks are random values after a ReLU, half of them zero, so that their "
         f"bytes are an estimate. {DEFAULT} has its ImageNet weights and sees drawn scenes with photo backgrounds; its "
         "stages end without a ReLU. Raw Zarr has the same codec (Zstandard, level 1, with checksums), chunks "
-        f"({REGIONS_PER_CHUNK} regions) and shards, and reads and writes each array with one call, which is fastest; the "
-        f"store is read and written in parts of {REGIONS_PER_PART} regions.",
+        f"({REGIONS_PER_CHUNK} regions) and shards, and reads and writes each array with one call, which is fastest; "
+        f"the store is read and written in parts of {REGIONS_PER_PART} regions.",
         tuple(results),
     )
 

@@ -144,9 +144,11 @@ def test_unsorted_regions_are_refused(tmp_path: Path, table: pd.DataFrame, block
 
 
 def test_a_block_of_another_shape_is_refused(tmp_path: Path) -> None:
-    with writer.FeatureStoreWriter(tmp_path / "x.zarr", {"a": (2, 1, 1)}) as unfinished:
-        with pytest.raises(ValueError, match="a row of blocks/a has the shape"):
-            unfinished.append({"a": np.zeros((N, 3, 1, 1))})
+    with (
+        pytest.raises(ValueError, match="a row of blocks/a has the shape"),
+        writer.FeatureStoreWriter(tmp_path / "x.zarr", {"a": (2, 1, 1)}) as unfinished,
+    ):
+        unfinished.append({"a": np.zeros((N, 3, 1, 1))})
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
