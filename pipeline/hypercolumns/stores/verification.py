@@ -143,14 +143,14 @@ def _read_root(
         if records is None and MANIFEST not in files.sizes:
             raise InputError(f"{path} is not a store: it has neither {ROOT} nor {MANIFEST}.")
         return None, None, []
+    is_as_written = records is None or records.get(ROOT) == FileRecord.measure(path / ROOT)
     try:
         root = read_json(path / ROOT)
     except (OSError, ValueError) as error:
-        return None, None, [str(error)]
+        return None, None, [str(error)] if is_as_written else []
     try:
         kind = find_kind(schema_of(root))
     except InputError as error:
-        is_as_written = records is None or records.get(ROOT) == FileRecord.measure(path / ROOT)
         if is_as_written:
             raise InputError(f"{path} {error}") from None
         return None, None, []
@@ -213,9 +213,13 @@ def _node_faults(file: Path, expected: Mapping[str, Any] | None) -> Iterator[str
     if expected is None:
         return
     node = read_json(file)
-    found = {key: value for key, value in node.items() if key != "consolidated_metadata"} if node else node
-    if found != {key: value for key, value in expected.items() if key != "consolidated_metadata"}:
+    if not isinstance(node, dict) or _without_copies(node) != _without_copies(expected):
         yield f"it differs from what {ROOT} of the store says about it"
+
+
+def _without_copies(node: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata of a node without what it repeats of the nodes below it."""
+    return {key: value for key, value in node.items() if key != "consolidated_metadata"}
 
 
 def _unknown(files: Files, needed: set[str], records: Mapping[str, FileRecord] | None) -> Iterable[tuple[str, str]]:
