@@ -3,7 +3,7 @@
 import hashlib
 import importlib.metadata
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +50,7 @@ def extract(
     short_side: int | None = None,
     compute: ComputeParameters | None = None,
     reuse: Sequence[Path] = (),
+    confirm: Callable[[str, NDArray[np.uint8]], object] | None = None,
 ) -> FeatureStore:
     """Write the hypercolumn blocks of `regions` to the feature store `out`.
 
@@ -81,6 +82,9 @@ def extract(
         defaults.
     reuse
         Further stores whose blocks may be taken over.
+    confirm
+        Called with the attribute `key` of the store and the digests of its regions before anything is computed; may
+        raise an error to prevent that.
 
     Returns
     -------
@@ -100,6 +104,8 @@ def extract(
     network = _network(backbone, short_side, device)
     digests = _digests(regions, annotations, expansion, network)
     attributes = _attributes(backbone, short_side, annotations, network, regions, digests)
+    if confirm is not None:
+        confirm(attributes["key"], digests)
     with locked(Path(scratch)), Generations(Path(scratch) / "extract" / out.name, attributes["key"]) as generations:
         if not generations.is_complete():
             known = KnownBlocks(generations.earlier(shapes, digests, [out, *reuse]))

@@ -23,6 +23,9 @@ REGIONS_PER_PART = 64
 SHARD_BYTES = 1 << 29
 """Uncompressed size of a shard in all layers together: a shard is one file per layer. Ours."""
 
+MAX_REGIONS_PER_SHARD = 1 << 14
+"""Limit for small blocks, whose index in the shard would be larger than they are. Ours."""
+
 BOX = ["x0", "y0", "x1", "y1"]
 """Columns of the box before expansion, in pixels."""
 
@@ -43,7 +46,7 @@ Shapes = Mapping[str, tuple[int, int, int]]
 
 
 def regions_per_shard(shapes: Shapes) -> int:
-    """Number of regions in every shard but the last: full parts of about `SHARD_BYTES`.
+    """Number of regions in every shard but the last: full parts of about `SHARD_BYTES`, or `MAX_REGIONS_PER_SHARD`.
 
     Examples
     --------
@@ -51,7 +54,8 @@ def regions_per_shard(shapes: Shapes) -> int:
     3840
     """
     region = sum(2 * math.prod(shape) for shape in shapes.values())
-    return max(1, SHARD_BYTES // (region * REGIONS_PER_PART)) * REGIONS_PER_PART
+    regions = max(1, SHARD_BYTES // (region * REGIONS_PER_PART)) * REGIONS_PER_PART
+    return min(regions, MAX_REGIONS_PER_SHARD)
 
 
 def layouts(shapes: Shapes) -> dict[str, Layout]:

@@ -16,6 +16,8 @@ from numcodecs import zstd
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
+from hypercolumns.stores.frames import require_frame
+
 LEVEL = 1
 """Zstandard level. Measured, ours."""
 
@@ -81,8 +83,9 @@ class Layout:
         Raises
         ------
         ValueError
-            If the chunk is damaged.
+            If the chunk is damaged, has no checksum, or does not fill `out`.
         """
+        require_frame(chunk, out.nbytes)
         try:
             zstd.decompress(chunk, out.reshape(-1).view(np.uint8))
         except (RuntimeError, ValueError) as error:

@@ -17,6 +17,7 @@ from hypercolumns.errors import InputError
 from hypercolumns.stores.layout import Layout
 from hypercolumns.stores.manifest import NAME as MANIFEST
 from hypercolumns.stores.manifest import FileRecord, Manifest
+from hypercolumns.stores.versions import refusal
 from hypercolumns.stores.writing import CODING_THREADS
 
 _FEWEST_CHUNKS = 4
@@ -240,10 +241,8 @@ def _schema_without_manifest(path: Path) -> Any:
 
 
 def _check_schema(path: Path, found: Any, schema: str, kind: str, step: str) -> None:
-    if found != schema:
-        raise InputError(
-            f"{path} is not a {kind} of this version: its attribute 'schema' is {found!r}, not {schema!r}.", step
-        )
+    if clause := refusal(found, schema, kind, step):
+        raise InputError(f"{path} {clause}.", step)
 
 
 def describe(file: str) -> str:
