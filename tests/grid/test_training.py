@@ -1,24 +1,34 @@
-"""Training recovers a linear truth; neither workers nor interruptions change a classifier."""
+"""Training recovers a linear truth; neither workers nor interruptions nor a second run change a classifier."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import numpy as np
 import pytest
 from distributed import Client
+from numpy.typing import NDArray
 
 from hypercolumns.cluster.connection import connect
+from hypercolumns.errors import InputError
+from hypercolumns.features import schema
+from hypercolumns.features.schema import REGIONS_PER_PART
 from hypercolumns.features.store import FeatureStore
-from hypercolumns.grid import training
+from hypercolumns.grid import remote, training
 from hypercolumns.grid.model import GridModel
+from hypercolumns.grid.problem import CellFit, CellProblem
 from hypercolumns.grid.scoring import heat_maps
 from hypercolumns.grid.spec import GridSpec
 from hypercolumns.grid.targets import IGNORE
 from hypercolumns.grid.training import train_grids
 from hypercolumns.parameters import ComputeParameters, TrainParameters
-from hypercolumns.scratch.checked_files import atomic_write
+from hypercolumns.scratch.checked_files import load_arrays, save_arrays
+from hypercolumns.stores.manifest import FileRecord, Manifest
+from hypercolumns.stores.writing import StoreWriter
 from tests.grid.conftest import SGD_SETTINGS, SIZE, LinearTask, PartlyLabelledTask, make_store
 
 SCRATCH = Path(".scratch")
@@ -61,15 +71,15 @@ def interrupt_at_cell(monkeypatch: pytest.MonkeyPatch, number: int) -> list[Path
     saved: list[Path] = []
     interrupted = False
 
-    def interrupting(path: Path) -> AbstractContextManager[BinaryIO]:
+    def interrupting(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         nonlocal interrupted
         if len(saved) + 1 == number and not interrupted:
             interrupted = True
             raise KeyboardInterrupt
         saved.append(path)
-        return atomic_write(path)
+        save_arrays(path, arrays)
 
-    monkeypatch.setattr(training, "atomic_write", interrupting)
+    monkeypatch.setattr(training, "save_arrays", interrupting)
     return saved
 
 
@@ -98,7 +108,7 @@ def test_regions_without_labels_train_nothing(
     n_cats = int((store.regions["category"] == 1).sum())
     settings, labelled = settings_for(solver, fusion), PartlyLabelledTask(store, end=n_cats)
     alone = settings.model_copy(update={"sharing": "per_category"})
-    assert n_cats < store.regions_per_shard
+    assert n_cats < REGIONS_PER_PART
     shared, separate = (
         train_grids(store.path, labelled, [GridSpec(store.layers, 2)], chosen, one_worker, scratch=SCRATCH)[0]
         for chosen in (settings, alone)
@@ -144,7 +154,7 @@ def test_an_interrupted_training_resumes_and_gives_the_same_bytes(
     for model, uninterrupted in zip(models, expected, strict=True):
         assert model.weights["coarse"].tobytes() == uninterrupted.weights["coarse"].tobytes()
         assert model.bias.tobytes() == uninterrupted.bias.tobytes()
-    assert not list(SCRATCH.iterdir())
+    assert [path.name for path in SCRATCH.iterdir()] == ["lock"]
 
 
 def test_cells_saved_for_one_store_do_not_serve_another(
@@ -164,3 +174,190 @@ def test_cells_saved_for_one_store_do_not_serve_another(
         train(store.path)
     assert [path.exists() for path in saved] == [True] * 3
     assert np.array_equal(train(other.path).weights["vector"], expected.weights["vector"])
+
+
+def truncated(fit: Path) -> None:
+    """Cut a kept fit in half."""
+    os.truncate(fit, fit.stat().st_size // 2)
+
+
+def flipped(fit: Path) -> None:
+    """Flip a bit in the middle of a kept fit."""
+    content = bytearray(fit.read_bytes())
+    content[len(content) // 2] ^= 1
+    fit.write_bytes(content)
+
+
+def emptied(fit: Path) -> None:
+    """Leave nothing of a kept fit."""
+    os.truncate(fit, 0)
+
+
+def of_no_values(fit: Path) -> None:
+    """Keep arrays without values, as a fit that was given up would be."""
+    save_arrays(fit, {"weights": np.empty((0, 0)), "bias": np.empty(0)})
+
+
+def of_another_shape(fit: Path) -> None:
+    """Keep weights of a layer too few."""
+    arrays = load_arrays(fit)
+    assert arrays is not None
+    save_arrays(fit, {**arrays, "weights": arrays["weights"][:, :-1]})
+
+
+def without_bias(fit: Path) -> None:
+    """Keep the weights alone."""
+    arrays = load_arrays(fit)
+    assert arrays is not None
+    save_arrays(fit, {"weights": arrays["weights"]})
+
+
+def not_finite(fit: Path) -> None:
+    """Keep a weight that is NaN."""
+    arrays = load_arrays(fit)
+    assert arrays is not None
+    arrays["weights"][0, 0] = np.nan
+    save_arrays(fit, arrays)
+
+
+@pytest.mark.parametrize(
+    "damage", [truncated, flipped, emptied, of_no_values, of_another_shape, without_bias, not_finite, Path.unlink]
+)
+def test_a_kept_fit_that_cannot_be_right_is_fitted_again(
+    store: FeatureStore, one_worker: Client, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], None]
+) -> None:
+    """Only that one, and the model is that of an undisturbed run."""
+    task, specs = LinearTask(store), [GridSpec(("coarse",), 2)]
+
+    def train() -> list[GridModel]:
+        return train_grids(store.path, task, specs, settings_for("exact"), one_worker, scratch=SCRATCH)
+
+    expected = train()
+    saved = interrupt_at_cell(monkeypatch, 4)
+    with pytest.raises(KeyboardInterrupt):
+        train()
+    first = saved[0]
+    damage(first)
+    assert saved_bytes(train(), Path("again")) == saved_bytes(expected, Path("expected"))
+    assert saved[3:].count(first) == 1
+    assert len(saved) == 3 + 2
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@both_solvers
+def test_features_that_are_not_finite_are_refused_by_name(
+    tmp_path: Path, one_worker: Client, solver: str, value: float
+) -> None:
+    """Even a single value, at a place that may not be sampled; no parameter is blamed, and nothing is kept of it."""
+    store = make_store(tmp_path / "store.zarr", 90)
+    task = LinearTask(make_store(tmp_path / "sound.zarr", 90))
+    rows = overwrite(store, "coarse", 70, value)
+    match = rf"store\.zarr holds values that are NaN or infinite: part 1 of the array 'blocks/coarse' .* is {rows}\."
+    with pytest.raises(InputError, match=match) as error:
+        train_grids(store.path, task, [GridSpec(store.layers, 2)], settings_for(solver), one_worker, scratch=SCRATCH)
+    assert "hypercolumns verify" in str(error.value)
+    assert "alpha" not in str(error.value)
+
+
+def overwrite(store: FeatureStore, layer: str, row: int, value: float) -> int:
+    """Write the store again with one value changed."""
+    blocks = {name: store.read(name, slice(0, len(store))).copy() for name in store.layers}
+    blocks[layer][row, 0, -1, -1] = value
+    with StoreWriter(store.path / "new") as writer:
+        for name, block in blocks.items():
+            writer.array(f"blocks/{name}", schema.layouts({n: b.shape[1:] for n, b in blocks.items()})[name]).append(
+                block
+            )
+        writer.finish("", {})
+    shutil.rmtree(store.path / f"blocks/{layer}")
+    (store.path / f"new/blocks/{layer}").rename(store.path / f"blocks/{layer}")
+    shutil.rmtree(store.path / "new")
+    name = next(n for n in Manifest.read(store.path).files if n.startswith(f"blocks/{layer}/c/"))
+    files = {**Manifest.read(store.path).files, name: FileRecord.measure(store.path / name)}
+    Manifest(files).write(store.path)
+    return row
+
+
+@both_solvers
+def test_files_removed_during_a_training_end_it_with_a_word(
+    store: FeatureStore, one_worker: Client, monkeypatch: pytest.MonkeyPatch, solver: str
+) -> None:
+    """A worker gives up its cell then; nothing is saved for it, and the next run works."""
+    task, specs = LinearTask(store), [GridSpec(("coarse",), 2)]
+    saved: list[Path] = []
+
+    def removing(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+        saved.append(path)
+        save_arrays(path, arrays)
+
+    def train() -> list[GridModel]:
+        return train_grids(store.path, task, specs, settings_for(solver), one_worker, scratch=SCRATCH)
+
+    expected = train()
+    monkeypatch.setattr(training, "save_arrays", removing)
+    fit_cell = remote.fit_cell
+
+    def fit_without_files(problem: CellProblem[Any]) -> CellFit | None:
+        shutil.rmtree(problem.files.folder, ignore_errors=True)
+        return fit_cell(problem)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(remote, "fit_cell", fit_without_files)
+        with pytest.raises(InputError, match="was deleted or damaged during the training. Run the step again"):
+            train()
+    assert saved == []
+    assert saved_bytes(train(), Path("again")) == saved_bytes(expected, Path("expected"))
+
+
+def test_a_fit_that_diverges_is_refused_and_not_kept(
+    store: FeatureStore, one_worker: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = CellFit(np.full((1, 5), 1e39), np.zeros(1))
+    monkeypatch.setattr(remote, "fit_cell", lambda problem: fit)
+    with pytest.raises(InputError, match=r"cell \d of K = 2 for shared diverged"):
+        train_grids(
+            store.path, LinearTask(store), [GridSpec(("coarse",), 2)], SGD_SETTINGS, one_worker, scratch=SCRATCH
+        )
+    assert not list(SCRATCH.rglob("*.npz"))
+
+
+RUN = """
+import sys
+from pathlib import Path
+from hypercolumns.cluster.connection import connect
+from hypercolumns.features.store import FeatureStore
+from hypercolumns.grid.spec import GridSpec
+from hypercolumns.grid.training import train_grids
+from hypercolumns.parameters import ComputeParameters
+from tests.grid.conftest import SGD_SETTINGS, LinearTask
+
+if __name__ == "__main__":
+    store, solver, out = FeatureStore.open(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+    settings = SGD_SETTINGS.model_copy(update={"solver": solver})
+    with connect(ComputeParameters(workers=1)) as client:
+        specs = [GridSpec(("coarse", "vector"), 3)]
+        (model,) = train_grids(store.path, LinearTask(store), specs, settings, client, scratch=Path(".scratch"))
+    model.save(out)
+"""
+
+
+@both_solvers
+def test_two_runs_started_together_give_the_same_right_model_and_the_next_run_works(
+    store: FeatureStore, one_worker: Client, solver: str
+) -> None:
+    """The second process waits for the first, which neither loses its files nor finds those of the other."""
+    task, specs, settings = LinearTask(store), [GridSpec(("coarse", "vector"), 3)], settings_for(solver)
+    expected = train_grids(store.path, task, specs, settings, one_worker, scratch=Path("elsewhere"))
+    Path("run.py").write_text(RUN)
+    runs = [
+        subprocess.Popen([sys.executable, "run.py", store.path, solver, f"run/{i}/0.zarr"], stderr=subprocess.PIPE)
+        for i in range(2)
+    ]
+    for run in runs:
+        _, errors = run.communicate(timeout=300)
+        assert run.returncode == 0, errors.decode()
+    models = [[GridModel.open(f"run/{i}/0.zarr")] for i in range(2)]
+    models.append(train_grids(store.path, task, specs, settings, one_worker, scratch=SCRATCH))
+    want = saved_bytes(expected, Path("expected"))
+    assert [saved_bytes(model, Path(f"model {i}")) == want for i, model in enumerate(models)] == [True] * 3
+    assert [path.name for path in SCRATCH.iterdir()] == ["lock"]

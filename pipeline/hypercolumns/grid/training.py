@@ -107,9 +107,25 @@ class _Job:
         """Read a fitted cell; None if it is not there, or is not what its training would have written."""
         fit = load_arrays(unit.file(work))
         shape = (len(self.task.targets), sum(self.store.channels[layer] for layer in self.specs[unit.spec].layers))
-        if fit is None or fit["weights"].shape != shape or fit["bias"].shape != shape[:1]:
+        shapes = {"weights": shape, "bias": shape[:1]}
+        if fit is None or {name: values.shape for name, values in fit.items()} != shapes:
             return None
-        return fit if all(np.isfinite(values).all() for values in fit.values()) else None
+        return fit if _is_finite(fit) else None
+
+    def check_fit(self, unit: _Unit, fit: Arrays) -> None:
+        """Refuse a fit that is not finite; features are finite, see `read_finite`.
+
+        Raises
+        ------
+        InputError
+            Naming the cell.
+        """
+        if not _is_finite(fit):
+            grid, group = self.specs[unit.spec].grid, self.groups[unit.group].name
+            raise InputError(
+                f"The classifiers of cell {unit.cell} of K = {grid} for {group} diverged: their weights are NaN or too "
+                f"large, although all features are finite. train.alpha ({self.settings.alpha:g}) is too small."
+            )
 
     def files(self, work: Path, batch: list[_Unit]) -> SampleFiles | MapFiles:
         """Files that the cells of `batch` are fitted from, with the layers that any of them needs."""
@@ -219,8 +235,12 @@ def _fit_units(
         futures[client.submit(remote.fit_cell, problem, pure=False)] = unit
     with _cancel_on_error(client, list(futures)):
         for future in as_completed(futures):
-            fit = future.result()
-            save_arrays(futures[future].file(work), {"weights": fit.weights, "bias": fit.bias})
+            fit, unit = future.result(), futures[future]
+            if fit is None:
+                raise _removed(files.folder)
+            arrays = {"weights": fit.weights, "bias": fit.bias}
+            job.check_fit(unit, arrays)
+            save_arrays(unit.file(work), arrays)
             future.release()
             progress.update()
 
@@ -231,7 +251,10 @@ def _lay_out(files: SampleFiles | MapFiles, client: Client) -> dict[str, Moments
     futures = [client.submit(remote.lay_out_shard, files, shard, pure=False) for shard in range(len(files.shards))]
     with _cancel_on_error(client, futures):
         parts = [f.result() for f in tqdm(futures, desc=f"read for {files.folder.name}", unit=" shards", leave=False)]
-    return add_moments(parts)  # in the order of the shards, since sums in another order may differ in their last bits
+    moments = [part for part in parts if part is not None]
+    if len(moments) < len(parts):
+        raise _removed(files.folder)
+    return add_moments(moments)  # in the order of the shards, since sums in another order may differ in their last bits
 
 
 @contextmanager
@@ -253,7 +276,7 @@ def _assemble(job: _Job, work: Path, index: int) -> GridModel:
     for unit in job.grid_units(index):
         fit = job.load_fit(unit, work)
         if fit is None:
-            raise InputError(f"{unit.file(work)} was deleted or damaged meanwhile; run the step again.")
+            raise _removed(unit.file(work))
         joint[unit.group][:, unit.cell], bias[unit.group][:, unit.cell] = fit["weights"], fit["bias"]
     by_layer = np.split(joint, np.cumsum(channels)[:-1], axis=-1)
     return GridModel(
@@ -265,3 +288,12 @@ def _assemble(job: _Job, work: Path, index: int) -> GridModel:
         weights=dict(zip(spec.layers, by_layer, strict=True)),
         bias=bias,
     )
+
+
+def _is_finite(fit: Arrays) -> bool:
+    """Whether all numbers are finite in the model, which holds them as float32."""
+    return all(bool((np.abs(values) <= np.finfo(np.float32).max).all()) for values in fit.values())
+
+
+def _removed(path: Path) -> InputError:
+    return InputError(f"{path} was deleted or damaged during the training. Run the step again: it continues.")

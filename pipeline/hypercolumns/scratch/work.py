@@ -20,6 +20,9 @@ _OWNER = "owner"
 _PATIENCE = 0.5
 """Seconds until a run says that it waits for another one."""
 
+_finished: dict[Path, list[Path]] = {}
+"""Folders of finished work by the scratch folder that this process holds."""
+
 
 def key_folder(key: Mapping[str, Any], root: Path) -> Path:
     """Return the path below `root` of the folder for `key`, which may not exist.
@@ -41,7 +44,9 @@ def locked(scratch: Path) -> Iterator[None]:
     """Hold a scratch folder; a second run waits, and says for whom.
 
     The operating system releases the lock when the process ends, however it ends. The same process may hold it
-    several times. What a killed run left unfinished, and no run could continue, is deleted.
+    several times. What a killed run left unfinished, and no run could continue, is deleted. What `work` kept in the
+    block is deleted when the outermost block succeeds, so that a step that combines several works, and writes results
+    after them, does none of them twice when it is interrupted.
     """
     scratch.mkdir(parents=True, exist_ok=True)
     lock = FileLock(scratch.absolute() / _LOCK, is_singleton=True)
@@ -56,17 +61,24 @@ def locked(scratch: Path) -> Iterator[None]:
             (scratch / _OWNER).write_text(f"process {os.getpid()}")
             _sweep(scratch)
         yield
+        if first:
+            for folder in _finished.get(scratch.absolute(), []):
+                shutil.rmtree(folder, ignore_errors=True)
+                with suppress(OSError):  # other work of the step is unfinished
+                    folder.parent.rmdir()
     finally:
         if first:
+            _finished.pop(scratch.absolute(), None)
             (scratch / _OWNER).unlink(missing_ok=True)
         lock.release()
 
 
 @contextmanager
 def work(scratch: Path, step: str, key: Mapping[str, Any]) -> Iterator[Path]:
-    """Hold `scratch` and yield the folder of the unfinished work of a step, which is deleted when the block succeeds.
+    """Hold `scratch` and yield the folder of the unfinished work of a step.
 
-    After an interruption the same key finds the same folder.
+    After an interruption the same key finds the same folder. It is deleted when the block succeeds or, within a block
+    of `locked`, when that succeeds.
 
     Parameters
     ----------
@@ -81,9 +93,7 @@ def work(scratch: Path, step: str, key: Mapping[str, Any]) -> Iterator[Path]:
         folder = key_folder(key, scratch / step)
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
-        shutil.rmtree(folder)
-        with suppress(OSError):  # other work of the step is unfinished
-            folder.parent.rmdir()
+        _finished.setdefault(scratch.absolute(), []).append(folder)
 
 
 def _owner(scratch: Path) -> str:

@@ -13,6 +13,7 @@ from hypercolumns.evaluation.segmentation import ground_truth_box_metrics
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.comparisons import ablation_specs
 from hypercolumns.parameters import Parameters
+from hypercolumns.scratch.work import locked
 from hypercolumns.steps.predict import predict_val
 from hypercolumns.steps.train import labelled_categories, train_specs
 from hypercolumns.workspace import Workspace
@@ -58,7 +59,8 @@ def _compare(parameters: Parameters, workspace: Workspace, truth: AnnotationSet)
     """Train and evaluate all configurations, and log a line for each."""
     layers = FeatureStore.open(workspace.features("train")).layers
     specs = ablation_specs(layers, parameters.ablate.grid, parameters.ablate.grids)
-    with connect(parameters.compute, (*TRAINING, *PREDICTING)) as client:
+    # Fitted cells are kept until the predictions are complete as well.
+    with locked(workspace.scratch), connect(parameters.compute, (*TRAINING, *PREDICTING)) as client:
         models = train_specs(parameters, workspace, "segmentation", list(specs.values()), client)
         predictions = predict_val(parameters, workspace, "segmentation", models, client, kinds=("ground_truth",))
     rows = []

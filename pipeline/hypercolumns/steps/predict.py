@@ -14,8 +14,10 @@ from hypercolumns.definitions import create_task, find_task
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.model import GridModel
 from hypercolumns.parameters import Parameters
+from hypercolumns.scratch.work import locked
 from hypercolumns.tasks.heat_maps import write_heat_maps
-from hypercolumns.tasks.prediction import Prediction, predict
+from hypercolumns.tasks.kept_parts import Prediction
+from hypercolumns.tasks.prediction import predict
 from hypercolumns.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -36,13 +38,15 @@ def predict_task(parameters: Parameters, workspace: Workspace, task: str) -> dic
     find_task(task)
     model = GridModel.open(workspace.model(task))
     store = FeatureStore.open(workspace.features("val"))
-    with connect(parameters.compute, PREDICTING) as client:
-        (predictions,) = predict_val(parameters, workspace, task, [model], client, keep_heat=("ground_truth",))
-    detected, annotated = predictions["detection"], predictions["ground_truth"]
-    write_results(detected.results, workspace.predictions(task))
-    write_results(annotated.results, workspace.ground_truth_predictions(task))
-    instance_ids = store.regions["instance"].to_numpy()[annotated.rows]
-    write_heat_maps(workspace.heat_maps(task), instance_ids, store.expanded_boxes[annotated.rows], annotated.heat)
+    with locked(workspace.scratch):  # finished parts are kept until everything is written
+        with connect(parameters.compute, PREDICTING) as client:
+            (predictions,) = predict_val(parameters, workspace, task, [model], client, keep_heat=("ground_truth",))
+        detected, annotated = predictions["detection"], predictions["ground_truth"]
+        write_results(detected.results, workspace.predictions(task))
+        write_results(annotated.results, workspace.ground_truth_predictions(task))
+        instance_ids = store.regions["instance"].to_numpy()[annotated.rows]
+        boxes = store.expanded_boxes[annotated.rows]
+        write_heat_maps(workspace.heat_maps(task), instance_ids, boxes, annotated.heat)
     counts = len(detected.results), len(annotated.results)
     logger.info("%s: %d predictions in detections, %d in ground-truth boxes", task, *counts)
     return predictions
@@ -79,6 +83,7 @@ def predict_val(
         models,
         parameters.predict,
         client,
+        scratch=workspace.scratch,
         kinds=kinds,
         proposals=workspace.proposals("val"),
         keep_heat=keep_heat,

@@ -32,7 +32,11 @@ class DamagedStoreError(InputError):
             f"{store} is damaged: {place}: {fault}. `hypercolumns verify {store}` lists all damage, and "
             "`--repair` computes only the damaged shards again."
         )
-        self.fault = fault
+        self.store, self.place, self.fault = store, place, fault
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the call that made it, since workers raise it and clients report it."""
+        return type(self), (self.store, self.place, self.fault)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@ import numpy as np
 
 from hypercolumns.features.half import as_float16
 from hypercolumns.features.store import FeatureStore
-from hypercolumns.grid.shard_files import LABELS, ArrayFile, ShardFiles
+from hypercolumns.grid.array_file import ArrayFile
+from hypercolumns.grid.finite import read_finite
+from hypercolumns.grid.shard_files import LABELS, ShardFiles
 from hypercolumns.grid.standardise import Moments
 from hypercolumns.grid.targets import read_target_maps
 from hypercolumns.regions.interpolation import interpolate
@@ -25,11 +27,16 @@ class MapFiles(ShardFiles):
         Returns
         -------
         Moments of every layer.
+
+        Raises
+        ------
+        InputError
+            When features are damaged or not finite.
         """
         store = FeatureStore.reopen(self.store)
         arrays, moments = {}, {}
         for layer in self.layers:
-            block = store.read(layer, self.shards[shard])
+            block = read_finite(store, layer, self.shards[shard])
             height, width = (min(side, self.heat_map) for side in block.shape[2:])
             if block.shape[2:] != (height, width):
                 block = as_float16(interpolate(block.astype(np.float32), height, width), layer)

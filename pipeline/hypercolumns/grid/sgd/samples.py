@@ -9,8 +9,10 @@ from scipy import sparse
 
 from hypercolumns.features.half import as_float16
 from hypercolumns.features.store import FeatureStore
+from hypercolumns.grid.array_file import ArrayFile
 from hypercolumns.grid.cells import cell_bounds
-from hypercolumns.grid.shard_files import LABELS, ArrayFile, ShardFiles
+from hypercolumns.grid.finite import read_finite
+from hypercolumns.grid.shard_files import LABELS, ShardFiles
 from hypercolumns.grid.standardise import Moments
 from hypercolumns.grid.targets import read_target_maps
 from hypercolumns.regions.interpolation import operator
@@ -43,6 +45,11 @@ class SampleFiles(ShardFiles):
         Returns
         -------
         Moments of every layer.
+
+        Raises
+        ------
+        InputError
+            When features are damaged or not finite.
         """
         store = FeatureStore.reopen(self.store)
         rows = self.shards[shard]
@@ -52,7 +59,7 @@ class SampleFiles(ShardFiles):
         by_cell = locations.transpose(1, 2, 0)
         arrays, moments = {}, {}
         for layer in self.layers:
-            samples = _interpolate(store.read(layer, rows), by_cell, self.heat_map)
+            samples = _interpolate(read_finite(store, layer, rows), by_cell, self.heat_map)
             moments[layer] = Moments.measure(samples)
             arrays[layer] = as_float16(samples, layer)
         maps = read_target_maps(self.targets, rows)
