@@ -1,24 +1,35 @@
 """Trains the detector on train and applies it to val."""
 
 import logging
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from threadpoolctl import threadpool_limits
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.results import Result
 from hypercolumns.backbones import Backbone
 from hypercolumns.detection.candidate_set import CandidateSet
+from hypercolumns.detection.detector import Detector
 from hypercolumns.detection.examples import trained_categories
-from hypercolumns.detection.features import PhotographFeatures
+from hypercolumns.detection.features import PhotographFeatures, maps_key
 from hypercolumns.detection.training import train_detector
 from hypercolumns.errors import InputError
+from hypercolumns.features import photographs
+from hypercolumns.features.streams import Streams
 from hypercolumns.parameters import DetectionParameters
+from hypercolumns.scratch.cache import ContentCache
+from hypercolumns.scratch.checked_files import load_arrays, save_arrays
+from hypercolumns.scratch.work import work
 from hypercolumns.workspace import Split
+
+MAPS = "detection-maps"
+"""Name of the folder below `.scratch` that keeps the maps of photographs."""
+
+_DETECTOR = "detector.npz"
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +42,7 @@ def train_and_detect(
     settings: DetectionParameters,
     device: torch.device,
     seed: int,
+    trained_on: str,
     scratch: Path,
 ) -> list[Result]:
     """Train a detector on the split `train` and detect objects in the split `val`.
@@ -47,8 +59,11 @@ def train_and_detect(
         Where the network runs.
     seed
         Seed of the draw of training examples.
+    trained_on
+        Digest of the annotations and candidates of `train`.
     scratch
-        Folder for the maps of training photographs, about 1 MB each; they are removed in the end.
+        Folder that keeps the maps of the photographs of both splits, about 1 MB each, for the next call, and the
+        detector for a call that continues an interrupted one.
 
     Returns
     -------
@@ -58,21 +73,53 @@ def train_and_detect(
     ------
     InputError
         When a layer is not a map, no category has a training instance, or a photograph cannot be read.
+
+    Notes
+    -----
+    No byte depends on the number of cores: photographs, and slices of fixed size of the training examples, are
+    computed side by side, each on one core.
     """
     require_maps(backbone)
     categories = trained_categories(annotations["train"])
     _warn_of_untrained(annotations, categories)
-    backbone = backbone.to(device)
-    scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="detect-", dir=scratch) as folder:
-        splits = {}
-        for name, split in annotations.items():
-            # Training passes over its photographs several times; all others are used once.
-            kept = Path(folder) if name == "train" else None
-            features = PhotographFeatures(split, backbone, settings, device, kept)
-            splits[name] = CandidateSet(name, split, candidates[name], features.describe)
-        detector = train_detector(splits["train"], categories, settings, np.random.default_rng(seed))
-        return detector.detect(splits["val"], settings)
+    contents = {
+        split: {image: content.hex() for image, content in photographs.digests(a, [i.id for i in a.images]).items()}
+        for split, a in annotations.items()
+    }
+    maps = maps_key(backbone, settings.short_side, device)
+    key = {
+        "maps": maps,
+        "photographs": contents["train"],
+        "train": trained_on,
+        "settings": settings.model_dump(mode="json"),
+        "seed": seed,
+    }
+    with (
+        work(scratch, "detect", key) as folder,
+        Streams(backbone.to(device), device) as streams,
+        threadpool_limits(1, "blas"),
+    ):
+        cache = ContentCache(scratch / MAPS, maps)
+        for content in (c for by_image in contents.values() for c in by_image.values()):
+            cache.path(content)  # keeps the maps of all photographs, whether or not this call asks for them
+        splits = {
+            name: CandidateSet(
+                name,
+                split,
+                candidates[name],
+                PhotographFeatures(split, settings, device, streams, cache, contents[name]),
+            )
+            for name, split in annotations.items()
+        }
+        kept = load_arrays(folder / _DETECTOR)
+        if kept is None:
+            detector = train_detector(splits["train"], categories, settings, np.random.default_rng(seed))
+            save_arrays(folder / _DETECTOR, detector.arrays())
+        else:
+            detector = Detector.from_arrays(kept)
+        found = detector.detect(splits["val"], settings)
+        cache.keep_used()
+    return found
 
 
 def require_maps(backbone: Backbone) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,7 +23,8 @@ _CHECKSUM_BYTES = 4
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Open a file for writing that appears at `path` complete or not at all, even after a power failure."""
-    part = path.with_name(f"{path.name}.{os.getpid()}{PART}")
+    # Two threads may write the same entry of a cache.
+    part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{PART}")
     try:
         with part.open("wb") as stream:
             yield stream
