@@ -120,6 +120,17 @@ def test_fewer_regions_in_another_order_with_other_labels_cost_nothing(project: 
     assert project.equals_a_fresh_run(chosen)
 
 
+def test_equal_regions_share_their_blocks(project: Project) -> None:
+    """As a detection whose box is that of an object; the rows between them stay what they are."""
+    regions = case.make_regions(60)
+    regions["category"] = 1
+    regions.loc[50, ["image", "x0", "y0", "x1", "y1"]] = regions.loc[10, ["image", "x0", "y0", "x1", "y1"]]
+    project.extract(regions)
+    relabelled = regions.assign(score=0.5)
+    assert project.extract(relabelled) == 0
+    assert project.equals_a_fresh_run(relabelled)
+
+
 def test_a_run_that_is_not_continued_leaves_its_blocks_to_the_next(project: Project) -> None:
     """An interrupted run, then another photograph: what was finished is copied."""
     regions = case.make_regions()

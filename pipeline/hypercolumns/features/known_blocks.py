@@ -100,7 +100,9 @@ class KnownBlocks:
             read = {name: block[first:last] for name, block in self._stores[number].blocks.items()}
         except DamagedStoreError:
             return None
-        return {name: block if len(block) == len(local) else block[local - first] for name, block in read.items()}
+        if np.array_equal(local, np.arange(first, last)):
+            return read
+        return {name: block[local - first] for name, block in read.items()}
 
 
 def _digests(path: Path, expected: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
