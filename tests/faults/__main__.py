@@ -28,8 +28,8 @@ def main() -> int:
     from tests.faults.outcomes import complaints, table
     from tests.faults.pairs import start_pairs
     from tests.faults.project import Project
-    from tests.faults.publishing import publish
     from tests.faults.published import damage_published, has_verify
+    from tests.faults.publishing import publish
     from tests.faults.scratch_files import damage_scratch
 
     skipped: list[str] = []

@@ -66,9 +66,7 @@ def _case(project: Project, stage: Stage, kills: int, rng: Generator) -> Result:
         return Result(stage.title, Outcome.TWICE if again > excused else Outcome.EQUAL, detail, counts)
 
 
-def _kill(
-    project: Project, stage: Stage, path: Path, undisturbed: Ended, rng: Generator
-) -> tuple[Ended, str]:
+def _kill(project: Project, stage: Stage, path: Path, undisturbed: Ended, rng: Generator) -> tuple[Ended, str]:
     """Start a stage and kill it."""
     times = [event.time for event in undisturbed.events]
     anywhere = rng.random() < _ANYWHERE

@@ -76,7 +76,11 @@ def _make_dvc_project(path: Path) -> None:
         (path / name).symlink_to(ROOT / name)
     shutil.copytree(ROOT / "data/source", path / "data/source")
     (path / ".gitignore").write_text("/data/*\n/.scratch\n/metrics\n/plots\n")
-    for command in (["git", "init", "--quiet"], [*_DVC, "init", "--quiet"], [*_DVC, "config", "core.analytics", "false"]):
+    for command in (
+        ["git", "init", "--quiet"],
+        [*_DVC, "init", "--quiet"],
+        [*_DVC, "config", "core.analytics", "false"],
+    ):
         subprocess.run(command, cwd=path, check=True, capture_output=True)  # noqa: S603
 
 

@@ -7,7 +7,10 @@ from pathlib import Path
 _ROOT = Path(__file__).parents[2]
 
 _MODULES = (
-    *(f"stages.{name}" for name in ("prepare", "propose", "detect", "extract", "train", "predict", "baselines", "ablate")),
+    *(
+        f"stages.{name}"
+        for name in ("prepare", "propose", "detect", "extract", "train", "predict", "baselines", "ablate")
+    ),
     *(f"hypercolumns.steps.{n}" for n in ("prepare", "propose", "detect", "extract", "train", "predict", "baselines")),
     "hypercolumns.steps.ablate",
     "hypercolumns.cli.main",

@@ -102,9 +102,7 @@ def _bad_refusal(ended: Ended) -> tuple[Outcome, str] | None:
     return None if ended.is_clear else (Outcome.TRACEBACK, ended.output[-2000:])
 
 
-def _finished(
-    project: Project, stage: Stage, path: Path, title: str, ended: Ended, *, repeats: bool = True
-) -> Result:
+def _finished(project: Project, stage: Stage, path: Path, title: str, ended: Ended, *, repeats: bool = True) -> Result:
     """Judge a run that should have ended with the right bytes; with `repeats`, it may have computed something."""
     if ended.code != 0:
         bad = Outcome.TRACEBACK if "Traceback" in ended.output else Outcome.FAILED
