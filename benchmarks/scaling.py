@@ -117,7 +117,7 @@ def write_page(path: Path, sections: Mapping[str, Section], cores: int) -> None:
         f"{sample / store:.1f} times the store. For 100 million regions use `sgd` and draw fewer pixels of each "
         "(`train.pixels_per_region`): a linear classifier does not need billions of pixels.",
         "**Results kept in `.scratch`.** For the next run it keeps the last store of each split, by links to its files "
-        f"where possible. Each photograph adds {format_bytes(_detector_maps_bytes())} of maps of the detector (at 640 x "
+        f"where possible. Each photograph adds {format_bytes(_detector_maps_bytes())} of the detector's maps (640 x "
         f"480 pixels) and 50 kB of proposals, each of the first {KEPT_PER_SPLIT:,} of a split also 1.3 MB of "
         "candidates. All of this can be deleted while nothing runs.",
         "**Passes over the disk.** A cell that a worker does not keep in memory is read again: with `exact` one of "
