@@ -17,8 +17,11 @@ KILLS_PER_CASE = 2
 _ANYWHERE = 0.2
 """Share of kills at any moment of a run; the others are meant to hit work."""
 
-_NOT_UNITS = ("manifest.json", "digests.npz", "ranker", "detector", "model")
+_NOT_UNITS = ("manifest.json", "digests.npz", "detector")
 """Starts of names of kept files that hold no unit of work."""
+
+_LAID_OUT = ".safetensors"
+"""Features as the trainers read them; laying them out is no unit of work."""
 
 
 def kill(project: Project, count: int, rng: Generator) -> Iterator[Result]:
@@ -88,7 +91,7 @@ def kept_units(stage: Stage, events: Sequence[Event]) -> int:
     if stage.name.startswith("extract") and not stage.image:
         return max((int(event.name) for event in events if event.kind == "rows"), default=0)
     files = {event.name for event in events if event.kind == "kept"}
-    return sum(not Path(file).name.startswith(_NOT_UNITS) for file in files)
+    return sum(not Path(file).name.startswith(_NOT_UNITS) and not file.endswith(_LAID_OUT) for file in files)
 
 
 def _count(events: Sequence[Event], kind: str) -> int:

@@ -163,14 +163,15 @@ class Project:
 
 def compare(one: Path, two: Path, names: Sequence[str]) -> str:
     """Say which files of two folders differ; empty if none does."""
-    first, second = (_files(root, names) for root in (one, two))
+    first, second = (read_files(root, names) for root in (one, two))
     missing, further = sorted(first.keys() - second.keys()), sorted(second.keys() - first.keys())
     changed = sorted(name for name in first.keys() & second.keys() if first[name] != second[name])
     found = {"missing": missing, "further": further, "changed": changed}
     return "; ".join(f"{what}: {', '.join(files[:3])} ({len(files)})" for what, files in found.items() if files)
 
 
-def _files(root: Path, names: Sequence[str]) -> dict[str, bytes]:
+def read_files(root: Path, names: Sequence[str]) -> dict[str, bytes]:
+    """Bytes of the files of that name and in folders of that name, by path below `root`."""
     paths = [root / name for name in names]
     files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()]
     return {file.relative_to(root).as_posix(): file.read_bytes() for file in files}

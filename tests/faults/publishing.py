@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.faults.outcomes import Outcome, Result
 from tests.faults.processes import Ended
-from tests.faults.project import Project, Stage
+from tests.faults.project import Project, Stage, read_files
 
 _OTHER = Path("/dev/shm")  # noqa: S108 - another file system, and only a folder of ours in it
 
@@ -25,6 +25,9 @@ _STAGES = (
 )
 
 _PAGE = 4096
+
+Contents = dict[str, dict[str, bytes]]
+"""Bytes by file for each result of a stage."""
 
 
 def publish(project: Project, skipped: list[str], stages: Sequence[Stage] = _STAGES) -> Iterator[Result]:
@@ -74,8 +77,8 @@ def _full_target(project: Project, stage: Stage) -> Result:
                 return Result(title, Outcome.EQUAL, "there was room enough")
             if bad := _bad_refusal(full):
                 return Result(title, *bad)
-            if _contents(path, stage) != old:
-                return Result(title, Outcome.LOST, full.output[-1000:])
+            if lost := _lost(project, stage, path, old):
+                return Result(title, Outcome.LOST, f"{lost}: {full.output[-1000:]}")
             _enlarge(folder)
             return _finished(project, stage, path, title, project.run(stage, path), repeats=False)
 
@@ -94,8 +97,8 @@ def _full_scratch(project: Project, stage: Stage) -> Result:
                 return Result(title, Outcome.EQUAL, "there was room enough")
             if bad := _bad_refusal(full):
                 return Result(title, *bad)
-            if _contents(path, stage) != old:
-                return Result(title, Outcome.LOST, full.output[-1000:])
+            if lost := _lost(project, stage, path, old):
+                return Result(title, Outcome.LOST, f"{lost}: {full.output[-1000:]}")
             _enlarge(scratch)
             return _finished(project, stage, path, title, project.run(stage, path))
 
@@ -121,7 +124,13 @@ def _finished(project: Project, stage: Stage, path: Path, title: str, ended: End
     return Result(title, Outcome.EQUAL)
 
 
-def _put_old_results(project: Project, stage: Stage, path: Path) -> dict[str, bytes]:
+def _lost(project: Project, stage: Stage, path: Path, old: Contents) -> str:
+    """Name a result that is neither the old one nor the new one; empty if there is none."""
+    present, new = _contents(stage, path), _contents(stage, project.reference(stage))
+    return next((out for out, files in present.items() if files not in (old[out], new[out])), "")
+
+
+def _put_old_results(project: Project, stage: Stage, path: Path) -> Contents:
     """Put results that differ from those that the stage will write in their place."""
     for out in stage.outs:
         source, target = project.reference(stage) / out, path / out
@@ -131,14 +140,11 @@ def _put_old_results(project: Project, stage: Stage, path: Path) -> dict[str, by
             (target / "old").write_text("an older result")
         else:
             target.write_text("an older result")
-    return _contents(path, stage)
+    return _contents(stage, path)
 
 
-def _contents(path: Path, stage: Stage) -> dict[str, bytes]:
-    """The results of a stage."""
-    roots = [path / out for out in stage.outs if out.startswith("data/")]
-    files = [file for root in roots for file in ([root] if root.is_file() else root.rglob("*")) if file.is_file()]
-    return {file.relative_to(path).as_posix(): file.read_bytes() for file in files}
+def _contents(stage: Stage, path: Path) -> Contents:
+    return {out: read_files(path, [out]) for out in stage.outs if out.startswith("data/")}
 
 
 def _size(path: Path) -> int:

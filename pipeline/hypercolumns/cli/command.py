@@ -40,7 +40,8 @@ def command(function: Callable[..., None], remedy: Callable[[str], str] | None =
         except OSError as error:
             if error.errno not in _FAULTS_OF_THE_DISK:
                 raise
-            place = f"{error.filename} cannot be written or read" if error.filename else "A file cannot be written"
+            name = error.filename2 or error.filename  # of a copy, the target
+            place = f"{name} cannot be written or read" if name else "A file cannot be written"
             raise click.ClickException(
                 f"{place}: {error.strerror}. What was finished is kept; make room or mend the disk, and run again."
             ) from None

@@ -54,7 +54,8 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
     workers = compute.workers or os.cpu_count() or 1
     settings = {
         "distributed.worker.multiprocessing-method": START_METHOD,
-        "distributed.logging.distributed": logging.ERROR,
+        # An error on a worker reaches the client, which reports it.
+        "distributed.logging": {"distributed": logging.ERROR, "distributed.worker": logging.CRITICAL},
         "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
     }
     log = logging.getLogger("distributed")

@@ -63,14 +63,17 @@ def _rename(work: Path, new: Path) -> bool:
     return True
 
 
-def _copy(work: Path, new: Path, copy: Callable[[str, str], object]) -> None:
-    if work.is_dir():
-        shutil.copytree(work, new, copy_function=copy)
-    else:
-        copy(str(work), str(new))
+def _copy(work: Path, new: Path, copy: Callable[[Path, Path], object]) -> None:
+    """Copy a file or folder; unlike `shutil.copytree`, end at the first error and raise it as it is."""
+    if not work.is_dir():
+        copy(work, new)
+        return
+    new.mkdir()
+    for entry in work.iterdir():
+        _copy(entry, new / entry.name, copy)
 
 
-def _link_or_copy(source: str, target: str) -> None:
+def _link_or_copy(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:

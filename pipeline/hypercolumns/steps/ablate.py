@@ -38,12 +38,13 @@ def ablate_layers(parameters: Parameters, workspace: Workspace) -> list[dict[str
     """
     truth = AnnotationSet.load(workspace.annotations("val"))
     reason = _reason_to_skip(parameters, workspace, truth)
-    rows = [] if reason else _compare(parameters, workspace, truth)
     if reason:
         logger.info("ablation: %s, so nothing is trained", reason)
-    path = workspace.metric("ablation")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(rows, indent=1) + "\n")
+    with locked(workspace.scratch):  # fitted cells and predictions are kept until the metrics are written
+        rows = [] if reason else _compare(parameters, workspace, truth)
+        path = workspace.metric("ablation")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(rows, indent=1) + "\n")
     return rows
 
 
@@ -59,8 +60,7 @@ def _compare(parameters: Parameters, workspace: Workspace, truth: AnnotationSet)
     """Train and evaluate all configurations, and log a line for each."""
     layers = FeatureStore.open(workspace.features("train")).layers
     specs = ablation_specs(layers, parameters.ablate.grid, parameters.ablate.grids)
-    # Fitted cells are kept until the predictions are complete as well.
-    with locked(workspace.scratch), connect(parameters.compute, (*TRAINING, *PREDICTING)) as client:
+    with connect(parameters.compute, (*TRAINING, *PREDICTING)) as client:
         models = train_specs(parameters, workspace, "segmentation", list(specs.values()), client)
         predictions = predict_val(parameters, workspace, "segmentation", models, client, kinds=("ground_truth",))
     rows = []
