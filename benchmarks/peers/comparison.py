@@ -150,7 +150,7 @@ def _run_pipeline(annotations: AnnotationSet, regions: pd.DataFrame, folder: str
         spec = GridSpec(FeatureStore.open(path).layers, TrainParameters().grid)
         (model,) = train_grids(path, task, [spec], TrainParameters(), client, scratch=scratch)
         trained = time.perf_counter()
-        predict(path, task, [model], PredictParameters(), client, scratch=scratch)
+        predict(path, task, [model], PredictParameters(), client)
         predicted = time.perf_counter()
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     shutil.rmtree(path)
