@@ -9,8 +9,10 @@ from benchmarks import growth, table
 from benchmarks.extraction import default_backbone
 from benchmarks.figures import Section
 from benchmarks.inputs import SMALL, Shape, block_shapes, channels
+from hypercolumns.backbones import create_backbone
 from hypercolumns.features.schema import COLUMNS, SHARD_BYTES, regions_per_shard
-from hypercolumns.parameters import Parameters
+from hypercolumns.parameters import BackboneParameters, DetectionParameters, Parameters
+from hypercolumns.proposals.image_set import KEPT_PER_SPLIT
 
 SUBJECTS = ("store", "extraction", "growth")
 """Subjects whose figures the costs are derived from."""
@@ -114,6 +116,10 @@ def write_page(path: Path, sections: Mapping[str, Section], cores: int) -> None:
         f"time: {pixels} pixels x {channels(shapes)} channels x 2 bytes = {format_bytes(sample)} per region, "
         f"{sample / store:.1f} times the store. For 100 million regions use `sgd` and draw fewer pixels of each "
         "(`train.pixels_per_region`): a linear classifier does not need billions of pixels.",
+        "**Results kept in `.scratch`.** For the next run it keeps the last store of each split, by links to its files "
+        f"where possible. Each photograph adds {format_bytes(_detector_maps_bytes())} of the detector's maps (640 x "
+        f"480 pixels) and 50 kB of proposals, each of the first {KEPT_PER_SPLIT:,} of a split also 1.3 MB of "
+        "candidates. All of this can be deleted while nothing runs.",
         "**Passes over the disk.** A cell that a worker does not keep in memory is read again: with `exact` one of "
         f"more than {format_bytes(growth.DEFAULT_MAX_BYTES['exact'])} in every evaluation, of which a cell takes "
         f"dozens, and with `sgd` one of more than {format_bytes(growth.DEFAULT_MAX_BYTES['sgd'])} in every epoch, "
@@ -121,7 +127,7 @@ def write_page(path: Path, sections: Mapping[str, Section], cores: int) -> None:
         f"**Tables in one process.** The client holds the table of regions ({format_bytes(table_bytes)} for 100 "
         "million) and all results of a prediction in memory. Beyond about ten million regions a store should be "
         "divided, one store per part of the image set.",
-        f"**Files.** A store has one file per layer and {regions_per_shard(shapes):,} regions, about "
+        f"**Files.** A store has one file per layer for every {regions_per_shard(shapes):,} regions, about "
         f"{format_bytes(SHARD_BYTES)} of blocks: {_files(COCO_REGIONS, shapes):,} files for the "
         f"{COCO_REGIONS / 1e6:.1f} million regions of COCO's training set, {_files(largest, shapes):,} for 100 "
         "million, which DVC hashes and links one by one.",
@@ -140,6 +146,14 @@ def write_page(path: Path, sections: Mapping[str, Section], cores: int) -> None:
 def maps_bytes(shapes: Mapping[str, Shape], heat_map: int) -> int:
     """Bytes of a region's maps in the exact solver's files: float16, none finer than the heat map."""
     return sum(2 * depth * min(height, heat_map) * min(width, heat_map) for depth, height, width in shapes.values())
+
+
+def _detector_maps_bytes() -> int:
+    """Bytes of the maps of a photograph of 640 x 480 pixels that the detector keeps: float16, at the default scale."""
+    settings = DetectionParameters()
+    layers = create_backbone(BackboneParameters(layers=settings.layers), seed=0).layers
+    height, width = settings.short_side, settings.short_side * 640 // 480
+    return sum(2 * layer.channels * (height // layer.stride) * (width // layer.stride) for layer in layers)
 
 
 def _files(regions: int, shapes: Mapping[str, Shape]) -> int:

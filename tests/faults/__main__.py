@@ -1,7 +1,8 @@
 """Cause faults and count what becomes of them: `python -m tests.faults [KIND...]`.
 
 Kinds: damage (to stored files), kills (of process groups), pairs (of runs at once) and publishing (across file systems
-and onto full ones); all of them by default.
+and onto full ones); all of them by default. Every stage first runs undisturbed on a tiny data set, in a temporary
+folder; what follows a fault must end with the same bytes. The exit code is 1 if anything does not.
 """
 
 import argparse
@@ -20,7 +21,12 @@ KINDS = ("damage", "kills", "pairs", "publishing")
 
 
 def main() -> int:
-    """Run the kinds of faults that the command line names; 1 if anything did not end well."""
+    """Cause the kinds of faults that the command line names, and print a table for each.
+
+    Returns
+    -------
+    The exit code: 1 if anything did not end well.
+    """
     options = _options()
     load()  # before anything else: runs are forks of this process
 

@@ -73,7 +73,15 @@ def spread(files: Mapping[str, Sequence[str]], count: int, rng: Generator) -> It
 
 
 def by_kind(root: Path, label: str) -> dict[str, list[str]]:
-    """Files below a folder that are not empty, by kind."""
+    """Find the files below a folder that are not empty, by kind.
+
+    Parameters
+    ----------
+    root
+        The folder; files are named by their path below it.
+    label
+        Start of the names of the kinds.
+    """
     found: dict[str, list[str]] = defaultdict(list)
     for file in sorted(root.rglob("*")):
         if file.is_file() and file.stat().st_size:

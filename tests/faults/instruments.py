@@ -1,7 +1,8 @@
-"""Counts units of work and what is kept of them, in every process of a run.
+"""Count units of work, and what is kept of them, in every process of a run.
 
 A unit is a photograph or region that passes the network, a photograph whose candidates are measured or ranked, a fitted
-cell, or a part of a store that is predicted. Installed by importing this module, which the workers do as well; it writes only where `EVENTS` names a file.
+cell, or a part of a store that is predicted. Importing this module installs the counters, in workers too; they write
+only if the environment variable `EVENTS` names a file. Stores get as many shards as they can.
 """
 
 import functools

@@ -12,6 +12,7 @@ from tests.faults.processes import Ended
 from tests.faults.project import LONG, Project, Stage
 
 KILLS_PER_CASE = 2
+"""Kills of the same stage one after the other, before it runs to its end."""
 
 _ANYWHERE = 0.2
 """Share of kills at any moment of a run; the others are meant to hit work."""
@@ -24,7 +25,13 @@ _LAID_OUT = ".safetensors"
 
 
 def kill(project: Project, count: int, rng: Generator) -> Iterator[Result]:
-    """Kill process groups, spread over the stages; then run the stage to its end."""
+    """Kill process groups, spread over the stages; then run the stage to its end.
+
+    Parameters
+    ----------
+    count
+        Number of kills.
+    """
     cases = islice(cycle(LONG), -(-count // KILLS_PER_CASE))
     left = count
     for stage in cases:
@@ -34,6 +41,7 @@ def kill(project: Project, count: int, rng: Generator) -> Iterator[Result]:
 
 
 def _case(project: Project, stage: Stage, kills: int, rng: Generator) -> Result:
+    """Kill a stage some times and run it to its end; units that were not kept before a kill may be computed again."""
     undisturbed = project.undisturbed[stage]
     total = _count(undisturbed.events, "unit")
     events: list[Event] = []
@@ -54,7 +62,7 @@ def _case(project: Project, stage: Stage, kills: int, rng: Generator) -> Result:
             excused += max(0, computed - kept) if ended.code == -9 else 0
             if ended.code == 0:  # the moment was too late
                 break
-        last = project.run(stage, path) if not (ended.code == 0) else ended
+        last = project.run(stage, path) if ended.code != 0 else ended
         events += last.events if last is not ended else []
         again = max(0, _count(events, "unit") - total)
         counts["again"] = again
@@ -79,7 +87,7 @@ def _kill(project: Project, stage: Stage, path: Path, undisturbed: Ended, rng: G
 
 
 def kept_units(stage: Stage, events: Sequence[Event]) -> int:
-    """Number of units of work whose results are on disk after some runs of a stage."""
+    """Count the units of work whose results are on disk after some runs of a stage."""
     if stage.name.startswith("extract") and not stage.image:
         return max((int(event.name) for event in events if event.kind == "rows"), default=0)
     files = {event.name for event in events if event.kind == "kept"}

@@ -26,6 +26,7 @@ class Outcome(StrEnum):
     TRACEBACK = "TRACEBACK"
     """An exception that is not reported as one paragraph."""
     HANG = "HANG"
+    """The run did not end in time and was killed."""
     MISSED = "MISSED"
     """`verify` does not list the damage."""
     NOT_MENDED = "NOT MENDED"
@@ -41,6 +42,7 @@ class Outcome(StrEnum):
 
 
 GOOD = {Outcome.NAMED, Outcome.VERIFIED, Outcome.RECOMPUTED, Outcome.EQUAL}
+"""Outcomes that end well; the others are printed in full."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Result:
 
 
 def table(results: Sequence[Result]) -> str:
-    """Number of cases by kind and outcome, and the sums of their further numbers."""
+    """Lay out the number of cases by kind and outcome, and the sums of their further numbers."""
     outcomes = [o for o in Outcome if any(result.outcome == o for result in results)]
     names = list(dict.fromkeys(name for result in results for name in result.counts))
     counts: dict[str, Counter[str]] = defaultdict(Counter)
@@ -74,7 +76,7 @@ def table(results: Sequence[Result]) -> str:
 
 
 def complaints(results: Sequence[Result]) -> str:
-    """What did not end well, with start and end of the details; empty if all did."""
+    """List what did not end well, with start and end of the details; empty if all did."""
     bad = [result for result in results if result.outcome not in GOOD]
     return "\n".join(f"{result.outcome}: {result.kind}: {_shortened(result.detail)}" for result in bad)
 

@@ -30,7 +30,13 @@ _OF_DVC = 6
 
 
 def start_pairs(project: Project, count: int, rng: Generator) -> Iterator[Result]:
-    """Start pairs, spread over the stages."""
+    """Start pairs of runs of the same stage, spread over the stages.
+
+    Parameters
+    ----------
+    count
+        Number of pairs.
+    """
     stages = cycle(_STAGES)
     for number in islice(range(count), count):
         if number % _OF_DVC == _OF_DVC - 1:
@@ -40,6 +46,7 @@ def start_pairs(project: Project, count: int, rng: Generator) -> Iterator[Result
 
 
 def _pair(project: Project, stage: Stage, rng: Generator, dvc: bool = False) -> Result:
+    """Start two runs at most .2 s apart, judge the result, remove it, and judge that of one more run."""
     title = f"dvc repro {stage.name}" if dvc else stage.title
     with project.copy(stage) as path:
         if dvc:
@@ -72,6 +79,7 @@ def _judge(project: Project, stage: Stage, path: Path, runs: list[Ended]) -> tup
 
 
 def _make_dvc_project(path: Path) -> None:
+    """Make a copy a repository of git and DVC, with the stages and the code of this one."""
     for name in ("dvc.yaml", "pipeline", "stages"):
         (path / name).symlink_to(ROOT / name)
     shutil.copytree(ROOT / "data/source", path / "data/source")

@@ -1,4 +1,4 @@
-"""Imports everything that the stages need, so that forks of this process start with it."""
+"""Import everything that the stages need, so that forks of this process start with it."""
 
 import os
 from importlib import import_module

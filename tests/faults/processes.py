@@ -113,6 +113,7 @@ def run(action: Callable[[], object], folder: Path, log: Path, **variables: str)
 
 
 def _run(action: Callable[[], object], folder: Path, log: Path, variables: Mapping[str, str]) -> None:
+    """Run a function in the child, which ends here; exit code 70 stands for an exception."""
     code = 70
     try:
         os.setsid()

@@ -19,7 +19,13 @@ CONSUMED = 4
 
 
 def damage_published(project: Project, count: int, rng: Generator) -> Iterator[Result]:
-    """Damage files of published stores, spread over all kinds of files."""
+    """Damage files of published stores, spread over all kinds of files.
+
+    Parameters
+    ----------
+    count
+        Number of damages.
+    """
     root = project.folder / "warp"
     files: dict[str, list[str]] = {}
     for store, (label, _, _) in STORES.items():
@@ -42,6 +48,7 @@ def has_verify(project: Project) -> bool:
 def _judge(
     project: Project, path: Path, damage: Damage, undamaged: dict[str, str], consume: bool, can_verify: bool
 ) -> tuple[Outcome, str]:
+    """Read the damaged store, let a stage meet it if `consume`, verify it, repair it, and compare its bytes."""
     store = next(store for store in STORES if damage.file.startswith(f"{store}/"))
     inner = damage.file.removeprefix(f"{store}/")
     reading = _read(project, path, store)

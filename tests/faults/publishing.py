@@ -31,7 +31,13 @@ Contents = dict[str, dict[str, bytes]]
 
 
 def publish(project: Project, skipped: list[str], stages: Sequence[Stage] = _STAGES) -> Iterator[Result]:
-    """Publish the results of stages from another file system, onto a full one, and from a full `.scratch`."""
+    """Publish the results of stages from another file system, onto a full one, and from a full `.scratch`.
+
+    Parameters
+    ----------
+    skipped
+        Takes a line for what cannot be tried on this machine.
+    """
     if _OTHER.exists() and _OTHER.stat().st_dev != project.folder.stat().st_dev:
         for stage in stages:
             yield _other_file_system(project, stage)

@@ -26,7 +26,13 @@ class _Template:
 
 
 def damage_scratch(project: Project, count: int, rng: Generator) -> Iterator[Result]:
-    """Damage files that interrupted stages, and extraction for the next call, have left below `.scratch`."""
+    """Damage files that interrupted stages, and extraction for the next call, have left below `.scratch`.
+
+    Parameters
+    ----------
+    count
+        Number of damages.
+    """
     templates: dict[str, _Template] = {}
     files: dict[str, list[str]] = {}
     for title, template in _templates(project):
@@ -45,6 +51,7 @@ def damage_scratch(project: Project, count: int, rng: Generator) -> Iterator[Res
 
 
 def _templates(project: Project) -> Iterator[tuple[str, _Template]]:
+    """Yield title and project of each stage that was killed when half was kept, and of each finished extraction."""
     for number, stage in enumerate(LONG):
         kept = [event for event in project.undisturbed[stage].events if event.kind in ("kept", "rows")]
         if len(kept) < 2:
