@@ -62,7 +62,7 @@ def test_verify_prints_what_the_specification_shows(tmp_path: Path, monkeypatch:
     (store / "bias/c/0/0/0").write_bytes(content)
     (store / "weights/vector/c/0/0/0/0").unlink()
     monkeypatch.chdir(tmp_path)
-    (shown,) = code_blocks("docs/store.md", "console")
+    shown, _ = code_blocks("docs/store.md", "console")
     command, _, output = shown.partition("\n")
     assert command == "$ hypercolumns verify data/models"
     result = CliRunner().invoke(verify, ["data/models"])
