@@ -1,15 +1,16 @@
 """A small extraction for tests, and a program that kills it at random moments.
 
-`python extraction_case.py PHOTOS OUT SCRATCH SEED KILLS MODE` starts the extraction KILLS + 1 times, kills all runs but
-the last, and prints for each run how many regions were finished before it.
+`python extraction_case.py PHOTOS OUT SCRATCH SEED KILLS MODE` starts the extraction at most KILLS + 1 times; all
+runs but the last are killed. It prints for each run how many regions were finished before it.
 """
 
+import itertools
 import json
 import os
 import random
 import signal
 import sys
-import time
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -99,19 +100,32 @@ def _main(photos: Path, out: Path, scratch: Path, seed: int, kills: int, mode: s
     finished = []
     for left in range(kills, -1, -1):
         finished.append(count_finished(scratch))
+        moment = rng.randrange(1, 4), rng.uniform(0, 0.02)
         # Forking saves each run the import of torch; this process itself must not compute anything before.
         child = os.fork()
         if child == 0:
+            if left:
+                _die_after_files(*moment)
             run(annotations, out, scratch, mode)
             os._exit(0)
-        if left:
-            # The lock, its owner and the digests come first, then a file per layer or photograph.
-            _wait_for_files(scratch, max(_count_files(scratch) + 1, rng.randrange(4, 8)), child)
-            time.sleep(rng.uniform(0, 0.02))
-            os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
+        if os.WIFEXITED(status):  # the last run, or one that was finished before its time had come
+            break
     print(*finished)
     sys.exit(os.waitstatus_to_exitcode(status))
+
+
+def _die_after_files(number: int, seconds: float) -> None:
+    """Kill this process a while after a number of files have appeared: a moment that does not depend on its speed."""
+    replace, appeared = Path.replace, itertools.count(1)
+
+    def replace_and_count(path: Path, target: Path) -> Path:
+        replaced = replace(path, target)
+        if next(appeared) == number:
+            threading.Timer(seconds, os.kill, [os.getpid(), signal.SIGKILL]).start()
+        return replaced
+
+    Path.replace = replace_and_count  # type: ignore[method-assign]
 
 
 def count_finished(scratch: Path) -> int:
@@ -120,16 +134,6 @@ def count_finished(scratch: Path) -> int:
     in_store = max((4 * len(entry["lengths"]) for b in beginnings for entry in b.values()), default=0)
     spooled = [load_arrays(file) for file in scratch.rglob("spool/*.npz")]
     return max(in_store, sum(len(arrays["rows"]) for arrays in spooled if arrays))
-
-
-def _count_files(folder: Path) -> int:
-    return sum(len(files) for _, _, files in os.walk(folder))
-
-
-def _wait_for_files(folder: Path, number: int, child: int) -> None:
-    """Wait until there are enough files or the child has ended: a moment that does not depend on its speed."""
-    while _count_files(folder) < number and os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
-        time.sleep(0.001)
 
 
 if __name__ == "__main__":

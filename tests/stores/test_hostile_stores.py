@@ -73,7 +73,7 @@ CHANGES: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
     "another array": (
         "model",
         lambda r: r["consolidated_metadata"]["metadata"].update({"../bias": node(r, "bias")}),
-        "do not match any of the regexes",
+        "match any of the regexes",
     ),
     "no metadata of arrays": ("model", lambda r: r.pop("consolidated_metadata"), "is a required property"),
     "a layer too many": ("model", set_attribute("layers", ["stage", "vector", "x"]), "'layers' names it"),

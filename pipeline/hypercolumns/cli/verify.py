@@ -70,5 +70,5 @@ def _verify(store: Path) -> "Verification":
     for damage in found.damages:
         click.echo(f"{name}: {damage}")
     size = f"{counted(found.n_files, 'file')}, {found.n_bytes / 1e6:.1f} MB"
-    click.echo(f"{name}: {'sound' if found.is_sound else f'{len(found.damages)} damages'}, {size}")
+    click.echo(f"{name}: {'sound' if found.is_sound else counted(len(found.damages), 'damage')}, {size}")
     return found

@@ -162,8 +162,9 @@ def _write_blocks(
             rows = np.arange(piece.start, piece.stop)
             is_known = found[piece] != NOT_KNOWN
             copied = known.read(found[piece][is_known]) if is_known.any() else None
-            progress.update(int(is_known.sum()))
-            if is_known.any() and copied is None:  # damaged
+            if copied is not None:
+                progress.update(int(is_known.sum()))
+            elif is_known.any():  # damaged; computing counts them
                 copied = _stack(list(_regions(source.compute(rows[is_known], streams, progress))))
             fresh = _stack(list(itertools.islice(computed, int((~is_known).sum()))))
             blocks = _merge(is_known, copied, fresh)

@@ -10,8 +10,8 @@ from pathlib import Path
 def publish(work: Path, out: Path, *, keep: bool = False) -> None:
     """Make the finished file or folder `work` appear at `out`, replacing what is there.
 
-    It is first brought beside `out`, by a rename or, across file systems, by a copy. Until that has succeeded the old
-    result stays; if anything fails, it is still there, and so is `work`.
+    It is renamed or, across file systems, copied beside `out` first. Until that has succeeded the old result stays; if
+    anything fails, it is still there, and so is `work`.
 
     Parameters
     ----------
@@ -28,49 +28,38 @@ def publish(work: Path, out: Path, *, keep: bool = False) -> None:
         If `out` cannot be written, such as on a full disk.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    new, old = (out.with_name(f".{out.name}.{state}") for state in ("new", "old"))
+    copy, old = (out.with_name(f".{out.name}.{state}") for state in ("new", "old"))
     if old.exists() and not out.exists():  # a run was killed between the two renames below
         old.rename(out)
-    for stale in (new, old):
+    for stale in (copy, old):
         _remove(stale)
+    needs_copy = keep or work.stat().st_dev != out.parent.stat().st_dev
     try:
-        moved = not keep and _rename(work, new)
-        if not moved:
-            _copy(work, new, _link_or_copy if keep else shutil.copy2)
+        if needs_copy:
+            _copy(work, copy, _link_or_copy if keep else shutil.copy2)
         if out.exists():
             out.rename(old)
-        try:
-            new.rename(out)
-        except OSError:
-            if old.exists():
-                old.rename(out)
-            raise
-    except OSError:
-        if new.exists() and not work.exists():
-            new.rename(work)
-        _remove(new)
+        (copy if needs_copy else work).rename(out)
+    except BaseException:
+        if old.exists() and not out.exists():
+            old.rename(out)
+        with suppress(OSError):
+            _remove(copy)
         raise
-    _remove(old)
-    if not keep:
-        _remove(work)
+    # The result is in place: what cannot be deleted now, such as files open over NFS, is no reason to fail.
+    for stale in (old,) if keep or not needs_copy else (old, work):
+        with suppress(OSError):
+            _remove(stale)
 
 
-def _rename(work: Path, new: Path) -> bool:
-    """Rename; False if `new` is on another file system."""
-    if work.stat().st_dev != new.parent.stat().st_dev:
-        return False
-    work.rename(new)
-    return True
-
-
-def _copy(work: Path, new: Path, copy: Callable[[Path, Path], object]) -> None:
-    """Copy a file or folder; unlike `shutil.copytree`, end at the first error and raise it as it is."""
-    if not work.is_dir():
-        copy(work, new)
+def _copy(work: Path, target: Path, copy: Callable[[Path, Path], object]) -> None:
+    """Copy a file or folder; unlike `shutil.copytree`, end at the first error, such as on a full disk."""
+    if work.is_file():
+        copy(work, target)
         return
-    new.mkdir()
+    target.mkdir()
     for entry in work.iterdir():
-        _copy(entry, new / entry.name, copy)
+        _copy(entry, target / entry.name, copy)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

@@ -1,8 +1,9 @@
 """Restore a damaged store of the workspace to the bytes that it had."""
 
-import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,8 +22,6 @@ from hypercolumns.stores.reading import DamagedStoreError, StoredArray
 from hypercolumns.stores.verification import Verification
 from hypercolumns.workspace import SPLITS, Split, Workspace
 
-logger = logging.getLogger(__name__)
-
 _Records = Mapping[str, FileRecord]
 _Repair = Callable[[Verification, _Records], None]
 
@@ -30,8 +29,8 @@ _Repair = Callable[[Verification, _Records], None]
 def repair_store(parameters: Parameters, workspace: Workspace, found: Verification) -> None:
     """Restore a store of the workspace.
 
-    For a feature store, only parts of damaged shards pass the network again, and what is not what it was never
-    replaces it. Stores of other kinds are written by running their step again.
+    What is not, to the byte, what the store was never replaces it. For a feature store, only parts of damaged shards
+    pass the network again; stores of other kinds are made by running their step in a folder below `.scratch`.
 
     Parameters
     ----------
@@ -60,15 +59,16 @@ def _repairs(parameters: Parameters, workspace: Workspace) -> dict[Path, _Repair
     from hypercolumns.steps import predict_task, propose_regions, train_task
 
     repairs: dict[Path, _Repair] = {}
+
+    def add(path: Path, step: str, run: Callable[[Workspace], object]) -> None:
+        repairs[path.resolve()] = partial(_repair_by_step, workspace, step, run)
+
     for split in SPLITS:
         repairs[workspace.features(split).resolve()] = partial(_repair_features, parameters, workspace, split)
-        propose = partial(_rerun, "propose", partial(propose_regions, parameters, workspace))
-        repairs[workspace.proposals(split).resolve()] = propose
+        add(workspace.proposals(split), "propose", partial(propose_regions, parameters))
     for task in parameters.tasks:
-        train = partial(train_task, parameters, workspace, task)
-        repairs[workspace.model(task).resolve()] = partial(_rerun, "train", train)
-        predict = partial(predict_task, parameters, workspace, task)
-        repairs[workspace.heat_maps(task).resolve()] = partial(_rerun, "predict", predict)
+        add(workspace.model(task), "train", partial(train_task, parameters, task=task))
+        add(workspace.heat_maps(task), "predict", partial(predict_task, parameters, task=task))
     return repairs
 
 
@@ -78,16 +78,44 @@ def _repair_features(
     from hypercolumns.steps.extract import extract_features  # torch takes seconds to import
 
     path = workspace.features(split)
+    with _draft_folder(workspace) as folder:
+        draft = folder / path.name  # the same name, so that the last store below `.scratch` is found
+        extract_features(parameters, workspace, split, out=draft, confirm=partial(_require_same_store, found))
+        _publish_equal(draft, path, "extract", expected)
+
+
+def _repair_by_step(
+    workspace: Workspace, step: str, run: Callable[[Workspace], object], found: Verification, expected: _Records
+) -> None:
+    """Run a step in a folder that shares all data but what the step writes, and take the store from there."""
+    place = found.path.resolve().relative_to(workspace.data.resolve())
+    with _draft_folder(workspace) as folder:
+        data = folder / "data"
+        data.mkdir(parents=True)
+        for entry in workspace.data.resolve().iterdir():
+            if entry.name != place.parts[0]:
+                (data / entry.name).symlink_to(entry)
+        run(replace(workspace, data=data, metrics=folder / "metrics"))
+        _publish_equal(data / place, found.path, step, expected)
+
+
+@contextmanager
+def _draft_folder(workspace: Workspace) -> Iterator[Path]:
     folder = workspace.scratch / "repair"
-    draft = folder / path.name  # the same name, so that the last store below `.scratch` is found
     with locked(workspace.scratch):
+        shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
         try:
-            extract_features(parameters, workspace, split, out=draft, confirm=partial(_require_same_store, found))
-            if changed := _changed(draft, expected):
-                raise InputError(_another(path, "extract", changed))
-            publish(draft, path)
+            yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _publish_equal(draft: Path, path: Path, step: str, expected: _Records) -> None:
+    """Replace a store if what is known of it equals the draft."""
+    present = Manifest.read(draft).files
+    if changed := sorted(name for name, record in expected.items() if present.get(name) != record):
+        raise InputError(_another(path, step, changed))
+    publish(draft, path)
 
 
 def _require_same_store(found: Verification, key: str, digests: NDArray[np.uint8]) -> None:
@@ -112,16 +140,6 @@ def _has_digests(found: Verification, digests: NDArray[np.uint8]) -> bool:
         return False
 
 
-def _rerun(step: str, run: Callable[[], object], found: Verification, expected: _Records) -> None:
-    run()
-    if changed := _changed(found.path, expected):
-        raise InputError(
-            f"{found.path} was written again and is sound, but it is another store than before: "
-            f"{counted(len(changed), 'file')} that were intact or listed in its manifest differ, such as {changed[0]}. "
-            f"Parameters, inputs or the code of the stage {step!r} have changed; `dvc repro` brings all up to date."
-        )
-
-
 def _expected(found: Verification) -> _Records:
     """Records of all files before the damage; only of the intact ones if the manifest is damaged."""
     try:
@@ -130,17 +148,12 @@ def _expected(found: Verification) -> _Records:
         return found.intact
 
 
-def _changed(path: Path, expected: _Records) -> list[str]:
-    present = Manifest.read(path).files
-    return sorted(name for name, record in expected.items() if present.get(name) != record)
-
-
 def _another(path: Path, step: str, changed: list[str]) -> str:
     files = f" ({counted(len(changed), 'file')} would differ, such as {changed[0]})" if changed else ""
     return (
-        f"{path} is not repaired: parameters, photographs, annotations, boxes or libraries have changed since it was "
-        f"written, so that the stage {step!r} would now give another store{files}. Undo the change, or run "
-        f"`dvc repro` to extract what they give now; intact blocks are taken over."
+        f"{path} is not repaired: parameters, inputs, code or libraries have changed since it was written, so that the "
+        f"stage {step!r} would now give another store{files}. Undo the change, or run `dvc repro` for what they give "
+        "now; it takes over what is intact and the same."
     )
 
 
