@@ -81,7 +81,8 @@ def extract(
         Device, and the number of regions that are warped at a time, which does not affect the result; None for the
         defaults.
     reuse
-        Further stores whose blocks may be taken over.
+        Further stores whose blocks may be taken over, such as that at `out`; the caller knows that the same version of
+        this package has written them.
     confirm
         Called with the attribute `key` of the store and the digests of its regions before anything is computed; may
         raise an error to prevent that.
@@ -108,7 +109,7 @@ def extract(
         confirm(attributes["key"], digests)
     with locked(Path(scratch)), Generations(Path(scratch) / "extract" / out.name, attributes["key"]) as generations:
         if not generations.is_complete():
-            known = KnownBlocks(generations.earlier(shapes, digests, [out, *reuse]))
+            known = KnownBlocks(generations.earlier(shapes, digests, reuse))
             plan = _Plan(regions, annotations, backbone, device, expansion, short_side, compute.batch_size, shapes)
             with FeatureStoreWriter(generations.store, shapes) as writer:
                 _write_blocks(plan, digests, known, writer, generations.spool, out.name)

@@ -32,12 +32,11 @@ def extract_features(
 ) -> FeatureStore:
     """Run the frozen network over the regions of a split and write their blocks.
 
-    Blocks that the store of the split in the workspace has are taken over, even if other parts of it are damaged.
-
     Parameters
     ----------
     out
-        Where the store is written, with the same file name; None for its place in the workspace.
+        Where the store is written, with the same file name; None for its place in the workspace. Blocks are then taken
+        over from the store at that place, even if other parts of it are damaged.
     confirm
         As for `features.extraction.extract`.
 
@@ -57,7 +56,7 @@ def extract_features(
         expansion=parameters.regions.expansion,
         short_side=parameters.regions.short_side if parameters.regions.mode == "image" else None,
         compute=parameters.compute,
-        reuse=[workspace.features(split)],
+        reuse=[] if out is None else [workspace.features(split)],
         confirm=confirm,
     )
     logger.info("%s: blocks of %d regions from %s", split, len(store), ", ".join(store.layers))
