@@ -1,5 +1,6 @@
 """Trains the detector on train and applies it to val."""
 
+import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -82,13 +83,10 @@ def train_and_detect(
     require_maps(backbone)
     categories = trained_categories(annotations["train"])
     _warn_of_untrained(annotations, categories)
-    contents = {
-        split: {image: content.hex() for image, content in photographs.digests(a, [i.id for i in a.images]).items()}
-        for split, a in annotations.items()
-    }
-    maps = maps_key(backbone, settings.short_side, device)
+    contents = {split: _contents(a) for split, a in annotations.items()}
+    network = maps_key(backbone, settings.short_side, device)
     key = {
-        "maps": maps,
+        "network": network,
         "photographs": contents["train"],
         "train": trained_on,
         "settings": settings.model_dump(mode="json"),
@@ -99,27 +97,23 @@ def train_and_detect(
         Streams(backbone.to(device), device) as streams,
         threadpool_limits(1, "blas"),
     ):
-        cache = ContentCache(scratch / MAPS, maps)
-        for content in (c for by_image in contents.values() for c in by_image.values()):
-            cache.path(content)  # keeps the maps of all photographs, whether or not this call asks for them
-        splits = {
-            name: CandidateSet(
-                name,
-                split,
-                candidates[name],
-                PhotographFeatures(split, settings, device, streams, cache, contents[name]),
-            )
-            for name, split in annotations.items()
-        }
+        cache = ContentCache(scratch / MAPS, network)
+
+        def candidate_set(split: Split) -> CandidateSet:
+            features = PhotographFeatures(annotations[split], settings, device, streams, cache, contents[split])
+            return CandidateSet(split, annotations[split], candidates[split], features)
+
         kept = load_arrays(folder / _DETECTOR)
         if kept is None:
-            detector = train_detector(splits["train"], categories, settings, np.random.default_rng(seed))
+            detector = train_detector(candidate_set("train"), categories, settings, np.random.default_rng(seed))
             save_arrays(folder / _DETECTOR, detector.arrays())
         else:
             detector = Detector.from_arrays(kept)
-        found = detector.detect(splits["val"], settings)
+        detections = detector.detect(candidate_set("val"), settings)
+        for content in itertools.chain.from_iterable(by_image.values() for by_image in contents.values()):
+            cache.path(content)  # counts as used, even if a kept detector made the maps of train unnecessary
         cache.keep_used()
-    return found
+    return detections
 
 
 def require_maps(backbone: Backbone) -> None:
@@ -136,6 +130,12 @@ def require_maps(backbone: Backbone) -> None:
             f"detection.layers names {vectors[0]!r}, which in {backbone.name} is one vector for the entire photograph; "
             "choose layers that are maps."
         )
+
+
+def _contents(annotations: AnnotationSet) -> dict[int, str]:
+    """Digests of the photographs by image id."""
+    found = photographs.digests(annotations, [image.id for image in annotations.images])
+    return {image_id: content.hex() for image_id, content in found.items()}
 
 
 def _warn_of_untrained(annotations: Mapping[Split, AnnotationSet], categories: Sequence[int]) -> None:
