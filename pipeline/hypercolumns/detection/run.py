@@ -23,14 +23,18 @@ from hypercolumns.features import photographs
 from hypercolumns.features.streams import Streams
 from hypercolumns.parameters import DetectionParameters
 from hypercolumns.scratch.cache import ContentCache
-from hypercolumns.scratch.checked_files import load_arrays, save_arrays
-from hypercolumns.scratch.work import work
+from hypercolumns.scratch.work import locked
 from hypercolumns.workspace import Split
 
 MAPS = "detection-maps"
-"""Name of the folder below `.scratch` that keeps the maps of photographs."""
+DETECTOR = "detection-detector"
+"""Folders below `.scratch`."""
 
-_DETECTOR = "detector.npz"
+_AFTER_TRAINING = {"source", "file", "max_per_image", "suppression_overlap"}
+"""Parameters on which the detector does not depend."""
+
+_KEPT = "detector"
+"""Entry of the cache that keeps the detector."""
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +67,8 @@ def train_and_detect(
     trained_on
         Digest of the annotations and candidates of `train`.
     scratch
-        Folder that keeps the maps of the photographs of both splits, about 1 MB each, for the next call, and the
-        detector for a call that continues an interrupted one.
+        Folder that keeps the maps of the photographs of both splits, about 1 MB each, and the detector: the next call
+        computes only what is new, and so does one that continues an interrupted call.
 
     Returns
     -------
@@ -89,30 +93,31 @@ def train_and_detect(
         "network": network,
         "photographs": contents["train"],
         "train": trained_on,
-        "settings": settings.model_dump(mode="json"),
+        "settings": settings.model_dump(mode="json", exclude=_AFTER_TRAINING),
         "seed": seed,
     }
     with (
-        work(scratch, "detect", key) as folder,
+        locked(scratch),
         Streams(backbone.to(device), device) as streams,
         threadpool_limits(1, "blas"),
     ):
-        cache = ContentCache(scratch / MAPS, network)
+        maps, detectors = ContentCache(scratch / MAPS, network), ContentCache(scratch / DETECTOR, key)
 
         def candidate_set(split: Split) -> CandidateSet:
-            features = PhotographFeatures(annotations[split], settings, device, streams, cache, contents[split])
+            features = PhotographFeatures(annotations[split], settings, device, streams, maps, contents[split])
             return CandidateSet(split, annotations[split], candidates[split], features)
 
-        kept = load_arrays(folder / _DETECTOR)
+        kept = detectors.get(_KEPT)
         if kept is None:
             detector = train_detector(candidate_set("train"), categories, settings, np.random.default_rng(seed))
-            save_arrays(folder / _DETECTOR, detector.arrays())
+            detectors.put(_KEPT, detector.arrays())
         else:
             detector = Detector.from_arrays(kept)
         detections = detector.detect(candidate_set("val"), settings)
         for content in itertools.chain.from_iterable(by_image.values() for by_image in contents.values()):
-            cache.path(content)  # counts as used, even if a kept detector made the maps of train unnecessary
-        cache.keep_used()
+            maps.path(content)  # counts as used, even if a kept detector made the maps of train unnecessary
+        maps.keep_used()
+        detectors.keep_used()
     return detections
 
 

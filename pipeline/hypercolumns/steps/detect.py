@@ -17,7 +17,6 @@ from hypercolumns.input_files import expand_home
 from hypercolumns.parameters import Parameters
 from hypercolumns.proposals.store import ProposalStore
 from hypercolumns.scratch.digests import digest
-from hypercolumns.scratch.work import locked
 from hypercolumns.stores import manifest
 from hypercolumns.workspace import SPLITS, Split, Workspace
 
@@ -37,9 +36,8 @@ def detect_objects(parameters: Parameters, workspace: Workspace) -> list[Result]
         If an input is missing, the network or a layer cannot be used, or the file of detections is malformed.
     """
     sets = {split: AnnotationSet.load(workspace.annotations(split)) for split in SPLITS}
-    with locked(workspace.scratch):  # the trained detector is kept until the detections are written
-        detections = _detections(parameters, workspace, sets)
-        write_results(detections, workspace.detections)
+    detections = _detections(parameters, workspace, sets)
+    write_results(detections, workspace.detections)
     logger.info(_summary(parameters, sets["val"], detections))
     return detections
 
