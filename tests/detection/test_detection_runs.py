@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from hypercolumns.annotations.results import write_results
 from hypercolumns.backbones import Backbone, create_backbone
@@ -135,6 +135,20 @@ def test_the_number_of_cores_does_not_change_a_byte(
         assert torch.get_num_threads() == cores
     finally:
         torch.set_num_threads(before)
+
+
+def test_linear_algebra_runs_on_one_thread(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asks the libraries, since several threads round differently only on some machines and for large matrices."""
+    seen = []
+
+    def record(*args: Any) -> linear_models.BoxRegressor:
+        seen.append({library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"})
+        return linear_models.fit_regressor(*args)
+
+    monkeypatch.setattr(training, "fit_regressor", record)
+    with threadpool_limits(2, "blas"):
+        project.run()
+    assert seen == [{1}]
 
 
 @pytest.mark.parametrize(
