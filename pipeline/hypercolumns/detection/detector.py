@@ -58,14 +58,19 @@ class Detector:
         return [detection for detections in found for detection in detections]
 
     def arrays(self) -> Arrays:
-        """Return the arrays that `from_arrays` makes an equal detector of."""
-        models = {"classifiers": self.classifiers} | ({"regressor": self.regressor} if self.regressor else {})
-        learned = {f"{name}_{part}": getattr(m, part) for name, m in models.items() for part in ("weights", "biases")}
-        return {"categories": np.array(self.categories, dtype=np.int64), **learned}
+        """Weights, biases and category ids by name; `from_arrays` makes an equal detector of them."""
+        arrays: Arrays = {
+            "categories": np.array(self.categories, dtype=np.int64),
+            "classifiers_weights": self.classifiers.weights,
+            "classifiers_biases": self.classifiers.biases,
+        }
+        if self.regressor is not None:
+            arrays |= {"regressor_weights": self.regressor.weights, "regressor_biases": self.regressor.biases}
+        return arrays
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> "Detector":
-        """Make a detector of what `arrays` returned."""
+        """Make a detector from the arrays that `arrays` returned."""
         categories = tuple(arrays["categories"].tolist())
         classifiers = LinearClassifiers(arrays["classifiers_weights"], arrays["classifiers_biases"])
         if "regressor_weights" not in arrays:

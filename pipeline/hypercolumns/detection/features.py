@@ -42,7 +42,7 @@ class PhotographFeatures:
     cache: ContentCache
     """Keeps the maps of photographs."""
     contents: Mapping[int, str]
-    """Name of the entry of the cache by image id."""
+    """Digest of the photograph, which names its entry of the cache, by image id."""
 
     def map(
         self, function: Callable[[Describe, Item], Result], items: Iterable[tuple[Image, Item]]
@@ -63,15 +63,15 @@ class PhotographFeatures:
         return self.streams.map(apply, items)
 
     def _maps(self, backbone: Backbone, image: Image) -> Maps:
-        """Maps of the photograph of an image."""
+        """Maps of the photograph of an image: those that are kept or else, from a network pass, new ones."""
         content = self.contents[image.id]
         kept = self.cache.get(content)
-        if kept is None:
-            photograph = photographs.read(self.annotations, image.id)
-            maps = photograph_maps(backbone, photograph, self.settings.short_side, self.device)
-            kept = {**to_host(maps, backbone)}
-            self.cache.put(content, kept)
-        return kept
+        if kept is not None:
+            return kept
+        photograph = photographs.read(self.annotations, image.id)
+        maps = to_host(photograph_maps(backbone, photograph, self.settings.short_side, self.device), backbone)
+        self.cache.put(content, maps)
+        return maps
 
 
 def maps_key(backbone: Backbone, short_side: int, device: torch.device) -> dict[str, Any]:

@@ -79,9 +79,7 @@ def fit_classifiers(
     start
         Where the optimisation starts; None: at zero.
     """
-    mean, scale = _mean_and_scale(features)
-    standardised = features - mean  # and divided in place, since the features are large
-    standardised /= scale
+    standardised, mean, scale = _standardise(features)
     truth = np.zeros((len(labels), categories + 1), dtype=np.float32)
     truth[np.arange(len(labels)), labels] = 1
     shape = (features.shape[1] + 1, categories + 1)
@@ -150,22 +148,25 @@ def fit_regressor(features: NDArray[np.float32], moves: NDArray[np.float64], pen
 
     Minimises the mean squared error + penalty * sum of squared weights; mean and scale are folded into the result.
     """
-    mean, scale = _mean_and_scale(features)
-    standardised = (features - mean) / scale
+    standardised, mean, scale = _standardise(features)
     centre = moves.mean(axis=0)
+    targets = (moves - centre).astype(np.float32)  # a product with float64 would copy the features as float64
     ridge = penalty * len(features) * np.eye(min(features.shape))
     if len(features) < features.shape[1]:  # fewer examples than dimensions: the dual problem is smaller
-        kernel = _upper_gram(np.ascontiguousarray(standardised.T)) + ridge
-        solution = standardised.T @ solve(kernel, moves - centre, assume_a="pos")
+        kernel = _upper_gram(standardised.T) + ridge
+        solution = standardised.T @ solve(kernel, targets, assume_a="pos")
     else:
         gram = _upper_gram(standardised) + ridge
-        solution = solve(gram, standardised.T @ (moves - centre), assume_a="pos")
+        solution = solve(gram, standardised.T @ targets, assume_a="pos")
     weights = solution / scale[:, None]
     return BoxRegressor(weights.astype(np.float32), (centre - mean @ weights).astype(np.float32))
 
 
 def _upper_gram(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Products (m, m) of all pairs of columns of values (n, m), at least those on and above the diagonal."""
+    """Products (m, m) of all pairs of columns of values (n, m); below the diagonal some are zero instead.
+
+    A solver of positive definite systems reads only one triangle.
+    """
     gram = np.zeros((values.shape[1],) * 2)
 
     def fill(columns: slice) -> None:
@@ -176,11 +177,18 @@ def _upper_gram(values: NDArray[np.float32]) -> NDArray[np.float64]:
     return gram
 
 
-def _mean_and_scale(features: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and standard deviation (dimensions,) of features (n, dimensions); 1 where the deviation is zero."""
+def _standardise(
+    features: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Standardise features (n, dimensions); also return their mean and standard deviation (dimensions,).
+
+    The deviation is 1 where it is zero.
+    """
     mean, scale = features.mean(axis=0), features.std(axis=0)
     scale[scale < np.finfo(np.float32).eps] = 1
-    return mean, scale
+    standardised = features - mean
+    standardised /= scale  # in place, since the features are large
+    return standardised, mean, scale
 
 
 def _centre_and_size(boxes: Boxes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

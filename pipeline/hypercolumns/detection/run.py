@@ -1,5 +1,6 @@
 """Trains the detector on train and applies it to val."""
 
+import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,14 +23,18 @@ from hypercolumns.features import photographs
 from hypercolumns.features.streams import Streams
 from hypercolumns.parameters import DetectionParameters
 from hypercolumns.scratch.cache import ContentCache
-from hypercolumns.scratch.checked_files import load_arrays, save_arrays
-from hypercolumns.scratch.work import work
+from hypercolumns.scratch.work import locked
 from hypercolumns.workspace import Split
 
 MAPS = "detection-maps"
-"""Name of the folder below `.scratch` that keeps the maps of photographs."""
+DETECTOR = "detection-detector"
+"""Folders below `.scratch`."""
 
-_DETECTOR = "detector.npz"
+_AFTER_TRAINING = {"source", "file", "max_per_image", "suppression_overlap"}
+"""Parameters on which the detector does not depend."""
+
+_KEPT = "detector"
+"""Entry of the cache that keeps the detector."""
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +67,8 @@ def train_and_detect(
     trained_on
         Digest of the annotations and candidates of `train`.
     scratch
-        Folder that keeps the maps of the photographs of both splits, about 1 MB each, for the next call, and the
-        detector for a call that continues an interrupted one.
+        Folder that keeps the maps of the photographs of both splits, about 1 MB each, and the detector: the next call
+        computes only what is new, and so does one that continues an interrupted call.
 
     Returns
     -------
@@ -82,44 +87,38 @@ def train_and_detect(
     require_maps(backbone)
     categories = trained_categories(annotations["train"])
     _warn_of_untrained(annotations, categories)
-    contents = {
-        split: {image: content.hex() for image, content in photographs.digests(a, [i.id for i in a.images]).items()}
-        for split, a in annotations.items()
-    }
-    maps = maps_key(backbone, settings.short_side, device)
+    contents = {split: _contents(a) for split, a in annotations.items()}
+    network = maps_key(backbone, settings.short_side, device)
     key = {
-        "maps": maps,
+        "network": network,
         "photographs": contents["train"],
         "train": trained_on,
-        "settings": settings.model_dump(mode="json"),
+        "settings": settings.model_dump(mode="json", exclude=_AFTER_TRAINING),
         "seed": seed,
     }
     with (
-        work(scratch, "detect", key) as folder,
+        locked(scratch),
         Streams(backbone.to(device), device) as streams,
         threadpool_limits(1, "blas"),
     ):
-        cache = ContentCache(scratch / MAPS, maps)
-        for content in (c for by_image in contents.values() for c in by_image.values()):
-            cache.path(content)  # keeps the maps of all photographs, whether or not this call asks for them
-        splits = {
-            name: CandidateSet(
-                name,
-                split,
-                candidates[name],
-                PhotographFeatures(split, settings, device, streams, cache, contents[name]),
-            )
-            for name, split in annotations.items()
-        }
-        kept = load_arrays(folder / _DETECTOR)
+        maps, detectors = ContentCache(scratch / MAPS, network), ContentCache(scratch / DETECTOR, key)
+
+        def candidate_set(split: Split) -> CandidateSet:
+            features = PhotographFeatures(annotations[split], settings, device, streams, maps, contents[split])
+            return CandidateSet(split, annotations[split], candidates[split], features)
+
+        kept = detectors.get(_KEPT)
         if kept is None:
-            detector = train_detector(splits["train"], categories, settings, np.random.default_rng(seed))
-            save_arrays(folder / _DETECTOR, detector.arrays())
+            detector = train_detector(candidate_set("train"), categories, settings, np.random.default_rng(seed))
+            detectors.put(_KEPT, detector.arrays())
         else:
             detector = Detector.from_arrays(kept)
-        found = detector.detect(splits["val"], settings)
-        cache.keep_used()
-    return found
+        detections = detector.detect(candidate_set("val"), settings)
+        for content in itertools.chain.from_iterable(by_image.values() for by_image in contents.values()):
+            maps.path(content)  # counts as used, even if a kept detector made the maps of train unnecessary
+        maps.keep_used()
+        detectors.keep_used()
+    return detections
 
 
 def require_maps(backbone: Backbone) -> None:
@@ -136,6 +135,12 @@ def require_maps(backbone: Backbone) -> None:
             f"detection.layers names {vectors[0]!r}, which in {backbone.name} is one vector for the entire photograph; "
             "choose layers that are maps."
         )
+
+
+def _contents(annotations: AnnotationSet) -> dict[int, str]:
+    """Digests of the photographs by image id."""
+    found = photographs.digests(annotations, [image.id for image in annotations.images])
+    return {image_id: content.hex() for image_id, content in found.items()}
 
 
 def _warn_of_untrained(annotations: Mapping[Split, AnnotationSet], categories: Sequence[int]) -> None:

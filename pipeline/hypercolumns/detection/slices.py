@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+SLICES_PER_THREAD = 8
+"""Slices that are computed before the results of the first of them are consumed, at most; bounds memory."""
+
 Result = TypeVar("Result")
 
 
@@ -19,8 +22,11 @@ def in_slices(function: Callable[[slice], Result], total: int, size: int) -> Ite
     >>> list(in_slices(lambda part: part.stop - part.start, 7, 3))
     [3, 3, 1]
     """
-    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="slice") as pool:
-        yield from pool.map(function, slices(total, size))
+    threads = os.cpu_count() or 1
+    parts = slices(total, size)
+    with ThreadPoolExecutor(threads, thread_name_prefix="slice") as pool:
+        for group in slices(len(parts), SLICES_PER_THREAD * threads):
+            yield from pool.map(function, parts[group])
 
 
 def slices(total: int, size: int) -> list[slice]:
