@@ -44,15 +44,13 @@ def test_a_damaged_entry_is_not_found_and_can_be_put_again(tmp_path: Path) -> No
     assert found["a"][0] == 8
 
 
-def test_only_entries_that_were_asked_for_or_put_are_kept(tmp_path: Path) -> None:
+def test_only_the_named_entries_of_the_present_key_stay(tmp_path: Path) -> None:
     ContentCache(tmp_path, {"k": "old"}).put("one", arrays(0))
     first = ContentCache(tmp_path, {})
     for name in ("one", "two", "three"):
         first.put(name, arrays(1))
     second = ContentCache(tmp_path, {})
-    second.get("two")
-    second.get("missing")
     second.put("four", arrays(2))
-    second.keep_used()
+    second.keep_only(["two", "four", "missing"])
     assert entries(tmp_path) == {"two", "four"}
     assert [folder.name for folder in tmp_path.iterdir()] == [second.path("two").parent.name]

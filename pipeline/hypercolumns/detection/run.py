@@ -1,6 +1,5 @@
 """Trains the detector on train and applies it to val."""
 
-import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -114,10 +113,8 @@ def train_and_detect(
         else:
             detector = Detector.from_arrays(kept)
         detections = detector.detect(candidate_set("val"), settings)
-        for content in itertools.chain.from_iterable(by_image.values() for by_image in contents.values()):
-            maps.path(content)  # counts as used, even if a kept detector made the maps of train unnecessary
-        maps.keep_used()
-        detectors.keep_used()
+        maps.keep_only({content for by_image in contents.values() for content in by_image.values()})
+        detectors.keep_only([_KEPT])
     return detections
 
 

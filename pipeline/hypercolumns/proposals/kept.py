@@ -61,9 +61,7 @@ class KeptRegions(Generic[_Kept]):
 
     def keep_only(self, photographs: Collection[str]) -> None:
         """Delete what is kept of other photographs, of other parameters or, for proposals, of another ranker."""
-        for photograph in photographs:
-            self._cache.path(photograph)  # counts as used
-        self._cache.keep_used()
+        self._cache.keep_only(photographs)
 
 
 def kept_candidates(scratch: Path, settings: ProposalParameters) -> KeptRegions[MeasuredCandidates]:

@@ -1,7 +1,7 @@
 """Results per photograph that a later run takes over when the photograph and all else they depend on are the same."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,7 @@ from hypercolumns.scratch.digests import code_digest, key_digest
 class ContentCache:
     """Arrays by what they were computed from, in files below a folder of `.scratch`.
 
-    It holds what the last complete run and an unfinished one used: `keep_used` deletes the rest. Entries of another
-    version of the code, or that are damaged, are not found.
+    Entries of another version of the code, or that are damaged, are not found.
 
     Parameters
     ----------
@@ -28,11 +27,9 @@ class ContentCache:
         self._root = folder
         self._folder = folder / key_digest({"key": key, "code": code_digest()})[:16]
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._used: set[str] = set()
 
     def path(self, content: str) -> Path:
         """File of the entry for a digest of what differs between entries, such as that of a photograph."""
-        self._used.add(content)
         return self._folder / content
 
     def get(self, content: str) -> Arrays | None:
@@ -43,12 +40,12 @@ class ContentCache:
         """Keep an entry."""
         save_arrays(self.path(content), arrays, compress=compress)
 
-    def keep_used(self) -> None:
-        """Delete the entries that were not asked for since the cache was opened, and those for other keys."""
+    def keep_only(self, contents: Collection[str]) -> None:
+        """Delete all other entries, and those for other keys, so that the cache does not grow from run to run."""
         for folder in self._root.iterdir():
             if folder != self._folder:
                 shutil.rmtree(folder, ignore_errors=True)
         for file in self._folder.iterdir():
-            if file.name not in self._used:
+            if file.name not in contents:
                 with suppress(OSError):
                     file.unlink()
