@@ -113,7 +113,7 @@ def test_only_the_tasks_of_the_parameters_are_shown(tasks):
         (
             "data/predictions/segmentation_heat_maps.zarr/zarr.json",
             "{",
-            "segmentation_heat_maps.zarr is not a group of",
+            "segmentation_heat_maps.zarr is damaged: zarr.json: it has 1 bytes instead of",
         ),
     ],
 )
