@@ -27,6 +27,7 @@ from hypercolumns.grid.targets import IGNORE
 from hypercolumns.grid.training import train_grids
 from hypercolumns.parameters import ComputeParameters, TrainParameters
 from hypercolumns.scratch.checked_files import load_arrays, save_arrays
+from tests.damages import DAMAGES
 from tests.grid.conftest import SGD_SETTINGS, SIZE, LinearTask, PartlyLabelledTask, make_store
 
 SCRATCH = Path(".scratch")
@@ -174,18 +175,6 @@ def test_cells_saved_for_one_store_do_not_serve_another(
     assert np.array_equal(train(other.path).weights["vector"], expected.weights["vector"])
 
 
-def truncated(fit: Path) -> None:
-    """Cut a kept fit in half."""
-    os.truncate(fit, fit.stat().st_size // 2)
-
-
-def flipped(fit: Path) -> None:
-    """Flip a bit in the middle of a kept fit."""
-    content = bytearray(fit.read_bytes())
-    content[len(content) // 2] ^= 1
-    fit.write_bytes(content)
-
-
 def emptied(fit: Path) -> None:
     """Leave nothing of a kept fit."""
     os.truncate(fit, 0)
@@ -218,9 +207,7 @@ def not_finite(fit: Path) -> None:
     save_arrays(fit, arrays)
 
 
-@pytest.mark.parametrize(
-    "damage", [truncated, flipped, emptied, of_no_values, of_another_shape, without_bias, not_finite, Path.unlink]
-)
+@pytest.mark.parametrize("damage", [*DAMAGES, emptied, of_no_values, of_another_shape, without_bias, not_finite])
 def test_a_kept_fit_that_cannot_be_right_is_fitted_again(
     store: FeatureStore, one_worker: Client, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], None]
 ) -> None:
