@@ -113,7 +113,6 @@ def test_the_number_of_workers_changes_no_byte(one_worker: Path) -> None:
         shutil.rmtree(folder / "data" / name)
     (folder / "metrics/ablation.json").unlink()
     run(folder, workers=2, names=("propose", "train", "predict", "baselines", "ablate"))
-    shutil.rmtree(folder / ".scratch")
     one, two = ({n: c for n, c in files(f).items() if not n.startswith(".scratch")} for f in (one_worker, folder))
     assert one.keys() == two.keys()
     assert [name for name in one if one[name] != two[name]] == []
