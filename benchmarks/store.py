@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
+from numcodecs import zstd
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
@@ -33,6 +35,7 @@ from hypercolumns.features.schema import REGIONS_PER_CHUNK, REGIONS_PER_PART, pa
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.features.writer import FeatureStoreWriter
 from hypercolumns.parameters import ComputeParameters
+from hypercolumns.stores.layout import Layout
 
 Blocks = Mapping[str, NDArray[np.float16]]
 
@@ -201,10 +204,20 @@ def _read(store: FeatureStore) -> None:
 
 def _read_unchecked(store: FeatureStore, path: Path) -> None:
     """Read arrays that were written without checksums as `_read` does."""
-    arrays = [replace(store.store.array(f"blocks/{layer}"), store=path, name=layer) for layer in store.layers]
+    arrays = []
+    for layer in store.layers:
+        array = store.store.array(f"blocks/{layer}")
+        arrays.append(replace(array, store=path, name=layer, layout=_Unchecked(**vars(array.layout))))
     for rows in store.parts:
         for array in arrays:
             array[rows]
+
+
+class _Unchecked(Layout):
+    """Layout that accepts chunks without checksums."""
+
+    def decode(self, chunk: bytes, out: NDArray[Any]) -> None:
+        zstd.decompress(chunk, out.reshape(-1).view(np.uint8))
 
 
 def _read_raw(path: Path, count: int | None = None) -> None:

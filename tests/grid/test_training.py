@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hypercolumns.cluster.connection import connect
 from hypercolumns.errors import InputError
-from hypercolumns.features import schema
+from hypercolumns.features import writer
 from hypercolumns.features.schema import REGIONS_PER_PART
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid import remote, training
@@ -27,8 +27,7 @@ from hypercolumns.grid.targets import IGNORE
 from hypercolumns.grid.training import train_grids
 from hypercolumns.parameters import ComputeParameters, TrainParameters
 from hypercolumns.scratch.checked_files import load_arrays, save_arrays
-from hypercolumns.stores.manifest import FileRecord, Manifest
-from hypercolumns.stores.writing import StoreWriter
+from tests.damages import DAMAGES
 from tests.grid.conftest import SGD_SETTINGS, SIZE, LinearTask, PartlyLabelledTask, make_store
 
 SCRATCH = Path(".scratch")
@@ -176,18 +175,6 @@ def test_cells_saved_for_one_store_do_not_serve_another(
     assert np.array_equal(train(other.path).weights["vector"], expected.weights["vector"])
 
 
-def truncated(fit: Path) -> None:
-    """Cut a kept fit in half."""
-    os.truncate(fit, fit.stat().st_size // 2)
-
-
-def flipped(fit: Path) -> None:
-    """Flip a bit in the middle of a kept fit."""
-    content = bytearray(fit.read_bytes())
-    content[len(content) // 2] ^= 1
-    fit.write_bytes(content)
-
-
 def emptied(fit: Path) -> None:
     """Leave nothing of a kept fit."""
     os.truncate(fit, 0)
@@ -220,9 +207,7 @@ def not_finite(fit: Path) -> None:
     save_arrays(fit, arrays)
 
 
-@pytest.mark.parametrize(
-    "damage", [truncated, flipped, emptied, of_no_values, of_another_shape, without_bias, not_finite, Path.unlink]
-)
+@pytest.mark.parametrize("damage", [*DAMAGES, emptied, of_no_values, of_another_shape, without_bias, not_finite])
 def test_a_kept_fit_that_cannot_be_right_is_fitted_again(
     store: FeatureStore, one_worker: Client, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], None]
 ) -> None:
@@ -246,36 +231,22 @@ def test_a_kept_fit_that_cannot_be_right_is_fitted_again(
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @both_solvers
 def test_features_that_are_not_finite_are_refused_by_name(
-    tmp_path: Path, one_worker: Client, solver: str, value: float
+    tmp_path: Path, one_worker: Client, monkeypatch: pytest.MonkeyPatch, solver: str, value: float
 ) -> None:
     """Even a single value, at a place that may not be sampled; no parameter is blamed, and nothing is kept of it."""
-    store = make_store(tmp_path / "store.zarr", 90)
     task = LinearTask(make_store(tmp_path / "sound.zarr", 90))
-    rows = overwrite(store, "coarse", 70, value)
-    match = rf"store\.zarr holds values that are NaN or infinite: part 1 of the array 'blocks/coarse' .* is {rows}\."
+    blocks = {name: task.store.read(name, slice(0, 90)) for name in task.store.layers}
+    blocks["coarse"][70, 0, -1, -1] = value
+    store = tmp_path / "store.zarr"
+    monkeypatch.setattr(writer, "as_float16", lambda block, _: block)  # which refuses such values
+    writer.write_store(store, task.store.regions, blocks)
+    match = r"store\.zarr holds values that are NaN or infinite: part 1 of the array 'blocks/coarse' .* is 70\."
+    specs = [GridSpec(task.store.layers, 2)]
     with pytest.raises(InputError, match=match) as error:
-        train_grids(store.path, task, [GridSpec(store.layers, 2)], settings_for(solver), one_worker, scratch=SCRATCH)
+        train_grids(store, task, specs, settings_for(solver), one_worker, scratch=SCRATCH)
     assert "hypercolumns verify" in str(error.value)
     assert "alpha" not in str(error.value)
-
-
-def overwrite(store: FeatureStore, layer: str, row: int, value: float) -> int:
-    """Write the store again with one value changed."""
-    blocks = {name: store.read(name, slice(0, len(store))).copy() for name in store.layers}
-    blocks[layer][row, 0, -1, -1] = value
-    with StoreWriter(store.path / "new") as writer:
-        for name, block in blocks.items():
-            writer.array(f"blocks/{name}", schema.layouts({n: b.shape[1:] for n, b in blocks.items()})[name]).append(
-                block
-            )
-        writer.finish("", {})
-    shutil.rmtree(store.path / f"blocks/{layer}")
-    (store.path / f"new/blocks/{layer}").rename(store.path / f"blocks/{layer}")
-    shutil.rmtree(store.path / "new")
-    name = next(n for n in Manifest.read(store.path).files if n.startswith(f"blocks/{layer}/c/"))
-    files = {**Manifest.read(store.path).files, name: FileRecord.measure(store.path / name)}
-    Manifest(files).write(store.path)
-    return row
+    assert not list(SCRATCH.rglob("*.npz"))
 
 
 @both_solvers
@@ -303,7 +274,7 @@ def test_files_removed_during_a_training_end_it_with_a_word(
 
     with monkeypatch.context() as patched:
         patched.setattr(remote, "fit_cell", fit_without_files)
-        with pytest.raises(InputError, match="was deleted or damaged during the training. Run the step again"):
+        with pytest.raises(InputError, match=r"was deleted or damaged during the training\. Run the step again"):
             train()
     assert saved == []
     assert saved_bytes(train(), Path("again")) == saved_bytes(expected, Path("expected"))
@@ -313,7 +284,7 @@ def test_a_fit_that_diverges_is_refused_and_not_kept(
     store: FeatureStore, one_worker: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fit = CellFit(np.full((1, 5), 1e39), np.zeros(1))
-    monkeypatch.setattr(remote, "fit_cell", lambda problem: fit)
+    monkeypatch.setattr(remote, "fit_cell", lambda _: fit)
     with pytest.raises(InputError, match=r"cell \d of K = 2 for shared diverged"):
         train_grids(
             store.path, LinearTask(store), [GridSpec(("coarse",), 2)], SGD_SETTINGS, one_worker, scratch=SCRATCH
@@ -349,10 +320,9 @@ def test_two_runs_started_together_give_the_same_right_model_and_the_next_run_wo
     task, specs, settings = LinearTask(store), [GridSpec(("coarse", "vector"), 3)], settings_for(solver)
     expected = train_grids(store.path, task, specs, settings, one_worker, scratch=Path("elsewhere"))
     Path("run.py").write_text(RUN)
-    runs = [
-        subprocess.Popen([sys.executable, "run.py", store.path, solver, f"run/{i}/0.zarr"], stderr=subprocess.PIPE)
-        for i in range(2)
-    ]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    commands = [[sys.executable, "run.py", store.path, solver, f"run/{i}/0.zarr"] for i in range(2)]
+    runs = [subprocess.Popen(c, env=environment, stderr=subprocess.PIPE) for c in commands]  # noqa: S603 - the above
     for run in runs:
         _, errors = run.communicate(timeout=300)
         assert run.returncode == 0, errors.decode()

@@ -1,5 +1,7 @@
 """A trained grid of classifiers: linear weights per layer block, saved as a Zarr group."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,20 +49,21 @@ class GridModel:
 
     def save(self, path: Path | str) -> None:
         """Write the model, replacing what is at `path`; equal models give equal bytes."""
-        attributes = {
-            "layers": list(self.spec.layers),
-            "grid": self.spec.grid,
-            "heat_map": self.heat_map,
-            "targets": list(self.targets),
-            "groups": list(self.groups),
-            "group_of_category": {str(key): value for key, value in self.group_of_category.items()},
-        }
         names = ("group", "target", "cell", "channel")
         with replacing(Path(path)) as store:
             for layer, weights in self.weights.items():
                 store.write(f"weights/{layer}", weights, names)
             store.write("bias", self.bias, names[:3])
-            store.finish(SCHEMA, attributes)
+            store.finish(SCHEMA, self._attributes())
+
+    def digest(self) -> str:
+        """SHA-256 of all that heat maps depend on."""
+        arrays = {"bias": self.bias, **self.weights}
+        described = {name: [values.dtype.str, values.shape] for name, values in arrays.items()}
+        total = hashlib.sha256(json.dumps([self._attributes(), described]).encode())
+        for values in arrays.values():
+            total.update(values.tobytes())
+        return total.hexdigest()
 
     @classmethod
     def open(cls, path: Path | str) -> "GridModel":
@@ -83,3 +86,13 @@ class GridModel:
             weights={layer: store.array(f"weights/{layer}")[:] for layer in layers},
             bias=store.array("bias")[:],
         )
+
+    def _attributes(self) -> dict[str, Any]:
+        return {
+            "layers": list(self.spec.layers),
+            "grid": self.spec.grid,
+            "heat_map": self.heat_map,
+            "targets": list(self.targets),
+            "groups": list(self.groups),
+            "group_of_category": {str(key): value for key, value in self.group_of_category.items()},
+        }

@@ -42,7 +42,8 @@ class KeptRegions(Generic[_Kept]):
     """
 
     def __init__(self, kind: type[_Kept], cache: ContentCache) -> None:
-        self._kind, self._cache = kind, cache
+        self._kind: type[_Kept] = kind
+        self._cache = cache
 
     def get(self, photograph: str) -> _Kept | None:
         """Read what is kept of a photograph; None if that is missing or damaged."""

@@ -3,9 +3,11 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from distributed import Client
 
+from hypercolumns import definitions
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.results import write_results
 from hypercolumns.cluster.connection import connect
@@ -14,6 +16,7 @@ from hypercolumns.definitions import create_task, find_task
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.model import GridModel
 from hypercolumns.parameters import Parameters
+from hypercolumns.scratch.digests import digest
 from hypercolumns.scratch.work import locked
 from hypercolumns.tasks.heat_maps import write_heat_maps
 from hypercolumns.tasks.kept_parts import Prediction
@@ -75,6 +78,7 @@ def predict_val(
     -------
     Predictions by kind of region, one dictionary per model.
     """
+    task_key = _task_key(parameters, workspace, task)
     # Predictions must not depend on the instances, and workers do not need them.
     annotations = replace(AnnotationSet.load(workspace.annotations("val")), instances=())
     return predict(
@@ -83,8 +87,17 @@ def predict_val(
         models,
         parameters.predict,
         client,
-        scratch=workspace.scratch,
         kinds=kinds,
         proposals=workspace.proposals("val"),
         keep_heat=keep_heat,
+        scratch=workspace.scratch if task_key else None,
+        task_key=task_key,
     )
+
+
+def _task_key(parameters: Parameters, workspace: Workspace, task: str) -> dict[str, Any] | None:
+    """Describe a task for `predict`; None if its code, which may change between two runs, is not in the package."""
+    if getattr(find_task(task).create, "__module__", None) != definitions.__name__:
+        return None
+    section = parameters.task_section(task).model_dump(mode="json")
+    return {"name": task, "section": section, "annotations": digest(workspace.annotations("val"))}

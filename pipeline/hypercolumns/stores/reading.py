@@ -30,7 +30,7 @@ class DamagedStoreError(InputError):
     def __init__(self, store: Path, place: str, fault: str) -> None:
         super().__init__(
             f"{store} is damaged: {place}: {fault}. `hypercolumns verify {store}` lists all damage, and "
-            "`--repair` computes only the damaged shards again."
+            "`--repair` restores the store."
         )
         self.store, self.place, self.fault = store, place, fault
 

@@ -1,10 +1,6 @@
 """Predictions of one part of a store as arrays, which are kept on disk until a run is complete, and their key."""
 
-import dataclasses
-import hashlib
-import inspect
 import json
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -13,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
 
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.model import GridModel
@@ -21,7 +16,6 @@ from hypercolumns.parameters import PredictParameters
 from hypercolumns.scratch.checked_files import Arrays
 from hypercolumns.scratch.digests import digest
 from hypercolumns.stores import manifest
-from hypercolumns.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -66,21 +60,21 @@ def from_arrays(arrays: Arrays, models: int, kinds: Sequence[str]) -> list[dict[
 
 def key(
     store: FeatureStore,
-    task: Task,
+    task_key: Mapping[str, Any],
     models: Sequence[GridModel],
     settings: PredictParameters,
     proposals: Path | None,
     kinds: Sequence[str],
     keep_heat: Sequence[str],
 ) -> dict[str, Any]:
-    """Everything that predictions depend on, as JSON-like values."""
+    """Everything that predictions depend on, as JSON-like values; `prediction.predict` explains the arguments."""
     return {
-        "store": store.attributes.get("key") or digest(store.path),
-        "task": [_source(type(task)), _describe(task)],
-        "models": [_describe(model) for model in models],
-        "settings": _describe(settings),
-        # The manifest holds the checksums of all files.
+        # A manifest holds the checksums of all files of its store.
+        "store": digest(store.path / manifest.NAME),
         "proposals": digest(proposals / manifest.NAME) if proposals else None,
+        "task": task_key,
+        "models": [model.digest() for model in models],
+        "settings": settings.model_dump(mode="json"),
         "versions": [version(package) for package in ("numpy", "pycocotools")],
         "kinds": [list(kinds), list(keep_heat)],
     }
@@ -88,34 +82,3 @@ def key(
 
 def _names(model: int, kind: str) -> list[str]:
     return [f"{model}-{kind}-{name}" for name in ("rows", "heat", "results")]
-
-
-def _source(kind: type) -> str:
-    """Digest of the source file of a task; a unique text if it has none."""
-    try:
-        return digest(Path(inspect.getfile(kind)))
-    except (TypeError, OSError):
-        return uuid.uuid4().hex
-
-
-def _describe(value: Any) -> Any:
-    """Describe a value by JSON-like ones; equal descriptions mean equal values.
-
-    A value of an unknown type gets a unique description, so that nothing is found again that may be wrong.
-    """
-    if value is None or isinstance(value, str | int | float):
-        return value
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
-        return [value.dtype.str, value.shape, hashlib.sha256(np.ascontiguousarray(value).data).hexdigest()]
-    if isinstance(value, BaseModel):
-        return [type(value).__qualname__, value.model_dump(mode="json")]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: _describe(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return [type(value).__qualname__, fields]
-    if isinstance(value, Mapping):
-        return [[_describe(name), _describe(entry)] for name, entry in value.items()]
-    if isinstance(value, list | tuple):
-        return [_describe(entry) for entry in value]
-    return uuid.uuid4().hex

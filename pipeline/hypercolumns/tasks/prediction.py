@@ -1,6 +1,7 @@
 """Prediction: trained grids score every region of a feature store, part by part on Dask workers."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,15 +46,15 @@ def predict(
     settings: PredictParameters,
     client: Client,
     *,
-    scratch: Path | str,
     kinds: tuple[str, ...] = ("detection", "ground_truth"),
     proposals: Path | str | None = None,
     keep_heat: tuple[str, ...] = (),
+    scratch: Path | str | None = None,
+    task_key: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Prediction]]:
     """Answer a task for the regions of a feature store with every one of several models.
 
-    Each part of the store is read once, however many models there are. Finished parts are kept in `scratch` until all
-    are done, so that the same call resumes after an interruption.
+    Each part of the store is read once, however many models there are.
 
     Parameters
     ----------
@@ -67,14 +68,18 @@ def predict(
         Blending of cells, threshold and projection onto superpixels.
     client
         Client of the Dask cluster to run on.
-    scratch
-        Folder for unfinished work.
     kinds
         Kinds of regions to predict.
     proposals
         Proposal store that holds the superpixels; used if `settings.superpixels`.
     keep_heat
         Kinds of regions whose heat maps are returned too.
+    scratch
+        Folder that keeps finished parts until all are done, so that the same call resumes after an interruption. It
+        needs `task_key`. Without both, nothing is kept.
+    task_key
+        JSON-like values that differ wherever answers of tasks differ: everything that `task` was made from, and a
+        version of its code if that is not part of this package. All other inputs are told apart by their content.
 
     Returns
     -------
@@ -86,6 +91,8 @@ def predict(
     InputError
         When a model has other targets than the task or no grid for a category, superpixels are missing, or features
         are damaged or not finite.
+    ValueError
+        When only one of `scratch` and `task_key` is given.
 
     Notes
     -----
@@ -93,32 +100,43 @@ def predict(
     """
     if settings.superpixels and proposals is None:
         raise InputError("predict.superpixels is true, so the proposal store that holds the superpixels is needed.")
+    if (scratch is None) != (task_key is None):
+        raise ValueError("`scratch` and `task_key` are given together or not at all")
     store = FeatureStore.open(store_path)
     _check(models, task, store)
     superpixels = Path(proposals).absolute() if settings.superpixels and proposals else None
     job = _Job(store.path.absolute(), task, settings, superpixels, kinds, keep_heat)
     sent_models = client.scatter(list(models), broadcast=True, hash=False)
     regions, boxes = store.regions, store.expanded_boxes
-    key = kept_parts.key(store, task, models, settings, superpixels, kinds, keep_heat)
-    with work(Path(scratch), "predict", key) as folder:
-        files = {rows.start: folder / f"{rows.start}.npz" for rows in store.parts}
-        parts = {first: arrays for first, file in files.items() if (arrays := load_arrays(file)) is not None}
+    keeping: AbstractContextManager[Path | None] = nullcontext()
+    if scratch is not None and task_key is not None:
+        key = kept_parts.key(store, task_key, models, settings, superpixels, kinds, keep_heat)
+        keeping = work(Path(scratch), "predict", key)
+    with keeping as folder:
+        kept = {rows.start: load_arrays(_file(folder, rows)) if folder else None for rows in store.parts}
+        parts = {first: arrays for first, arrays in kept.items() if arrays is not None}
         futures = {
             client.submit(_predict_part, job, rows, regions.iloc[rows], boxes[rows], sent_models, pure=False): rows
             for rows in store.parts
             if rows.start not in parts
         }
-        with tqdm(total=len(files), initial=len(parts), desc="predict", unit=" parts") as progress:
+        with tqdm(total=len(kept), initial=len(parts), desc="predict", unit=" parts") as progress:
             for future in as_completed(futures):
-                first = futures[future].start
-                parts[first] = future.result()
-                save_arrays(files[first], parts[first])
+                rows = futures[future]
+                parts[rows.start] = future.result()
+                if folder:
+                    save_arrays(_file(folder, rows), parts[rows.start])
                 future.release()  # frees the worker's copy
                 progress.update()
-        decoded = [kept_parts.from_arrays(parts[first], len(models), kinds) for first in files]
+        decoded = [kept_parts.from_arrays(parts[first], len(models), kinds) for first in kept]
         return [
             {kind: Prediction.join([part[i][kind] for part in decoded]) for kind in kinds} for i in range(len(models))
         ]
+
+
+def _file(folder: Path, rows: slice) -> Path:
+    """File that keeps the predictions of a part of the store."""
+    return folder / f"{rows.start}.npz"
 
 
 def _check(models: Sequence[GridModel], task: Task, store: FeatureStore) -> None:
