@@ -1,4 +1,4 @@
-"""Extraction of a set that has grown by a twentieth: the time, relative to a run from scratch, and whether bytes agree."""
+"""Extraction of a set that has grown by a twentieth, relative to a run from scratch; the bytes must agree."""
 
 import shutil
 import tempfile
