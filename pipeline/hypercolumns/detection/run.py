@@ -66,8 +66,8 @@ def train_and_detect(
     trained_on
         Digest of the annotations and candidates of `train`.
     scratch
-        Folder that keeps the maps of the photographs of both splits, about 1 MB each, and the detector: the next call
-        computes only what is new, and so does one that continues an interrupted call.
+        Folder that keeps the maps of the photographs of both splits, about half a megabyte each, and the detector: the
+        next call computes only what is new, and so does one that continues an interrupted call.
 
     Returns
     -------
