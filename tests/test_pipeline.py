@@ -82,10 +82,11 @@ def test_outputs_have_the_documented_keys(one_worker: Path) -> None:
 
 
 def test_the_scratch_folder_holds_what_later_runs_take_over_and_nothing_unfinished(one_worker: Path) -> None:
-    """The data set, the last store of each split, and one file per photograph for candidates, proposals and maps."""
+    """The data set, the detector, the last store of each split, and one file per photograph for all else."""
     scratch = one_worker / ".scratch"
     by_photograph = {"propose-candidates", "propose-proposals", "detection-maps"}
-    assert {path.name for path in scratch.iterdir()} == {"lock", "data-set", "extract"} | by_photograph
+    others = {"lock", "data-set", "detection-detector", "extract"}
+    assert {path.name for path in scratch.iterdir()} == others | by_photograph
     (data_set,) = (scratch / "data-set").iterdir()
     assert {path.name for path in data_set.iterdir()} == {"images", "train.json", "val.json"}
     sizes = PARAMETERS["dataset"]["puppets"]

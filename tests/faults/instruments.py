@@ -1,8 +1,8 @@
 """Count units of work, and what is kept of them, in every process of a run.
 
 A unit is a photograph or region that passes the network, a photograph whose candidates are measured or ranked, a fitted
-cell, or a part of a store that is predicted. Importing this module installs the counters, in workers too; they write
-only if the environment variable `EVENTS` names a file. Stores get as many shards as they can.
+cell, or a part of a store that is predicted. The environment variable `EVENTS` names the file that events are written
+to; where it is set, importing this module installs the counters, in workers too. Stores get as many shards as they can.
 """
 
 import functools
@@ -96,7 +96,8 @@ def _call(*_args: Any, **_options: Any) -> list[str]:
     return ["call"]
 
 
-def _install() -> None:
+def install() -> None:
+    """Wrap the functions of the package that do a unit of work or keep something."""
     from hypercolumns.backbones.backbone import Backbone
     from hypercolumns.features import schema
     from hypercolumns.grid import remote
@@ -107,7 +108,7 @@ def _install() -> None:
 
     schema.SHARD_BYTES = 1  # as few regions per shard as there can be, so that tiny stores have several
     Backbone.forward = _counted(Backbone.forward, _images)  # type: ignore[method-assign]
-    names = {generate: _PROPOSING, remote: ("fit_cell",), prediction: ("_predict_part", "_predict_shard")}
+    names = {generate: _PROPOSING, remote: ("fit_cell",), prediction: ("_predict_part",)}
     for module, functions in names.items():
         for function in [getattr(module, name) for name in functions if hasattr(module, name)]:
             _replace(function, _counted(function, _call))
@@ -130,4 +131,5 @@ def _install() -> None:
     StoreWriter.checkpoint = checkpoint  # type: ignore[method-assign]
 
 
-_install()
+if EVENTS in os.environ:
+    install()

@@ -4,6 +4,8 @@ import os
 from importlib import import_module
 from pathlib import Path
 
+from tests.faults.instruments import install
+
 _ROOT = Path(__file__).parents[2]
 
 _MODULES = (
@@ -20,7 +22,6 @@ _MODULES = (
     "torch",
     "timm",
     "pandas",
-    "tests.faults.instruments",
 )
 
 
@@ -31,3 +32,4 @@ def load() -> None:
     os.environ["TQDM_DISABLE"] = "1"  # bars of progress hide messages
     for name in _MODULES:
         import_module(name)
+    install()

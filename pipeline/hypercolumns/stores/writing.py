@@ -145,9 +145,8 @@ class ArrayWriter:
         self._put(self.layout.index(self._lengths))
         with self._stream as stream:
             stream.flush()
-            os.fsync(
-                stream.fileno()
-            )  # before the manifest names it: a power failure must not leave a name without data
+            # Before the manifest names it: a power failure must not leave a name without data.
+            os.fsync(stream.fileno())
             self._store.add(self._file(), FileRecord(stream.tell(), self._crc32c))
         self._stream, self._crc32c, self._lengths = None, 0, []
 
