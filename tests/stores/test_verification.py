@@ -104,11 +104,11 @@ def test_each_of_many_damages_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_flipped_byte_is_read_without_a_word(kind: str, tmp_path: Path) -> None:
-    """Every byte of chunks, indices, the manifest and the metadata that is read, one at a time."""
+    """Bytes all over the chunks, indices, the manifest and the metadata that is read, one at a time."""
     store = make_store(kind, tmp_path / "s.zarr")
     read = READERS[kind]
     expected = read(store)
-    step = 1 if kind == "heat_maps" else 11
+    step = 7 if kind == "heat_maps" else 61
     for file in files(store):
         content = file.read_bytes()
         for at in range(0, len(content), step):
