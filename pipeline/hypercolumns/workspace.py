@@ -56,6 +56,11 @@ class Workspace:
         """COCO results with the boxes detected in val."""
         return self.data / "detections" / "val.json"
 
+    @property
+    def detector(self) -> Path:
+        """Store of the trained detector."""
+        return self.data / "detections" / "detector.zarr"
+
     def features(self, split: Split) -> Path:
         """Feature store of a split."""
         return self.data / "features" / f"{split}.zarr"

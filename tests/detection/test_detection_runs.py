@@ -1,7 +1,6 @@
 """Training and detection give the same bytes however they run, and compute no photograph's maps twice."""
 
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -40,7 +39,6 @@ class Project:
     monkeypatch: pytest.MonkeyPatch
     settings: DetectionParameters = SETTINGS
     train: int = TRAIN
-    trained_on: str = "annotations and proposals"
     maps: int = 0
     """Photographs whose maps the last run computed."""
     trained: int = 0
@@ -69,16 +67,20 @@ class Project:
         with self.monkeypatch.context() as patch:
             patch.setattr(features, "photograph_maps", self._counting("maps", features.photograph_maps))
             patch.setattr(run, "train_detector", self._counting("trained", run.train_detector))
-            found = run.train_and_detect(
-                annotations,
-                {split: partial(candidates, split_annotations) for split, split_annotations in annotations.items()},
-                self.backbone,
-                settings=self.settings,
-                device=torch.device("cpu"),
-                seed=0,
-                trained_on=self.trained_on,
-                scratch=self.folder / scratch,
-            )
+            given = {
+                split: run.DetectionInput(
+                    split,
+                    of_split,
+                    partial(candidates, of_split),
+                    self.backbone,
+                    self.settings,
+                    torch.device("cpu"),
+                    self.folder / scratch,
+                )
+                for split, of_split in annotations.items()
+            }
+            learned = run.train(given["train"], 0)
+            found = run.detect(given["val"], learned)
         write_results(found, self.folder / "val.json")
         return (self.folder / "val.json").read_bytes()
 
@@ -171,26 +173,11 @@ def test_a_run_interrupted_in_training_computes_no_maps_twice(
     assert project.trained == 1
 
 
-def test_a_run_interrupted_in_detecting_trains_no_detector(project: Project, undisturbed: bytes) -> None:
-    """Its detector is kept, and so are the maps of train that the second run does not read."""
+def test_a_run_interrupted_in_detecting_computes_no_maps_twice(project: Project, undisturbed: bytes) -> None:
     project.interrupt(detector, "best_boxes", 2)
     computed = project.maps
     assert project.run() == undisturbed
     assert computed + project.maps == TRAIN + VAL
-    assert project.trained == 0
-    project.settings = SETTINGS.model_copy(update={"penalty": 0.3})
-    project.run()
-    assert (project.maps, project.trained) == (0, 1)
-
-
-@pytest.mark.parametrize("change", [{"penalty": 0.3}, {"hard_negative_rounds": 0}, {"cells": 2}])
-def test_a_detector_trained_with_other_settings_is_not_taken(project: Project, change: dict[str, Any]) -> None:
-    """That of an interrupted run with other settings is not, either."""
-    project.interrupt(detector, "best_boxes", 2)
-    project.settings = SETTINGS.model_copy(update=change)
-    found = project.run()
-    assert project.trained == 1
-    assert found == project.run("fresh scratch")
 
 
 def _flip(path: Path, share: float) -> None:
@@ -205,7 +192,6 @@ def test_damaged_maps_are_computed_again(project: Project, undisturbed: bytes) -
     files = project.kept()
     before = [file.read_bytes() for file in files]
     assert len(files) == TRAIN + VAL
-    shutil.rmtree(project.folder / "scratch" / run.DETECTOR)  # so that the maps of train are read
     for file, share in zip(files, (0, 0.3, 0.9, 1), strict=False):
         _flip(file, share)
     os.truncate(files[4], 1000)
@@ -214,15 +200,6 @@ def test_damaged_maps_are_computed_again(project: Project, undisturbed: bytes) -
     assert project.run() == undisturbed
     assert project.maps == 7
     assert [file.read_bytes() for file in project.kept()] == before
-
-
-@pytest.mark.parametrize("share", [0, 0.5, 1])
-def test_a_damaged_detector_is_trained_again(project: Project, undisturbed: bytes, share: float) -> None:
-    project.interrupt(detector, "best_boxes", 2)
-    (kept,) = (project.folder / "scratch" / run.DETECTOR).rglob("detector")
-    _flip(kept, share)
-    assert project.run() == undisturbed
-    assert project.trained == 1
 
 
 def test_one_more_photograph_costs_one_photograph(project: Project) -> None:
@@ -257,24 +234,8 @@ def test_parameters_of_learning_compute_no_maps(project: Project) -> None:
         assert (project.maps, project.trained) == (0, 1)
 
 
-def test_parameters_of_the_choice_of_boxes_train_no_detector(project: Project) -> None:
-    """The kept detector gives the bytes of a run from scratch."""
-    project.run()
-    project.settings = SETTINGS.model_copy(update={"max_per_image": 3, "suppression_overlap": 0.6})
-    found = project.run()
-    assert (project.maps, project.trained) == (0, 0)
-    assert found == project.run("fresh scratch")
-
-
-def test_other_annotations_or_proposals_of_train_train_another_detector(project: Project) -> None:
-    project.run()
-    project.trained_on = "other annotations"
-    project.run()
-    assert (project.maps, project.trained) == (0, 1)
-
-
 def test_the_scratch_folder_does_not_grow_with_the_number_of_runs(project: Project) -> None:
-    """It keeps the maps and the detector of the last run alone, whatever ran or was interrupted before."""
+    """It keeps the maps of the last run alone, whatever ran or was interrupted before."""
     project.run()
     files = project.kept()
     for short_side in (64, 128):
@@ -284,16 +245,4 @@ def test_the_scratch_folder_does_not_grow_with_the_number_of_runs(project: Proje
     for _ in range(2):
         project.run()
         assert project.kept() == files
-        assert len(list((project.folder / "scratch" / run.DETECTOR).rglob("detector"))) == 1
-        assert {path.name for path in (project.folder / "scratch").iterdir()} == {run.MAPS, run.DETECTOR, "lock"}
-
-
-def test_photographs_with_the_same_content_share_their_maps(project: Project) -> None:
-    """Both splits may have them."""
-    for number in range(1, VAL + 1):
-        (project.folder / "val" / f"{number}.png").write_bytes(
-            (project.folder / "train" / f"{number}.png").read_bytes()
-        )
-    found = project.run()
-    assert (project.maps, len(project.kept())) == (TRAIN, TRAIN)
-    assert found == project.run("fresh scratch")
+        assert {path.name for path in (project.folder / "scratch").iterdir()} == {run.MAPS, "lock"}

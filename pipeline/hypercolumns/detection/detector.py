@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,9 +14,13 @@ from hypercolumns.detection.candidate_set import CandidateSet, Describe
 from hypercolumns.detection.linear_models import BoxRegressor, LinearClassifiers
 from hypercolumns.detection.results import make_detection
 from hypercolumns.detection.slices import slices
+from hypercolumns.features.origin import Origin, require_origin
 from hypercolumns.parameters import DetectionParameters
 from hypercolumns.regions.boxes import Boxes, clip, iou
-from hypercolumns.scratch.checked_files import Arrays
+from hypercolumns.stores.reading import Store
+from hypercolumns.stores.replacing import replacing
+
+SCHEMA = "hypercolumns-detector/1"
 
 BOXES_PER_SLICE = 2048
 """Boxes whose features are computed at a time; bounds memory. Ours."""
@@ -28,6 +34,11 @@ class Detector:
     """Category ids in the order of the classifiers' columns."""
     classifiers: LinearClassifiers
     regressor: BoxRegressor | None = None
+
+    @classmethod
+    def of_nothing(cls) -> "Detector":
+        """Make a detector that knows no category."""
+        return cls((), LinearClassifiers(np.zeros((0, 1), np.float32), np.zeros(1, np.float32)))
 
     def score(self, describe: Describe, boxes: Boxes, image: Image) -> tuple[Boxes, NDArray[np.float64]]:
         """Score and refine boxes (n, 4) of an image, with the function that describes them.
@@ -47,35 +58,59 @@ class Detector:
         visible = (refined[:, 2:] - refined[:, :2] >= 1).all(axis=1)  # a refined box may leave the image
         return refined[visible], scores[visible]
 
-    def detect(self, candidate_set: CandidateSet, settings: DetectionParameters) -> list[Result]:
-        """Detect objects in every image; see `best_boxes`."""
+    def detect(self, describe: Describe, boxes: Boxes, image: Image, settings: DetectionParameters) -> list[Result]:
+        """Detect objects in an image with candidate boxes (n, 4), with the function that describes boxes.
 
-        def detect_in_image(describe: Describe, image_and_boxes: tuple[Image, Boxes]) -> list[Result]:
+        Returns
+        -------
+        Detections, best first; see `best_boxes`.
+        """
+        return best_boxes(image.id, *self.score(describe, boxes, image), self.categories, settings)
+
+    def detect_in_all(self, candidate_set: CandidateSet, settings: DetectionParameters) -> list[Result]:
+        """Detect objects in every image of a set."""
+
+        def detect(describe: Describe, image_and_boxes: tuple[Image, Boxes]) -> list[Result]:
             image, boxes = image_and_boxes
-            return best_boxes(image.id, *self.score(describe, boxes, image), self.categories, settings)
+            return self.detect(describe, boxes, image, settings)
 
-        found = candidate_set.map("detecting", detect_in_image, lambda image: (image, candidate_set.boxes(image)))
+        found = candidate_set.map("detecting", detect, lambda image: (image, candidate_set.boxes(image)))
         return [detection for detections in found for detection in detections]
 
-    def arrays(self) -> Arrays:
-        """Weights, biases and category ids by name; `from_arrays` makes an equal detector of them."""
-        arrays: Arrays = {
-            "categories": np.array(self.categories, dtype=np.int64),
-            "classifiers_weights": self.classifiers.weights,
-            "classifiers_biases": self.classifiers.biases,
-        }
-        if self.regressor is not None:
-            arrays |= {"regressor_weights": self.regressor.weights, "regressor_biases": self.regressor.biases}
-        return arrays
+    def save(self, path: Path, origin: Origin) -> None:
+        """Write the detector, replacing what is at `path`; equal detectors give equal bytes.
+
+        Parameters
+        ----------
+        origin
+            What the features of boxes depend on; see `features.feature_origin`.
+        """
+        with replacing(path) as store:
+            for name, model in (("classifiers", self.classifiers), ("regressor", self.regressor)):
+                if model is not None:
+                    store.write(f"{name}/weights", model.weights, ("dimension", "output"))
+                    store.write(f"{name}/biases", model.biases, ("output",))
+            attributes = {"categories": list(self.categories), "regressor": self.regressor is not None}
+            store.finish(SCHEMA, {**attributes, "features": origin})
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays) -> "Detector":
-        """Make a detector from the arrays that `arrays` returned."""
-        categories = tuple(arrays["categories"].tolist())
-        classifiers = LinearClassifiers(arrays["classifiers_weights"], arrays["classifiers_biases"])
-        if "regressor_weights" not in arrays:
-            return cls(categories, classifiers)
-        return cls(categories, classifiers, BoxRegressor(arrays["regressor_weights"], arrays["regressor_biases"]))
+    def open(cls, path: Path, origin: Origin) -> "Detector":
+        """Read a detector that will be given features of that origin.
+
+        Raises
+        ------
+        InputError
+            When `path` does not hold a detector of this version, it is damaged, or it was trained on other features.
+        """
+        store = Store.open(path, SCHEMA, "detector", "detector")
+        attributes: dict[str, Any] = store.attributes
+        require_origin(attributes["features"], origin, path, "detector")
+
+        def read(name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+            return store.array(f"{name}/weights")[:], store.array(f"{name}/biases")[:]
+
+        regressor = BoxRegressor(*read("regressor")) if attributes["regressor"] else None
+        return cls(tuple(attributes["categories"]), LinearClassifiers(*read("classifiers")), regressor)
 
 
 def best_boxes(

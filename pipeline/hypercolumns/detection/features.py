@@ -15,6 +15,7 @@ from hypercolumns.backbones import Backbone
 from hypercolumns.detection.candidate_set import Describe, Item, Result
 from hypercolumns.features import photographs
 from hypercolumns.features.extraction import RECORDED_PACKAGES
+from hypercolumns.features.origin import Origin
 from hypercolumns.features.passes import precision, to_host
 from hypercolumns.features.photograph_maps import MAX_ASPECT_RATIO, photograph_maps
 from hypercolumns.features.streams import Streams
@@ -74,15 +75,27 @@ class PhotographFeatures:
         return maps
 
 
+def feature_origin(backbone: Backbone, settings: DetectionParameters) -> Origin:
+    """What the features of a box in a photograph depend on; a detector is given features of one origin."""
+    return {**_maps_origin(backbone, settings.short_side), "cells": settings.cells, "context": settings.context}
+
+
 def maps_key(backbone: Backbone, short_side: int, device: torch.device) -> dict[str, Any]:
     """Everything but the photograph that its maps depend on."""
     return {
-        "backbone": backbone.name,
-        "weights": [backbone.weights, backbone.weights_sha256],
-        "layers": [[layer.name, layer.channels, layer.stride] for layer in backbone.layers],
-        "preprocessing": [backbone.mean, backbone.std, short_side, MAX_ASPECT_RATIO],
+        **_maps_origin(backbone, short_side),
         "precision": precision(device),
         "versions": {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES},
+    }
+
+
+def _maps_origin(backbone: Backbone, short_side: int) -> dict[str, Any]:
+    return {
+        "backbone": backbone.name,
+        "weights": backbone.weights,
+        "weights_sha256": backbone.weights_sha256,
+        "layers": [[layer.name, layer.channels, layer.stride] for layer in backbone.layers],
+        "preprocessing": [list(backbone.mean), list(backbone.std), short_side, MAX_ASPECT_RATIO],
     }
 
 

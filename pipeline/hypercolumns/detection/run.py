@@ -1,7 +1,9 @@
-"""Trains the detector on train and applies it to val."""
+"""Trains a detector on the photographs of one split and applies it to those of another."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,48 +28,71 @@ from hypercolumns.scratch.work import locked
 from hypercolumns.workspace import Split
 
 MAPS = "detection-maps"
-DETECTOR = "detection-detector"
-"""Folders below `.scratch`."""
-
-_AFTER_TRAINING = {"source", "file", "max_per_image", "suppression_overlap"}
-"""Parameters on which the detector does not depend."""
-
-_KEPT = "detector"
-"""Entry of the cache that keeps the detector."""
+"""Folder below `.scratch`."""
 
 logger = logging.getLogger(__name__)
 
 
-def train_and_detect(
-    annotations: Mapping[Split, AnnotationSet],
-    candidates: Mapping[Split, Callable[[int], ArrayLike]],
-    backbone: Backbone,
-    *,
-    settings: DetectionParameters,
-    device: torch.device,
-    seed: int,
-    trained_on: str,
-    scratch: Path,
-) -> list[Result]:
-    """Train a detector on the split `train` and detect objects in the split `val`.
+@dataclass(frozen=True)
+class DetectionInput:
+    """The photographs of a split, their candidates, and the network that both training and detecting need.
+
+    No byte of a result depends on the number of cores: photographs, and slices of fixed size of the training examples,
+    are computed side by side, each on one core.
+    """
+
+    split: Split
+    annotations: AnnotationSet
+    candidates: Callable[[int], ArrayLike]
+    """Given the id of an image, returns its candidate boxes (n, 4)."""
+    backbone: Backbone
+    """All of its layers must be maps."""
+    settings: DetectionParameters
+    device: torch.device
+    """Where the network runs."""
+    scratch: Path
+    """Folder that keeps the maps of the photographs, about half a megabyte each: the next call computes only what is
+    new, and so does one that continues an interrupted call."""
+
+    @contextmanager
+    def opened(self) -> Iterator[CandidateSet]:
+        """Yield the set of images that a detector is trained on or applied to; holds the scratch folder."""
+        require_maps(self.backbone)
+        contents = _contents(self.annotations)
+        key = maps_key(self.backbone, self.settings.short_side, self.device)
+        with (
+            locked(self.scratch),
+            Streams(self.backbone.to(self.device), self.device) as streams,
+            threadpool_limits(1, "blas"),
+        ):
+            maps = ContentCache(self.scratch / MAPS / self.split, key)
+            features = PhotographFeatures(self.annotations, self.settings, self.device, streams, maps, contents)
+            yield CandidateSet(self.split, self.annotations, self.candidates, features)
+            maps.keep_only(set(contents.values()))
+
+
+def train(given: DetectionInput, seed: int) -> Detector:
+    """Train a detector.
 
     Parameters
     ----------
-    annotations
-        By split.
-    candidates
-        By split, a function from the id of an image to its candidate boxes (n, 4).
-    backbone
-        All of its layers must be maps.
-    device
-        Where the network runs.
+    given
+        Photographs with instances.
     seed
         Seed of the draw of training examples.
-    trained_on
-        Digest of the annotations and candidates of `train`.
-    scratch
-        Folder that keeps the maps of the photographs of both splits, about half a megabyte each, and the detector: the
-        next call computes only what is new, and so does one that continues an interrupted call.
+
+    Raises
+    ------
+    InputError
+        When a layer is not a map, no category has a training instance, or a photograph cannot be read.
+    """
+    categories = trained_categories(given.annotations)
+    with given.opened() as candidate_set:
+        return train_detector(candidate_set, categories, given.settings, np.random.default_rng(seed))
+
+
+def detect(given: DetectionInput, detector: Detector) -> list[Result]:
+    """Detect objects in photographs.
 
     Returns
     -------
@@ -76,46 +101,11 @@ def train_and_detect(
     Raises
     ------
     InputError
-        When a layer is not a map, no category has a training instance, or a photograph cannot be read.
-
-    Notes
-    -----
-    No byte depends on the number of cores: photographs, and slices of fixed size of the training examples, are
-    computed side by side, each on one core.
+        When a layer is not a map, or a photograph cannot be read.
     """
-    require_maps(backbone)
-    categories = trained_categories(annotations["train"])
-    _warn_of_untrained(annotations, categories)
-    contents = {split: _contents(a) for split, a in annotations.items()}
-    network = maps_key(backbone, settings.short_side, device)
-    key = {
-        "network": network,
-        "photographs": contents["train"],
-        "train": trained_on,
-        "settings": settings.model_dump(mode="json", exclude=_AFTER_TRAINING),
-        "seed": seed,
-    }
-    with (
-        locked(scratch),
-        Streams(backbone.to(device), device) as streams,
-        threadpool_limits(1, "blas"),
-    ):
-        maps, detectors = ContentCache(scratch / MAPS, network), ContentCache(scratch / DETECTOR, key)
-
-        def candidate_set(split: Split) -> CandidateSet:
-            features = PhotographFeatures(annotations[split], settings, device, streams, maps, contents[split])
-            return CandidateSet(split, annotations[split], candidates[split], features)
-
-        kept = detectors.get(_KEPT)
-        if kept is None:
-            detector = train_detector(candidate_set("train"), categories, settings, np.random.default_rng(seed))
-            detectors.put(_KEPT, detector.arrays())
-        else:
-            detector = Detector.from_arrays(kept)
-        detections = detector.detect(candidate_set("val"), settings)
-        maps.keep_only({content for by_image in contents.values() for content in by_image.values()})
-        detectors.keep_only([_KEPT])
-    return detections
+    _warn_of_untrained(given.annotations, detector.categories)
+    with given.opened() as candidate_set:
+        return detector.detect_in_all(candidate_set, given.settings)
 
 
 def require_maps(backbone: Backbone) -> None:
@@ -140,12 +130,11 @@ def _contents(annotations: AnnotationSet) -> dict[int, str]:
     return {image_id: content.hex() for image_id, content in found.items()}
 
 
-def _warn_of_untrained(annotations: Mapping[Split, AnnotationSet], categories: Sequence[int]) -> None:
-    """Name the categories that occur but are not among the trained `categories`."""
+def _warn_of_untrained(annotations: AnnotationSet, categories: Sequence[int]) -> None:
+    """Name the categories of the instances that are not among the trained `categories`."""
     names = {
-        split.category_by_id[i.category_id].name
-        for split in annotations.values()
-        for i in split.instances
+        annotations.category_by_id[i.category_id].name
+        for i in annotations.instances
         if not i.ignore and i.category_id not in categories
     }
     if names:

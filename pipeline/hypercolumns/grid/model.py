@@ -3,13 +3,14 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hypercolumns.features.origin import Origin
 from hypercolumns.grid.spec import GridSpec
 from hypercolumns.stores.reading import Store
 from hypercolumns.stores.replacing import replacing
@@ -37,6 +38,8 @@ class GridModel:
     """By layer: (group, target, cell, channel)."""
     bias: NDArray[np.float32]
     """(group, target, cell)."""
+    features: Origin = field(default_factory=dict)
+    """Origin of the features that it was trained on; empty if unknown. Features of another one are refused."""
 
     def select_targets(self, indices: NDArray[np.int64]) -> "GridModel":
         """Restrict the model to the targets at `indices` (n,), in that order."""
@@ -85,6 +88,7 @@ class GridModel:
             group_of_category={int(key): value for key, value in attributes["group_of_category"].items()},
             weights={layer: store.array(f"weights/{layer}")[:] for layer in layers},
             bias=store.array("bias")[:],
+            features=attributes["features"],
         )
 
     def _attributes(self) -> dict[str, Any]:
@@ -95,4 +99,5 @@ class GridModel:
             "targets": list(self.targets),
             "groups": list(self.groups),
             "group_of_category": {str(key): value for key, value in self.group_of_category.items()},
+            "features": dict(self.features),
         }

@@ -15,6 +15,7 @@ from distributed import Client, Future, as_completed
 from tqdm import tqdm
 
 from hypercolumns.errors import InputError
+from hypercolumns.features.origin import origin_of
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid import remote
 from hypercolumns.grid.exact.maps import MapFiles
@@ -287,6 +288,7 @@ def _assemble(job: _Job, work: Path, index: int) -> GridModel:
         group_of_category={c: i for i, group in enumerate(job.groups) for c in group.categories},
         weights=dict(zip(spec.layers, by_layer, strict=True)),
         bias=bias,
+        features=origin_of(job.store.attributes),
     )
 
 

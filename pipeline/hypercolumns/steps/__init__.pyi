@@ -2,6 +2,7 @@ from .ablate import ablate_layers as ablate_layers
 from .baselines import predict_baselines as predict_baselines
 from .check import check_pipeline as check_pipeline
 from .detect import detect_objects as detect_objects
+from .detector import train_detector as train_detector
 from .evaluate import evaluate_task as evaluate_task
 from .extract import extract_features as extract_features
 from .predict import predict_task as predict_task

@@ -1,30 +1,26 @@
 """Detect objects in val, or take detections from elsewhere."""
 
 import logging
-from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.results import Result, write_results
-from hypercolumns.backbones import create_backbone
 from hypercolumns.detection import results
-from hypercolumns.detection.run import train_and_detect
-from hypercolumns.devices import choose_device
+from hypercolumns.detection.detector import Detector
+from hypercolumns.detection.features import feature_origin
+from hypercolumns.detection.run import detect
 from hypercolumns.evaluation.detections import box_overlaps, match_categories, mean_average_precision, overlaps_by_image
 from hypercolumns.input_files import expand_home
 from hypercolumns.parameters import Parameters
-from hypercolumns.proposals.store import ProposalStore
-from hypercolumns.scratch.digests import digest
-from hypercolumns.stores import manifest
-from hypercolumns.workspace import SPLITS, Split, Workspace
+from hypercolumns.steps.detector import detection_input
+from hypercolumns.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
 
 def detect_objects(parameters: Parameters, workspace: Workspace) -> list[Result]:
-    """Write scored boxes for val: from a detector trained on train, or from the source in `detection.source`.
+    """Write scored boxes for val: from the trained detector, or from the source in `detection.source`.
 
     Returns
     -------
@@ -35,37 +31,21 @@ def detect_objects(parameters: Parameters, workspace: Workspace) -> list[Result]
     InputError
         If an input is missing, the network or a layer cannot be used, or the file of detections is malformed.
     """
-    sets = {split: AnnotationSet.load(workspace.annotations(split)) for split in SPLITS}
-    detections = _detections(parameters, workspace, sets)
+    annotations = AnnotationSet.load(workspace.annotations("val"))
+    detections = _detections(parameters, workspace, annotations)
     write_results(detections, workspace.detections)
-    logger.info(_summary(parameters, sets["val"], detections))
+    logger.info(_summary(parameters, annotations, detections))
     return detections
 
 
-def _detections(parameters: Parameters, workspace: Workspace, sets: dict[Split, AnnotationSet]) -> list[Result]:
+def _detections(parameters: Parameters, workspace: Workspace, annotations: AnnotationSet) -> list[Result]:
     settings = parameters.detection
     if settings.source == "ground_truth":
-        return results.ground_truth(sets["val"])
+        return results.ground_truth(annotations)
     if settings.source == "file":
-        return results.from_file(expand_home(settings.file), sets["val"], settings.max_per_image)
-    network = parameters.backbone.model_copy(update={"layers": settings.layers})
-    stores = {split: ProposalStore.open(workspace.proposals(split)) for split in SPLITS}
-    # A manifest has the checksums of all files of its store.
-    trained_on = [digest(workspace.annotations("train")), digest(workspace.proposals("train") / manifest.NAME)]
-    return train_and_detect(
-        sets,
-        {split: partial(_boxes, store) for split, store in stores.items()},
-        create_backbone(network, parameters.seed, "detection.layers"),
-        settings=settings,
-        device=choose_device(parameters.compute.device),
-        seed=parameters.seed,
-        trained_on=" ".join(trained_on),
-        scratch=workspace.scratch,
-    )
-
-
-def _boxes(store: ProposalStore, image_id: int) -> NDArray[np.float32]:
-    return store[image_id].boxes
+        return results.from_file(expand_home(settings.file), annotations, settings.max_per_image)
+    given = detection_input(parameters, workspace, "val")
+    return detect(given, Detector.open(workspace.detector, feature_origin(given.backbone, settings)))
 
 
 def _summary(parameters: Parameters, annotations: AnnotationSet, detections: list[Result]) -> str:

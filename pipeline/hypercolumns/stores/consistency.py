@@ -103,6 +103,19 @@ def check_grid(content: Content) -> Iterator[Damage]:
         yield Damage("zarr.json", f"the attribute 'group_of_category' names groups beyond the {groups} there are")
 
 
+def check_detector(content: Content) -> Iterator[Damage]:
+    """Check a detector: an output per category and one for the background, four for the regressor."""
+    outputs = {"classifiers": len(content.attributes["categories"]) + 1}
+    if content.attributes["regressor"]:
+        outputs["regressor"] = 4
+    regressor = {f"regressor/{part}": None for part in ("weights", "biases") if "regressor" in outputs}
+    yield from _same_names("regressor", regressor, content, "regressor/")
+    dimensions = (content.shape("classifiers/weights") or (None,))[0]
+    for name, n in outputs.items():
+        yield from _shape(content, f"{name}/weights", (dimensions, n))
+        yield from _shape(content, f"{name}/biases", (n,))
+
+
 def check_heat_maps(content: Content) -> Iterator[Damage]:
     """Check heat maps: one square map and one box per instance."""
     n = (content.shape("instance_id") or (None,))[0]

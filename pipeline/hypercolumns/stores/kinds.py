@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 
 from hypercolumns.errors import InputError, choices
-from hypercolumns.stores.consistency import Check, check_features, check_grid, check_heat_maps, check_proposals
+from hypercolumns.stores.consistency import (
+    Check,
+    check_detector,
+    check_features,
+    check_grid,
+    check_heat_maps,
+    check_proposals,
+)
 from hypercolumns.stores.versions import refusal
 
 
@@ -33,6 +40,7 @@ class Kind:
 KINDS = (
     Kind("hypercolumns-features", 2, "feature store", "extract", "features", check_features),
     Kind("hypercolumns-proposals", 2, "proposal store", "propose", "proposals", check_proposals),
+    Kind("hypercolumns-detector", 1, "detector", "detector", "detector", check_detector),
     Kind("hypercolumns-grid", 2, "model", "train", "grid", check_grid),
     Kind("hypercolumns-heat-maps", 2, "store of heat maps", "predict", "heat-maps", check_heat_maps),
 )

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from hypercolumns.errors import InputError
+from hypercolumns.features.origin import origin_of, require_origin
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.finite import read_finite
 from hypercolumns.grid.model import GridModel
@@ -89,7 +90,7 @@ def predict(
     Raises
     ------
     InputError
-        When a model has other targets than the task or no grid for a category, superpixels are missing, or features
+        When a model was trained on features of another origin, has other targets than the task or no grid for a category, superpixels are missing, or features
         are damaged or not finite.
     ValueError
         When only one of `scratch` and `task_key` is given.
@@ -143,6 +144,7 @@ def _check(models: Sequence[GridModel], task: Task, store: FeatureStore) -> None
     """Refuse models trained on other annotations, whose targets would be mistaken for those of the task."""
     categories = set(store.regions["category"])
     for model in models:
+        require_origin(model.features, origin_of(store.attributes), f"The model for {task.name}", "train")
         if model.targets != task.targets:
             raise InputError(
                 f"The model for {task.name} was trained for the targets {', '.join(model.targets)}, but the "

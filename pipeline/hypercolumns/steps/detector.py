@@ -1,0 +1,62 @@
+"""Train the detector of boxes on train."""
+
+import logging
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.backbones import create_backbone
+from hypercolumns.detection.detector import Detector
+from hypercolumns.detection.features import feature_origin
+from hypercolumns.detection.run import DetectionInput, train
+from hypercolumns.devices import choose_device
+from hypercolumns.parameters import Parameters
+from hypercolumns.proposals.store import ProposalStore
+from hypercolumns.workspace import Split, Workspace
+
+logger = logging.getLogger(__name__)
+
+
+def train_detector(parameters: Parameters, workspace: Workspace) -> Detector:
+    """Train the detector and write it; one that knows no category if boxes come from elsewhere (`detection.source`).
+
+    Raises
+    ------
+    InputError
+        If an input is missing, the network or a layer cannot be used, or no category has a training instance.
+    """
+    given = detection_input(parameters, workspace, "train")
+    if parameters.detection.source == "own":
+        detector = train(given, parameters.seed)
+        logger.info("detector: %d categories", len(detector.categories))
+    else:
+        detector = Detector.of_nothing()
+        logger.info("detector: boxes come from detection.source: %s, so none is trained", parameters.detection.source)
+    detector.save(workspace.detector, feature_origin(given.backbone, parameters.detection))
+    return detector
+
+
+def detection_input(parameters: Parameters, workspace: Workspace, split: Split) -> DetectionInput:
+    """Collect what training and detecting need of a split.
+
+    Raises
+    ------
+    InputError
+        If an input is missing, or the network or a layer cannot be used.
+    """
+    network = parameters.backbone.model_copy(update={"layers": parameters.detection.layers})
+    return DetectionInput(
+        split,
+        AnnotationSet.load(workspace.annotations(split)),
+        partial(_boxes, ProposalStore.open(workspace.proposals(split))),
+        create_backbone(network, parameters.seed, "detection.layers"),
+        parameters.detection,
+        choose_device(parameters.compute.device),
+        workspace.scratch,
+    )
+
+
+def _boxes(store: ProposalStore, image_id: int) -> NDArray[np.float32]:
+    return store[image_id].boxes
