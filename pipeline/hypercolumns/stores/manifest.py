@@ -18,6 +18,14 @@ SCHEMA = "hypercolumns-manifest/1"
 _READ_BYTES = 1 << 22
 
 
+class DamagedManifestError(InputError):
+    """A manifest is damaged; `fault` is the reason as a clause, without the path."""
+
+    def __init__(self, path: Path, fault: str) -> None:
+        super().__init__(f"{path} is damaged: {fault}.")
+        self.fault = fault
+
+
 @dataclass(frozen=True)
 class FileRecord:
     """Size and CRC-32C of a file."""
@@ -50,8 +58,8 @@ class Manifest:
         ------
         FileNotFoundError
             If it has none.
-        InputError
-            If it is damaged: it must be, to the byte, what `write` writes.
+        DamagedManifestError
+            If it is not, to the byte, what `write` writes, or names files outside of the store.
         """
         path = store / NAME
         content = path.read_bytes()
@@ -59,13 +67,13 @@ class Manifest:
             found = json.loads(content)
             files = {name: FileRecord(int(size), int(crc, 16)) for name, (size, crc) in found["files"].items()}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            raise InputError(f"{path} is damaged: it is not a manifest.") from None
+            raise DamagedManifestError(path, "it is not a manifest") from None
         manifest = cls(files)
         if manifest._text().encode() != content:
-            raise InputError(f"{path} is damaged: its checksum does not match its content.")
+            raise DamagedManifestError(path, "its checksum does not match its content")
         unsafe = [name for name in files if not _is_inside(name)]
         if unsafe:
-            raise InputError(f"{path} names {unsafe[0]!r}, which does not lie in the store.")
+            raise DamagedManifestError(path, f"it names {unsafe[0]!r}, which does not lie in the store")
         return manifest
 
     def write(self, store: Path) -> None:
