@@ -1,5 +1,6 @@
 """Trains the detector on train and applies it to val."""
 
+import importlib.metadata
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -94,6 +95,7 @@ def train_and_detect(
         "train": trained_on,
         "settings": settings.model_dump(mode="json", exclude=_AFTER_TRAINING),
         "seed": seed,
+        "scipy": importlib.metadata.version("scipy"),
     }
     with (
         locked(scratch),

@@ -9,6 +9,7 @@ import google_crc32c
 
 from hypercolumns.errors import InputError
 from hypercolumns.scratch.checked_files import atomic_write
+from hypercolumns.scratch.digests import digest
 
 NAME = "manifest.json"
 """Name of the manifest in the folder of a store."""
@@ -107,6 +108,11 @@ class Manifest:
         ]
         body = f'{{\n "schema": "{SCHEMA}",\n "files": {{\n' + ",\n".join(lines) + "\n },\n"
         return f'{body} "crc32c": "{google_crc32c.value(body.encode()):08x}"\n}}\n'
+
+
+def content_digest(store: Path) -> str:
+    """SHA-256 of the manifest of a store, which differs wherever the bytes of two stores differ."""
+    return digest(store / NAME)
 
 
 def _is_inside(name: str) -> bool:
