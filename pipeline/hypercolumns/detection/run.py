@@ -68,7 +68,7 @@ def train_and_detect(
         Digest of the annotations and candidates of `train`.
     scratch
         Folder that keeps the maps of the photographs of both splits, about half a megabyte each, and the detector: the
-        next call computes only what is new, and so does one that continues an interrupted call.
+        next call computes only what is new, also after an interruption.
 
     Returns
     -------
