@@ -166,6 +166,16 @@ def test_a_damaged_store_is_not_taken_over(project: Project, file: str) -> None:
     assert project.extract(case.make_regions().iloc[:70]) == 0
 
 
+def test_a_finished_store_that_lost_its_metadata_is_taken_over(project: Project) -> None:
+    regions = case.make_regions()
+    project.extract(regions)
+    before = contents(project.out)
+    (metadata,) = (project.folder / "scratch").rglob("store.zarr/zarr.json")
+    metadata.unlink()
+    assert project.extract(regions) == 0
+    assert contents(project.out) == before
+
+
 def test_a_store_elsewhere_can_be_reused(project: Project) -> None:
     """After the scratch folder was deleted."""
     regions = case.make_regions()

@@ -88,6 +88,14 @@ def test_the_same_thread_may_hold_it_several_times(tmp_path: Path) -> None:
     thread.join()
 
 
+def test_the_same_folder_by_another_path_is_held_too(tmp_path: Path) -> None:
+    """Otherwise an inner block would wait for the outer one."""
+    (tmp_path / "link").symlink_to(tmp_path / "s")
+    with locked(tmp_path / "s"), work(tmp_path / "link", "train", KEY) as folder:
+        (folder / "cell").write_text("")
+    assert [file.name for file in (tmp_path / "s").iterdir()] == ["lock"]
+
+
 def test_what_a_killed_run_left_is_swept_and_unfinished_work_stays(tmp_path: Path) -> None:
     orphans = ["model.npz.12-3.part", "train/key/cell.npz.1-2.part", "detect-x/file", "tmpabc/file", f"{'0' * 64}/file"]
     kept = ["train/key/cell.npz", "extract/val.zarr/key/store.zarr/zarr.json", "detect/cache/entry"]

@@ -1,5 +1,6 @@
 """Trains the detector on train and applies it to val."""
 
+import importlib.metadata
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -67,7 +68,7 @@ def train_and_detect(
         Digest of the annotations and candidates of `train`.
     scratch
         Folder that keeps the maps of the photographs of both splits, about half a megabyte each, and the detector: the
-        next call computes only what is new, and so does one that continues an interrupted call.
+        next call computes only what is new, also after an interruption.
 
     Returns
     -------
@@ -94,6 +95,7 @@ def train_and_detect(
         "train": trained_on,
         "settings": settings.model_dump(mode="json", exclude=_AFTER_TRAINING),
         "seed": seed,
+        "scipy": importlib.metadata.version("scipy"),
     }
     with (
         locked(scratch),

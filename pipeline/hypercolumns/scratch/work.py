@@ -49,7 +49,8 @@ def locked(scratch: Path) -> Iterator[None]:
     after them, does none of them twice when it is interrupted.
     """
     scratch.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(scratch.absolute() / _LOCK, is_singleton=True)
+    scratch = scratch.resolve()  # the same folder by another path is held too
+    lock = FileLock(scratch / _LOCK, is_singleton=True)
     first = not lock.is_locked
     try:
         lock.acquire(timeout=_PATIENCE)
@@ -62,13 +63,13 @@ def locked(scratch: Path) -> Iterator[None]:
             _sweep(scratch)
         yield
         if first:
-            for folder in _finished.get(scratch.absolute(), []):
+            for folder in _finished.get(scratch, []):
                 shutil.rmtree(folder, ignore_errors=True)
                 with suppress(OSError):  # other work of the step is unfinished
                     folder.parent.rmdir()
     finally:
         if first:
-            _finished.pop(scratch.absolute(), None)
+            _finished.pop(scratch, None)
             (scratch / _OWNER).unlink(missing_ok=True)
         lock.release()
 
@@ -93,7 +94,7 @@ def work(scratch: Path, step: str, key: Mapping[str, Any]) -> Iterator[Path]:
         folder = key_folder(key, scratch / step)
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
-        _finished.setdefault(scratch.absolute(), []).append(folder)
+        _finished.setdefault(scratch.resolve(), []).append(folder.resolve())
 
 
 def _owner(scratch: Path) -> str:

@@ -17,7 +17,7 @@ from hypercolumns.input_files import expand_home
 from hypercolumns.parameters import Parameters
 from hypercolumns.proposals.store import ProposalStore
 from hypercolumns.scratch.digests import digest
-from hypercolumns.stores import manifest
+from hypercolumns.stores.manifest import content_digest
 from hypercolumns.workspace import SPLITS, Split, Workspace
 
 logger = logging.getLogger(__name__)
@@ -50,8 +50,7 @@ def _detections(parameters: Parameters, workspace: Workspace, sets: dict[Split, 
         return results.from_file(expand_home(settings.file), sets["val"], settings.max_per_image)
     network = parameters.backbone.model_copy(update={"layers": settings.layers})
     stores = {split: ProposalStore.open(workspace.proposals(split)) for split in SPLITS}
-    # A manifest has the checksums of all files of its store.
-    trained_on = [digest(workspace.annotations("train")), digest(workspace.proposals("train") / manifest.NAME)]
+    trained_on = [digest(workspace.annotations("train")), content_digest(workspace.proposals("train"))]
     return train_and_detect(
         sets,
         {split: partial(_boxes, store) for split, store in stores.items()},
