@@ -59,11 +59,9 @@ class Generations:
                     path.unlink(missing_ok=True)
 
     def is_complete(self) -> bool:
-        """Whether the current store is complete and intact; a damaged one is put aside, for its intact blocks."""
-        if not is_finished(self.store):
-            return False
+        """Whether the current store is complete; a damaged one, finished or not, is put aside for its intact blocks."""
         if is_intact(self.store):
-            return True
+            return is_finished(self.store)
         aside = self._folder / f"{self._current.name}-{_DAMAGED}"
         shutil.rmtree(aside, ignore_errors=True)
         self._current.rename(aside)
