@@ -85,7 +85,7 @@ def test_the_scratch_folder_holds_what_later_runs_take_over_and_nothing_unfinish
     """The data set, the detector, the last store of each split, and one file per photograph for all else."""
     scratch = one_worker / ".scratch"
     by_photograph = {"propose-candidates", "propose-proposals", "detection-maps"}
-    others = {"lock", "data-set", "detection-detector", "extract"}
+    others = {"lock", "data-set", "detection-detector", "extract", "predict", "train"}
     assert {path.name for path in scratch.iterdir()} == others | by_photograph
     (data_set,) = (scratch / "data-set").iterdir()
     assert {path.name for path in data_set.iterdir()} == {"images", "train.json", "val.json"}

@@ -13,9 +13,10 @@ import pytest
 from hypercolumns import FeatureStore
 from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.backbones import Backbone
-from hypercolumns.features import extraction, streams
+from hypercolumns.features import extraction, schema, streams
 from hypercolumns.features.photograph_source import PhotographSource
 from hypercolumns.features.region_source import WarpedRegionSource
+from tests.damages import DAMAGES, flip
 from tests.features import extraction_case as case
 from tests.features.test_extraction import contents
 
@@ -164,6 +165,31 @@ def test_a_damaged_store_is_not_taken_over(project: Project, file: str) -> None:
     assert project.extract(regions) <= 64
     assert contents(project.out) == before
     assert project.extract(case.make_regions().iloc[:70]) == 0
+
+
+def test_a_finished_store_that_lost_its_metadata_is_taken_over(project: Project) -> None:
+    regions = case.make_regions()
+    project.extract(regions)
+    before = contents(project.out)
+    (metadata,) = (project.folder / "scratch").rglob("store.zarr/zarr.json")
+    metadata.unlink()
+    assert project.extract(regions) == 0
+    assert contents(project.out) == before
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_an_interrupted_run_left_damaged_costs_the_part_that_it_lies_in(
+    project: Project, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], None]
+) -> None:
+    monkeypatch.setattr(schema, "SHARD_BYTES", 1)  # a part per shard, so that some are complete
+    regions = case.make_regions()
+    assert 128 <= project.extract(regions, limit=128) < len(regions)
+    (shard,) = (project.folder / "scratch").rglob("blocks/features.3/c/0/0/0/0")
+    damage(shard)
+    again = project.extract(regions)
+    if damage is flip:
+        assert again <= len(regions) - 64
+    assert project.equals_a_fresh_run(regions)
 
 
 def test_a_store_elsewhere_can_be_reused(project: Project) -> None:

@@ -88,6 +88,14 @@ def test_the_same_thread_may_hold_it_several_times(tmp_path: Path) -> None:
     thread.join()
 
 
+def test_the_same_folder_by_another_path_is_held_too(tmp_path: Path) -> None:
+    """Otherwise an inner block would wait for the outer one."""
+    (tmp_path / "link").symlink_to(tmp_path / "s")
+    with locked(tmp_path / "s"), work(tmp_path / "link", "train", KEY) as folder:
+        (folder / "cell").write_text("")
+    assert {file.name for file in (tmp_path / "s").iterdir()} == {"lock", "train"}
+
+
 def test_what_a_killed_run_left_is_swept_and_unfinished_work_stays(tmp_path: Path) -> None:
     orphans = ["model.npz.12-3.part", "train/key/cell.npz.1-2.part", "detect-x/file", "tmpabc/file", f"{'0' * 64}/file"]
     kept = ["train/key/cell.npz", "extract/val.zarr/key/store.zarr/zarr.json", "detect/cache/entry"]
@@ -106,11 +114,21 @@ def test_what_a_killed_run_left_is_swept_and_unfinished_work_stays(tmp_path: Pat
     assert not [f for f in files() if f.startswith(("detect-", "tmp"))]
 
 
-def test_finished_work_is_deleted(tmp_path: Path) -> None:
+def test_finished_work_stays_until_another_run_finishes_some(tmp_path: Path) -> None:
+    """A run that is killed after its last result does nothing twice, and the folder does not grow."""
     with work(tmp_path, "train", KEY) as folder:
         (folder / "cell").write_text("")
         assert folder == key_folder(KEY, tmp_path / "train")
-    assert [file.name for file in tmp_path.iterdir()] == ["lock"]
+    with locked(tmp_path):
+        pass
+    with work(tmp_path, "train", KEY) as folder:
+        assert (folder / "cell").exists()
+    with pytest.raises(ValueError), work(tmp_path, "predict", KEY):  # noqa: PT011
+        raise ValueError
+    assert (folder / "cell").exists()
+    with work(tmp_path, "predict", KEY):
+        pass
+    assert {file.name for file in tmp_path.iterdir()} == {"lock", "predict"}
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
@@ -143,7 +161,9 @@ def test_work_of_a_step_that_fails_later_is_kept(tmp_path: Path) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         step(fails=True)
     assert step(fails=False) == [True, True]
-    assert [file.name for file in tmp_path.iterdir()] == ["lock"]
+    with locked(tmp_path), work(tmp_path, "train", {"task": "parts"}):
+        pass
+    assert len(list((tmp_path / "train").iterdir())) == 1
 
 
 def test_other_code_does_not_find_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

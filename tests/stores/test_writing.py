@@ -1,9 +1,11 @@
 """An interrupted writer goes on from its last checkpoint, wherever it stopped, and ends with the same bytes."""
 
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from hypercolumns.stores.layout import Layout
 from hypercolumns.stores.manifest import NAME, Manifest
@@ -73,6 +75,38 @@ def test_any_cut_or_flip_of_unfinished_files_ends_in_the_same_bytes(tmp_path: Pa
                 (path / name).write_bytes(damaged)
                 write(path)
                 assert files(path) == files(tmp_path / "whole"), (name, place)
+
+
+def test_a_run_that_was_killed_between_manifest_and_beginnings_keeps_complete_shards(tmp_path: Path) -> None:
+    """The beginnings on disk are then older than the manifest and must not cut what it names."""
+    write(tmp_path / "whole")
+    path = tmp_path / "killed"
+    write(path, 12, finish=False)
+    before = (path / UNFINISHED).read_bytes()
+    write(path, 16, finish=False)
+    (path / UNFINISHED).write_bytes(before)
+    assert write(path) == 16
+    assert files(path) == files(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_arrays_go_on_at_the_same_row_after_one_has_lost_a_shard(name: str, tmp_path: Path) -> None:
+    write(tmp_path / "whole")
+    write(tmp_path / "killed", 24, finish=False)
+    (tmp_path / "killed" / LAYOUTS[name].file(name, 0)).unlink()
+    assert write(tmp_path / "killed") == 0
+    assert files(tmp_path / "killed") == files(tmp_path / "whole")
+
+
+def test_a_finished_store_without_metadata_is_written_anew_and_files_linked_with_it_stay(tmp_path: Path) -> None:
+    write(tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole", tmp_path / "published", copy_function=os.link)
+    (tmp_path / "whole/zarr.json").unlink()
+    before = files(tmp_path / "published")
+    assert write(tmp_path / "whole", 8, finish=False) == 0
+    assert files(tmp_path / "published") == before
+    assert write(tmp_path / "whole") == 8
+    assert files(tmp_path / "whole") == before
 
 
 def test_the_manifest_names_all_files_and_nothing_else(tmp_path: Path) -> None:

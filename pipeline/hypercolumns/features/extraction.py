@@ -1,4 +1,4 @@
-"""Extract a feature store: compute the blocks of regions shard by shard, resuming after an interruption."""
+"""Extract a feature store: compute the blocks of regions part by part, resuming after an interruption."""
 
 import hashlib
 import importlib.metadata
@@ -55,8 +55,8 @@ def extract(
     """Write the hypercolumn blocks of `regions` to the feature store `out`.
 
     Only blocks that no earlier call computed are computed: those of regions with the same photograph, expanded box,
-    network and warping are found again below `scratch`, which keeps the last store that was written to each `out`, and
-    what an interrupted call left. The bytes of the store are always those of a first call.
+    network and warping are found again below `scratch`, which keeps the last store by the file name of `out`, and what
+    an interrupted call left. The bytes of the store are always those of a first call.
 
     Parameters
     ----------

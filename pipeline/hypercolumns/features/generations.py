@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hypercolumns.features.known_blocks import EarlierStore, is_intact
+from hypercolumns.features.known_blocks import EarlierStore, is_finished, is_intact
 from hypercolumns.features.schema import Shapes
 from hypercolumns.scratch.checked_files import load_arrays, save_arrays
 from hypercolumns.scratch.digests import code_digest
@@ -59,11 +59,9 @@ class Generations:
                     path.unlink(missing_ok=True)
 
     def is_complete(self) -> bool:
-        """Whether the current store is complete and intact; a damaged one is put aside, for its intact blocks."""
-        if not (self.store / "zarr.json").exists():
-            return False
+        """Whether the current store is complete; a damaged one, finished or not, is put aside for its intact blocks."""
         if is_intact(self.store):
-            return True
+            return is_finished(self.store)
         aside = self._folder / f"{self._current.name}-{_DAMAGED}"
         shutil.rmtree(aside, ignore_errors=True)
         self._current.rename(aside)
@@ -92,6 +90,6 @@ class Generations:
     def _unfinished(self, folder: Path, shapes: Shapes) -> EarlierStore | None:
         """Open what an interrupted run left: the shards, and the beginnings of shards, that it has written."""
         kept = load_arrays(folder / _DIGESTS)
-        if kept is None or (folder / _STORE / "zarr.json").exists():
+        if kept is None or is_finished(folder / _STORE):
             return None
         return EarlierStore.seal(folder / _STORE, shapes, kept["digests"])

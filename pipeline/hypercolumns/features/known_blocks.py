@@ -125,10 +125,20 @@ def _scalars(digests: NDArray[np.uint8]) -> NDArray[np.void]:
     return np.ascontiguousarray(digests).view(f"S{schema.DIGEST_BYTES}")[:, 0]
 
 
-def is_intact(path: Path) -> bool:
-    """Whether a finished store is there and every file equals its record in the manifest."""
+def is_finished(path: Path) -> bool:
+    """Whether a run has finished the store at `path`, which may be damaged since."""
     try:
-        Store.open(path, schema.SCHEMA, "feature store", "extract")
+        is_named = "zarr.json" in Manifest.read(path).files
+    except (InputError, OSError):
+        is_named = False
+    return is_named or (path / "zarr.json").exists()
+
+
+def is_intact(path: Path) -> bool:
+    """Whether every file that the manifest of a store, finished or not, names is as it was written."""
+    try:
         return not any(True for _ in Manifest.read(path).damaged(path))
+    except FileNotFoundError:  # no shard is complete
+        return not is_finished(path)
     except (InputError, OSError):
         return False

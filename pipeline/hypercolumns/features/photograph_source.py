@@ -1,6 +1,7 @@
 """Blocks for `regions.mode: image`: one forward pass per photograph, and regions cut out of its maps."""
 
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from hypercolumns.features.photograph_maps import cut, photograph_maps
 from hypercolumns.features.schema import Shapes, parts
 from hypercolumns.features.streams import Streams
 from hypercolumns.scratch.checked_files import load_arrays, save_arrays
+
+_ROWS = "rows"
 
 REGIONS_PER_CUT = 16
 """Regions cut out of a photograph's maps at a time; bounds memory."""
@@ -43,7 +46,7 @@ class Spool:
 
     def __init__(self, folder: Path, n_regions: int, shapes: Shapes) -> None:
         self._folder = folder
-        file = folder / "rows"
+        file = folder / _ROWS
         record = np.dtype([(name, np.float16, shape) for name, shape in shapes.items()])
         size = n_regions * record.itemsize
         if not file.exists() or file.stat().st_size != size:
@@ -52,7 +55,8 @@ class Spool:
             folder.mkdir(parents=True)
             with file.open("wb") as stream:
                 stream.truncate(size)  # sparse: takes no space until it is written
-        self._rows = np.memmap(file, record, "r+", shape=(n_regions,))
+        self._rows = np.memmap(file, record, "r", shape=(n_regions,))
+        self._lock = threading.Lock()
 
     def has(self, image_id: int, rows: NDArray[np.intp]) -> bool:
         """Whether these rows of a photograph, in ascending order, are complete and intact."""
@@ -63,8 +67,14 @@ class Spool:
 
     def write(self, rows: NDArray[np.intp], blocks: Blocks) -> None:
         """Store the blocks of the given rows; threads may write different rows at the same time."""
+        records = np.empty(len(rows), self._rows.dtype)
         for name, block in blocks.items():
-            self._rows[name][rows] = block
+            records[name] = block
+        # Written, not assigned to the mapped file: on a full disk that would kill the process without a word.
+        with self._lock, (self._folder / _ROWS).open("r+b") as stream:
+            for row, record in zip(rows.tolist(), records, strict=True):
+                stream.seek(row * records.itemsize)
+                stream.write(record.tobytes())
 
     def finish(self, image_id: int, rows: NDArray[np.intp]) -> None:
         """Mark the rows of a photograph as complete."""

@@ -1,4 +1,4 @@
-"""Read a feature store: lazily with Dask or xarray, eagerly shard by shard, or as hypercolumns."""
+"""Read a feature store: lazily with Dask or xarray, eagerly part by part, or as hypercolumns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -28,9 +28,9 @@ from hypercolumns.grid.standardise import Moments, Standardisation, add_moments
 from hypercolumns.grid.targets import Targets, write_target_maps
 from hypercolumns.parameters import TrainParameters
 from hypercolumns.scratch.checked_files import Arrays, load_arrays, save_arrays
-from hypercolumns.scratch.digests import digest
 from hypercolumns.scratch.publishing import publish
 from hypercolumns.scratch.work import locked, work
+from hypercolumns.stores.manifest import content_digest
 
 TARGETS = "targets.zarr"
 """Name of the target maps in the work folder."""
@@ -70,14 +70,14 @@ class _Job:
             targets = Path(temporary) / TARGETS
             write_target_maps(targets, self.task, self.store, self.settings.heat_map)
             key = {
-                "store": self.store.attributes.get("key") or digest(self.store.path),
-                "targets": digest(targets),
+                "store": content_digest(self.store.path),
+                "targets": content_digest(targets),
                 "specs": [[spec.layers, spec.grid] for spec in self.specs],
                 "groups": [[group.name, group.rows.start, group.rows.stop] for group in self.groups],
                 "settings": self.settings.model_dump(),
                 "seed": self.seed,
                 "device": self.device,
-                "versions": [version(package) for package in ("numpy", "scikit-learn", "torch")],
+                "versions": [version(package) for package in ("numpy", "scikit-learn", "scipy", "torch")],
             }
             with work(scratch, "train", key) as folder:
                 publish(targets, folder / TARGETS)

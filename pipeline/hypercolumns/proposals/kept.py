@@ -79,7 +79,7 @@ def kept_proposals(scratch: Path, settings: ProposalParameters, ranker: Ranker) 
 
 
 def _versions() -> list[str]:
-    return [cv2.__version__, np.__version__, importlib.metadata.version("higra")]
+    return [cv2.__version__, *map(importlib.metadata.version, ("higra", "numpy", "pillow"))]
 
 
 def _pack(array: NDArray) -> NDArray[np.uint8]:

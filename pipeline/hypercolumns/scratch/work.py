@@ -1,4 +1,4 @@
-"""Folders of unfinished work: one run at a time holds the scratch folder, and what it leaves is found by its key."""
+"""Folders of work by its key: one run at a time holds the scratch folder, and the next one goes on where it ended."""
 
 import logging
 import os
@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 _LOCK = "lock"
 _OWNER = "owner"
+_FINISHED = "finished"
 _PATIENCE = 0.5
 """Seconds until a run says that it waits for another one."""
 
@@ -44,12 +45,11 @@ def locked(scratch: Path) -> Iterator[None]:
     """Hold a scratch folder; a second run waits, and says for whom.
 
     The operating system releases the lock when the process ends, however it ends. The same process may hold it
-    several times. What a killed run left unfinished, and no run could continue, is deleted. What `work` kept in the
-    block is deleted when the outermost block succeeds, so that a step that combines several works, and writes results
-    after them, does none of them twice when it is interrupted.
+    several times. What a killed run left unfinished, and no run could continue, is deleted.
     """
     scratch.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(scratch.absolute() / _LOCK, is_singleton=True)
+    scratch = scratch.resolve()  # the same folder by another path is held too
+    lock = FileLock(scratch / _LOCK, is_singleton=True)
     first = not lock.is_locked
     try:
         lock.acquire(timeout=_PATIENCE)
@@ -61,24 +61,21 @@ def locked(scratch: Path) -> Iterator[None]:
             (scratch / _OWNER).write_text(f"process {os.getpid()}")
             _sweep(scratch)
         yield
-        if first:
-            for folder in _finished.get(scratch.absolute(), []):
-                shutil.rmtree(folder, ignore_errors=True)
-                with suppress(OSError):  # other work of the step is unfinished
-                    folder.parent.rmdir()
+        if first and scratch in _finished:
+            _keep_as_last(_finished[scratch], scratch)
     finally:
         if first:
-            _finished.pop(scratch.absolute(), None)
+            _finished.pop(scratch, None)
             (scratch / _OWNER).unlink(missing_ok=True)
         lock.release()
 
 
 @contextmanager
 def work(scratch: Path, step: str, key: Mapping[str, Any]) -> Iterator[Path]:
-    """Hold `scratch` and yield the folder of the unfinished work of a step.
+    """Hold `scratch` and yield the folder of the work of a step.
 
-    After an interruption the same key finds the same folder. It is deleted when the block succeeds or, within a block
-    of `locked`, when that succeeds.
+    After an interruption the same key finds the same folder. Finished work stays until another run finishes some: a run
+    that is killed after its last result, or before all that follows from it is written, does nothing twice.
 
     Parameters
     ----------
@@ -93,7 +90,18 @@ def work(scratch: Path, step: str, key: Mapping[str, Any]) -> Iterator[Path]:
         folder = key_folder(key, scratch / step)
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
-        _finished.setdefault(scratch.absolute(), []).append(folder)
+        _finished.setdefault(scratch.resolve(), []).append(folder.resolve())
+
+
+def _keep_as_last(folders: list[Path], scratch: Path) -> None:
+    """Mark the folders of the work that this run has finished, and delete those of earlier runs."""
+    for mark in scratch.glob(f"*/*/{_FINISHED}"):
+        if mark.parent not in folders:
+            shutil.rmtree(mark.parent, ignore_errors=True)
+            with suppress(OSError):  # other work of the step is there
+                mark.parent.parent.rmdir()
+    for folder in folders:
+        (folder / _FINISHED).touch()
 
 
 def _owner(scratch: Path) -> str:

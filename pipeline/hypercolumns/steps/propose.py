@@ -2,8 +2,8 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.cluster.connection import connect
@@ -11,12 +11,11 @@ from hypercolumns.cluster.workers import PROPOSING
 from hypercolumns.evaluation.proposals import evaluate
 from hypercolumns.features import photographs
 from hypercolumns.parameters import Parameters
-from hypercolumns.proposals.image_set import WorkItem, learn, propose_all, work_items, write
+from hypercolumns.proposals.image_set import learn, propose_all, work_items, write
 from hypercolumns.proposals.kept import kept_candidates, kept_proposals
-from hypercolumns.proposals.store import SCHEMA, ProposalStore
-from hypercolumns.scratch.digests import digest
+from hypercolumns.proposals.store import ProposalStore
 from hypercolumns.scratch.publishing import publish
-from hypercolumns.scratch.work import work
+from hypercolumns.scratch.work import locked
 from hypercolumns.workspace import SPLITS, Split, Workspace
 
 logger = logging.getLogger(__name__)
@@ -34,13 +33,13 @@ def propose_regions(parameters: Parameters, workspace: Workspace) -> dict[Split,
     sets = {split: AnnotationSet.load(workspace.annotations(split)) for split in SPLITS}
     items = {split: work_items(sets[split], _digests(sets[split])) for split in SPLITS}
     everything = [item for split in SPLITS for item in items[split]]
-    with work(workspace.scratch, "propose", _key(parameters, workspace, items)) as folder:
+    with locked(workspace.scratch), TemporaryDirectory(dir=workspace.scratch) as folder:
         candidates = kept_candidates(workspace.scratch, settings)
         with connect(parameters.compute, PROPOSING) as client:
             ranker = learn(client, items["train"], settings, parameters.seed, candidates)
             proposals = kept_proposals(workspace.scratch, settings, ranker)
             propose_all(client, everything, ranker, settings, candidates, proposals)
-        written = {split: folder / f"{split}.zarr" for split in SPLITS}
+        written = {split: Path(folder) / f"{split}.zarr" for split in SPLITS}
         for split, path in written.items():
             write(items[split], ranker, proposals, path)
         minimum = parameters.evaluate.proposals_minimum_area
@@ -59,17 +58,6 @@ def propose_regions(parameters: Parameters, workspace: Workspace) -> dict[Split,
 
 def _digests(annotations: AnnotationSet) -> dict[int, bytes]:
     return photographs.digests(annotations, (image.id for image in annotations.images))
-
-
-def _key(parameters: Parameters, workspace: Workspace, items: Mapping[Split, Sequence[WorkItem]]) -> dict[str, Any]:
-    """Collect everything that the stores depend on."""
-    return {
-        "schema": SCHEMA,
-        "settings": parameters.proposals.model_dump(),
-        "seed": parameters.seed,
-        "annotations": {split: digest(workspace.annotations(split)) for split in SPLITS},
-        "photographs": [item.photograph for split in SPLITS for item in items[split]],
-    }
 
 
 def _text(value: float | None) -> str:

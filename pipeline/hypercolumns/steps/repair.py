@@ -29,8 +29,9 @@ _Repair = Callable[[Verification, _Records], None]
 def repair_store(parameters: Parameters, workspace: Workspace, found: Verification) -> None:
     """Restore a store of the workspace.
 
-    What is not, to the byte, what the store was never replaces it. For a feature store, only parts of damaged shards
-    pass the network again; stores of other kinds are made by running their step in a folder below `.scratch`.
+    The store is replaced only by one whose bytes equal those that it had, as far as they are known. For a feature
+    store, only parts of damaged shards pass the network again; stores of other kinds are made by running their step in
+    a folder below `.scratch`.
 
     Parameters
     ----------

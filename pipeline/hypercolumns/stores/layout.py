@@ -27,7 +27,7 @@ CHUNK_BYTES = 1 << 20
 SHARD_BYTES = 1 << 26
 """Uncompressed size of a shard of such arrays."""
 
-_EMPTY = 2**64 - 1
+EMPTY = 2**64 - 1
 """Offset and length of a chunk that a shard does not have."""
 
 _CRC_BYTES = 4
@@ -93,7 +93,7 @@ class Layout:
 
     def index(self, lengths: list[int]) -> bytes:
         """Encode the index of a shard whose chunks of these lengths follow each other."""
-        entries = np.full((self.chunks_per_shard, 2), _EMPTY, dtype="<u8")
+        entries = np.full((self.chunks_per_shard, 2), EMPTY, dtype="<u8")
         entries[: len(lengths), 1] = lengths
         entries[: len(lengths), 0] = np.cumsum([0, *lengths[:-1]]) if lengths else []
         content = entries.tobytes()
@@ -138,6 +138,6 @@ class Layout:
         shards, compressors = array.shards, array.compressors
         one_cut = shards is not None and tuple(shards[1:]) == tuple(max(1, side) for side in array.shape[1:])
         if not one_cut or not isinstance(compressors[0] if compressors else None, ZstdCodec):
-            raise ValueError(f"the array {array.name!r} is not stored in chunks of rows with Zstandard")
+            raise ValueError("it is not stored in chunks of rows with Zstandard")
         assert shards is not None  # noqa: S101 - for the type checker
         return cls(tuple(array.shape[1:]), np.dtype(array.dtype), array.chunks[0], shards[0])

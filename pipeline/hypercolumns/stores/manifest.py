@@ -9,6 +9,7 @@ import google_crc32c
 
 from hypercolumns.errors import InputError
 from hypercolumns.scratch.checked_files import atomic_write
+from hypercolumns.scratch.digests import digest
 
 NAME = "manifest.json"
 """Name of the manifest in the folder of a store."""
@@ -16,6 +17,14 @@ NAME = "manifest.json"
 SCHEMA = "hypercolumns-manifest/1"
 
 _READ_BYTES = 1 << 22
+
+
+class DamagedManifestError(InputError):
+    """A manifest is damaged; `fault` is the reason as a clause, without the path."""
+
+    def __init__(self, path: Path, fault: str) -> None:
+        super().__init__(f"{path} is damaged: {fault}.")
+        self.fault = fault
 
 
 @dataclass(frozen=True)
@@ -50,8 +59,8 @@ class Manifest:
         ------
         FileNotFoundError
             If it has none.
-        InputError
-            If it is damaged: it must be, to the byte, what `write` writes.
+        DamagedManifestError
+            If it is not, to the byte, what `write` writes, or names files outside of the store.
         """
         path = store / NAME
         content = path.read_bytes()
@@ -59,13 +68,13 @@ class Manifest:
             found = json.loads(content)
             files = {name: FileRecord(int(size), int(crc, 16)) for name, (size, crc) in found["files"].items()}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            raise InputError(f"{path} is damaged: it is not a manifest.") from None
+            raise DamagedManifestError(path, "it is not a manifest") from None
         manifest = cls(files)
         if manifest._text().encode() != content:
-            raise InputError(f"{path} is damaged: its checksum does not match its content.")
+            raise DamagedManifestError(path, "its checksum does not match its content")
         unsafe = [name for name in files if not _is_inside(name)]
         if unsafe:
-            raise InputError(f"{path} names {unsafe[0]!r}, which does not lie in the store.")
+            raise DamagedManifestError(path, f"it names {unsafe[0]!r}, which does not lie in the store")
         return manifest
 
     def write(self, store: Path) -> None:
@@ -99,6 +108,11 @@ class Manifest:
         ]
         body = f'{{\n "schema": "{SCHEMA}",\n "files": {{\n' + ",\n".join(lines) + "\n },\n"
         return f'{body} "crc32c": "{google_crc32c.value(body.encode()):08x}"\n}}\n'
+
+
+def content_digest(store: Path) -> str:
+    """SHA-256 of the manifest of a store, which differs wherever the bytes of two stores differ."""
+    return digest(store / NAME)
 
 
 def _is_inside(name: str) -> bool:

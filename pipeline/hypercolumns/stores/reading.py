@@ -16,7 +16,7 @@ from zarr.errors import BaseZarrError
 from hypercolumns.errors import InputError
 from hypercolumns.stores.layout import Layout
 from hypercolumns.stores.manifest import NAME as MANIFEST
-from hypercolumns.stores.manifest import FileRecord, Manifest
+from hypercolumns.stores.manifest import DamagedManifestError, FileRecord, Manifest
 from hypercolumns.stores.versions import refusal
 from hypercolumns.stores.writing import CODING_THREADS
 
@@ -101,7 +101,11 @@ class StoredArray:
         ------
         DamagedStoreError
             Naming the array and the shard.
+        IndexError
+            If the array does not have these rows.
         """
+        if not 0 <= start <= stop <= self.rows:
+            raise IndexError(f"the array {self.name!r} has no rows {start} .. {stop}; it has {self.rows}")
         step = self.layout.chunk_rows
         first, last = start // step, -(-stop // step)
         out = np.empty(((last - first) * step, *self.layout.item), self.dtype)
@@ -209,12 +213,13 @@ class Store:
         DamagedStoreError
             If it does not, or is stored in another way.
         """
+        found = self.group.get(name)
+        if not isinstance(found, zarr.Array):
+            raise DamagedStoreError(self.path, f"the array {name!r}", "it is missing")
         try:
-            found = self.group[name]
-            assert isinstance(found, zarr.Array)  # noqa: S101 - caught below
             layout = Layout.read(found)
-        except (KeyError, AssertionError, ValueError) as error:
-            raise DamagedStoreError(self.path, f"the array {name!r}", str(error) or "it is missing") from None
+        except ValueError as error:
+            raise DamagedStoreError(self.path, f"the array {name!r}", str(error)) from None
         return StoredArray(self.path, name, found.shape[0], layout)
 
 
@@ -228,8 +233,10 @@ def _check_metadata(path: Path, schema: str, kind: str, step: str) -> None:
             raise InputError(f"{path} is not a {kind}: it is not a readable Zarr group.", step) from None
         _check_schema(path, found, schema, kind, step)
         raise DamagedStoreError(path, MANIFEST, "it is missing") from None
-    except (InputError, OSError) as error:
-        raise DamagedStoreError(path, MANIFEST, str(error)) from None
+    except DamagedManifestError as error:
+        raise DamagedStoreError(path, MANIFEST, error.fault) from None
+    except OSError as error:
+        raise DamagedStoreError(path, MANIFEST, f"it cannot be read: {error.strerror}") from None
     for name, fault in manifest.missing(path):
         raise DamagedStoreError(path, describe(name), fault)
     record = manifest.files.get("zarr.json")

@@ -15,7 +15,7 @@ from hypercolumns.stores.damage import Damage
 from hypercolumns.stores.files import Files
 from hypercolumns.stores.kinds import Kind, find_kind
 from hypercolumns.stores.manifest import NAME as MANIFEST
-from hypercolumns.stores.manifest import FileRecord, Manifest
+from hypercolumns.stores.manifest import DamagedManifestError, FileRecord, Manifest
 from hypercolumns.stores.metadata import LARGEST_JSON, ROOT, Metadata, read_json, schema_of
 from hypercolumns.stores.reading import DamagedStoreError, StoredArray
 from hypercolumns.stores.shards import shard_faults
@@ -127,11 +127,13 @@ def _read_manifest(path: Path, files: Files) -> tuple[Mapping[str, FileRecord] |
         return None, ["it is missing"]
     try:
         if size > LARGEST_JSON:
-            raise InputError(f"it has {size} bytes, more than the {LARGEST_JSON} that are read.")
+            return None, [f"it has {size} bytes, more than the {LARGEST_JSON} that are read"]
         records = Manifest.read(path).files
         faults = list(definitions.faults("manifest", read_json(path / MANIFEST)))
-    except (InputError, OSError, ValueError) as error:
-        return None, [str(error).removeprefix(f"{path / MANIFEST} is damaged: ").removesuffix(".")]
+    except DamagedManifestError as error:
+        return None, [error.fault]
+    except (OSError, ValueError) as error:
+        return None, [str(error)]
     return records, faults
 
 

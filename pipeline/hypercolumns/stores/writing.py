@@ -7,7 +7,7 @@ names the former, `unfinished.json` describes the latter, so that an interrupted
 import json
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +41,14 @@ class _Beginning:
     lengths: list[int]
 
     @classmethod
-    def read(cls, store: Path) -> dict[str, "_Beginning"]:
-        """Read the beginnings by array; none if the file is missing or any of them is damaged."""
+    def read(cls, store: Path, complete: Collection[str]) -> dict[str, "_Beginning"]:
+        """Read the beginnings by array; none if the file is missing, or any of them is damaged or `complete` by now."""
         try:
             content = json.loads((store / UNFINISHED).read_text())
             found = {name: cls(**entry) for name, entry in content.items()}
+            # A run that was killed after it had written the manifest leaves the beginnings of shards that it names.
+            if any(beginning.file in complete for beginning in found.values()):
+                return {}
             return found if all(beginning._is_intact(store) for beginning in found.values()) else {}
         except (OSError, ValueError, TypeError, AttributeError):
             return {}
@@ -128,6 +131,7 @@ class ArrayWriter:
             if self._stream is None:
                 path = self._store.path / self._file()
                 path.parent.mkdir(parents=True, exist_ok=True)
+                path.unlink(missing_ok=True)  # it may be linked with a file of a published store
                 self._stream = path.open("wb")
             self._put(chunk)
             self._lengths.append(len(chunk))
@@ -171,7 +175,7 @@ class StoreWriter:
         self._pool = ThreadPoolExecutor(CODING_THREADS)
         self._files = _complete_files(path)
         self._n_named = len(self._files)
-        self._beginnings = _Beginning.read(path)
+        self._beginnings = _Beginning.read(path, self._files)
 
     def __enter__(self) -> Self:
         return self
@@ -230,13 +234,18 @@ class StoreWriter:
 
 
 def _complete_files(path: Path) -> dict[str, FileRecord]:
-    """Files that the manifest of an interrupted run names and that are there; none if it is damaged."""
+    """Files that the manifest of an interrupted run names.
+
+    None if it or any of them is damaged, so that all arrays go on at the same row, or if the store was finished: the
+    last shards of a finished store may have fewer rows than those that rows are appended after.
+    """
     try:
         manifest = Manifest.read(path)
     except (FileNotFoundError, InputError):
         return {}
-    missing = {name for name, _ in manifest.missing(path)}
-    return {n: r for n, r in manifest.files.items() if n not in missing and not n.endswith("zarr.json")}
+    if "zarr.json" in manifest.files or any(True for _ in manifest.missing(path)):
+        return {}
+    return dict(manifest.files)
 
 
 def _consolidate(root: zarr.Group) -> None:

@@ -46,7 +46,7 @@ def write_heat_maps(
 
 
 def read_heat_maps(path: Path) -> dict[int, HeatMap]:
-    """Read the file of `write_heat_maps`: heat maps by instance id.
+    """Read what `write_heat_maps` wrote: heat maps by instance id.
 
     Raises
     ------

@@ -14,8 +14,7 @@ from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.model import GridModel
 from hypercolumns.parameters import PredictParameters
 from hypercolumns.scratch.checked_files import Arrays
-from hypercolumns.scratch.digests import digest
-from hypercolumns.stores import manifest
+from hypercolumns.stores.manifest import content_digest
 
 
 @dataclass(frozen=True)
@@ -69,13 +68,12 @@ def key(
 ) -> dict[str, Any]:
     """Everything that predictions depend on, as JSON-like values; `prediction.predict` explains the arguments."""
     return {
-        # A manifest holds the checksums of all files of its store.
-        "store": digest(store.path / manifest.NAME),
-        "proposals": digest(proposals / manifest.NAME) if proposals else None,
+        "store": content_digest(store.path),
+        "proposals": content_digest(proposals) if proposals else None,
         "task": task_key,
         "models": [model.digest() for model in models],
         "settings": settings.model_dump(mode="json"),
-        "versions": [version(package) for package in ("numpy", "pycocotools")],
+        "versions": [version(package) for package in ("numpy", "pycocotools", "scipy")],
         "kinds": [list(kinds), list(keep_heat)],
     }
 

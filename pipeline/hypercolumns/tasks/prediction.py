@@ -90,8 +90,8 @@ def predict(
     Raises
     ------
     InputError
-        When a model was trained on features of another origin, has other targets than the task or no grid for a category, superpixels are missing, or features
-        are damaged or not finite.
+        When a model was trained on features of another origin, has other targets than the task or no grid for a
+        category, superpixels are missing, or features are damaged or not finite.
     ValueError
         When only one of `scratch` and `task_key` is given.
 
