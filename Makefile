@@ -37,7 +37,7 @@ $(VENV)/ready: requirements.txt pyproject.toml
 	"$(BIN)/python" -m pip install --quiet --no-deps --editable .
 	touch $@
 
-# What interrupted runs of other parameters left behind.
+# What runs keep for later ones. Without it they take longer and give the same results.
 clean:
 	rm -rf .scratch
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import annotations, extraction, growth, importing, machine, pages, scoring, store, training
+from benchmarks import additions, annotations, extraction, growth, importing, machine, pages, scoring, store, training
 from benchmarks.figures import Section
 from benchmarks.peers import comparison
 from benchmarks.results import Results
@@ -19,6 +19,7 @@ SUBJECTS: Mapping[str, Callable[[Sizes], Section]] = {
     "annotations": annotations.figures,
     "store": store.figures,
     "extraction": extraction.figures,
+    "additions": additions.figures,
     "training": training.figures,
     "scoring": scoring.figures,
     "growth": growth.figures,

@@ -12,18 +12,18 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.figures import Figure, Goal, Section
-from benchmarks.inputs import draw_scenes, make_regions, synthetic_regions
+from benchmarks.inputs import draw_scenes, make_regions, no_digests, synthetic_regions
 from benchmarks.measuring import in_new_process, interleaved, median_ratio
 from benchmarks.sizes import Sizes
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.backbones import Backbone, create_backbone
-from hypercolumns.features import writer
 from hypercolumns.features.extraction import extract
 from hypercolumns.features.half import FLOAT16_MAX
 from hypercolumns.features.passes import REGIONS_PER_PASS
 from hypercolumns.features.region_source import PhotographCache
-from hypercolumns.features.schema import BOX, n_shards, shard_rows
+from hypercolumns.features.schema import BOX, parts
 from hypercolumns.features.warp import warp
+from hypercolumns.features.writer import FeatureStoreWriter
 from hypercolumns.parameters import BackboneParameters, ComputeParameters
 from hypercolumns.regions import boxes
 
@@ -152,7 +152,8 @@ def _random_crops(case: _Case) -> torch.Tensor:
 
 def _extract(case: _Case) -> None:
     out = case.folder / "extracted.zarr"
-    shutil.rmtree(out, ignore_errors=True)
+    for earlier in (out, case.folder / "scratch"):
+        shutil.rmtree(earlier, ignore_errors=True)
     compute = ComputeParameters(device="cpu" if case.device == "cpu" else "cuda")
     extract(
         case.regions,
@@ -169,10 +170,8 @@ def _forward(case: _Case, crops: torch.Tensor) -> None:
     """Run as many forward passes as extraction needs, in the same precision."""
     cuda = case.device == "cuda"
     with torch.inference_mode(), torch.autocast(case.device, torch.float16, enabled=cuda):
-        for shard in range(n_shards(len(case.regions))):
-            rows = shard_rows(shard, len(case.regions))
-            for _ in range(rows.start, rows.stop, REGIONS_PER_PASS):
-                case.backbone(crops)
+        for _ in range(0, len(case.regions), REGIONS_PER_PASS):
+            case.backbone(crops)
     if cuda:
         torch.cuda.synchronize()
 
@@ -193,12 +192,12 @@ def _convert_and_write(case: _Case, crops: torch.Tensor) -> None:
     with torch.inference_mode():
         maps = {name: m.float().cpu() for name, m in case.backbone(crops).items()}
     count = len(case.regions)
-    writer.create(path, synthetic_regions(count), {name: tuple(m.shape[1:]) for name, m in maps.items()}, EXPANSION)
-    for shard in range(n_shards(count)):
-        rows = shard_rows(shard, count)
-        passes = -(-(rows.stop - rows.start) // REGIONS_PER_PASS)
-        halves = {
-            name: torch.cat([m.clamp(-FLOAT16_MAX, FLOAT16_MAX).half().contiguous() for _ in range(passes)])
-            for name, m in maps.items()
-        }
-        writer.write_shard(path, shard, {name: m[: rows.stop - rows.start].numpy() for name, m in halves.items()})
+    with FeatureStoreWriter(path, {name: tuple(m.shape[1:]) for name, m in maps.items()}) as writer:
+        for rows in parts(count):
+            passes = -(-(rows.stop - rows.start) // REGIONS_PER_PASS)
+            halves = {
+                name: torch.cat([m.clamp(-FLOAT16_MAX, FLOAT16_MAX).half().contiguous() for _ in range(passes)])
+                for name, m in maps.items()
+            }
+            writer.append({name: m[: rows.stop - rows.start].numpy() for name, m in halves.items()})
+        writer.finish(synthetic_regions(count), no_digests(count), EXPANSION, {})

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from hypercolumns.annotations.model import AnnotationSet, Category, Image
 from hypercolumns.backbones import Backbone
-from hypercolumns.features import writer
-from hypercolumns.features.schema import BOX, n_shards, shard_rows
+from hypercolumns.features.schema import BOX, DIGEST_BYTES, parts
 from hypercolumns.features.selection import validation_regions
+from hypercolumns.features.writer import FeatureStoreWriter
 from hypercolumns.parameters import DatasetParameters, PredictParameters, PuppetsParameters, TrainParameters
 from hypercolumns.puppets.generator import generate
 from hypercolumns.regions import boxes
@@ -81,13 +81,17 @@ def random_activations(rng: np.random.Generator, regions: int, shape: Shape) -> 
 
 
 def synthetic_store(path: Path, regions: int, shapes: Mapping[str, Shape]) -> None:
-    """Write a store of random activations, one shard in memory at a time; its regions are boxes in one photograph."""
-    writer.create(path, synthetic_regions(regions), shapes, 1.2)
-    for shard in range(n_shards(regions)):
-        rows = shard_rows(shard, regions)
-        rng = np.random.default_rng([0, shard])
-        blocks = {name: random_activations(rng, rows.stop - rows.start, shape) for name, shape in shapes.items()}
-        writer.write_shard(path, shard, blocks)
+    """Write a store of random activations, one part in memory at a time; its regions are boxes in one photograph."""
+    with FeatureStoreWriter(path, shapes) as writer:
+        for part, rows in enumerate(parts(regions)):
+            rng = np.random.default_rng([0, part])
+            writer.append({n: random_activations(rng, rows.stop - rows.start, s) for n, s in shapes.items()})
+        writer.finish(synthetic_regions(regions), no_digests(regions), 1.2, {})
+
+
+def no_digests(count: int) -> NDArray[np.uint8]:
+    """Digests of regions that no other store will be compared with."""
+    return np.zeros((count, DIGEST_BYTES), np.uint8)
 
 
 def synthetic_regions(count: int) -> pd.DataFrame:

@@ -86,11 +86,11 @@ def fit_pipeline(store: Path, settings: TrainParameters, folder: Path) -> Fit:
         store=store,
         targets=folder / "targets.zarr",
         folder=folder,
-        shards=opened.shards,
+        shards=opened.parts,
         layers=opened.layers,
         heat_map=settings.heat_map,
     )
-    moments = add_moments([files.lay_out(shard) for shard in range(len(opened.shards))])
+    moments = add_moments([files.lay_out(shard) for shard in range(len(opened.parts))])
     solver = ExactSolver(
         CellProblem(
             files=files,

@@ -9,8 +9,10 @@ from benchmarks import growth, table
 from benchmarks.extraction import default_backbone
 from benchmarks.figures import Section
 from benchmarks.inputs import SMALL, Shape, block_shapes, channels
-from hypercolumns.features.schema import COLUMNS, REGIONS_PER_SHARD
-from hypercolumns.parameters import Parameters
+from hypercolumns.backbones import create_backbone
+from hypercolumns.features.schema import COLUMNS, SHARD_BYTES, regions_per_shard
+from hypercolumns.parameters import BackboneParameters, DetectionParameters, Parameters
+from hypercolumns.proposals.image_set import KEPT_PER_SPLIT
 
 SUBJECTS = ("store", "extraction", "growth")
 """Subjects whose figures the costs are derived from."""
@@ -21,6 +23,7 @@ GPU_SPEEDUP = 100
 RECIPE = Parameters.load(Path(__file__).parents[1] / "recipes" / "voc2012_sbd_onet.yaml")
 
 REGIONS_PER_INSTANCE = 1 + RECIPE.regions.proposals_per_instance
+COCO_REGIONS = 860_000 * REGIONS_PER_INSTANCE
 """Training regions of an instance: its box and the candidates that overlap it most."""
 
 DETECTIONS_PER_PHOTOGRAPH = RECIPE.detection.max_per_image
@@ -50,7 +53,7 @@ DATA_SETS = (
     ),
     DataSet(
         "COCO 2017 (118,287 + 5,000 photographs)",
-        860_000 * REGIONS_PER_INSTANCE,
+        COCO_REGIONS,
         5_000 * DETECTIONS_PER_PHOTOGRAPH + 36_800,
     ),
     DataSet("100 million regions", 100_000_000, 0),
@@ -77,7 +80,7 @@ def write_page(path: Path, sections: Mapping[str, Section], cores: int) -> None:
             format_bytes(regions * store),
             format_bytes(data.train_regions * maps),
             format_bytes(data.train_regions * sample),
-            f"{_files(regions, len(shapes)):,}",
+            f"{_files(regions, shapes):,}",
             format_hours(regions / rate * cores),
             format_hours(regions / rate / GPU_SPEEDUP),
             format_hours(regions * exact),
@@ -113,6 +116,10 @@ def write_page(path: Path, sections: Mapping[str, Section], cores: int) -> None:
         f"time: {pixels} pixels x {channels(shapes)} channels x 2 bytes = {format_bytes(sample)} per region, "
         f"{sample / store:.1f} times the store. For 100 million regions use `sgd` and draw fewer pixels of each "
         "(`train.pixels_per_region`): a linear classifier does not need billions of pixels.",
+        "**Results kept in `.scratch`.** For the next run it keeps the last store of each split, by links to its files "
+        f"where possible. Each photograph adds {format_bytes(_detector_maps_bytes())} of the detector's maps (640 x "
+        f"480 pixels) and 50 kB of proposals, each of the first {KEPT_PER_SPLIT:,} of a split also 1.3 MB of "
+        "candidates. All of this can be deleted while nothing runs.",
         "**Passes over the disk.** A cell that a worker does not keep in memory is read again: with `exact` one of "
         f"more than {format_bytes(growth.DEFAULT_MAX_BYTES['exact'])} in every evaluation, of which a cell takes "
         f"dozens, and with `sgd` one of more than {format_bytes(growth.DEFAULT_MAX_BYTES['sgd'])} in every epoch, "
@@ -120,9 +127,10 @@ def write_page(path: Path, sections: Mapping[str, Section], cores: int) -> None:
         f"**Tables in one process.** The client holds the table of regions ({format_bytes(table_bytes)} for 100 "
         "million) and all results of a prediction in memory. Beyond about ten million regions a store should be "
         "divided, one store per part of the image set.",
-        f"**Files.** A store has one file per layer and {REGIONS_PER_SHARD} regions: {_files(largest, len(shapes)):,} "
-        "for 100 million regions, which DVC hashes and links one by one. With shards of 1024 regions there would be 16 "
-        "times fewer.",
+        f"**Files.** A store has one file per layer for every {regions_per_shard(shapes):,} regions, about "
+        f"{format_bytes(SHARD_BYTES)} of blocks: {_files(COCO_REGIONS, shapes):,} files for the "
+        f"{COCO_REGIONS / 1e6:.1f} million regions of COCO's training set, {_files(largest, shapes):,} for 100 "
+        "million, which DVC hashes and links one by one.",
     )
     parts = (
         "# What large data sets cost",
@@ -140,8 +148,16 @@ def maps_bytes(shapes: Mapping[str, Shape], heat_map: int) -> int:
     return sum(2 * depth * min(height, heat_map) * min(width, heat_map) for depth, height, width in shapes.values())
 
 
-def _files(regions: int, layers: int) -> int:
-    return math.ceil(regions / REGIONS_PER_SHARD) * layers
+def _detector_maps_bytes() -> int:
+    """Bytes of the maps of a photograph of 640 x 480 pixels that the detector keeps: float16, at the default scale."""
+    settings = DetectionParameters()
+    layers = create_backbone(BackboneParameters(layers=settings.layers), seed=0).layers
+    height, width = settings.short_side, settings.short_side * 640 // 480
+    return sum(2 * layer.channels * (height // layer.stride) * (width // layer.stride) for layer in layers)
+
+
+def _files(regions: int, shapes: Mapping[str, Shape]) -> int:
+    return math.ceil(regions / regions_per_shard(shapes)) * len(shapes)
 
 
 def format_bytes(size: float) -> str:

@@ -13,10 +13,12 @@ class Sizes:
     """Annotations in the larger COCO file; train2017 has 860,001."""
     photographs: int = 12
     """Drawn scenes that regions are cut from."""
-    store_regions: int = 128
+    store_regions: int = 512
     """Regions in the store of each network."""
     extraction_regions: int = 384
     """Regions that are extracted."""
+    additions_photographs: int = 42
+    """Drawn scenes, a twenty-first of which are new."""
     scoring_regions: int = 16
     """Regions that are scored."""
     training_regions: int = 128
@@ -27,5 +29,5 @@ class Sizes:
     """Regions that the peers process."""
 
 
-TINY = Sizes(1, 40, 2, 4, 4, 2, 12, 4, 4)
+TINY = Sizes(1, 40, 2, 4, 4, 2, 2, 12, 4, 4)
 """Sizes for tests that only check whether everything runs."""

@@ -139,7 +139,7 @@ def fit_script(store: Path, settings: TrainParameters) -> float:
     size, cells = settings.heat_map, settings.grid**2
     columns: list[NDArray[np.float32]] = []
     labels: list[NDArray[np.int8]] = []
-    for rows in opened.shards:
+    for rows in opened.parts:
         rng = np.random.default_rng([0, settings.grid, rows.start])
         drawn = draw_locations(rng, rows.stop - rows.start, size, settings.grid, per_cell)
         maps = task.target_maps(opened.regions[rows], opened.expanded_boxes[rows], size)

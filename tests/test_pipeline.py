@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -18,7 +19,7 @@ COMMANDS = [
     for stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
     for task in (TASKS if "matrix" in stage else [""])
 ]
-PARAMETERS = {
+PARAMETERS: dict[str, Any] = {
     "tasks": TASKS,
     "dataset": {"puppets": {"train_images": 8, "val_images": 4, "width": 160, "height": 128}},
     "proposals": {"max_per_image": 150},
@@ -80,9 +81,23 @@ def test_outputs_have_the_documented_keys(one_worker: Path) -> None:
     assert "</html>" in (one_worker / "reports/index.html").read_text()
 
 
-def test_the_scratch_folder_holds_only_the_data_set_at_the_end(one_worker: Path) -> None:
-    """The next check takes it over."""
-    assert [path.name for path in (one_worker / ".scratch").iterdir()] == ["data-set"]
+def test_the_scratch_folder_holds_what_later_runs_take_over_and_nothing_unfinished(one_worker: Path) -> None:
+    """The data set, the detector, the last store of each split, and one file per photograph for all else."""
+    scratch = one_worker / ".scratch"
+    by_photograph = {"propose-candidates", "propose-proposals", "detection-maps"}
+    others = {"lock", "data-set", "detection-detector", "extract", "predict", "train"}
+    assert {path.name for path in scratch.iterdir()} == others | by_photograph
+    (data_set,) = (scratch / "data-set").iterdir()
+    assert {path.name for path in data_set.iterdir()} == {"images", "train.json", "val.json"}
+    sizes = PARAMETERS["dataset"]["puppets"]
+    for name in by_photograph:
+        (cache,) = (scratch / name).iterdir()
+        assert len(list(cache.iterdir())) == sizes["train_images"] + sizes["val_images"]
+    for split in ("train", "val"):
+        (last,) = (scratch / f"extract/{split}.zarr").iterdir()
+        assert [path.name for path in last.iterdir()] == ["store.zarr"]
+        assert files(last / "store.zarr") == files(one_worker / f"data/features/{split}.zarr")
+    assert not list(scratch.rglob("*.part"))
 
 
 def test_the_ablation_of_all_layers_equals_the_evaluation(one_worker: Path) -> None:
@@ -94,11 +109,11 @@ def test_the_ablation_of_all_layers_equals_the_evaluation(one_worker: Path) -> N
 
 def test_the_number_of_workers_changes_no_byte(one_worker: Path) -> None:
     folder = one_worker.parent / "two"
-    shutil.copytree(one_worker, folder)
+    shutil.copytree(one_worker, folder, ignore=shutil.ignore_patterns(".scratch"))  # from which all would be taken over
     for name in ("proposals", "models", "predictions"):
         shutil.rmtree(folder / "data" / name)
     (folder / "metrics/ablation.json").unlink()
     run(folder, workers=2, names=("propose", "train", "predict", "baselines", "ablate"))
-    one, two = files(one_worker), files(folder)
+    one, two = ({n: c for n, c in files(f).items() if not n.startswith(".scratch")} for f in (one_worker, folder))
     assert one.keys() == two.keys()
     assert [name for name in one if one[name] != two[name]] == []

@@ -4,19 +4,21 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from stages.__main__ import main
+from stages.common import TASK, stage
 
 ROOT = Path(__file__).parents[1]
 HELPERS = ("__init__", "__main__", "common")
 STAGES = sorted(p.stem for p in (ROOT / "stages").glob("*.py") if p.stem not in HELPERS)
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-TASK_STAGES = {name for name, stage in PIPELINE.items() if "matrix" in stage}
+TASK_STAGES = {name for name, described in PIPELINE.items() if "matrix" in described}
 
 
 def run(name: str, *arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -82,9 +84,9 @@ if __name__ == "__main__":
 
 
 def test_every_dvc_stage_runs_the_module_of_its_name() -> None:
-    for name, stage in PIPELINE.items():
+    for name, described in PIPELINE.items():
         module = name.split("-")[0]
-        assert stage["cmd"].split()[:4] == ["python", "-m", "stages", module]
+        assert described["cmd"].split()[:4] == ["python", "-m", "stages", module]
         assert module in STAGES
 
 
@@ -109,3 +111,59 @@ def test_a_missing_input_names_the_file_and_the_stage_that_writes_it(
     assert "does not exist" in done.output
     assert "dvc repro" in done.output
     assert not (tmp_path / "data").exists()
+
+
+@pytest.fixture
+def edited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Result]:
+    """A function that runs a stage, which edits its parameter file meanwhile, and returns how it ended."""
+    monkeypatch.chdir(tmp_path)
+    Path("dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
+
+    def run(name: str, text: str) -> Result:
+        """Run a stage under the DVC name `name` (none if empty)."""
+        Path("params.yaml").write_text("{}")
+        monkeypatch.setenv("DVC_STAGE", name)
+
+        def step(*_: object, task: str) -> None:  # noqa: ARG001 - an option of the stage
+            Path("params.yaml").write_text(text)
+
+        return CliRunner().invoke(stage(step, TASK), ["--task", "parts"])
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "change"),
+    [
+        ("train@parts", "train: {grid: 7}", "train.grid was 5 and is 7 now"),
+        ("train@parts", "parts: {baselines: false}", "parts.baselines was True and is False now"),
+        ("extract-val", "seed: 3", "seed was 0 and is 3 now"),
+        ("check", "compute: {workers: 3}", "compute.workers was 0 and is 3 now"),
+        ("", "evaluate: {minimum_area: 7}", "evaluate.minimum_area was"),
+    ],
+)
+def test_a_parameter_file_that_is_edited_meanwhile_is_not_recorded(
+    edited: Callable[[str, str], Result], name: str, text: str, change: str
+) -> None:
+    """DVC records the values that it finds after the stage."""
+    result = edited(name, text)
+    assert result.exit_code == 1
+    assert change in result.output
+    assert "run again" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("train@parts", "train: {grid: 5}"),
+        ("train@parts", "keypoints: {baselines: false}"),
+        ("train@parts", "predict: {superpixels: false}"),
+        ("extract-val", "regions: {proposals_per_instance: 3}"),
+        ("", "compute: {workers: 1}"),
+    ],
+)
+def test_an_edit_of_what_the_stage_does_not_depend_on_is_welcome(
+    edited: Callable[[str, str], Result], name: str, text: str
+) -> None:
+    result = edited(name, text)
+    assert result.exit_code == 0, result.output

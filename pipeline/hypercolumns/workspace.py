@@ -27,7 +27,7 @@ class Workspace:
     plots: Path = Path("plots")
     reports: Path = Path("reports")
     scratch: Path = Path(".scratch")
-    """Unfinished work from which an interrupted step resumes."""
+    """Unfinished work, and what later runs take over; may be deleted while nothing runs."""
 
     @classmethod
     def at(cls, root: Path | str) -> "Workspace":

@@ -171,9 +171,12 @@ def test_the_costs_of_a_data_set_are_measured_slopes_times_its_regions(tmp_path:
     layers = default_backbone().layers
     sample = TrainParameters().pixels_per_region * sum(layer.channels for layer in layers) * 2
     # Sides are computed from strides here, not by a forward pass; the finest maps, 56 x 56, are laid out as 50 x 50.
-    maps = sum(2 * layer.channels * min(224 // layer.stride if layer.stride else 1, 50) ** 2 for layer in layers)
+    sides = [224 // layer.stride if layer.stride else 1 for layer in layers]
+    maps = sum(2 * layer.channels * min(side, 50) ** 2 for layer, side in zip(layers, sides, strict=True))
+    region = sum(2 * layer.channels * side**2 for layer, side in zip(layers, sides, strict=True))
+    shards = math.ceil(1e8 / (2**29 // (64 * region) * 64))  # parts of 64 regions, 512 MB
     copies = f"{scaling.format_bytes(maps * 1e8)} | {scaling.format_bytes(sample * 1e8)}"
-    assert f"| 100,000,000 | 50 TB | {copies} | {1_562_500 * len(layers):,} |" in last
+    assert f"| 100,000,000 | 50 TB | {copies} | {shards * len(layers):,} |" in last
     assert "| 556 | 2.8 | 200 | 100 |" in last
 
 
@@ -186,7 +189,7 @@ def test_the_predicted_bytes_of_laid_out_maps_are_those_of_their_files(tmp_path:
         store=store.path,
         targets=tmp_path / "targets.zarr",
         folder=tmp_path,
-        shards=store.shards,
+        shards=store.parts,
         layers=store.layers,
         heat_map=50,
     )

@@ -25,6 +25,10 @@ if __name__ == "__main__":
         (state,) = client.run(lambda: ("wave" in sys.modules, os.environ["OMP_NUM_THREADS"])).values()
         assert state == (True, "1"), state
         assert "wave" not in sys.modules
+        try:
+            client.submit(os.listdir, "nowhere").result()
+        except FileNotFoundError:
+            pass
 """
 
 
@@ -36,6 +40,7 @@ def test_workers_have_one_thread_and_preloaded_modules(tmp_path: Path) -> None:
     environment["PYTHONPATH"] = str(PACKAGE_ROOT)
     completed = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     assert completed.returncode == 0, completed.stderr
+    assert "Traceback" not in completed.stderr  # the client reports errors
 
 
 def test_an_interrupt_is_raised_at_the_end_of_the_block() -> None:

@@ -1,6 +1,8 @@
 """Small image sets for the tests of detection, with features that are known functions of what a box shows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +11,24 @@ from PIL import Image as Picture
 
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
-from hypercolumns.detection.candidate_set import CandidateSet
+from hypercolumns.detection.candidate_set import CandidateSet, Describe, Item, Result
 from hypercolumns.regions.boxes import Boxes, iou
 
 WIDTH, HEIGHT = 96, 64
 CATEGORIES = (Category(3, "cat"), Category(7, "dog"), Category(9, "yak"))
+
+
+@dataclass(frozen=True)
+class KnownFeatures:
+    """Features of regions from a function of the image and the boxes in it, without a network."""
+
+    describe: Callable[[Image, Boxes], NDArray[np.float32]]
+
+    def map(
+        self, function: Callable[[Describe, Item], Result], items: Iterable[tuple[Image, Item]]
+    ) -> Iterator[Result]:
+        """Apply the function to one item after the other."""
+        return (function(partial(self.describe, image), item) for image, item in items)
 
 
 def make_instance(
@@ -48,8 +63,8 @@ def candidates(annotations: AnnotationSet, image_id: int, number: int = 60) -> B
     return np.concatenate([corners, np.repeat(objects, 4, axis=0) + rng.uniform(-3, 3, (len(objects) * 4, 4))])
 
 
-def separable(annotations: AnnotationSet, name: str = "test") -> CandidateSet:
-    """Candidates with features that a linear model can separate: per category, the best overlap with an object."""
+def separable_features(annotations: AnnotationSet) -> KnownFeatures:
+    """Features that a linear model can separate: per category, the best overlap with an object."""
 
     def describe(image: Image, boxes: Boxes) -> NDArray[np.float32]:
         columns = []
@@ -58,7 +73,13 @@ def separable(annotations: AnnotationSet, name: str = "test") -> CandidateSet:
             columns.append(iou(boxes, objects).max(axis=1) if objects else np.zeros(len(boxes)))
         return np.stack(columns, axis=1).astype(np.float32)
 
-    return CandidateSet(name, annotations, lambda image_id: candidates(annotations, image_id), describe)
+    return KnownFeatures(describe)
+
+
+def separable(annotations: AnnotationSet, features: KnownFeatures | None = None) -> CandidateSet:
+    """Candidates with `features`; None: those that a linear model can separate."""
+    features = features or separable_features(annotations)
+    return CandidateSet("test", annotations, lambda image_id: candidates(annotations, image_id), features)
 
 
 def draw(annotations: AnnotationSet, folder: Path) -> None:

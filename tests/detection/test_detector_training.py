@@ -9,14 +9,21 @@ from numpy.typing import NDArray
 
 from hypercolumns.annotations.model import Image, Instance
 from hypercolumns.detection import training
-from hypercolumns.detection.detector import best_boxes
+from hypercolumns.detection.detector import Detector, best_boxes
 from hypercolumns.detection.examples import BACKGROUND, UNUSED, Examples, label_boxes, trained_categories
 from hypercolumns.detection.linear_models import LinearClassifiers, fit_classifiers
 from hypercolumns.detection.training import train_detector
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import DetectionParameters
 from hypercolumns.regions.boxes import Boxes, from_coco, iou
-from tests.detection.detection_scenes import candidates, make_instance, scenes, separable
+from tests.detection.detection_scenes import (
+    KnownFeatures,
+    candidates,
+    make_instance,
+    scenes,
+    separable,
+    separable_features,
+)
 
 SETTINGS = DetectionParameters(penalty=1e-4, iterations=200, regression_penalty=None)
 BOX = [10, 10, 40, 40]
@@ -58,9 +65,10 @@ def test_no_example_is_used_twice() -> None:
     annotations = scenes(1, seed=0)
     examples = Examples(separable(annotations), (3, 7), SETTINGS)
     image = annotations.images[0]
-    before = examples.background(image)
-    examples.add(image, before[:5])
-    assert set(examples.background(image)) == set(before[5:])
+    boxes = examples.boxes(image)
+    examples.add(boxes, boxes.background[:5], np.zeros((5, 3), np.float32))
+    assert set(examples.boxes(image).background) == set(boxes.background[5:])
+    assert set(examples.boxes(image).positive) == set(boxes.positive)
 
 
 def test_separable_objects_are_found() -> None:
@@ -80,7 +88,8 @@ def test_separable_objects_are_found() -> None:
 def test_hard_negatives_lower_the_scores_of_background() -> None:
     """With few random negatives, mining lowers the scores of the background that scores highest."""
     annotations = scenes(12, seed=3)
-    candidate_set = separable(annotations)
+    features = separable_features(annotations)
+    candidate_set = separable(annotations, features)
     small = SETTINGS.model_copy(update={"training_regions": 12 * 16})
 
     def highest_background_scores(rounds: int) -> float:
@@ -88,9 +97,9 @@ def test_hard_negatives_lower_the_scores_of_background() -> None:
         detector = train_detector(candidate_set, (3, 7), settings, np.random.default_rng(0))
         objectness = []
         for image in annotations.images:
-            examples = Examples(candidate_set, (3, 7), settings)
-            boxes = examples.boxes(image)[examples.background(image)]
-            objectness.append(detector.classifiers.probabilities(candidate_set.describe(image, boxes)).sum(axis=1))
+            boxes = Examples(candidate_set, (3, 7), settings).boxes(image)
+            described = features.describe(image, boxes.boxes[boxes.background])
+            objectness.append(detector.classifiers.probabilities(described).sum(axis=1))
         return float(np.sort(np.concatenate(objectness))[-20:].mean())
 
     assert highest_background_scores(2) < highest_background_scores(0)
@@ -117,14 +126,14 @@ def test_memory_is_bounded_by_the_training_regions(
 def test_regression_moves_boxes_towards_their_objects() -> None:
     """With features that reveal the shift of a candidate, refined boxes overlap objects more than candidates do."""
     annotations = scenes(10, seed=4)
-    base = separable(annotations)
+    overlaps = separable_features(annotations)
 
     def describe(image: Image, boxes: Boxes) -> NDArray[np.float32]:
         objects = np.array([i.box for i in annotations.instances_by_image[image.id]])
         nearest = objects[iou(boxes, objects).argmax(axis=1)]
-        return np.hstack([base.describe(image, boxes), (nearest - boxes) / 30]).astype(np.float32)
+        return np.hstack([overlaps.describe(image, boxes), (nearest - boxes) / 30]).astype(np.float32)
 
-    candidate_set = dataclasses.replace(base, describe=describe)
+    candidate_set = separable(annotations, KnownFeatures(describe))
     settings = SETTINGS.model_copy(update={"regression_penalty": 1e-3})
     detector = train_detector(candidate_set, (3, 7), settings, np.random.default_rng(0))
     before, after = [], []
@@ -172,3 +181,14 @@ def test_an_image_without_candidates_or_instances_is_skipped() -> None:
     settings = SETTINGS.model_copy(update={"regression_penalty": 1.0})
     detector = train_detector(candidate_set, (3, 7), settings, np.random.default_rng(0))
     assert {d["image_id"] for d in detector.detect(candidate_set, settings)} == {1, 3, 4, 5, 6}
+
+
+@pytest.mark.parametrize("penalty", [None, 1.0])
+def test_a_detector_made_of_arrays_detects_the_same(penalty: float | None) -> None:
+    """With and without a regressor."""
+    candidate_set = separable(scenes(4, seed=6))
+    settings = SETTINGS.model_copy(update={"regression_penalty": penalty})
+    detector = train_detector(candidate_set, (3, 7), settings, np.random.default_rng(0))
+    again = Detector.from_arrays(detector.arrays())
+    assert again.detect(candidate_set, settings) == detector.detect(candidate_set, settings)
+    assert (again.regressor is None) == (penalty is None)

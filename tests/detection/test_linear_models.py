@@ -5,6 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
+from hypercolumns.detection import linear_models
 from hypercolumns.detection.linear_models import apply_moves, encode_moves, fit_classifiers, fit_regressor
 
 
@@ -40,9 +41,11 @@ def test_a_constant_feature_is_harmless() -> None:
     assert np.isfinite(fit_classifiers(x, labels, 2, penalty=1e-2, iterations=20).probabilities(x)).all()
 
 
+@pytest.mark.parametrize("columns", [3, 512])
 @pytest.mark.parametrize("shape", [(300, 8), (30, 50)])
-def test_regression_equals_scikit_learn(shape: tuple[int, int]) -> None:
+def test_regression_equals_scikit_learn(shape: tuple[int, int], columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Predictions equal those of `Ridge`, in the primal (more examples than dimensions) and in the dual."""
+    monkeypatch.setattr(linear_models, "COLUMNS_PER_SLICE", columns)
     rng = np.random.default_rng(1)
     x = rng.normal(size=shape).astype(np.float32)
     moves = x[:, :4] * 0.05 + rng.normal(size=(shape[0], 4)) * 0.01

@@ -38,7 +38,7 @@ def _annotations(figures: dict[int, list[NDArray[np.bool_]]], **flags: bool) -> 
 
 
 def _store(path: Path, content: dict[int, Proposals]) -> ProposalStore:
-    with ProposalWriter(path, Ranker(np.zeros((1, 2)), np.zeros((1, 2)), 0.0)) as writer:
+    with ProposalWriter.create(path, Ranker(np.zeros((1, 2)), np.zeros((1, 2)), 0.0)) as writer:
         for image, proposals in content.items():
             writer.add(image, proposals)
     return ProposalStore.open(path)

@@ -1,14 +1,16 @@
 """A small extraction for tests, and a program that kills it at random moments.
 
-`python extraction_case.py PHOTOS OUT SCRATCH SEED KILLS MODE` starts the extraction KILLS + 1 times, kills all runs but
-the last, and prints for each run how many shards were finished before it.
+`python extraction_case.py PHOTOS OUT SCRATCH SEED KILLS MODE` starts the extraction at most KILLS + 1 times; all
+runs but the last are killed. It prints for each run how many regions were finished before it.
 """
 
+import itertools
+import json
 import os
 import random
 import signal
 import sys
-import time
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +22,11 @@ from hypercolumns.backbones import Backbone, create_backbone
 from hypercolumns.features.extraction import extract
 from hypercolumns.features.schema import KINDS
 from hypercolumns.parameters import BackboneParameters, ComputeParameters
+from hypercolumns.scratch.checked_files import load_arrays
+from hypercolumns.stores.writing import UNFINISHED
 
 REGIONS = 150
-"""Two full shards and a part of a third."""
+"""Two full parts and some more regions."""
 WIDTH, HEIGHT, IMAGES = 90, 70, 5
 LAYERS = ("features.3", "features.6", "classifier.3")
 SHORT_SIDES = {"warp": None, "image": 96}
@@ -95,30 +99,41 @@ def _main(photos: Path, out: Path, scratch: Path, seed: int, kills: int, mode: s
     rng = random.Random(seed)  # noqa: S311 - moments, not secrets
     finished = []
     for left in range(kills, -1, -1):
-        finished.append(len(list(scratch.glob("*/done/*"))))
+        finished.append(count_finished(scratch))
+        moment = rng.randrange(1, 4), rng.uniform(0, 0.02)
         # Forking saves each run the import of torch; this process itself must not compute anything before.
         child = os.fork()
         if child == 0:
+            if left:
+                _die_after_files(*moment)
             run(annotations, out, scratch, mode)
             os._exit(0)
-        if left:
-            # There are 26 files before the first shard and 30 once it is finished; the last two kills wait for that.
-            _wait_for_files(scratch, max(_count_files(scratch) + 1, rng.randrange(20, 36) if left > 2 else 32), child)
-            time.sleep(rng.uniform(0, 0.02))
-            os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
+        if os.WIFEXITED(status):  # the last run, or one that was finished before its time had come
+            break
     print(*finished)
     sys.exit(os.waitstatus_to_exitcode(status))
 
 
-def _count_files(folder: Path) -> int:
-    return sum(len(files) for _, _, files in os.walk(folder))
+def _die_after_files(number: int, seconds: float) -> None:
+    """Kill this process a while after a number of files have appeared: a moment that does not depend on its speed."""
+    replace, appeared = Path.replace, itertools.count(1)
+
+    def replace_and_count(path: Path, target: Path) -> Path:
+        replaced = replace(path, target)
+        if next(appeared) == number:
+            threading.Timer(seconds, os.kill, [os.getpid(), signal.SIGKILL]).start()
+        return replaced
+
+    Path.replace = replace_and_count  # type: ignore[method-assign]
 
 
-def _wait_for_files(folder: Path, number: int, child: int) -> None:
-    """Wait until there are enough files or the child has ended: a moment that does not depend on its speed."""
-    while _count_files(folder) < number and os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
-        time.sleep(0.001)
+def count_finished(scratch: Path) -> int:
+    """Number of regions whose blocks are on disk, or in the spool of whole photographs."""
+    beginnings = [json.loads(file.read_text()) for file in scratch.rglob(UNFINISHED)]
+    in_store = max((4 * len(entry["lengths"]) for b in beginnings for entry in b.values()), default=0)
+    spooled = [load_arrays(file) for file in scratch.rglob("spool/*.npz")]
+    return max(in_store, sum(len(arrays["rows"]) for arrays in spooled if arrays))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from hypercolumns.devices import choose_device
 from hypercolumns.errors import InputError
 from hypercolumns.features import extraction, streams
 from hypercolumns.features.passes import REGIONS_PER_PASS
-from hypercolumns.features.schema import BOX, REGIONS_PER_SHARD
+from hypercolumns.features.schema import BOX, REGIONS_PER_PART
 from hypercolumns.parameters import ComputeParameters
 from tests.features import extraction_case as case
 
@@ -52,7 +52,6 @@ def finished(annotations: AnnotationSet, mode: str, tmp_path_factory: pytest.Tem
     """The store of an uninterrupted run."""
     folder = tmp_path_factory.mktemp("finished")
     case.run(annotations, folder / "features.zarr", folder / "scratch", mode)
-    assert list((folder / "scratch").iterdir()) == []
     return folder / "features.zarr"
 
 
@@ -138,75 +137,64 @@ def test_a_killed_run_resumes_and_gives_the_same_bytes(finished: Path, mode: str
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
     completed = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=120)  # noqa: S603
     assert completed.returncode == 0, completed.stderr
-    assert any(int(n) > 0 for n in completed.stdout.split()), "no run found finished shards, so the test shows nothing"
+    found = [int(n) for n in completed.stdout.split()]
+    assert any(n > 0 for n in found), "no run found a part of the blocks, so the test shows nothing"
+    assert found == sorted(found), "nothing that was finished is lost"
     assert contents(tmp_path / "f.zarr") == contents(finished)
-    assert list((tmp_path / "scratch").iterdir()) == []
 
 
-def test_finished_shards_are_not_computed_again(
+def test_finished_parts_are_not_computed_again(
     warped: Path, annotations: AnnotationSet, backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams, "MAX_STREAMS", {"cpu": 1})  # passes run in order, so we know which are finished
 
-    def extract() -> None:
-        case.run(annotations, tmp_path / "f.zarr", tmp_path / "s", "warp", backbone)
+    def extract(name: str) -> None:
+        case.run(annotations, tmp_path / "f.zarr", tmp_path / name, "warp", backbone)
 
     shape_pass = 1  # every call starts with a pass that measures the shapes of blocks
     passes = -(-case.REGIONS // REGIONS_PER_PASS)
-    assert count_passes(extract, backbone) == shape_pass + passes
+    assert count_passes(lambda: extract("first"), backbone) == shape_pass + passes
     (tmp_path / "f.zarr").rename(tmp_path / "first.zarr")
-    assert count_passes(extract, backbone, limit=passes - 1) == passes - 1
+    assert count_passes(lambda: extract("s"), backbone, limit=passes - 1) == passes - 1
     assert not (tmp_path / "f.zarr").exists()
-    assert count_passes(extract, backbone) == shape_pass + passes - 2 * REGIONS_PER_SHARD // REGIONS_PER_PASS
+    remaining = -(-(case.REGIONS - 2 * REGIONS_PER_PART) // REGIONS_PER_PASS)
+    assert count_passes(lambda: extract("s"), backbone) == shape_pass + remaining
     assert contents(tmp_path / "f.zarr") == contents(tmp_path / "first.zarr") == contents(warped)
 
 
-def test_a_crash_between_publishing_and_cleaning_up_does_no_harm(
-    annotations: AnnotationSet, backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def extract() -> None:
-        case.run(annotations, tmp_path / "f.zarr", tmp_path / "s", "warp", backbone, n=70)
-
-    with monkeypatch.context() as context:
-        context.setattr("hypercolumns.features.writer.shutil.rmtree", lambda *_, **__: None)
-        extract()
-    assert any((tmp_path / "s").glob("*/done/*"))
-    first = contents(tmp_path / "f.zarr")
-    extract()  # must not trust the markers, whose store has been published
-    assert contents(tmp_path / "f.zarr") == first
-
-
-@pytest.mark.parametrize("changed", ["layers", "weights", "box", "photograph", "expansion"])
-def test_a_change_never_reuses_features(annotations: AnnotationSet, tmp_path: Path, changed: str) -> None:
+@pytest.mark.parametrize("changed", ["layers", "weights", "photograph", "expansion"])
+def test_a_change_of_everything_computes_everything(annotations: AnnotationSet, tmp_path: Path, changed: str) -> None:
     """After an interrupted run, a run with a change computes all regions and equals a run with empty scratch."""
     regions = case.make_regions(100)
     old_network = case.make_backbone()
     passes = -(-100 // REGIONS_PER_PASS)
 
-    def extract(table: pd.DataFrame, images: AnnotationSet, network: Backbone, factor: float, name: str) -> None:
-        out = tmp_path / f"{name}.zarr"
-        scratch = tmp_path / name
-        extraction.extract(table, images, network, out, scratch=scratch, expansion=factor, compute=case.CPU)
+    def extract(images: AnnotationSet, network: Backbone, factor: float, name: str) -> None:
+        out, scratch = tmp_path / f"{name}.zarr", tmp_path / name
+        extraction.extract(regions, images, network, out, scratch=scratch, expansion=factor, compute=case.CPU)
 
-    assert count_passes(lambda: extract(regions, annotations, old_network, 1.5, "a"), old_network, limit=7) == 7
+    assert count_passes(lambda: extract(annotations, old_network, 1.5, "a"), old_network, limit=7) == 7
     assert not (tmp_path / "a.zarr").exists()
-    table, images, network, factor = regions, annotations, old_network, 1.5
+    images, network, factor = annotations, old_network, 1.5
     if changed == "layers":
         network = case.make_backbone(case.LAYERS[:2])
     elif changed == "weights":
         network = case.make_backbone(seed=1)
-    elif changed == "box":
-        table = regions.assign(x1=regions["x1"].where(regions.index != 40, regions["x1"] + 1))
     elif changed == "expansion":
         factor = 1.2
     else:
         folder = tmp_path / "photos"
         folder.mkdir()
         images = replace(case.write_photographs(folder), image_root=str(folder))
-        Photo.new("RGB", (case.WIDTH, case.HEIGHT)).save(folder / "2.png")
-    assert count_passes(lambda: extract(table, images, network, factor, "a"), network) == 1 + passes
-    extract(table, images, network, factor, "b")
-    assert contents(tmp_path / "a.zarr") == contents(tmp_path / "b.zarr")
+        for image in images.images:
+            Photo.new("RGB", (case.WIDTH, case.HEIGHT), (image.id, 0, 0)).save(folder / image.file_name)
+    assert count_passes(lambda: extract(images, network, factor, "a"), network) == 1 + passes
+    (tmp_path / "a.zarr").rename(tmp_path / "changed.zarr")
+    extract(images, network, factor, "a")
+    (tmp_path / "a").rename(tmp_path / "old scratch")
+    (tmp_path / "a.zarr").rename(tmp_path / "copied.zarr")
+    extract(images, network, factor, "a")
+    assert contents(tmp_path / "a.zarr") == contents(tmp_path / "changed.zarr") == contents(tmp_path / "copied.zarr")
 
 
 def test_equal_photographs_in_another_folder_give_equal_bytes(finished: Path, mode: str, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hypercolumns import FeatureStore
 from hypercolumns.errors import InputError
 from hypercolumns.features import writer
-from hypercolumns.features.schema import KINDS
+from hypercolumns.features.schema import KINDS, REGIONS_PER_PART
 from hypercolumns.regions import boxes
 
 N = 70
@@ -82,7 +82,7 @@ def test_every_way_to_read_gives_the_blocks_that_were_written(store: FeatureStor
         np.testing.assert_array_equal(opened[name].values, block)
         np.testing.assert_array_equal(dataset[name].values, block)
         np.testing.assert_array_equal(da.from_zarr(path, component=f"blocks/{name}").compute(), block)
-        assert store.blocks[name].chunks[0] == (store.regions_per_shard, N - store.regions_per_shard)
+        assert store.blocks[name].chunks[0] == (REGIONS_PER_PART, N - REGIONS_PER_PART)
 
 
 def test_a_dataset_can_be_selected_by_region_columns(store: FeatureStore, blocks: dict) -> None:
@@ -143,10 +143,23 @@ def test_unsorted_regions_are_refused(tmp_path: Path, table: pd.DataFrame, block
         writer.write_store(tmp_path / "x.zarr", table[::-1], blocks)
 
 
-def test_a_shard_of_another_shape_is_refused(tmp_path: Path, table: pd.DataFrame) -> None:
-    writer.create(tmp_path / "x.zarr", table, {"a": (2, 1, 1)}, 1.2)
-    with pytest.raises(ValueError, match="does not fit"):
-        writer.write_shard(tmp_path / "x.zarr", 0, {"a": np.zeros((N, 2, 1, 1))})
+def test_a_block_of_another_shape_is_refused(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ValueError, match="a row of blocks/a has the shape"),
+        writer.FeatureStoreWriter(tmp_path / "x.zarr", {"a": (2, 1, 1)}) as unfinished,
+    ):
+        unfinished.append({"a": np.zeros((N, 3, 1, 1))})
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_values_that_are_not_finite_are_refused(
+    tmp_path: Path, table: pd.DataFrame, value: float, dtype: type[np.floating]
+) -> None:
+    values = np.zeros((N, 2, 1, 1), dtype=dtype)
+    values[-1, 1] = value
+    with pytest.raises(InputError, match="NaN or infinite in the layer 'a'"):
+        writer.write_store(tmp_path / "x.zarr", table, {"a": values})
 
 
 def test_an_unknown_layer_lists_the_valid_ones(store: FeatureStore) -> None:
@@ -156,14 +169,18 @@ def test_an_unknown_layer_lists_the_valid_ones(store: FeatureStore) -> None:
         store.hypercolumns([0], 4, layers=("fc7",))
 
 
-def test_a_store_that_lacks_a_file_is_refused(tmp_path: Path, table: pd.DataFrame, blocks: dict) -> None:
+@pytest.mark.parametrize("file", ["blocks/fine/c/0/0/0/0", "regions/iou/c/0", "blocks/vector/zarr.json", "zarr.json"])
+def test_a_store_that_lacks_a_file_is_refused(tmp_path: Path, table: pd.DataFrame, blocks: dict, file: str) -> None:
     """Otherwise the regions of that file would read as zeros."""
     path = tmp_path / "features.zarr"
     writer.write_store(path, table, blocks)
-    FeatureStore.open(path)
-    (path / "blocks/fine/c/1/0/0/0").unlink()
-    with pytest.raises(InputError, match=r"'fine' lacks 1 of 2 files.*c/1/0/0/0"):
+    opened = FeatureStore.open(path)
+    (path / file).unlink()
+    with pytest.raises(InputError, match=rf"is damaged: .*{file}.*: it is missing\. `hypercolumns verify"):
         FeatureStore.open(path)
+    if file.startswith("blocks/fine"):
+        with pytest.raises(InputError, match=r"shard 0 of the array 'blocks/fine' .*: it is missing\."):
+            opened.blocks["fine"].compute(scheduler="synchronous")
 
 
 def test_other_paths_are_not_opened_as_feature_stores(tmp_path: Path) -> None:

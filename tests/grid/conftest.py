@@ -141,7 +141,7 @@ def _prepare(store: FeatureStore, folder: Path, task: Targets) -> dict[str, Any]
         "store": store.path,
         "targets": folder / "targets.zarr",
         "folder": folder / "files",
-        "shards": store.shards,
+        "shards": store.parts,
         "layers": store.layers,
         "heat_map": SIZE,
     }

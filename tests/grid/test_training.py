@@ -1,24 +1,33 @@
-"""Training recovers a linear truth; neither workers nor interruptions change a classifier."""
+"""Training recovers a linear truth; neither workers nor interruptions nor a second run change a classifier."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import numpy as np
 import pytest
 from distributed import Client
+from numpy.typing import NDArray
 
 from hypercolumns.cluster.connection import connect
+from hypercolumns.errors import InputError
+from hypercolumns.features import writer
+from hypercolumns.features.schema import REGIONS_PER_PART
 from hypercolumns.features.store import FeatureStore
-from hypercolumns.grid import training
+from hypercolumns.grid import remote, training
 from hypercolumns.grid.model import GridModel
+from hypercolumns.grid.problem import CellFit, CellProblem
 from hypercolumns.grid.scoring import heat_maps
 from hypercolumns.grid.spec import GridSpec
 from hypercolumns.grid.targets import IGNORE
 from hypercolumns.grid.training import train_grids
 from hypercolumns.parameters import ComputeParameters, TrainParameters
-from hypercolumns.scratch import atomic_write
+from hypercolumns.scratch.checked_files import load_arrays, save_arrays
+from tests.damages import DAMAGES
 from tests.grid.conftest import SGD_SETTINGS, SIZE, LinearTask, PartlyLabelledTask, make_store
 
 SCRATCH = Path(".scratch")
@@ -61,15 +70,15 @@ def interrupt_at_cell(monkeypatch: pytest.MonkeyPatch, number: int) -> list[Path
     saved: list[Path] = []
     interrupted = False
 
-    def interrupting(path: Path) -> AbstractContextManager[BinaryIO]:
+    def interrupting(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         nonlocal interrupted
         if len(saved) + 1 == number and not interrupted:
             interrupted = True
             raise KeyboardInterrupt
         saved.append(path)
-        return atomic_write(path)
+        save_arrays(path, arrays)
 
-    monkeypatch.setattr(training, "atomic_write", interrupting)
+    monkeypatch.setattr(training, "save_arrays", interrupting)
     return saved
 
 
@@ -98,7 +107,7 @@ def test_regions_without_labels_train_nothing(
     n_cats = int((store.regions["category"] == 1).sum())
     settings, labelled = settings_for(solver, fusion), PartlyLabelledTask(store, end=n_cats)
     alone = settings.model_copy(update={"sharing": "per_category"})
-    assert n_cats < store.regions_per_shard
+    assert n_cats < REGIONS_PER_PART
     shared, separate = (
         train_grids(store.path, labelled, [GridSpec(store.layers, 2)], chosen, one_worker, scratch=SCRATCH)[0]
         for chosen in (settings, alone)
@@ -128,13 +137,14 @@ def test_the_number_of_workers_does_not_change_a_byte(
 def test_an_interrupted_training_resumes_and_gives_the_same_bytes(
     store: FeatureStore, one_worker: Client, monkeypatch: pytest.MonkeyPatch, solver: str
 ) -> None:
-    """The second call fits only the cells that the first did not save, and leaves nothing in the scratch folder."""
+    """The second call fits only the cells that the first did not save, and a third one none."""
     task, specs = LinearTask(store), [GridSpec(("coarse",), k) for k in (1, 2, 3)]
 
     def train() -> list[GridModel]:
         return train_grids(store.path, task, specs, settings_for(solver), one_worker, scratch=SCRATCH, seed=3)
 
     expected = train()
+    shutil.rmtree(SCRATCH)
     saved = interrupt_at_cell(monkeypatch, 3)
     with pytest.raises(KeyboardInterrupt):
         train()
@@ -144,7 +154,9 @@ def test_an_interrupted_training_resumes_and_gives_the_same_bytes(
     for model, uninterrupted in zip(models, expected, strict=True):
         assert model.weights["coarse"].tobytes() == uninterrupted.weights["coarse"].tobytes()
         assert model.bias.tobytes() == uninterrupted.bias.tobytes()
-    assert not list(SCRATCH.iterdir())
+    train()
+    assert len(saved) == 1 + 4 + 9
+    assert not list(SCRATCH.rglob("*.safetensors"))  # as large as the store
 
 
 def test_cells_saved_for_one_store_do_not_serve_another(
@@ -164,3 +176,162 @@ def test_cells_saved_for_one_store_do_not_serve_another(
         train(store.path)
     assert [path.exists() for path in saved] == [True] * 3
     assert np.array_equal(train(other.path).weights["vector"], expected.weights["vector"])
+
+
+def emptied(fit: Path) -> None:
+    """Leave nothing of a kept fit."""
+    os.truncate(fit, 0)
+
+
+def of_no_values(fit: Path) -> None:
+    """Keep arrays without values, as a fit that was given up would be."""
+    save_arrays(fit, {"weights": np.empty((0, 0)), "bias": np.empty(0)})
+
+
+def of_another_shape(fit: Path) -> None:
+    """Keep weights of a layer too few."""
+    arrays = load_arrays(fit)
+    assert arrays is not None
+    save_arrays(fit, {**arrays, "weights": arrays["weights"][:, :-1]})
+
+
+def without_bias(fit: Path) -> None:
+    """Keep the weights alone."""
+    arrays = load_arrays(fit)
+    assert arrays is not None
+    save_arrays(fit, {"weights": arrays["weights"]})
+
+
+def not_finite(fit: Path) -> None:
+    """Keep a weight that is NaN."""
+    arrays = load_arrays(fit)
+    assert arrays is not None
+    arrays["weights"][0, 0] = np.nan
+    save_arrays(fit, arrays)
+
+
+@pytest.mark.parametrize("damage", [*DAMAGES, emptied, of_no_values, of_another_shape, without_bias, not_finite])
+def test_a_kept_fit_that_cannot_be_right_is_fitted_again(
+    store: FeatureStore, one_worker: Client, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], None]
+) -> None:
+    """Only that one, and the model is that of an undisturbed run."""
+    task, specs = LinearTask(store), [GridSpec(("coarse",), 2)]
+
+    def train() -> list[GridModel]:
+        return train_grids(store.path, task, specs, settings_for("exact"), one_worker, scratch=SCRATCH)
+
+    expected = train()
+    shutil.rmtree(SCRATCH)
+    saved = interrupt_at_cell(monkeypatch, 4)
+    with pytest.raises(KeyboardInterrupt):
+        train()
+    first = saved[0]
+    damage(first)
+    assert saved_bytes(train(), Path("again")) == saved_bytes(expected, Path("expected"))
+    assert saved[3:].count(first) == 1
+    assert len(saved) == 3 + 2
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@both_solvers
+def test_features_that_are_not_finite_are_refused_by_name(
+    tmp_path: Path, one_worker: Client, monkeypatch: pytest.MonkeyPatch, solver: str, value: float
+) -> None:
+    """Even a single value, at a place that may not be sampled; no parameter is blamed, and nothing is kept of it."""
+    task = LinearTask(make_store(tmp_path / "sound.zarr", 90))
+    blocks = {name: task.store.read(name, slice(0, 90)) for name in task.store.layers}
+    blocks["coarse"][70, 0, -1, -1] = value
+    store = tmp_path / "store.zarr"
+    monkeypatch.setattr(writer, "as_float16", lambda block, _: block)  # which refuses such values
+    writer.write_store(store, task.store.regions, blocks)
+    match = r"store\.zarr holds values that are NaN or infinite: part 1 of the array 'blocks/coarse' .* is 70\."
+    specs = [GridSpec(task.store.layers, 2)]
+    with pytest.raises(InputError, match=match) as error:
+        train_grids(store, task, specs, settings_for(solver), one_worker, scratch=SCRATCH)
+    assert "hypercolumns verify" in str(error.value)
+    assert "alpha" not in str(error.value)
+    assert not list(SCRATCH.rglob("*.npz"))
+
+
+@both_solvers
+def test_files_removed_during_a_training_end_it_with_a_word(
+    store: FeatureStore, one_worker: Client, monkeypatch: pytest.MonkeyPatch, solver: str
+) -> None:
+    """A worker gives up its cell then; nothing is saved for it, and the next run works."""
+    task, specs = LinearTask(store), [GridSpec(("coarse",), 2)]
+    saved: list[Path] = []
+
+    def removing(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+        saved.append(path)
+        save_arrays(path, arrays)
+
+    def train() -> list[GridModel]:
+        return train_grids(store.path, task, specs, settings_for(solver), one_worker, scratch=SCRATCH)
+
+    expected = train()
+    shutil.rmtree(SCRATCH)
+    monkeypatch.setattr(training, "save_arrays", removing)
+    fit_cell = remote.fit_cell
+
+    def fit_without_files(problem: CellProblem[Any]) -> CellFit | None:
+        shutil.rmtree(problem.files.folder, ignore_errors=True)
+        return fit_cell(problem)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(remote, "fit_cell", fit_without_files)
+        with pytest.raises(InputError, match=r"was deleted or damaged during the training\. Run the step again"):
+            train()
+    assert saved == []
+    assert saved_bytes(train(), Path("again")) == saved_bytes(expected, Path("expected"))
+
+
+def test_a_fit_that_diverges_is_refused_and_not_kept(
+    store: FeatureStore, one_worker: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = CellFit(np.full((1, 5), 1e39), np.zeros(1))
+    monkeypatch.setattr(remote, "fit_cell", lambda _: fit)
+    with pytest.raises(InputError, match=r"cell \d of K = 2 for shared diverged"):
+        train_grids(
+            store.path, LinearTask(store), [GridSpec(("coarse",), 2)], SGD_SETTINGS, one_worker, scratch=SCRATCH
+        )
+    assert not list(SCRATCH.rglob("*.npz"))
+
+
+RUN = """
+import sys
+from pathlib import Path
+from hypercolumns.cluster.connection import connect
+from hypercolumns.features.store import FeatureStore
+from hypercolumns.grid.spec import GridSpec
+from hypercolumns.grid.training import train_grids
+from hypercolumns.parameters import ComputeParameters
+from tests.grid.conftest import SGD_SETTINGS, LinearTask
+
+if __name__ == "__main__":
+    store, solver, out = FeatureStore.open(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+    settings = SGD_SETTINGS.model_copy(update={"solver": solver})
+    with connect(ComputeParameters(workers=1)) as client:
+        specs = [GridSpec(("coarse", "vector"), 3)]
+        (model,) = train_grids(store.path, LinearTask(store), specs, settings, client, scratch=Path(".scratch"))
+    model.save(out)
+"""
+
+
+@both_solvers
+def test_two_runs_started_together_give_the_same_right_model_and_the_next_run_works(
+    store: FeatureStore, one_worker: Client, solver: str
+) -> None:
+    """The second process waits for the first, which neither loses its files nor finds those of the other."""
+    task, specs, settings = LinearTask(store), [GridSpec(("coarse", "vector"), 3)], settings_for(solver)
+    expected = train_grids(store.path, task, specs, settings, one_worker, scratch=Path("elsewhere"))
+    Path("run.py").write_text(RUN)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    commands = [[sys.executable, "run.py", store.path, solver, f"run/{i}/0.zarr"] for i in range(2)]
+    runs = [subprocess.Popen(c, env=environment, stderr=subprocess.PIPE) for c in commands]  # noqa: S603 - the above
+    for run in runs:
+        _, errors = run.communicate(timeout=300)
+        assert run.returncode == 0, errors.decode()
+    models = [[GridModel.open(f"run/{i}/0.zarr")] for i in range(2)]
+    models.append(train_grids(store.path, task, specs, settings, one_worker, scratch=SCRATCH))
+    want = saved_bytes(expected, Path("expected"))
+    assert [saved_bytes(model, Path(f"model {i}")) == want for i, model in enumerate(models)] == [True] * 3

@@ -99,24 +99,26 @@ def test_unions_repair_a_tree_that_merged_wrongly() -> None:
 
 
 def test_boxes_are_tight(superpixels: Superpixels, candidates: Candidates) -> None:
-    """Boxes computed from those of superpixels equal the extents of the masks."""
-    boxes = features.tight_boxes(superpixels.boxes, candidates.members)
+    """Boxes that follow from those of tree nodes equal the extents of the masks."""
+    boxes = candidates.boxes
     for row in range(0, len(boxes), 11):
         rows, columns = np.nonzero(_mask(superpixels, candidates.members[row]))
         assert boxes[row].tolist() == [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        total, difference = columns + rows, columns - rows
+        diagonal = [total.min(), difference.min(), total.max() + 1, difference.max() + 1]
+        assert candidates.diagonal_boxes[row].tolist() == diagonal
 
 
 def test_features_equal_those_measured_on_masks(superpixels: Superpixels, candidates: Candidates) -> None:
     """Features computed from superpixels equal the same quantities measured on pixel masks."""
-    boxes = features.tight_boxes(superpixels.boxes, candidates.members)
-    measured = dict(zip(ranking.FEATURES, features.measure(superpixels, candidates, boxes).T, strict=True))
+    measured = dict(zip(ranking.FEATURES, features.measure(superpixels, candidates).T, strict=True))
     height, width = superpixels.labels.shape
     for row in range(0, len(candidates.members), 37):
         mask = _mask(superpixels, candidates.members[row])
         padded = np.pad(mask, 1)
         outline = np.abs(np.diff(padded.astype(int), axis=0)).sum() + np.abs(np.diff(padded.astype(int), axis=1)).sum()
         border = mask[0].sum() + mask[-1].sum() + mask[:, 0].sum() + mask[:, -1].sum()
-        x0, y0, x1, y1 = boxes[row]
+        x0, y0, x1, y1 = candidates.boxes[row]
         expected = {
             "log_area": np.log(mask.mean()),
             "box_fill": mask.sum() / ((x1 - x0) * (y1 - y0)),
@@ -135,9 +137,8 @@ def test_an_image_of_one_colour_is_its_only_candidate(settings: ProposalParamete
     superpixels = describe(image, segment(image, settings))
     found = compose(superpixels, build(superpixels), settings.minimum_area)
     assert found.members.tolist() == [[True]]
-    boxes = features.tight_boxes(superpixels.boxes, found.members)
-    assert boxes.tolist() == [[0, 0, 40, 30]]
-    assert np.isfinite(features.measure(superpixels, found, boxes)).all()
+    assert found.boxes.tolist() == [[0, 0, 40, 30]]
+    assert np.isfinite(features.measure(superpixels, found)).all()
 
 
 def test_an_image_below_the_minimum_area_is_its_only_candidate(settings: ProposalParameters) -> None:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from hypercolumns.parameters import ProposalParameters
 from hypercolumns.proposals.candidates import Candidates
-from hypercolumns.proposals.generate import sample
+from hypercolumns.proposals.generate import measure, sample
 from hypercolumns.proposals.superpixels import Superpixels
 from tests.proposals.scenes_for_proposals import draw
 
@@ -55,5 +55,5 @@ def test_overlaps_equal_those_of_pixels(
         max([iou(r, figure) for figure in figures] + [iou(filled(box_of(r)), filled(box)) for box in boxes])
         for r in regions
     ]
-    _, overlaps = sample(image, figures, boxes, len(regions), settings, np.random.default_rng(0))
+    _, overlaps = sample(measure(image, settings), figures, boxes, len(regions), np.random.default_rng(0))
     np.testing.assert_allclose(overlaps, expected, rtol=1e-6)

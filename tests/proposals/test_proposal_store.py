@@ -1,5 +1,6 @@
 """The proposal store returns what was written, is reproducible to the byte and refuses other folders."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,11 @@ import zarr
 from numpy.typing import NDArray
 
 from hypercolumns.errors import InputError
-from hypercolumns.proposals import store
 from hypercolumns.proposals.ranking import Ranker
 from hypercolumns.proposals.store import Proposals, ProposalStore, ProposalWriter
-from hypercolumns.scratch import digest
+from hypercolumns.scratch.digests import digest
+from hypercolumns.stores import layout
+from hypercolumns.stores.reading import DamagedStoreError
 
 
 def make(rng: np.random.Generator, height: int, width: int, superpixels: int, candidates: int) -> Proposals:
@@ -38,7 +40,7 @@ def write(path: Path, ranker: Ranker) -> dict[int, Proposals]:
         40: make(rng, 5, 5, 1, 1),
         3: make(rng, 30, 31, 100, 64),
     }
-    with ProposalWriter(path, ranker) as writer:
+    with ProposalWriter.create(path, ranker) as writer:
         for image_id, proposals in content.items():
             writer.add(image_id, proposals)
     return content
@@ -50,8 +52,8 @@ def test_what_is_written_is_read_back(
 ) -> None:
     """Arrays, order and ranker come back, whether all images share a shard or one image spans several."""
     if shard is not None:
-        monkeypatch.setattr(store, "_SHARD_BYTES", shard)
-        monkeypatch.setattr(store, "_CHUNK_BYTES", shard // 4)
+        monkeypatch.setattr(layout, "SHARD_BYTES", shard)
+        monkeypatch.setattr(layout, "CHUNK_BYTES", shard // 4)
     content = write(tmp_path / "p.zarr", ranker)
     opened = ProposalStore.open(tmp_path / "p.zarr")
     assert opened.image_ids == (7, 2, 40, 3)
@@ -87,7 +89,7 @@ def test_masks_cover_the_member_superpixels() -> None:
 
 def test_an_empty_image_set_can_be_written_and_read(tmp_path: Path, ranker: Ranker) -> None:
     """A store without images opens and has no image ids."""
-    with ProposalWriter(tmp_path / "p.zarr", ranker):
+    with ProposalWriter.create(tmp_path / "p.zarr", ranker):
         pass
     assert ProposalStore.open(tmp_path / "p.zarr").image_ids == ()
 
@@ -113,18 +115,104 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
         ProposalStore.open(tmp_path / "other.zarr")
 
 
-def test_an_interrupted_store_is_refused(tmp_path: Path, ranker: Ranker) -> None:
-    """A store whose writer was interrupted cannot be opened."""
+@pytest.mark.parametrize("earlier", [False, True])
+def test_an_interrupted_store_does_not_appear(tmp_path: Path, ranker: Ranker, earlier: bool) -> None:
+    """What was there before a writer was interrupted stays, and nothing else."""
+    path = tmp_path / "p.zarr"
+    if earlier:
+        write(path, ranker)
+    before = digest(tmp_path)
 
     def interrupted() -> None:
-        with ProposalWriter(tmp_path / "p.zarr", ranker) as writer:
+        with ProposalWriter.create(path, ranker) as writer:
             writer.add(1, make(np.random.default_rng(0), 5, 5, 3, 3))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    with pytest.raises(InputError, match="'schema' is None"):
-        ProposalStore.open(tmp_path / "p.zarr")
+    assert digest(tmp_path) == before
+
+
+ARRAYS = (
+    *("superpixels", "members", "boxes", "scores", "images/image", "images/height", "images/width"),
+    *("images/superpixels", "images/candidates", "ranker/knots", "ranker/values"),
+)
+
+
+@pytest.fixture
+def intact(tmp_path: Path, ranker: Ranker, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Store with several shards of several chunks in the larger arrays."""
+    monkeypatch.setattr(layout, "SHARD_BYTES", 1 << 9)
+    monkeypatch.setattr(layout, "CHUNK_BYTES", 1 << 7)
+    write(tmp_path / "p.zarr", ranker)
+    return tmp_path / "p.zarr"
+
+
+def read_everything(path: Path) -> None:
+    """Read all that a store holds."""
+    opened = ProposalStore.open(path)
+    assert opened.ranker is not None
+    for image_id in opened.image_ids:
+        assert opened[image_id] is not None
+
+
+def test_the_list_of_arrays_is_complete(intact: Path) -> None:
+    """Shards belong to the arrays that the tests of damage go through, and some arrays have several."""
+    shards = [file.relative_to(intact).as_posix().split("/c/")[0] for file in intact.glob("**/c/*")]
+    assert set(shards) == set(ARRAYS)
+    assert shards.count("superpixels") > 2
+    assert shards.count("members") > 1
+    read_everything(intact)
+
+
+@pytest.mark.parametrize("array", ARRAYS)
+@pytest.mark.parametrize("fault", ["flipped", "truncated", "missing"])
+def test_damage_is_named(intact: Path, array: str, fault: str) -> None:
+    """Whatever happens to a file, reading ends in one paragraph that names array, shard and the cure."""
+    rng = np.random.default_rng(6)
+    for file in sorted(path for path in (intact / array / "c").rglob("*") if path.is_file()):
+        shard = file.relative_to(intact / array / "c").parts[0]
+        content = file.read_bytes()
+        for _ in range(1 if fault == "missing" else 8):
+            position = int(rng.integers(len(content)))
+            damaged = bytearray(content)
+            damaged[position] ^= 1 << int(rng.integers(8))
+            if fault == "missing":
+                file.unlink()
+            else:
+                file.write_bytes(damaged if fault == "flipped" else content[:position])
+            with pytest.raises(DamagedStoreError) as error:
+                read_everything(intact)
+            assert f"shard {shard} of the array '{array}'" in str(error.value)
+            assert f"hypercolumns verify {intact}" in str(error.value)
+            assert "\n" not in str(error.value)
+        file.write_bytes(content)
+    read_everything(intact)
+
+
+@pytest.mark.parametrize("file", ["zarr.json", "manifest.json"])
+def test_a_flipped_bit_in_what_describes_the_store_is_named(intact: Path, file: str) -> None:
+    """Metadata and manifest are checked when a store is opened."""
+    content = (intact / file).read_bytes()
+    rng = np.random.default_rng(7)
+    for _ in range(40):
+        damaged = bytearray(content)
+        damaged[int(rng.integers(len(content)))] ^= 1 << int(rng.integers(8))
+        (intact / file).write_bytes(damaged)
+        with pytest.raises(DamagedStoreError, match=re.escape(f"{intact} is damaged: {file}: ")):
+            read_everything(intact)
+
+
+def test_reading_one_image_reads_only_its_chunks(intact: Path) -> None:
+    """A store is opened without its columns: damage to the chunks of other images does not matter."""
+    for file in (intact / "superpixels/c").iterdir():
+        if file.name != "0":
+            file.write_bytes(bytes(file.stat().st_size))
+    opened = ProposalStore.open(intact)
+    assert len(opened[7]) == 23
+    assert opened.ranker.bias == 0.25
+    with pytest.raises(DamagedStoreError):
+        opened[3]
 
 
 def test_an_unknown_image_is_refused(tmp_path: Path, ranker: Ranker) -> None:

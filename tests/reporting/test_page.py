@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from stages import report
+from tests.damages import DAMAGES
 from tests.reporting.page_project import run_report, write_results
 
 pytestmark = pytest.mark.usefixtures("project")
@@ -113,7 +114,7 @@ def test_only_the_tasks_of_the_parameters_are_shown(tasks):
         (
             "data/predictions/segmentation_heat_maps.zarr/zarr.json",
             "{",
-            "segmentation_heat_maps.zarr is not a group of",
+            "segmentation_heat_maps.zarr is damaged: zarr.json: it has 1 bytes instead of",
         ),
     ],
 )
@@ -124,6 +125,20 @@ def test_a_malformed_file_is_named_and_no_page_is_written(name, content, complai
     assert result.exit_code == 1
     assert result.output.startswith("Error: ")
     assert complaint in result.output.replace("\n", " ")
+    assert not Path("reports/index.html").exists()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("array", ["instance_id", "box", "heat"])
+def test_damaged_heat_maps_are_named_with_array_shard_and_cure(array, damage):
+    write_results()
+    store = Path("data/predictions/segmentation_heat_maps.zarr")
+    damage(next(file for file in (store / array / "c").rglob("*") if file.is_file()))
+    result = CliRunner().invoke(report.main)
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: {store} is damaged: shard 0 of the array '{array}' ")
+    assert f"`hypercolumns verify {store}`" in result.output
+    assert len(result.output.splitlines()) == 1
     assert not Path("reports/index.html").exists()
 
 

@@ -1,1 +1,1 @@
-"""The command line `hypercolumns`: `check`, `inspect` and `params`."""
+"""The command line `hypercolumns`: `check`, `inspect`, `params` and `verify`."""

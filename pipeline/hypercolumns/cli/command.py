@@ -1,5 +1,6 @@
 """Error and log handling that all commands share."""
 
+import errno
 import functools
 import logging
 import sys
@@ -11,11 +12,18 @@ import click
 
 from hypercolumns.errors import InputError
 
+_CURES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Make room"),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "Allow it (see `ls -l`)"),
+}
+_FAULTS_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+
 
 def command(function: Callable[..., None], remedy: Callable[[str], str] | None = None) -> click.Command:
     """Make a Click command that prints an `InputError` as one paragraph and exits with code 1.
 
-    An interrupt exits with code 130. While the command runs, the log of the library goes to stderr as plain lines.
+    So does a disk that is full or cannot be written. An interrupt exits with code 130. While the command runs, the log
+    of the library goes to stderr as plain lines.
 
     Parameters
     ----------
@@ -33,6 +41,15 @@ def command(function: Callable[..., None], remedy: Callable[[str], str] | None =
         except InputError as error:
             advice = f" {remedy(error.step)}" if remedy and error.step else ""
             raise click.ClickException(f"{error}{advice}") from None
+        except OSError as error:
+            if error.errno not in _FAULTS_OF_THE_DISK:
+                raise
+            name = error.filename2 or error.filename  # of a copy, the target
+            place = f"{name} cannot be written or read" if name else "A file cannot be written"
+            cure = _CURES.get(error.errno, "Mend the disk")
+            raise click.ClickException(
+                f"{place}: {error.strerror}. {cure}, and run again: what was finished is kept."
+            ) from None
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             raise SystemExit(130) from None

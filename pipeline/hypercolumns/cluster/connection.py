@@ -65,8 +65,7 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
             stack.enter_context(dask.config.set(settings))
             cluster = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0")
             client = stack.enter_context(Client(stack.enter_context(cluster)))
-            # Ctrl-C reaches the whole process group; only the client should report it.
-            client.run(_ignore_interrupts)
+            client.run(_leave_reports_to_the_client)
         try:
             yield client
         except KeyboardInterrupt:
@@ -92,5 +91,7 @@ def defer_interrupts() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _ignore_interrupts() -> None:
+def _leave_reports_to_the_client() -> None:
+    """Ignore Ctrl-C, which reaches the whole process group, and do not log errors that the client raises again."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.getLogger("distributed.worker").setLevel(logging.CRITICAL)

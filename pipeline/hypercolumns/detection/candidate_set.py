@@ -1,7 +1,8 @@
 """An image set as the detector sees it: annotations, candidate boxes, and features of any box."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,6 +10,24 @@ from tqdm import tqdm
 
 from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.regions.boxes import Boxes
+
+Describe = Callable[[Boxes], NDArray[np.float32]]
+"""Given any boxes (n, 4) in an image, returns their features (n, dimensions)."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class RegionFeatures(Protocol):
+    """Computes features of regions, for several images side by side."""
+
+    def map(
+        self, function: Callable[[Describe, Item], Result], items: Iterable[tuple[Image, Item]]
+    ) -> Iterator[Result]:
+        """Yield `function(describe, item)` for every image and item, in order; `describe` is for boxes in the image.
+
+        Items are taken in the calling thread, a few ahead; `function` may run in another one.
+        """
 
 
 @dataclass(frozen=True)
@@ -21,8 +40,7 @@ class CandidateSet:
     """The images and, for training, their instances."""
     candidates: Callable[[int], ArrayLike]
     """Given the id of an image, returns its candidate boxes (n, 4)."""
-    describe: Callable[[Image, Boxes], NDArray[np.float32]]
-    """Given an image and any boxes (n, 4), returns their features (n, dimensions)."""
+    features: RegionFeatures
 
     def boxes(self, image: Image) -> Boxes:
         """Candidate boxes (n, 4) of an image as float64, without those that have no area."""
@@ -35,6 +53,20 @@ class CandidateSet:
         chosen = np.sort(rng.choice(len(images), number, replace=False))
         return replace(self, annotations=replace(self.annotations, images=tuple(images[i] for i in chosen)))
 
-    def images(self, activity: str) -> Iterable[Image]:
-        """Iterate over the images with a progress bar that names the activity."""
-        return tqdm(self.annotations.images, desc=f"{activity} in {self.name}", unit="photo")
+    def map(
+        self, activity: str, function: Callable[[Describe, Item], Result], prepare: Callable[[Image], Item]
+    ) -> Iterator[Result]:
+        """Yield `function(describe, prepare(image))` for every image, in order, with a progress bar.
+
+        Parameters
+        ----------
+        activity
+            What the progress bar says.
+        function
+            Called in several threads, with the function that describes boxes of the image.
+        prepare
+            Called image by image, in order, in the calling thread, some images ahead.
+        """
+        images = self.annotations.images
+        results = self.features.map(function, ((image, prepare(image)) for image in images))
+        yield from tqdm(results, desc=f"{activity} in {self.name}", total=len(images), unit="photo")

@@ -8,11 +8,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from hypercolumns.annotations.model import Image
 from hypercolumns.annotations.results import Result
-from hypercolumns.detection.candidate_set import CandidateSet
+from hypercolumns.detection.candidate_set import CandidateSet, Describe
 from hypercolumns.detection.linear_models import BoxRegressor, LinearClassifiers
 from hypercolumns.detection.results import make_detection
+from hypercolumns.detection.slices import slices
 from hypercolumns.parameters import DetectionParameters
 from hypercolumns.regions.boxes import Boxes, clip, iou
+from hypercolumns.scratch.checked_files import Arrays
+
+BOXES_PER_SLICE = 2048
+"""Boxes whose features are computed at a time; bounds memory. Ours."""
 
 
 @dataclass(frozen=True)
@@ -24,28 +29,53 @@ class Detector:
     classifiers: LinearClassifiers
     regressor: BoxRegressor | None = None
 
-    def score(self, candidate_set: CandidateSet, image: Image) -> tuple[Boxes, NDArray[np.float64]]:
-        """Score and refine the candidates of an image.
+    def score(self, describe: Describe, boxes: Boxes, image: Image) -> tuple[Boxes, NDArray[np.float64]]:
+        """Score and refine boxes (n, 4) of an image, with the function that describes them.
 
         Returns
         -------
         Boxes (n, 4), clipped to the image if they were refined, and probabilities (n, categories). Boxes that are less
         than a pixel wide or high are left out.
         """
-        boxes = candidate_set.boxes(image)
-        features = candidate_set.describe(image, boxes)
-        scores = self.classifiers.probabilities(features)
-        if self.regressor is not None:
-            boxes = clip(self.regressor.refine(boxes, features), image.width, image.height)
-        visible = (boxes[:, 2:] - boxes[:, :2] >= 1).all(axis=1)  # a refined box may leave the image
-        return boxes[visible], scores[visible]
+        scores = np.zeros((len(boxes), len(self.categories)))
+        refined = boxes.copy()
+        for part in slices(len(boxes), BOXES_PER_SLICE):
+            features = describe(boxes[part])
+            scores[part] = self.classifiers.probabilities(features)
+            if self.regressor is not None:
+                refined[part] = clip(self.regressor.refine(boxes[part], features), image.width, image.height)
+        visible = (refined[:, 2:] - refined[:, :2] >= 1).all(axis=1)  # a refined box may leave the image
+        return refined[visible], scores[visible]
 
     def detect(self, candidate_set: CandidateSet, settings: DetectionParameters) -> list[Result]:
         """Detect objects in every image; see `best_boxes`."""
-        found = []
-        for image in candidate_set.images("detecting"):
-            found += best_boxes(image.id, *self.score(candidate_set, image), self.categories, settings)
-        return found
+
+        def detect_in_image(describe: Describe, image_and_boxes: tuple[Image, Boxes]) -> list[Result]:
+            image, boxes = image_and_boxes
+            return best_boxes(image.id, *self.score(describe, boxes, image), self.categories, settings)
+
+        found = candidate_set.map("detecting", detect_in_image, lambda image: (image, candidate_set.boxes(image)))
+        return [detection for detections in found for detection in detections]
+
+    def arrays(self) -> Arrays:
+        """Weights, biases and category ids by name; `from_arrays` makes an equal detector of them."""
+        arrays: Arrays = {
+            "categories": np.array(self.categories, dtype=np.int64),
+            "classifiers_weights": self.classifiers.weights,
+            "classifiers_biases": self.classifiers.biases,
+        }
+        if self.regressor is not None:
+            arrays |= {"regressor_weights": self.regressor.weights, "regressor_biases": self.regressor.biases}
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> "Detector":
+        """Make a detector from the arrays that `arrays` returned."""
+        categories = tuple(arrays["categories"].tolist())
+        classifiers = LinearClassifiers(arrays["classifiers_weights"], arrays["classifiers_biases"])
+        if "regressor_weights" not in arrays:
+            return cls(categories, classifiers)
+        return cls(categories, classifiers, BoxRegressor(arrays["regressor_weights"], arrays["regressor_biases"]))
 
 
 def best_boxes(

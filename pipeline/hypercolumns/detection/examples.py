@@ -1,6 +1,7 @@
 """Training examples of the detector: labels of boxes, and the growing set of boxes that are trained on."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +78,29 @@ def label_boxes(
     return labels, matches
 
 
+@dataclass(frozen=True)
+class LabelledBoxes:
+    """The boxes of an image: those of its training instances, then its candidates."""
+
+    image: Image
+    boxes: Boxes
+    """(n, 4)"""
+    labels: NDArray[np.intp]
+    """(n,) as `label_boxes` returns them, but UNUSED for boxes that are examples already."""
+    objects: Boxes
+    """(n, 4) boxes of the best overlapping training instances; NaN if there are none."""
+
+    @property
+    def positive(self) -> NDArray[np.intp]:
+        """Rows of the boxes that are positive examples."""
+        return np.flatnonzero(self.labels >= 0)
+
+    @property
+    def background(self) -> NDArray[np.intp]:
+        """Rows of the boxes that are background."""
+        return np.flatnonzero(self.labels == BACKGROUND)
+
+
 class Examples:
     """The growing set of training examples: features, labels and, of positive examples, moves to their objects.
 
@@ -97,30 +121,26 @@ class Examples:
         self._parts: list[ExampleArrays] = []
         self._rows: dict[int, NDArray[np.intp]] = {}
 
-    def boxes(self, image: Image) -> Boxes:
-        """Boxes (n, 4) of an image: those of its training instances, then its candidates."""
-        return np.concatenate([self._instance_boxes(image), self._candidate_set.boxes(image)])
+    def boxes(self, image: Image) -> LabelledBoxes:
+        """Label the boxes of an image that are not yet in the set."""
+        instances = self._candidate_set.annotations.instances_by_image[image.id]
+        trained = np.array([i.box for i in training_instances(instances)], dtype=np.float64).reshape(-1, 4)
+        boxes = np.concatenate([trained, self._candidate_set.boxes(image)])
+        labels, matches = label_boxes(boxes, instances, self._categories, self._settings)
+        objects = trained[matches] if len(trained) else np.full_like(boxes, np.nan)
+        labels[self._rows.get(image.id, np.array([], dtype=np.intp))] = UNUSED
+        return LabelledBoxes(image, boxes, labels, objects)
 
-    def positive(self, image: Image) -> NDArray[np.intp]:
-        """Rows of the boxes of an image that are positive examples."""
-        return np.flatnonzero(self._label(image)[0] >= 0)
-
-    def background(self, image: Image) -> NDArray[np.intp]:
-        """Rows of the boxes of an image that are background and not yet in the set."""
-        rows = np.flatnonzero(self._label(image)[0] == BACKGROUND)
-        return np.setdiff1d(rows, self._rows.get(image.id, rows[:0]))
-
-    def add(self, image: Image, rows: NDArray[np.intp]) -> None:
-        """Add these rows of the boxes of an image to the set."""
-        boxes = self.boxes(image)[rows]
-        labels, matches = (values[rows] for values in self._label(image))
+    def add(self, boxes: LabelledBoxes, rows: NDArray[np.intp], features: NDArray[np.float32]) -> None:
+        """Add these rows of the boxes of an image to the set, with their features (rows, dimensions)."""
+        labels = boxes.labels[rows]
         moves = np.full((len(rows), 4), np.nan)
         positive = labels >= 0
         if positive.any():
-            moves[positive] = encode_moves(boxes[positive], self._instance_boxes(image)[matches[positive]])
-        features = self._candidate_set.describe(image, boxes)
+            moves[positive] = encode_moves(boxes.boxes[rows][positive], boxes.objects[rows][positive])
         self._parts.append((features, np.where(positive, labels, len(self._categories)), moves))
-        self._rows[image.id] = np.concatenate([self._rows.get(image.id, rows[:0]), rows])
+        earlier = self._rows.get(boxes.image.id, rows[:0])
+        self._rows[boxes.image.id] = np.concatenate([earlier, rows])
 
     def arrays(self) -> ExampleArrays:
         """Join all examples."""
@@ -128,16 +148,6 @@ class Examples:
         joined = np.concatenate(features), np.concatenate(labels), np.concatenate(moves)
         self._parts = [joined]  # replaces the parts, so that only one copy stays in memory
         return joined
-
-    def _instances(self, image: Image) -> Sequence[Instance]:
-        return self._candidate_set.annotations.instances_by_image[image.id]
-
-    def _label(self, image: Image) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        return label_boxes(self.boxes(image), self._instances(image), self._categories, self._settings)
-
-    def _instance_boxes(self, image: Image) -> Boxes:
-        boxes = [i.box for i in training_instances(self._instances(image))]
-        return np.array(boxes, dtype=np.float64).reshape(-1, 4)
 
 
 def _share_inside(boxes: Boxes, box: Sequence[float]) -> NDArray[np.float64]:

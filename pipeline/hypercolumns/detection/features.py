@@ -1,22 +1,27 @@
 """Features of any box in a photograph from one network pass: pooled layers, context and geometry."""
 
+import importlib.metadata
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from hypercolumns.annotations.model import AnnotationSet, Image
-from hypercolumns.annotations.photographs.reading import read_photograph
 from hypercolumns.backbones import Backbone
-from hypercolumns.features.passes import to_host
-from hypercolumns.features.photograph_maps import photograph_maps
+from hypercolumns.detection.candidate_set import Describe, Item, Result
+from hypercolumns.features import photographs
+from hypercolumns.features.extraction import RECORDED_PACKAGES
+from hypercolumns.features.passes import precision, to_host
+from hypercolumns.features.photograph_maps import MAX_ASPECT_RATIO, photograph_maps
+from hypercolumns.features.streams import Streams
 from hypercolumns.parameters import DetectionParameters
 from hypercolumns.regions.boxes import Boxes, clip, expand
 from hypercolumns.regions.pooling import pool
+from hypercolumns.scratch.cache import ContentCache
 
 SAMPLES_PER_SIDE = 6
 """Values interpolated per side of a box, which are averaged over its cells. Ours."""
@@ -27,31 +32,58 @@ Maps = Mapping[str, NDArray[np.float16]]
 
 @dataclass(frozen=True)
 class PhotographFeatures:
-    """Features of any box in the photographs of an annotation set."""
+    """Features of any box in the photographs of an annotation set; photographs pass the network once."""
 
     annotations: AnnotationSet
-    backbone: Backbone
     settings: DetectionParameters
     device: torch.device
-    folder: Path | None
-    """Folder that keeps maps for the next use; None: they are computed at each use."""
+    streams: Streams
+    """Copies of the network, each on a thread of its own."""
+    cache: ContentCache
+    """Keeps the maps of photographs."""
+    contents: Mapping[int, str]
+    """Digest of the photograph, which names its entry of the cache, by image id."""
 
-    def describe(self, image: Image, boxes: Boxes) -> NDArray[np.float32]:
-        """Features (n, dimensions) of the boxes (n, 4) in an image; see `describe`."""
-        return describe(self.maps(image), image, boxes, self.settings)
+    def map(
+        self, function: Callable[[Describe, Item], Result], items: Iterable[tuple[Image, Item]]
+    ) -> Iterator[Result]:
+        """Yield `function(describe, item)` for every image and item, in order; runs on all streams, some items ahead.
 
-    def maps(self, image: Image) -> Maps:
-        """Maps of the photograph of an image."""
-        path = None if self.folder is None else self.folder / f"{image.id}.npz"
-        if path is not None and path.exists():
-            with np.load(path) as stored:
-                return dict(stored)
-        photograph = read_photograph(self.annotations.image_path(image), image)
-        maps = photograph_maps(self.backbone, photograph, self.settings.short_side, self.device)
-        on_host = to_host(maps, self.backbone)
-        if path is not None:
-            np.savez(path, **on_host)  # type: ignore[arg-type]
-        return on_host
+        Raises
+        ------
+        InputError
+            When a photograph cannot be read, or a layer has values that are not finite.
+        """
+
+        def apply(backbone: Backbone, image_and_item: tuple[Image, Item]) -> Result:
+            image, item = image_and_item
+            maps = self._maps(backbone, image)
+            return function(lambda boxes: describe(maps, image, boxes, self.settings), item)
+
+        return self.streams.map(apply, items)
+
+    def _maps(self, backbone: Backbone, image: Image) -> Maps:
+        """Maps of the photograph of an image: those that are kept or else, from a network pass, new ones."""
+        content = self.contents[image.id]
+        kept = self.cache.get(content)
+        if kept is not None:
+            return kept
+        photograph = photographs.read(self.annotations, image.id)
+        maps = to_host(photograph_maps(backbone, photograph, self.settings.short_side, self.device), backbone)
+        self.cache.put(content, maps)
+        return maps
+
+
+def maps_key(backbone: Backbone, short_side: int, device: torch.device) -> dict[str, Any]:
+    """Everything but the photograph that its maps depend on."""
+    return {
+        "backbone": backbone.name,
+        "weights": [backbone.weights, backbone.weights_sha256],
+        "layers": [[layer.name, layer.channels, layer.stride] for layer in backbone.layers],
+        "preprocessing": [backbone.mean, backbone.std, short_side, MAX_ASPECT_RATIO],
+        "precision": precision(device),
+        "versions": {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES},
+    }
 
 
 def describe(maps: Maps, image: Image, boxes: Boxes, settings: DetectionParameters) -> NDArray[np.float32]:

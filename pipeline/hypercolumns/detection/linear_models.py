@@ -8,7 +8,14 @@ from scipy.linalg import solve
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
+from hypercolumns.detection.slices import in_slices
 from hypercolumns.regions.boxes import Boxes
+
+ROWS_PER_SLICE = 256
+"""Examples whose gradient is computed at a time; with thousands of dimensions they fit into a core's cache. Ours."""
+
+COLUMNS_PER_SLICE = 512
+"""Columns of a Gram matrix that are computed at a time. Ours."""
 
 MAX_LOG_SCALE = np.log(2.0)
 """A side at most doubles or halves, since a linear prediction is unbounded. Ours."""
@@ -72,9 +79,7 @@ def fit_classifiers(
     start
         Where the optimisation starts; None: at zero.
     """
-    mean, scale = _mean_and_scale(features)
-    standardised = features - mean  # and divided in place, since the features are large
-    standardised /= scale
+    standardised, mean, scale = _standardise(features)
     truth = np.zeros((len(labels), categories + 1), dtype=np.float32)
     truth[np.arange(len(labels)), labels] = 1
     shape = (features.shape[1] + 1, categories + 1)
@@ -82,13 +87,20 @@ def fit_classifiers(
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         weights = flat.reshape(shape)
         single = weights.astype(np.float32)
-        logs = log_softmax(standardised @ single[:-1] + single[-1], axis=1)
-        error = (np.exp(logs) - truth) / len(truth)
-        gradient = np.empty(shape)
-        gradient[:-1] = standardised.T @ error + 2 * penalty * weights[:-1]
-        gradient[-1] = error.sum(axis=0)
-        value = -float((logs * truth).sum(dtype=np.float64)) / len(truth) + penalty * float((weights[:-1] ** 2).sum())
-        return value, gradient.ravel()
+        gradient = np.zeros(shape)
+        value = 0.0
+
+        def slice_loss(rows: slice) -> tuple[float, NDArray[np.float32], NDArray[np.float32]]:
+            logs = log_softmax(standardised[rows] @ single[:-1] + single[-1], axis=1)
+            error = (np.exp(logs) - truth[rows]) / len(truth)
+            return float((logs * truth[rows]).sum(dtype=np.float64)), standardised[rows].T @ error, error.sum(axis=0)
+
+        for logs, by_weight, by_bias in in_slices(slice_loss, len(truth), ROWS_PER_SLICE):
+            value -= logs
+            gradient[:-1] += by_weight
+            gradient[-1] += by_bias
+        gradient[:-1] += 2 * penalty * weights[:-1]
+        return value / len(truth) + penalty * float((weights[:-1] ** 2).sum()), gradient.ravel()
 
     initial = np.zeros(shape)
     if start is not None:
@@ -136,25 +148,47 @@ def fit_regressor(features: NDArray[np.float32], moves: NDArray[np.float64], pen
 
     Minimises the mean squared error + penalty * sum of squared weights; mean and scale are folded into the result.
     """
-    mean, scale = _mean_and_scale(features)
-    standardised = (features - mean) / scale
+    standardised, mean, scale = _standardise(features)
     centre = moves.mean(axis=0)
+    targets = (moves - centre).astype(np.float32)  # a product with float64 would copy the features as float64
     ridge = penalty * len(features) * np.eye(min(features.shape))
     if len(features) < features.shape[1]:  # fewer examples than dimensions: the dual problem is smaller
-        kernel = (standardised @ standardised.T).astype(np.float64) + ridge
-        solution = standardised.T @ solve(kernel, moves - centre, assume_a="pos")
+        kernel = _upper_gram(standardised.T) + ridge
+        solution = standardised.T @ solve(kernel, targets, assume_a="pos")
     else:
-        gram = (standardised.T @ standardised).astype(np.float64) + ridge
-        solution = solve(gram, standardised.T @ (moves - centre), assume_a="pos")
+        gram = _upper_gram(standardised) + ridge
+        solution = solve(gram, standardised.T @ targets, assume_a="pos")
     weights = solution / scale[:, None]
     return BoxRegressor(weights.astype(np.float32), (centre - mean @ weights).astype(np.float32))
 
 
-def _mean_and_scale(features: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and standard deviation (dimensions,) of features (n, dimensions); 1 where the deviation is zero."""
+def _upper_gram(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Products (m, m) of all pairs of columns of values (n, m); below the diagonal some are zero instead.
+
+    A solver of positive definite systems reads only one triangle.
+    """
+    gram = np.zeros((values.shape[1],) * 2)
+
+    def fill(columns: slice) -> None:
+        gram[: columns.stop, columns] = values[:, : columns.stop].T @ values[:, columns]
+
+    for _ in in_slices(fill, len(gram), COLUMNS_PER_SLICE):
+        pass
+    return gram
+
+
+def _standardise(
+    features: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Standardise features (n, dimensions); also return their mean and standard deviation (dimensions,).
+
+    The deviation is 1 where it is zero.
+    """
     mean, scale = features.mean(axis=0), features.std(axis=0)
     scale[scale < np.finfo(np.float32).eps] = 1
-    return mean, scale
+    standardised = features - mean
+    standardised /= scale  # in place, since the features are large
+    return standardised, mean, scale
 
 
 def _centre_and_size(boxes: Boxes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,24 +1,40 @@
 """Trains the detector on train and applies it to val."""
 
+import importlib.metadata
 import logging
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from threadpoolctl import threadpool_limits
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.results import Result
 from hypercolumns.backbones import Backbone
 from hypercolumns.detection.candidate_set import CandidateSet
+from hypercolumns.detection.detector import Detector
 from hypercolumns.detection.examples import trained_categories
-from hypercolumns.detection.features import PhotographFeatures
+from hypercolumns.detection.features import PhotographFeatures, maps_key
 from hypercolumns.detection.training import train_detector
 from hypercolumns.errors import InputError
+from hypercolumns.features import photographs
+from hypercolumns.features.streams import Streams
 from hypercolumns.parameters import DetectionParameters
+from hypercolumns.scratch.cache import ContentCache
+from hypercolumns.scratch.work import locked
 from hypercolumns.workspace import Split
+
+MAPS = "detection-maps"
+DETECTOR = "detection-detector"
+"""Folders below `.scratch`."""
+
+_AFTER_TRAINING = {"source", "file", "max_per_image", "suppression_overlap"}
+"""Parameters on which the detector does not depend."""
+
+_KEPT = "detector"
+"""Entry of the cache that keeps the detector."""
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +47,7 @@ def train_and_detect(
     settings: DetectionParameters,
     device: torch.device,
     seed: int,
+    trained_on: str,
     scratch: Path,
 ) -> list[Result]:
     """Train a detector on the split `train` and detect objects in the split `val`.
@@ -47,8 +64,11 @@ def train_and_detect(
         Where the network runs.
     seed
         Seed of the draw of training examples.
+    trained_on
+        Digest of the annotations and candidates of `train`.
     scratch
-        Folder for the maps of training photographs, about 1 MB each; they are removed in the end.
+        Folder that keeps the maps of the photographs of both splits, about half a megabyte each, and the detector: the
+        next call computes only what is new, also after an interruption.
 
     Returns
     -------
@@ -58,21 +78,46 @@ def train_and_detect(
     ------
     InputError
         When a layer is not a map, no category has a training instance, or a photograph cannot be read.
+
+    Notes
+    -----
+    No byte depends on the number of cores: photographs, and slices of fixed size of the training examples, are
+    computed side by side, each on one core.
     """
     require_maps(backbone)
     categories = trained_categories(annotations["train"])
     _warn_of_untrained(annotations, categories)
-    backbone = backbone.to(device)
-    scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="detect-", dir=scratch) as folder:
-        splits = {}
-        for name, split in annotations.items():
-            # Training passes over its photographs several times; all others are used once.
-            kept = Path(folder) if name == "train" else None
-            features = PhotographFeatures(split, backbone, settings, device, kept)
-            splits[name] = CandidateSet(name, split, candidates[name], features.describe)
-        detector = train_detector(splits["train"], categories, settings, np.random.default_rng(seed))
-        return detector.detect(splits["val"], settings)
+    contents = {split: _contents(a) for split, a in annotations.items()}
+    network = maps_key(backbone, settings.short_side, device)
+    key = {
+        "network": network,
+        "photographs": contents["train"],
+        "train": trained_on,
+        "settings": settings.model_dump(mode="json", exclude=_AFTER_TRAINING),
+        "seed": seed,
+        "scipy": importlib.metadata.version("scipy"),
+    }
+    with (
+        locked(scratch),
+        Streams(backbone.to(device), device) as streams,
+        threadpool_limits(1, "blas"),
+    ):
+        maps, detectors = ContentCache(scratch / MAPS, network), ContentCache(scratch / DETECTOR, key)
+
+        def candidate_set(split: Split) -> CandidateSet:
+            features = PhotographFeatures(annotations[split], settings, device, streams, maps, contents[split])
+            return CandidateSet(split, annotations[split], candidates[split], features)
+
+        kept = detectors.get(_KEPT)
+        if kept is None:
+            detector = train_detector(candidate_set("train"), categories, settings, np.random.default_rng(seed))
+            detectors.put(_KEPT, detector.arrays())
+        else:
+            detector = Detector.from_arrays(kept)
+        detections = detector.detect(candidate_set("val"), settings)
+        maps.keep_only({content for by_image in contents.values() for content in by_image.values()})
+        detectors.keep_only([_KEPT])
+    return detections
 
 
 def require_maps(backbone: Backbone) -> None:
@@ -89,6 +134,12 @@ def require_maps(backbone: Backbone) -> None:
             f"detection.layers names {vectors[0]!r}, which in {backbone.name} is one vector for the entire photograph; "
             "choose layers that are maps."
         )
+
+
+def _contents(annotations: AnnotationSet) -> dict[int, str]:
+    """Digests of the photographs by image id."""
+    found = photographs.digests(annotations, [image.id for image in annotations.images])
+    return {image_id: content.hex() for image_id, content in found.items()}
 
 
 def _warn_of_untrained(annotations: Mapping[Split, AnnotationSet], categories: Sequence[int]) -> None:

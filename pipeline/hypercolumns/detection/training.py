@@ -1,15 +1,24 @@
 """Training of the detector: classifiers with rounds of hard negative mining, then box regression."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hypercolumns.detection.candidate_set import CandidateSet
-from hypercolumns.detection.detector import Detector
-from hypercolumns.detection.examples import Examples
+from hypercolumns.annotations.model import Image
+from hypercolumns.detection.candidate_set import CandidateSet, Describe
+from hypercolumns.detection.detector import BOXES_PER_SLICE, Detector
+from hypercolumns.detection.examples import Examples, LabelledBoxes
 from hypercolumns.detection.linear_models import LinearClassifiers, fit_classifiers, fit_regressor
+from hypercolumns.detection.slices import slices
 from hypercolumns.parameters import DetectionParameters
+
+_Choice = tuple[LabelledBoxes, NDArray[np.intp]]
+"""The boxes of an image, and the rows that are chosen as examples."""
+
+_Described = tuple[LabelledBoxes, NDArray[np.intp], NDArray[np.float32]]
+"""The same, and the features of the chosen rows."""
 
 MIN_REGIONS_PER_IMAGE = 32
 """Least regions per image; with fewer, none would remain for hard negatives, so images are left out instead."""
@@ -40,10 +49,14 @@ def train_detector(
     n_random = per_image // 4 if rounds else per_image // 2
     n_hard = per_image // (4 * rounds) if rounds else 0
     examples = Examples(candidate_set, categories, settings)
-    for image in candidate_set.images("collecting examples"):
-        positive = _draw(examples.positive(image), per_image // 2, rng)
-        negative = _draw(examples.background(image), n_random, rng)
-        examples.add(image, np.concatenate([positive, negative]))
+
+    def draw(image: Image) -> _Choice:
+        boxes = examples.boxes(image)
+        positive = _draw(boxes.positive, per_image // 2, rng)
+        return boxes, np.concatenate([positive, _draw(boxes.background, n_random, rng)])
+
+    for boxes, rows, features in candidate_set.map("collecting examples", _describe_all, draw):
+        examples.add(boxes, rows, features)
 
     def fit(start: LinearClassifiers | None = None) -> LinearClassifiers:
         features, labels, _ = examples.arrays()
@@ -53,11 +66,9 @@ def train_detector(
 
     classifiers = fit()
     for _ in range(rounds):
-        for image in candidate_set.images("looking for hard negatives"):
-            rows = examples.background(image)
-            features = candidate_set.describe(image, examples.boxes(image)[rows])
-            objectness = classifiers.probabilities(features).sum(axis=1)
-            examples.add(image, rows[np.argsort(-objectness, kind="stable")[:n_hard]])
+        describe_hardest = partial(_describe_hardest, classifiers=classifiers, number=n_hard)
+        for boxes, rows, features in candidate_set.map("looking for hard negatives", describe_hardest, examples.boxes):
+            examples.add(boxes, rows, features)
         classifiers = fit(classifiers)
     regressor = None
     if settings.regression_penalty is not None:
@@ -65,6 +76,22 @@ def train_detector(
         positive = np.flatnonzero(labels < len(categories))
         regressor = fit_regressor(features[positive], moves[positive], settings.regression_penalty)
     return Detector(tuple(categories), classifiers, regressor)
+
+
+def _describe_all(describe: Describe, choice: _Choice) -> _Described:
+    boxes, rows = choice
+    return boxes, rows, describe(boxes.boxes[rows])
+
+
+def _describe_hardest(
+    describe: Describe, boxes: LabelledBoxes, classifiers: LinearClassifiers, number: int
+) -> _Described:
+    """Describe the background that the classifiers score highest."""
+    rows = boxes.background
+    objectness = np.zeros(len(rows))
+    for part in slices(len(rows), BOXES_PER_SLICE):
+        objectness[part] = classifiers.probabilities(describe(boxes.boxes[rows[part]])).sum(axis=1)
+    return _describe_all(describe, (boxes, rows[np.argsort(-objectness, kind="stable")[:number]]))
 
 
 def _draw(rows: NDArray[np.intp], number: int, rng: np.random.Generator) -> NDArray[np.intp]:

@@ -1,14 +1,18 @@
-"""Extract a feature store: compute the blocks of regions shard by shard, resuming after an interruption."""
+"""Extract a feature store: compute the blocks of regions part by part, resuming after an interruption."""
 
 import hashlib
 import importlib.metadata
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hypercolumns.annotations.model import AnnotationSet
@@ -16,16 +20,20 @@ from hypercolumns.backbones import Backbone
 from hypercolumns.backbones.spatial import spatial
 from hypercolumns.devices import choose_device
 from hypercolumns.features import photographs, schema
-from hypercolumns.features.passes import REGIONS_PER_PASS, precision
+from hypercolumns.features.generations import Generations
+from hypercolumns.features.known_blocks import NOT_KNOWN, KnownBlocks
+from hypercolumns.features.passes import REGIONS_PER_PASS, Blocks, precision
 from hypercolumns.features.photograph_maps import MAX_ASPECT_RATIO, MIN_SAMPLES_PER_SIDE
 from hypercolumns.features.photograph_source import PhotographSource, Spool
 from hypercolumns.features.region_source import PhotographCache, WarpedRegionSource
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.features.streams import Streams
-from hypercolumns.features.writer import UnfinishedStore
+from hypercolumns.features.writer import FeatureStoreWriter, require_sorted
 from hypercolumns.parameters import ComputeParameters
 from hypercolumns.regions import boxes
-from hypercolumns.scratch import key_digest, work_folder
+from hypercolumns.scratch.digests import key_digest
+from hypercolumns.scratch.publishing import publish
+from hypercolumns.scratch.work import locked
 
 RECORDED_PACKAGES = ("numpy", "pillow", "timm", "torch", "torchvision", "zarr")
 """Packages that can change the bytes of a store; it records their versions."""
@@ -41,11 +49,14 @@ def extract(
     expansion: float,
     short_side: int | None = None,
     compute: ComputeParameters | None = None,
+    reuse: Sequence[Path] = (),
+    confirm: Callable[[str, NDArray[np.uint8]], object] | None = None,
 ) -> FeatureStore:
     """Write the hypercolumn blocks of `regions` to the feature store `out`.
 
-    Finished shards are kept below `scratch` until the store is complete: after an interruption, the same call resumes
-    and gives the same bytes. With any other backbone, weights, layer, box or photograph it starts afresh.
+    Only blocks that no earlier call computed are computed: those of regions with the same photograph, expanded box,
+    network and warping are found again below `scratch`, which keeps the last store by the file name of `out`, and what
+    an interrupted call left. The bytes of the store are always those of a first call.
 
     Parameters
     ----------
@@ -58,7 +69,8 @@ def extract(
     out
         Replaced if it exists.
     scratch
-        Folder for unfinished work, on the file system of `out`.
+        Folder for unfinished work and for the last store, whose files are linked with those of `out`, or copied if it
+        is on another file system.
     expansion
         Factor by which both sides of a box are scaled before the network sees it.
     short_side
@@ -68,6 +80,12 @@ def extract(
     compute
         Device, and the number of regions that are warped at a time, which does not affect the result; None for the
         defaults.
+    reuse
+        Further stores whose blocks may be taken over, such as that at `out`; the caller knows that the same version of
+        this package has written them.
+    confirm
+        Called with the attribute `key` of the store and the digests of its regions before anything is computed; may
+        raise an error to prevent that.
 
     Returns
     -------
@@ -76,40 +94,103 @@ def extract(
     Raises
     ------
     InputError
-        When a photograph is missing, unreadable or of another size, a layer has NaN values, or a layer is not a map
-        although `short_side` is given.
+        When a photograph is missing, unreadable or of another size, a layer has values that are not finite, or
+        a layer is not a map although `short_side` is given.
     """
+    require_sorted(regions)
     out, compute = Path(out), compute or ComputeParameters()
     device = choose_device(compute.device)
     # Blocks have the same shapes in both modes, so that later steps need not know the mode.
     shapes = block_shapes(backbone)
-    network = backbone if short_side is None else spatial(backbone)
-    key = _key(regions, annotations, backbone, expansion, short_side, device)
-    attributes = _attributes(backbone, short_side, key)
-    unfinished = UnfinishedStore(work_folder(key, Path(scratch)), regions, shapes, expansion, attributes)
-    images, expanded = regions["image"].to_numpy(), boxes.expand(regions[schema.BOX].to_numpy(), expansion)
-    source: WarpedRegionSource | PhotographSource
-    if short_side is None:
-        source = WarpedRegionSource(PhotographCache(annotations), images, expanded, device, compute.batch_size)
-    else:
-        spool = Spool(unfinished.folder / "rows", len(regions), shapes)
-        source = PhotographSource(annotations, images, expanded, device, shapes, short_side, spool)
-    shards = [schema.shard_rows(shard, len(regions)) for shard in range(schema.n_shards(len(regions)))]
-    missing = [shard for shard in range(len(shards)) if not unfinished.has(shard)]
-    done = len(regions) - sum(shards[shard].stop - shards[shard].start for shard in missing)
+    network = _network(backbone, short_side, device)
+    digests = _digests(regions, annotations, expansion, network)
+    attributes = _attributes(backbone, short_side, annotations, network, regions, digests)
+    if confirm is not None:
+        confirm(attributes["key"], digests)
+    with locked(Path(scratch)), Generations(Path(scratch) / "extract" / out.name, attributes["key"]) as generations:
+        if not generations.is_complete():
+            known = KnownBlocks(generations.earlier(shapes, digests, reuse))
+            plan = _Plan(regions, annotations, backbone, device, expansion, short_side, compute.batch_size, shapes)
+            with FeatureStoreWriter(generations.store, shapes) as writer:
+                _write_blocks(plan, digests, known, writer, generations.spool, out.name)
+                writer.finish(regions, digests, expansion, attributes)
+        publish(generations.store, out, keep=True)
+    return FeatureStore.open(out)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The inputs that decide how blocks are computed."""
+
+    regions: pd.DataFrame
+    annotations: AnnotationSet
+    backbone: Backbone
+    device: torch.device
+    expansion: float
+    short_side: int | None
+    batch_size: int
+    shapes: schema.Shapes
+
+    def source(self, spool: Path) -> "WarpedRegionSource | PhotographSource":
+        """Make the object that computes blocks."""
+        images = self.regions["image"].to_numpy()
+        expanded = boxes.expand(self.regions[schema.BOX].to_numpy(), self.expansion)
+        if self.short_side is None:
+            cache = PhotographCache(self.annotations)
+            return WarpedRegionSource(cache, images, expanded, self.device, self.batch_size)
+        kept = Spool(spool, len(self.regions), self.shapes)
+        return PhotographSource(self.annotations, images, expanded, self.device, self.shapes, self.short_side, kept)
+
+
+def _write_blocks(
+    plan: _Plan, digests: NDArray[np.uint8], known: KnownBlocks, writer: FeatureStoreWriter, spool: Path, name: str
+) -> None:
+    """Write the blocks of all regions that `writer` does not have yet: known ones are copied, others computed."""
+    pieces = schema.parts(len(digests), writer.rows)
+    found = known.find(digests)
+    missing = np.flatnonzero(found[writer.rows :] == NOT_KNOWN) + writer.rows
+    source = plan.source(spool)
+    network = plan.backbone if plan.short_side is None else spatial(plan.backbone)
     with (
-        tqdm(total=len(regions), initial=done, unit=" regions", desc=out.name, dynamic_ncols=True) as progress,
-        ThreadPoolExecutor(1) as writer,
-        Streams(network.to(device), device) as streams,
+        tqdm(total=len(digests), initial=writer.rows, unit=" regions", desc=name, dynamic_ncols=True) as progress,
+        ThreadPoolExecutor(1) as pool,
+        Streams(network.to(plan.device), plan.device) as streams,
     ):
+        computed = _regions(source.compute(missing, streams, progress))
         written: Future[None] = Future()
         written.set_result(None)
-        for shard, blocks in zip(missing, source.shards(missing, streams, progress), strict=True):
-            written.result()  # bounds memory: at most one shard waits to be written
-            written = writer.submit(unfinished.write, shard, blocks)
+        for piece in pieces:
+            rows = np.arange(piece.start, piece.stop)
+            is_known = found[piece] != NOT_KNOWN
+            copied = known.read(found[piece][is_known]) if is_known.any() else None
+            if copied is not None:
+                progress.update(int(is_known.sum()))
+            elif is_known.any():  # damaged; computing counts them
+                copied = _stack(list(_regions(source.compute(rows[is_known], streams, progress))))
+            fresh = _stack(list(itertools.islice(computed, int((~is_known).sum()))))
+            blocks = _merge(is_known, copied, fresh)
+            written.result()  # bounds memory: at most one part waits to be written
+            written = pool.submit(writer.append, blocks)
         written.result()
-    unfinished.publish(out)
-    return FeatureStore.open(out)
+
+
+def _regions(batches: Iterable[Blocks]) -> Iterator[Blocks]:
+    """Split batches into blocks of single regions, without the axis of regions."""
+    for batch in batches:
+        for row in range(len(next(iter(batch.values())))):
+            yield {name: block[row] for name, block in batch.items()}
+
+
+def _stack(regions: list[Blocks]) -> Blocks | None:
+    return {name: np.stack([region[name] for region in regions]) for name in regions[0]} if regions else None
+
+
+def _merge(is_first: NDArray[np.bool_], first: Blocks | None, second: Blocks | None) -> Blocks:
+    """Put the regions of `first` where `is_first`, those of `second` elsewhere."""
+    if first is None or second is None:
+        return first or second or {}
+    order = np.argsort(np.argsort(~is_first, kind="stable"), kind="stable")
+    return {name: np.concatenate([first[name], second[name]])[order] for name in first}
 
 
 def block_shapes(backbone: Backbone) -> schema.Shapes:
@@ -121,8 +202,21 @@ def block_shapes(backbone: Backbone) -> schema.Shapes:
     return {name: (m.shape[1], m.shape[2], m.shape[3]) for name, m in maps.items()}
 
 
-def _attributes(backbone: Backbone, short_side: int | None, key: Mapping[str, Any]) -> dict[str, Any]:
+def _attributes(
+    backbone: Backbone,
+    short_side: int | None,
+    annotations: AnnotationSet,
+    network: Mapping[str, Any],
+    regions: pd.DataFrame,
+    digests: NDArray[np.uint8],
+) -> dict[str, Any]:
     """Root attributes of the store; without times and paths, so that equal input gives equal bytes."""
+    categories = {str(c.id): c.name for c in annotations.categories}
+    table = hashlib.sha256(digests.tobytes())
+    for name, dtype in schema.COLUMNS.items():
+        column = regions[name]
+        table.update(" ".join(column).encode() if name == "kind" else column.to_numpy().astype(dtype).tobytes())
+    key = {"regions": table.hexdigest(), "categories": categories, "network": network, "schema": schema.SCHEMA}
     return {
         "backbone": backbone.name,
         "weights": backbone.weights,
@@ -135,38 +229,36 @@ def _attributes(backbone: Backbone, short_side: int | None, key: Mapping[str, An
             "resampling": "bilinear, antialiased",
             **({"outside": "mean colour"} if short_side is None else {"short_side": short_side, "outside": "nearest"}),
         },
-        "precision": key["precision"],
-        "categories": key["categories"],
+        "precision": network["precision"],
+        "categories": categories,
         "key": key_digest(key),
-        "versions": key["versions"],
+        "versions": network["versions"],
     }
 
 
-def _key(
-    regions: pd.DataFrame,
-    annotations: AnnotationSet,
-    backbone: Backbone,
-    expansion: float,
-    short_side: int | None,
-    device: torch.device,
-) -> dict[str, Any]:
-    """Everything that the bytes of the store depend on."""
-    table = hashlib.sha256()
-    for name, dtype in schema.COLUMNS.items():
-        column = regions[name]
-        table.update(" ".join(column).encode() if name == "kind" else column.to_numpy().astype(dtype).tobytes())
+def _network(backbone: Backbone, short_side: int | None, device: torch.device) -> dict[str, Any]:
+    """Everything but photograph and box that the blocks of a region depend on."""
     return {
-        "schema": schema.SCHEMA,
-        "sizes": [schema.REGIONS_PER_SHARD, schema.REGIONS_PER_CHUNK, REGIONS_PER_PASS],
-        "regions": table.hexdigest(),
-        "photographs": photographs.digest(annotations, regions["image"].unique().tolist()),
-        "categories": {str(c.id): c.name for c in annotations.categories},
         "backbone": backbone.name,
         "weights": [backbone.weights, backbone.weights_sha256],
         "layers": [[layer.name, layer.channels, layer.stride] for layer in backbone.layers],
         "preprocessing": [backbone.input_size, backbone.mean, backbone.std],
-        "expansion": expansion,
         "whole_photographs": None if short_side is None else [short_side, MAX_ASPECT_RATIO, MIN_SAMPLES_PER_SIDE],
+        "regions_per_pass": REGIONS_PER_PASS,
         "precision": precision(device),
         "versions": {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES},
     }
+
+
+def _digests(
+    regions: pd.DataFrame, annotations: AnnotationSet, expansion: float, network: Mapping[str, Any]
+) -> NDArray[np.uint8]:
+    """Digest of what the blocks of each region depend on: (region, `schema.DIGEST_BYTES`)."""
+    files = photographs.digests(annotations, regions["image"].unique().tolist())
+    expanded = boxes.expand(regions[schema.BOX].to_numpy(), expansion)
+    shared = bytes.fromhex(key_digest(network))
+    digests = np.empty((len(regions), schema.DIGEST_BYTES), np.uint8)
+    for digest, image, box in zip(digests, regions["image"], np.ascontiguousarray(expanded), strict=True):
+        content = hashlib.sha256(shared + files[image] + box.tobytes()).digest()
+        digest[:] = np.frombuffer(content[: schema.DIGEST_BYTES], np.uint8)
+    return digests

@@ -4,25 +4,26 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hypercolumns.errors import InputError
+from hypercolumns.stores.shards import has_only_finite
 
 FLOAT16_MAX = float(np.finfo(np.float16).max)
 """Larger values are stored as this one instead of infinity."""
 
 
 def as_float16(values: ArrayLike, layer: str) -> NDArray[np.float16]:
-    """Convert values to float16, clipping them to its range.
+    """Convert values to float16, clipping finite ones to its range.
 
     Parameters
     ----------
     values
-        Array of any shape; float16 is returned unchecked.
+        Array of any shape.
     layer
         Layer of the values, for messages.
 
     Raises
     ------
     InputError
-        When a value is NaN.
+        When a value is not finite.
 
     Examples
     --------
@@ -30,8 +31,19 @@ def as_float16(values: ArrayLike, layer: str) -> NDArray[np.float16]:
     array([5.00e-01, 6.55e+04], dtype=float16)
     """
     numbers = np.asarray(values)
+    require_finite(numbers, f"the layer {layer!r}")
     if numbers.dtype == np.float16:
         return numbers
-    if numbers.size and np.isnan(numbers.max()):
-        raise InputError(f"The layer {layer!r} has NaN values.")
     return np.clip(numbers, -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)
+
+
+def require_finite(values: NDArray[np.floating], what: str) -> None:
+    """Refuse NaN and infinity; `what` names the values in the message.
+
+    Raises
+    ------
+    InputError
+        When a value is not finite.
+    """
+    if not has_only_finite(values):
+        raise InputError(f"There are values that are NaN or infinite in {what}.")

@@ -13,8 +13,8 @@ from hypercolumns.errors import InputError
 from hypercolumns.features.half import FLOAT16_MAX
 
 REGIONS_PER_PASS = 16
-"""Size of every forward pass; the last pass of a shard is padded, because kernels round differently for other sizes.
-Any size from 4 on is equally fast on the CPU. Divides `schema.REGIONS_PER_SHARD`."""
+"""Size of every forward pass; the last pass is padded, because kernels round differently for other sizes. Any size from
+4 on is equally fast on the CPU."""
 
 Blocks = dict[str, NDArray[np.float16]]
 """(regions, channels, y, x) by layer."""
@@ -49,17 +49,18 @@ def to_host(maps: Mapping[str, Tensor], backbone: Backbone) -> Blocks:
     Raises
     ------
     InputError
-        When a map has NaN values.
+        When a value of a map is NaN or infinite.
     """
+    # Before clipping, which hides infinite values; the largest of values with a NaN is NaN.
+    largest = {name: values.abs().amax() for name, values in maps.items()}
     halves = {name: values.clamp(-FLOAT16_MAX, FLOAT16_MAX).half().contiguous() for name, values in maps.items()}
-    has_nan = {name: values.amax().isnan() for name, values in halves.items()}
     on_host = {name: values.to("cpu", non_blocking=True) for name, values in halves.items()}
     # Reading a flag waits for the device, so start all copies first.
-    for name, flag in has_nan.items():
-        if flag:
+    for name, value in largest.items():
+        if not value.isfinite():
             raise InputError(
-                f"The layer {name!r} of the backbone {backbone.name} has NaN values; check its weights "
-                f"({backbone.weights}), or set compute.device to cpu in case they overflow in half precision."
+                f"The layer {name!r} of the backbone {backbone.name} has values that are NaN or infinite; check its "
+                f"weights ({backbone.weights}), or set compute.device to cpu in case they overflow in half precision."
             )
     if any(values.is_cuda for values in halves.values()):
         torch.cuda.current_stream().synchronize()

@@ -1,11 +1,13 @@
 """Blocks for `regions.mode: image`: one forward pass per photograph, and regions cut out of its maps."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import google_crc32c
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,26 +18,26 @@ from hypercolumns.backbones import Backbone
 from hypercolumns.features import passes, photographs
 from hypercolumns.features.passes import Blocks
 from hypercolumns.features.photograph_maps import cut, photograph_maps
-from hypercolumns.features.schema import Shapes, shard_rows
+from hypercolumns.features.schema import Shapes, parts
 from hypercolumns.features.streams import Streams
+from hypercolumns.scratch.checked_files import load_arrays, save_arrays
 
-PHOTOGRAPHS_PER_GROUP = 32
-"""Photographs after which an interrupted run can resume."""
+_ROWS = "rows"
 
 REGIONS_PER_CUT = 16
 """Regions cut out of a photograph's maps at a time; bounds memory."""
 
 
 class Spool:
-    """Keeps the blocks of regions on disk, written in any order and read by shard.
+    """Keeps the blocks of regions on disk, written in any order, with a checksum for each region and layer.
 
-    A memory-mapped file with one record per region, and a marker file for each group of rows that is complete. Uses as
-    much disk space as the uncompressed blocks, and only as much memory as the system grants to its page cache.
+    A memory-mapped file with one record per region, and a file with the checksums of each photograph that is complete.
+    Uses as much disk space as the uncompressed blocks, and only as much memory as the system grants to its page cache.
 
     Parameters
     ----------
     folder
-        Folder of the spool alone; rows that an interrupted run left there are kept.
+        Folder of the spool alone; what an interrupted run left there is kept.
     n_regions
         Number of rows.
     shapes
@@ -43,35 +45,50 @@ class Spool:
     """
 
     def __init__(self, folder: Path, n_regions: int, shapes: Shapes) -> None:
-        self._done = folder / "done"
-        file = folder / "rows"
+        self._folder = folder
+        file = folder / _ROWS
         record = np.dtype([(name, np.float16, shape) for name, shape in shapes.items()])
         size = n_regions * record.itemsize
         if not file.exists() or file.stat().st_size != size:
-            # A run that was killed while cleaning up leaves markers without the file.
+            # A run that was killed while cleaning up leaves checksums without the file.
             shutil.rmtree(folder, ignore_errors=True)
-            self._done.mkdir(parents=True)
+            folder.mkdir(parents=True)
             with file.open("wb") as stream:
                 stream.truncate(size)  # sparse: takes no space until it is written
-        self._rows = np.memmap(file, record, "r+", shape=(n_regions,))
+        self._rows = np.memmap(file, record, "r", shape=(n_regions,))
+        self._lock = threading.Lock()
 
-    def has(self, group: int) -> bool:
-        """Whether a group of rows is complete."""
-        return (self._done / str(group)).exists()
+    def has(self, image_id: int, rows: NDArray[np.intp]) -> bool:
+        """Whether these rows of a photograph, in ascending order, are complete and intact."""
+        kept = load_arrays(self._file(image_id))
+        if kept is None or not np.isin(rows, kept["rows"]).all():
+            return False
+        return np.array_equal(kept["crc32c"][np.searchsorted(kept["rows"], rows)], self._checksums(rows))
 
     def write(self, rows: NDArray[np.intp], blocks: Blocks) -> None:
         """Store the blocks of the given rows; threads may write different rows at the same time."""
+        records = np.empty(len(rows), self._rows.dtype)
         for name, block in blocks.items():
-            self._rows[name][rows] = block
+            records[name] = block
+        # Written, not assigned to the mapped file: on a full disk that would kill the process without a word.
+        with self._lock, (self._folder / _ROWS).open("r+b") as stream:
+            for row, record in zip(rows.tolist(), records, strict=True):
+                stream.seek(row * records.itemsize)
+                stream.write(record.tobytes())
 
-    def finish(self, group: int) -> None:
-        """Flush to disk, then mark a group of rows as complete."""
-        self._rows.flush()
-        (self._done / str(group)).touch()
+    def finish(self, image_id: int, rows: NDArray[np.intp]) -> None:
+        """Mark the rows of a photograph as complete."""
+        save_arrays(self._file(image_id), {"rows": rows, "crc32c": self._checksums(rows)})
 
-    def read(self, rows: slice) -> Blocks:
-        """Read the blocks of contiguous rows."""
-        return {name: np.ascontiguousarray(self._rows[name][rows]) for name in self._rows.dtype.names or ()}
+    def read(self, rows: NDArray[np.intp]) -> Blocks:
+        """Read the blocks of some rows."""
+        return {name: self._rows[name][rows] for name in self._rows.dtype.names or ()}
+
+    def _checksums(self, rows: NDArray[np.intp]) -> NDArray[np.uint32]:
+        return np.array([google_crc32c.value(self._rows[row].tobytes()) for row in rows], np.uint32)
+
+    def _file(self, image_id: int) -> Path:
+        return self._folder / f"{image_id}.npz"
 
 
 @dataclass(frozen=True)
@@ -107,30 +124,18 @@ class PhotographSource:
     short_side: int
     spool: Spool
 
-    def shards(self, missing: Sequence[int], streams: Streams, progress: "tqdm[Any]") -> Iterator[Blocks]:
-        """Yield the blocks of each shard of `missing`, all rows of a shard at a time."""
-        if missing:
-            self._fill_spool(streams, progress)
-        for shard in missing:
-            yield self.spool.read(shard_rows(shard, len(self.images)))
-
-    def _fill_spool(self, streams: Streams, progress: "tqdm[Any]") -> None:
-        """Compute the blocks of all photographs whose group is not complete yet."""
-        order = np.argsort(self.images, kind="stable")
-        ids, starts = np.unique(self.images[order], return_index=True)
-        rows_by_image = list(zip(ids.tolist(), np.split(order, starts[1:]), strict=True))
-        group_starts = range(0, len(rows_by_image), PHOTOGRAPHS_PER_GROUP)
-        groups = [rows_by_image[start : start + PHOTOGRAPHS_PER_GROUP] for start in group_starts]
-        pending = {number: group for number, group in enumerate(groups) if not self.spool.has(number)}
-        items = [item for group in pending.values() for item in group]
-        spooled = len(self.images) - sum(len(rows) for _, rows in items)
-        progress.update(spooled - progress.n)
-        results = streams.map(self._spool_photograph, items)
-        for number, group in pending.items():
-            for _, rows in group:
-                next(results)
-                progress.update(len(rows))
-            self.spool.finish(number)
+    def compute(self, rows: NDArray[np.intp], streams: Streams, progress: "tqdm[Any]") -> Iterator[Blocks]:
+        """Compute the blocks of `rows`, then yield them in their order, some rows at a time."""
+        images = self.images[rows]
+        order = np.argsort(images, kind="stable")
+        ids, starts = np.unique(images[order], return_index=True)
+        by_image = list(zip(ids.tolist(), np.split(rows[order], starts[1:]), strict=True)) if len(rows) else []
+        missing = [item for item in by_image if not self.spool.has(*item)]
+        progress.update(len(rows) - sum(len(image_rows) for _, image_rows in missing))
+        for (_, image_rows), _ in zip(missing, streams.map(self._spool_photograph, missing), strict=True):
+            progress.update(len(image_rows))
+        for part in parts(len(rows)):
+            yield self.spool.read(rows[part])
 
     def _spool_photograph(self, backbone: Backbone, image_and_rows: tuple[int, NDArray[np.intp]]) -> None:
         image_id, rows = image_and_rows
@@ -141,3 +146,4 @@ class PhotographSource:
             batch = rows[start : start + REGIONS_PER_CUT]
             blocks = cut(maps, self.boxes[batch], (width, height), self.shapes)
             self.spool.write(batch, passes.to_host(blocks, backbone))
+        self.spool.finish(image_id, rows)

@@ -1,7 +1,7 @@
 """Read and identify the photographs of an annotation set by image id."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,20 +24,23 @@ def read(annotations: AnnotationSet, image_id: int) -> NDArray[np.uint8]:
     return np.array(read_photograph(annotations.image_path(image), image))
 
 
-def digest(annotations: AnnotationSet, image_ids: Sequence[int]) -> str:
-    """SHA-256 of the files of these images, in the order of their ids.
+def digests(annotations: AnnotationSet, image_ids: Iterable[int]) -> dict[int, bytes]:
+    """SHA-256 by image id of what `read` depends on: the file, and how it is turned.
 
     Raises
     ------
     InputError
         When a file is missing.
     """
-    total = hashlib.sha256()
-    for image_id in sorted(image_ids):
-        path = annotations.image_path(annotations.image_by_id[image_id])
+    found = {}
+    for image_id in image_ids:
+        image = annotations.image_by_id[image_id]
+        path = annotations.image_path(image)
         try:
             with path.open("rb") as stream:
-                total.update(f"{image_id} {hashlib.file_digest(stream, 'sha256').hexdigest()}\0".encode())
+                total = hashlib.file_digest(stream, "sha256")
         except OSError as error:
             raise InputError(f"The photograph {path} cannot be read: {error.strerror}.") from None
-    return total.hexdigest()
+        total.update(f"{image.width} {image.height} {image.orientation}".encode())
+        found[image_id] = total.digest()
+    return found

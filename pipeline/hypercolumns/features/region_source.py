@@ -1,8 +1,7 @@
 """Blocks for `regions.mode: warp`: every region is warped to a square and passes the network alone."""
 
-import itertools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
@@ -17,7 +16,6 @@ from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.backbones import Backbone
 from hypercolumns.features import passes, photographs
 from hypercolumns.features.passes import REGIONS_PER_PASS, Blocks
-from hypercolumns.features.schema import REGIONS_PER_SHARD, shard_rows
 from hypercolumns.features.streams import Streams
 from hypercolumns.features.warp import warp_into
 
@@ -56,21 +54,19 @@ class WarpedRegionSource:
     device: torch.device
     batch_size: int
 
-    def shards(self, missing: Sequence[int], streams: Streams, progress: "tqdm[Any]") -> Iterator[Blocks]:
-        """Yield the blocks of each shard of `missing`, all rows of a shard at a time."""
-        batches = [_batches(shard_rows(shard, len(self.images)), self.batch_size) for shard in missing]
-        results = streams.map(self._compute, itertools.chain.from_iterable(batches))
-        for batches_of_shard in batches:
-            parts = []
-            for rows in batches_of_shard:
-                parts.append(next(results))
-                progress.update(rows.stop - rows.start)
-            yield {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    def compute(self, rows: NDArray[np.intp], streams: Streams, progress: "tqdm[Any]") -> Iterator[Blocks]:
+        """Yield the blocks of `rows` in their order, some rows at a time."""
+        # In full passes. Results do not depend on which regions share a pass.
+        step = -(-self.batch_size // REGIONS_PER_PASS) * REGIONS_PER_PASS
+        batches = [rows[start : start + step] for start in range(0, len(rows), step)]
+        for batch, blocks in zip(batches, streams.map(self._compute, batches), strict=True):
+            progress.update(len(batch))
+            yield blocks
 
-    def _compute(self, backbone: Backbone, rows: slice) -> Blocks:
+    def _compute(self, backbone: Backbone, rows: NDArray[np.intp]) -> Blocks:
         size = backbone.input_size
-        crops = torch.empty((rows.stop - rows.start, size, size, 3), device=self.device)
-        for square, row in zip(crops, range(rows.start, rows.stop), strict=True):
+        crops = torch.empty((len(rows), size, size, 3), device=self.device)
+        for square, row in zip(crops, rows.tolist(), strict=True):
             photo, box = self._photograph_and_box(row)
             warp_into(square, photo, box.tolist(), backbone.mean)
         return passes.to_host(passes.run(backbone, crops.permute(0, 3, 1, 2)), backbone)
@@ -85,9 +81,3 @@ class WarpedRegionSource:
         x0, y0 = np.floor(box[:2]).clip(0, (width - 1, height - 1)).astype(int)
         x1, y1 = np.ceil(box[2:]).clip((x0 + 1, y0 + 1), (width, height)).astype(int)
         return passes.to_device(photo[y0:y1, x0:x1].contiguous(), self.device), box - [x0, y0, x0, y0]
-
-
-def _batches(rows: slice, batch_size: int) -> list[slice]:
-    """Split the rows of a shard into batches of about `batch_size`, in full passes, so that it never affects a pass."""
-    step = min(-(-batch_size // REGIONS_PER_PASS) * REGIONS_PER_PASS, REGIONS_PER_SHARD)
-    return [slice(start, min(start + step, rows.stop)) for start in range(rows.start, rows.stop, step)]

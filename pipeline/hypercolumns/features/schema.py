@@ -1,11 +1,14 @@
 """The layout of a feature store: the names, version, types and sizes that its reader and writer share."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-SCHEMA = "hypercolumns-features/1"
+from hypercolumns.stores.layout import Layout
+
+SCHEMA = "hypercolumns-features/2"
 """Root attribute `schema`; readers refuse any other."""
 
 KINDS = ("ground_truth", "proposal", "jittered", "detection")
@@ -14,8 +17,14 @@ KINDS = ("ground_truth", "proposal", "jittered", "detection")
 REGIONS_PER_CHUNK = 4
 """A chunk is the smallest unit that can be read. Measured, ours."""
 
-REGIONS_PER_SHARD = 64
-"""A shard is written at once, as one file per layer. Measured, ours."""
+REGIONS_PER_PART = 64
+"""Regions that are computed, laid out for training and scored together. Measured, ours."""
+
+SHARD_BYTES = 1 << 29
+"""Uncompressed size of a shard in all layers together: a shard is one file per layer. Ours."""
+
+MAX_REGIONS_PER_SHARD = 1 << 14
+"""Limit for small blocks, whose index in the shard would be larger than they are. Ours."""
 
 BOX = ["x0", "y0", "x1", "y1"]
 """Columns of the box before expansion, in pixels."""
@@ -27,35 +36,44 @@ COLUMNS: dict[str, np.dtype[Any]] = {
 }
 """Type by name of the one-dimensional arrays below `regions/`, which have one entry per region."""
 
+DIGEST = "digest"
+"""Name of the array below `regions/` with DIGEST_BYTES bytes per region: equal digests mean equal blocks."""
+
+DIGEST_BYTES = 16
+
 Shapes = Mapping[str, tuple[int, int, int]]
 """(channels, height, width) of a region's block by layer, in the order of the layers."""
 
 
-def n_shards(n_regions: int) -> int:
-    """Count the shards that `n_regions` rows need.
+def regions_per_shard(shapes: Shapes) -> int:
+    """Number of regions in every shard but the last: full parts of about `SHARD_BYTES`, or `MAX_REGIONS_PER_SHARD`.
 
     Examples
     --------
-    >>> n_shards(64), n_shards(65)
-    (1, 2)
+    >>> regions_per_shard({"conv4": (384, 13, 13), "fc7": (4096, 1, 1)})
+    3840
     """
-    return -(-n_regions // REGIONS_PER_SHARD)
+    region = sum(2 * math.prod(shape) for shape in shapes.values())
+    regions = max(1, SHARD_BYTES // (region * REGIONS_PER_PART)) * REGIONS_PER_PART
+    return min(regions, MAX_REGIONS_PER_SHARD)
 
 
-def shard_rows(shard: int, n_regions: int) -> slice:
-    """Rows of shard number `shard`; the last shard may hold fewer than the others.
+def layouts(shapes: Shapes) -> dict[str, Layout]:
+    """How the blocks of each layer are cut into chunks and shards."""
+    rows = regions_per_shard(shapes)
+    return {name: Layout(shape, np.dtype("<f2"), REGIONS_PER_CHUNK, rows) for name, shape in shapes.items()}
+
+
+def parts(n_regions: int, first: int = 0) -> tuple[slice, ...]:
+    """Rows of every part from row `first` on; the last part may hold fewer regions than the others.
 
     Examples
     --------
-    >>> shard_rows(1, 100)
-    slice(64, 100, None)
+    >>> parts(100)
+    (slice(0, 64, None), slice(64, 100, None))
     """
-    return slice(shard * REGIONS_PER_SHARD, min((shard + 1) * REGIONS_PER_SHARD, n_regions))
-
-
-def shard_file(shard: int) -> str:
-    """Path of a shard's file below a layer's folder `c`, as Zarr names it."""
-    return f"{shard}/0/0/0"
+    step = REGIONS_PER_PART
+    return tuple(slice(start, min(start + step, n_regions)) for start in range(first, n_regions, step))
 
 
 def dimension_names(layer: str) -> tuple[str, str, str, str]:

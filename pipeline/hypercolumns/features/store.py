@@ -1,4 +1,4 @@
-"""Read a feature store: lazily with Dask or xarray, eagerly shard by shard, or as hypercolumns."""
+"""Read a feature store: lazily with Dask or xarray, eagerly part by part, or as hypercolumns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import zarr
 from numpy.typing import NDArray
 
 from hypercolumns.errors import InputError, choices
 from hypercolumns.features import schema
 from hypercolumns.regions import boxes
 from hypercolumns.regions.interpolation import interpolate
-from hypercolumns.stores import array, open_group
+from hypercolumns.stores.reading import Store, StoredArray
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -35,12 +34,12 @@ class FeatureStore:
     ----------
     path
         Folder of the store.
-    group
-        Its root group, opened for reading.
+    store
+        Its attributes and arrays, opened for reading.
     """
 
     path: Path
-    group: zarr.Group
+    store: Store
 
     @classmethod
     def open(cls, path: str | Path) -> "FeatureStore":
@@ -49,43 +48,37 @@ class FeatureStore:
         Raises
         ------
         InputError
-            When `path` does not exist, is not a feature store of this version or lacks files.
+            When `path` does not exist, is not a feature store of this version, lacks files or has damaged metadata.
         """
-        store = cls.reopen(Path(path))
-        store._check_files()
-        return store
+        return cls._open(Path(path), check=True)
 
     @classmethod
     def reopen(cls, path: Path) -> "FeatureStore":
         """Open a store without checking its files; for workers, whose client has just opened it with `open`."""
-        return cls(path, open_group(path, schema.SCHEMA, "feature store", "extract"))
+        return cls._open(path, check=False)
+
+    @classmethod
+    def _open(cls, path: Path, check: bool) -> "FeatureStore":
+        return cls(path, Store.open(path, schema.SCHEMA, "feature store", "extract", check=check))
 
     def __len__(self) -> int:
         """Number of regions."""
-        return int(array(self.group, "regions/image").shape[0])
+        return self.store.array("regions/image").rows
 
     @cached_property
     def attributes(self) -> Mapping[str, Any]:
         """Origin of the features: backbone, weights, preprocessing, expansion, versions."""
-        return self.group.attrs.asdict()
+        return self.store.attributes
 
     @cached_property
     def layers(self) -> tuple[str, ...]:
         """Names of the layers, in the order of the backbone parameters."""
         return tuple(layer["name"] for layer in self.attributes["layers"])
 
-    @cached_property
-    def regions_per_shard(self) -> int:
-        """Number of regions in every shard but the last, which may hold fewer."""
-        shards = self._block(self.layers[0]).shards
-        assert shards is not None  # noqa: S101 - by the schema
-        return shards[0]
-
     @property
-    def shards(self) -> tuple[slice, ...]:
-        """Rows of every shard."""
-        step = self.regions_per_shard
-        return tuple(slice(first, min(first + step, len(self))) for first in range(0, len(self), step))
+    def parts(self) -> tuple[slice, ...]:
+        """Rows in pieces that are processed together; the last one may be shorter than the others."""
+        return schema.parts(len(self))
 
     @cached_property
     def channels(self) -> Mapping[str, int]:
@@ -94,18 +87,25 @@ class FeatureStore:
 
     @cached_property
     def blocks(self) -> Mapping[str, "da.Array"]:
-        """Lazy (region, channel, y, x) float16 arrays by layer; a Dask chunk is a shard."""
-        import dask.array as da  # takes a second, which readers of single shards save
+        """Lazy (region, channel, y, x) float16 arrays by layer; a Dask chunk is a part."""
+        import dask.array as da  # takes a second, which readers of single parts save
 
         blocks = {layer: self._block(layer) for layer in self.layers}
-        return {layer: da.from_zarr(block, chunks=block.shards) for layer, block in blocks.items()}
+        return {
+            layer: da.from_array(block, chunks=(schema.REGIONS_PER_PART, *block.shape[1:]), asarray=False)
+            for layer, block in blocks.items()
+        }
 
     @cached_property
     def regions(self) -> pd.DataFrame:
         """Table of regions: image, category, instance (-1: none), kind, x0, y0, x1, y1, iou, score."""
-        columns = {name: np.asarray(array(self.group, f"regions/{name}")[:]) for name in schema.COLUMNS}
+        columns = {name: self.column(name) for name in schema.COLUMNS}
         columns["kind"] = np.array(schema.KINDS, dtype=object)[columns["kind"]]
         return pd.DataFrame(columns)
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Read one column of the region table, kinds as their number in `kinds` of the attributes."""
+        return self.store.array(f"regions/{name}")[:]
 
     @cached_property
     def expanded_boxes(self) -> NDArray[np.float64]:
@@ -113,14 +113,14 @@ class FeatureStore:
         return boxes.expand(self.regions[schema.BOX].to_numpy(), self.attributes["expansion"])
 
     def read(self, layer: str, rows: slice) -> NDArray[np.float16]:
-        """Read a layer's block of contiguous rows as (rows, channel, y, x); complete shards are fastest.
+        """Read a layer's block of contiguous rows as (rows, channel, y, x); complete parts are fastest.
 
         Raises
         ------
         InputError
-            When the store has no such layer.
+            When the store has no such layer, or the rows are damaged.
         """
-        return np.asarray(self._block(layer)[rows])
+        return self._block(layer)[rows]
 
     def to_xarray(self) -> "xr.Dataset":
         """Return the blocks as lazy variables with the region table as coordinates along `region`."""
@@ -173,33 +173,20 @@ class FeatureStore:
             meta=np.empty((0, 0, 0, 0), dtype=np.float32),
         )
 
-    def _check_files(self) -> None:
-        """Refuse a store that lacks files: Zarr would read them as zeros, and training and prediction would go on."""
-        shards = range(schema.n_shards(len(self)))
-        for layer in self.layers:
-            folder = self.path / "blocks" / layer / "c"
-            missing = [shard for shard in shards if not (folder / schema.shard_file(shard)).is_file()]
-            if missing:
-                raise InputError(
-                    f"{self.path} is incomplete: the layer {layer!r} lacks {len(missing)} of {len(shards)} files, "
-                    f"first {folder / schema.shard_file(missing[0])}.",
-                    "extract",
-                )
-
-    def _block(self, layer: str) -> zarr.Array:
+    def _block(self, layer: str) -> StoredArray:
         if layer not in self.layers:
             raise InputError(f"{self.path} has no layer {layer!r}; it has {choices(self.layers)}.")
-        return array(self.group, f"blocks/{layer}")
+        return self.store.array(f"blocks/{layer}")
 
 
-def _hypercolumns(rows: NDArray[np.intp], blocks: Sequence[zarr.Array], size: int) -> NDArray[np.float32]:
+def _hypercolumns(rows: NDArray[np.intp], blocks: Sequence[StoredArray], size: int) -> NDArray[np.float32]:
     """Interpolate the (region, channel, y, x) blocks of the given rows and concatenate their channels."""
     columns = [interpolate(_take(block, rows), size, size).transpose(0, 2, 3, 1) for block in blocks]
     return np.concatenate(columns, axis=-1)
 
 
-def _take(block: zarr.Array, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Read the blocks of `rows` in their order, contiguous rows at once: fancy indexing over shards is slow."""
+def _take(block: StoredArray, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Read the blocks of `rows` in their order, contiguous rows at once: others share chunks with unwanted rows."""
     taken = np.empty((len(rows), *block.shape[1:]), dtype=np.float32)
     if len(rows) and np.all(np.diff(rows) == 1):
         taken[:] = block[int(rows[0]) : int(rows[-1]) + 1]

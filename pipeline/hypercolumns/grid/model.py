@@ -1,18 +1,20 @@
 """A trained grid of classifiers: linear weights per layer block, saved as a Zarr group."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from hypercolumns.grid.spec import GridSpec
-from hypercolumns.stores import open_group
+from hypercolumns.stores.reading import Store
+from hypercolumns.stores.replacing import replacing
 
-SCHEMA = "hypercolumns-grid/1"
+SCHEMA = "hypercolumns-grid/2"
 
 
 @dataclass(frozen=True)
@@ -47,20 +49,21 @@ class GridModel:
 
     def save(self, path: Path | str) -> None:
         """Write the model, replacing what is at `path`; equal models give equal bytes."""
-        attributes = {
-            "schema": SCHEMA,
-            "layers": list(self.spec.layers),
-            "grid": self.spec.grid,
-            "heat_map": self.heat_map,
-            "targets": list(self.targets),
-            "groups": list(self.groups),
-            "group_of_category": {str(key): value for key, value in self.group_of_category.items()},
-        }
-        root = zarr.create_group(path, overwrite=True, attributes=attributes)
         names = ("group", "target", "cell", "channel")
-        for layer, weights in self.weights.items():
-            root.create_array(f"weights/{layer}", data=weights, chunks=weights.shape, dimension_names=names)
-        root.create_array("bias", data=self.bias, chunks=self.bias.shape, dimension_names=names[:3])
+        with replacing(Path(path)) as store:
+            for layer, weights in self.weights.items():
+                store.write(f"weights/{layer}", weights, names)
+            store.write("bias", self.bias, names[:3])
+            store.finish(SCHEMA, self._attributes())
+
+    def digest(self) -> str:
+        """SHA-256 of all that heat maps depend on."""
+        arrays = {"bias": self.bias, **self.weights}
+        described = {name: [values.dtype.str, values.shape] for name, values in arrays.items()}
+        total = hashlib.sha256(json.dumps([self._attributes(), described]).encode())
+        for values in arrays.values():
+            total.update(values.tobytes())
+        return total.hexdigest()
 
     @classmethod
     def open(cls, path: Path | str) -> "GridModel":
@@ -69,10 +72,10 @@ class GridModel:
         Raises
         ------
         InputError
-            When `path` does not hold a model of this version.
+            When `path` does not hold a model of this version, or it is damaged.
         """
-        root = open_group(Path(path), SCHEMA, "model", "train")
-        attributes: dict[str, Any] = root.attrs.asdict()
+        store = Store.open(Path(path), SCHEMA, "model", "train")
+        attributes: dict[str, Any] = store.attributes
         layers = tuple(attributes["layers"])
         return cls(
             spec=GridSpec(layers, attributes["grid"]),
@@ -80,6 +83,16 @@ class GridModel:
             targets=tuple(attributes["targets"]),
             groups=tuple(attributes["groups"]),
             group_of_category={int(key): value for key, value in attributes["group_of_category"].items()},
-            weights={layer: np.asarray(root[f"weights/{layer}"]) for layer in layers},
-            bias=np.asarray(root["bias"]),
+            weights={layer: store.array(f"weights/{layer}")[:] for layer in layers},
+            bias=store.array("bias")[:],
         )
+
+    def _attributes(self) -> dict[str, Any]:
+        return {
+            "layers": list(self.spec.layers),
+            "grid": self.spec.grid,
+            "heat_map": self.heat_map,
+            "targets": list(self.targets),
+            "groups": list(self.groups),
+            "group_of_category": {str(key): value for key, value in self.group_of_category.items()},
+        }

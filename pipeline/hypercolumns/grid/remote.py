@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
+from hypercolumns.errors import InputError
 from hypercolumns.grid.exact.maps import MapFiles
 from hypercolumns.grid.problem import CellFit, CellProblem, Solver
 from hypercolumns.grid.sgd.samples import SampleFiles
@@ -29,15 +28,15 @@ def solver_device(name: str) -> str:
     return "cuda" if choose_device(name).type == "cuda" else "cpu"
 
 
-def lay_out_shard(files: SampleFiles | MapFiles, shard: int) -> dict[str, Moments]:
-    """Write the file of one shard and measure its moments; nothing if the client has removed the folder meanwhile."""
+def lay_out_shard(files: SampleFiles | MapFiles, shard: int) -> dict[str, Moments] | None:
+    """Write the file of one shard and measure its moments; None if the folder has been removed meanwhile."""
     with _ignore_errors_after_client_left(files):
         return files.lay_out(shard)
-    return {}
+    return None
 
 
-def fit_cell(problem: CellProblem[Any]) -> CellFit:
-    """Fit the classifiers of one cell; an empty fit if the client has removed the files meanwhile.
+def fit_cell(problem: CellProblem[Any]) -> CellFit | None:
+    """Fit the classifiers of one cell; None if the files have been removed meanwhile.
 
     Returns
     -------
@@ -53,7 +52,7 @@ def fit_cell(problem: CellProblem[Any]) -> CellFit:
             return CellFit(*problem.standardisation.fold(fit.weights, fit.bias))
     finally:
         torch.set_num_threads(threads)
-    return CellFit(np.empty((0, 0)), np.empty(0))
+    return None
 
 
 def _fit(problem: CellProblem[Any]) -> CellFit:
@@ -76,9 +75,9 @@ def _fit(problem: CellProblem[Any]) -> CellFit:
 
 @contextmanager
 def _ignore_errors_after_client_left(files: ShardFiles) -> Iterator[None]:
-    """Ignore an OSError once the client has removed the files and left: nobody waits for the result."""
+    """Ignore errors of reading and writing once the files are removed: the client has most likely left."""
     try:
         yield
-    except OSError:
+    except (OSError, InputError):
         if files.folder.exists():
             raise

@@ -5,12 +5,16 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
-import zarr
 from numpy.typing import NDArray
-from zarr.codecs import ZstdCodec
 
 from hypercolumns.annotations.model import Category
+from hypercolumns.features.schema import REGIONS_PER_PART
 from hypercolumns.features.store import FeatureStore
+from hypercolumns.stores.layout import Layout
+from hypercolumns.stores.reading import Store
+from hypercolumns.stores.replacing import replacing
+
+SCHEMA = "hypercolumns-targets/1"
 
 POSITIVE, NEGATIVE, IGNORE = 1, 0, -1
 """Labels of a location; IGNORE where it must not train a classifier."""
@@ -46,12 +50,24 @@ class Targets(Protocol):
 
 
 def write_target_maps(path: Path, task: Targets, store: FeatureStore, size: int) -> None:
-    """Write the target maps of all regions of a store as one Zarr array.
+    """Write the target maps of all regions of a store.
 
-    The array is (region, target, size, size) int8, with one chunk per shard of the store.
+    The store at `path` has one array, `labels` (region, target, size, size) int8, with one chunk per part of `store`.
     """
-    shape = (len(store), len(task.targets), size, size)
-    chunks = (store.regions_per_shard, *shape[1:])
-    array = zarr.create_array(path, shape=shape, chunks=chunks, dtype=np.int8, compressors=ZstdCodec(level=1))
-    for rows in store.shards:
-        array[rows] = task.target_maps(store.regions[rows], store.expanded_boxes[rows], size)
+    layout = Layout((len(task.targets), size, size), np.dtype(np.int8), REGIONS_PER_PART, REGIONS_PER_PART)
+    with replacing(path) as written:
+        labels = written.array("labels", layout)
+        for rows in store.parts:
+            labels.append(task.target_maps(store.regions[rows], store.expanded_boxes[rows], size))
+        written.finish(SCHEMA, {})
+
+
+def read_target_maps(path: Path, rows: slice) -> NDArray[np.int8]:
+    """Read rows of what `write_target_maps` wrote: (rows, target, size, size) labels.
+
+    Raises
+    ------
+    InputError
+        When they are missing or damaged.
+    """
+    return Store.open(path, SCHEMA, "store of labels", "train", check=False).array("labels")[rows]

@@ -14,6 +14,7 @@ import numpy as np
 from distributed import Client, Future, as_completed
 from tqdm import tqdm
 
+from hypercolumns.errors import InputError
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid import remote
 from hypercolumns.grid.exact.maps import MapFiles
@@ -25,7 +26,10 @@ from hypercolumns.grid.spec import GridSpec
 from hypercolumns.grid.standardise import Moments, Standardisation, add_moments
 from hypercolumns.grid.targets import Targets, write_target_maps
 from hypercolumns.parameters import TrainParameters
-from hypercolumns.scratch import atomic_write, digest, publish, work_folder
+from hypercolumns.scratch.checked_files import Arrays, load_arrays, save_arrays
+from hypercolumns.scratch.publishing import publish
+from hypercolumns.scratch.work import locked, work
+from hypercolumns.stores.manifest import content_digest
 
 TARGETS = "targets.zarr"
 """Name of the target maps in the work folder."""
@@ -58,25 +62,25 @@ class _Job:
     seed: int
     device: str
 
-    def prepare_work_folder(self, scratch: Path) -> Path:
-        """Find or make the work folder of this training, which depends on all of its inputs, and write target maps."""
-        scratch.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=scratch) as temporary:
+    @contextmanager
+    def work_folder(self, scratch: Path) -> Iterator[Path]:
+        """Hold the work folder of this training, which depends on all of its inputs, with the target maps in it."""
+        with locked(scratch), tempfile.TemporaryDirectory(dir=scratch) as temporary:
             targets = Path(temporary) / TARGETS
             write_target_maps(targets, self.task, self.store, self.settings.heat_map)
             key = {
-                "store": self.store.attributes.get("key") or digest(self.store.path),
-                "targets": digest(targets),
+                "store": content_digest(self.store.path),
+                "targets": content_digest(targets),
                 "specs": [[spec.layers, spec.grid] for spec in self.specs],
                 "groups": [[group.name, group.rows.start, group.rows.stop] for group in self.groups],
                 "settings": self.settings.model_dump(),
                 "seed": self.seed,
                 "device": self.device,
-                "versions": [version(package) for package in ("numpy", "scikit-learn", "torch")],
+                "versions": [version(package) for package in ("numpy", "scikit-learn", "scipy", "torch")],
             }
-            work = work_folder(key, scratch)
-            publish(targets, work / TARGETS)
-        return work
+            with work(scratch, "train", key) as folder:
+                publish(targets, folder / TARGETS)
+                yield folder
 
     def grid_units(self, index: int) -> list[_Unit]:
         """All cells of the grid of the specification at `index`, for every group."""
@@ -99,6 +103,30 @@ class _Job:
 
         return [list(batch) for _, batch in groupby(sorted(units, key=grid), grid)]
 
+    def load_fit(self, unit: _Unit, work: Path) -> Arrays | None:
+        """Read a fitted cell; None if it is not there, or is not what its training would have written."""
+        fit = load_arrays(unit.file(work))
+        shape = (len(self.task.targets), sum(self.store.channels[layer] for layer in self.specs[unit.spec].layers))
+        shapes = {"weights": shape, "bias": shape[:1]}
+        if fit is None or {name: values.shape for name, values in fit.items()} != shapes:
+            return None
+        return fit if _is_finite(fit) else None
+
+    def check_fit(self, unit: _Unit, fit: Arrays) -> None:
+        """Refuse a fit that is not finite; features are finite, see `read_finite`.
+
+        Raises
+        ------
+        InputError
+            Naming the cell.
+        """
+        if not _is_finite(fit):
+            grid, group = self.specs[unit.spec].grid, self.groups[unit.group].name
+            raise InputError(
+                f"The classifiers of cell {unit.cell} of K = {grid} for {group} diverged: their weights are NaN or too "
+                f"large, although all features are finite. train.alpha ({self.settings.alpha:g}) is too small."
+            )
+
     def files(self, work: Path, batch: list[_Unit]) -> SampleFiles | MapFiles:
         """Files that the cells of `batch` are fitted from, with the layers that any of them needs."""
         specs = [self.specs[unit.spec] for unit in batch]
@@ -109,7 +137,7 @@ class _Job:
             "store": self.store.path.absolute(),
             "targets": (work / TARGETS).absolute(),
             "folder": (work / ("maps" if exact else f"samples-{grid}")).absolute(),
-            "shards": self.store.shards,
+            "shards": self.store.parts,
             "layers": tuple(layer for layer in self.store.layers if layer in needed),
             "heat_map": self.settings.heat_map,
         }
@@ -169,20 +197,20 @@ def train_grids(
     exact = settings.solver == "exact"
     solver_device = client.submit(remote.solver_device, device, pure=False).result() if exact else "cpu"
     job = _Job(store, task, specs, groups, settings, seed, solver_device)
-    work, units = job.prepare_work_folder(Path(scratch)), job.units()
-    missing = [unit for unit in units if not unit.file(work).exists()]
-    n_done = len(units) - len(missing)
-    with tqdm(total=len(units), initial=n_done, desc="train", unit=" cells", dynamic_ncols=True) as progress:
-        # One after the other, so that the samples of only one K are on disk at a time.
-        for batch in job.batches(missing):
-            files = job.files(work, batch)
-            try:
-                _fit_units(job, work, files, batch, client, progress)
-            finally:
-                shutil.rmtree(files.folder, ignore_errors=True)  # they are as large as the store and quick to rewrite
-    models = [_assemble(job, work, i) for i in range(len(specs))]
-    shutil.rmtree(work)
-    return models
+    with job.work_folder(Path(scratch)) as folder:
+        units = job.units()
+        missing = [unit for unit in units if job.load_fit(unit, folder) is None]
+        n_done = len(units) - len(missing)
+        with tqdm(total=len(units), initial=n_done, desc="train", unit=" cells", dynamic_ncols=True) as progress:
+            # One after the other, so that the samples of only one K are on disk at a time.
+            for batch in job.batches(missing):
+                files = job.files(folder, batch)
+                try:
+                    _fit_units(job, folder, files, batch, client, progress)
+                finally:
+                    # They are as large as the store and quick to rewrite.
+                    shutil.rmtree(files.folder, ignore_errors=True)
+        return [_assemble(job, folder, i) for i in range(len(specs))]
 
 
 def _fit_units(
@@ -207,9 +235,12 @@ def _fit_units(
         futures[client.submit(remote.fit_cell, problem, pure=False)] = unit
     with _cancel_on_error(client, list(futures)):
         for future in as_completed(futures):
-            fit = future.result()
-            with atomic_write(futures[future].file(work)) as stream:
-                np.savez(stream, weights=fit.weights, bias=fit.bias)
+            fit, unit = future.result(), futures[future]
+            if fit is None:
+                raise _removed(files.folder)
+            arrays = {"weights": fit.weights, "bias": fit.bias}
+            job.check_fit(unit, arrays)
+            save_arrays(unit.file(work), arrays)
             future.release()
             progress.update()
 
@@ -220,7 +251,10 @@ def _lay_out(files: SampleFiles | MapFiles, client: Client) -> dict[str, Moments
     futures = [client.submit(remote.lay_out_shard, files, shard, pure=False) for shard in range(len(files.shards))]
     with _cancel_on_error(client, futures):
         parts = [f.result() for f in tqdm(futures, desc=f"read for {files.folder.name}", unit=" shards", leave=False)]
-    return add_moments(parts)  # in the order of the shards, since sums in another order may differ in their last bits
+    moments = [part for part in parts if part is not None]
+    if len(moments) < len(parts):
+        raise _removed(files.folder)
+    return add_moments(moments)  # in the order of the shards, since sums in another order may differ in their last bits
 
 
 @contextmanager
@@ -240,8 +274,10 @@ def _assemble(job: _Job, work: Path, index: int) -> GridModel:
     shape = (len(job.groups), len(job.task.targets), spec.grid**2)
     joint, bias = np.zeros((*shape, sum(channels)), np.float32), np.zeros(shape, np.float32)
     for unit in job.grid_units(index):
-        with np.load(unit.file(work), allow_pickle=False) as fit:
-            joint[unit.group][:, unit.cell], bias[unit.group][:, unit.cell] = fit["weights"], fit["bias"]
+        fit = job.load_fit(unit, work)
+        if fit is None:
+            raise _removed(unit.file(work))
+        joint[unit.group][:, unit.cell], bias[unit.group][:, unit.cell] = fit["weights"], fit["bias"]
     by_layer = np.split(joint, np.cumsum(channels)[:-1], axis=-1)
     return GridModel(
         spec=spec,
@@ -252,3 +288,12 @@ def _assemble(job: _Job, work: Path, index: int) -> GridModel:
         weights=dict(zip(spec.layers, by_layer, strict=True)),
         bias=bias,
     )
+
+
+def _is_finite(fit: Arrays) -> bool:
+    """Whether all numbers are finite in the model, which holds them as float32."""
+    return all(bool((np.abs(values) <= np.finfo(np.float32).max).all()) for values in fit.values())
+
+
+def _removed(path: Path) -> InputError:
+    return InputError(f"{path} was deleted or damaged during the training. Run the step again: it continues.")

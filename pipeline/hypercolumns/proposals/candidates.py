@@ -1,5 +1,6 @@
 """Region candidates of one image: nodes of trees and unions of two or three nodes, without duplicates."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,9 @@ from hypercolumns.proposals.trees import Tree
 
 NODE = 0
 """Kind of the candidates that are a node of a tree; unions of two and three nodes are of kind 1 and 2."""
+_OUTWARD = np.array([1, 1, -1, -1], dtype=np.int32)
+_Group = tuple[Tree, NDArray[np.int64]]
+"""Compositions of nodes of a tree, (k, 1), (k, 2) or (k, 3)."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,10 @@ class Candidates:
     ----------
     members
         (n, s) superpixels that each candidate consists of.
+    boxes
+        (n, 4) int32 tight boxes x0, y0, x1, y1, end-exclusive.
+    diagonal_boxes
+        (n, 4) int32 tight boxes of the coordinates x + y and x - y.
     kind
         (n,) number of united nodes, minus one: 0 for a node of a tree, 1 for a pair, 2 for a triplet.
     votes
@@ -29,6 +37,8 @@ class Candidates:
     """
 
     members: NDArray[np.bool_]
+    boxes: NDArray[np.int32]
+    diagonal_boxes: NDArray[np.int32]
     kind: NDArray[np.int64]
     votes: NDArray[np.int64]
     node_votes: NDArray[np.int64]
@@ -47,7 +57,7 @@ def compose(superpixels: Superpixels, trees: list[Tree], minimum_area: int) -> C
     # The key of a region is the sum of random 64-bit keys of its superpixels. Keys of disjoint unions add up, so equal
     # regions are found without comparing bitsets. The seed is fixed because the keys decide the order of candidates.
     keys = np.random.default_rng(0).integers(0, 2**63, superpixels.count, dtype=np.uint64)
-    groups: list[tuple[Tree, NDArray[np.int64]]] = []
+    groups: list[_Group] = []
     group_keys, kinds = [], []
     for tree in trees:
         node_keys = tree.members.astype(np.uint64) @ keys
@@ -58,14 +68,18 @@ def compose(superpixels: Superpixels, trees: list[Tree], minimum_area: int) -> C
             group_keys.append(node_keys[large].sum(axis=1, dtype=np.uint64))
             kinds.append(np.full(len(large), nodes.shape[1] - 1))
     if not any(len(nodes) for _, nodes in groups):
-        everything = np.ones((1, superpixels.count), dtype=bool)
-        return Candidates(everything, kind=np.array([NODE]), votes=np.array([1]), node_votes=np.array([1]))
+        root, one = np.array([[len(trees[0].members) - 1]]), np.array([1])
+        members, boxes, diagonal_boxes = _unite([(trees[0], root)], np.array([0]), superpixels)
+        return Candidates(members, boxes, diagonal_boxes, kind=np.array([NODE]), votes=one, node_votes=one)
     kind = np.concatenate(kinds)
     _, first, inverse, votes = np.unique(
         np.concatenate(group_keys), return_index=True, return_inverse=True, return_counts=True
     )
+    members, boxes, diagonal_boxes = _unite(groups, first, superpixels)
     return Candidates(
-        members=_members(groups, first),
+        members,
+        boxes,
+        diagonal_boxes,
         kind=kind[first],
         votes=votes,
         node_votes=np.bincount(inverse[kind == NODE], minlength=len(first)),
@@ -90,18 +104,32 @@ def _compositions(tree: Tree) -> list[NDArray[np.int64]]:
     return compositions
 
 
-def _members(groups: list[tuple[Tree, NDArray[np.int64]]], first: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Rows of `Candidates.members` for the compositions `first`, numbered consecutively over all groups."""
+def _unite(
+    groups: list[_Group], first: NDArray[np.int64], superpixels: Superpixels
+) -> tuple[NDArray[np.bool_], NDArray[np.int32], NDArray[np.int32]]:
+    """Members, boxes and diagonal boxes of the compositions `first`, numbered consecutively over all groups."""
     row_of = np.full(sum(len(nodes) for _, nodes in groups), -1)
     row_of[first] = np.arange(len(first))
-    members = np.empty((len(first), groups[0][0].leaf_count), dtype=bool)
+    members = np.empty((len(first), superpixels.count), dtype=bool)
+    boxes = np.empty((len(first), 8), dtype=np.int32)
+    node_boxes: dict[int, NDArray[np.int32]] = {}
     start = 0
     for tree, nodes in groups:
         rows = row_of[start : start + len(nodes)]
         start += len(nodes)
-        chosen = rows >= 0
-        union = tree.members[nodes[chosen, 0]]
-        for column in range(1, nodes.shape[1]):
-            union = union | tree.members[nodes[chosen, column]]
-        members[rows[chosen]] = union
-    return members
+        kept, chosen = rows[rows >= 0], nodes[rows >= 0]
+        members[kept] = functools.reduce(np.bitwise_or, (tree.members[column] for column in chosen.T))
+        if id(tree) not in node_boxes:
+            node_boxes[id(tree)] = _node_boxes(tree, superpixels)
+        boxes[kept] = functools.reduce(np.minimum, (node_boxes[id(tree)][column] for column in chosen.T))
+    return members, boxes[:, :4] * _OUTWARD, boxes[:, 4:] * _OUTWARD
+
+
+def _node_boxes(tree: Tree, superpixels: Superpixels) -> NDArray[np.int32]:
+    """Box and diagonal box of each node side by side, x1 and y1 negated: a union has the minimum of each column."""
+    n = tree.leaf_count
+    found = np.empty((len(tree.members), 8), dtype=np.int32)
+    found[:n] = np.concatenate([superpixels.boxes * _OUTWARD, superpixels.diagonal_boxes * _OUTWARD], axis=1)
+    for node, (first, second) in enumerate(tree.children.tolist(), n):
+        np.minimum(found[first], found[second], out=found[node])
+    return found

@@ -12,25 +12,8 @@ _BLOCK_SIZE = 2048
 """Candidates whose cut edges are found at a time; bounds memory."""
 
 
-def tight_boxes(superpixel_boxes: NDArray[np.integer], members: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Find the tight boxes (n, 4) of regions `members` (n, s) from the boxes (s, 4) of the superpixels.
-
-    Examples
-    --------
-    >>> tight_boxes(np.array([[0, 0, 2, 3], [4, 1, 6, 9]]), np.array([[True, False], [True, True]]))
-    array([[0, 0, 2, 3],
-           [0, 0, 6, 9]], dtype=int32)
-    """
-    sides = []
-    for side, sign in enumerate((1, 1, -1, -1)):
-        outermost_first = np.argsort(sign * superpixel_boxes[:, side], kind="stable")
-        first_member = np.argmax(members[:, outermost_first], axis=1)
-        sides.append(superpixel_boxes[outermost_first[first_member], side])
-    return np.stack(sides, axis=1).astype(np.int32)
-
-
-def measure(superpixels: Superpixels, candidates: Candidates, boxes: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Compute the features (n, len(ranking.FEATURES)) of an image's candidates from their tight boxes (n, 4).
+def measure(superpixels: Superpixels, candidates: Candidates) -> NDArray[np.float32]:
+    """Compute the features (n, len(ranking.FEATURES)) of an image's candidates.
 
     Notes
     -----
@@ -59,8 +42,8 @@ def measure(superpixels: Superpixels, candidates: Candidates, boxes: NDArray[np.
     mean = sums[:, 10:] / area[:, None]
     colour, square, histogram = mean[:, :3], mean[:, 3], mean[:, 4:]
 
-    x0, y0, x1, y1 = boxes.T.astype(np.float64)
-    u0, v0, u1, v1 = tight_boxes(s.diagonal_boxes, members).T.astype(np.float64)
+    x0, y0, x1, y1 = candidates.boxes.T.astype(np.float64)
+    u0, v0, u1, v1 = candidates.diagonal_boxes.T.astype(np.float64)
     box_width, box_height = x1 - x0, y1 - y0
     outline = cut[:, 0] + borders.sum(axis=1)
     outer = cut / np.maximum(cut[:, :1], 1)

@@ -1,9 +1,10 @@
-"""Propose regions for an image set on Dask workers, batch by batch, so that an interrupted run can resume."""
+"""Propose regions for image sets on Dask workers; what was computed for a photograph is kept for later runs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -17,17 +18,22 @@ from hypercolumns.annotations.model import AnnotationSet, Image, Instance
 from hypercolumns.annotations.photographs.reading import read_photograph
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import ProposalParameters
-from hypercolumns.proposals.generate import propose, sample
+from hypercolumns.proposals.generate import MeasuredCandidates, measure, rank, sample
+from hypercolumns.proposals.kept import KeptRegions
 from hypercolumns.proposals.ranking import Ranker, fit
-from hypercolumns.proposals.store import COLUMNS, Proposals, ProposalWriter
-from hypercolumns.scratch import atomic_write
+from hypercolumns.proposals.store import Proposals, ProposalWriter
+
+KEPT_PER_SPLIT = 10_000
+"""Photographs of a split whose candidates are kept, at 1.3 MB each. Proposals are kept of all, at 0.05 MB each."""
 
 _BATCH_SIZE = 8
-"""Images per task and per intermediate file."""
+"""Images per task."""
 _SAMPLES_PER_IMAGE = 1000
 """Candidates of each training photograph from which the ranking is learned."""
 
-Arrays = dict[str, NDArray]
+_Result = TypeVar("_Result")
+_Samples = list[tuple[NDArray[np.float32], NDArray[np.float32]]]
+"""Features (n, f) and overlaps (n,) of the sampled candidates of each image."""
 
 
 @dataclass(frozen=True)
@@ -40,31 +46,50 @@ class WorkItem:
     image: Image
     path: Path
     instances: tuple[Instance, ...]
+    photograph: str
+    """Digest of the photograph."""
+    keeps_candidates: bool
 
 
-def work_items(annotations: AnnotationSet) -> list[WorkItem]:
-    """List the images of a set, each with its instances that are neither crowd nor difficult."""
+def work_items(annotations: AnnotationSet, digests: Mapping[int, bytes]) -> list[WorkItem]:
+    """List the images of a set, each with its instances that are neither crowd nor difficult.
+
+    Parameters
+    ----------
+    annotations
+        The image set.
+    digests
+        Digest of each photograph by image id, as `features.photographs.digests` computes it.
+    """
     return [
         WorkItem(
             image,
             annotations.image_path(image).absolute(),
             tuple(i for i in annotations.instances_by_image[image.id] if not i.ignore),
+            digests[image.id].hex(),
+            row < KEPT_PER_SPLIT,
         )
-        for image in annotations.images
+        for row, image in enumerate(annotations.images)
     ]
 
 
-def learn(client: Client, annotations: AnnotationSet, settings: ProposalParameters, seed: int, work: Path) -> Ranker:
+def learn(
+    client: Client,
+    items: Sequence[WorkItem],
+    settings: ProposalParameters,
+    seed: int,
+    kept: KeptRegions[MeasuredCandidates],
+) -> Ranker:
     """Learn the ranker from up to `settings.learning_images` randomly chosen photographs.
 
-    `seed` decides which photographs and candidates are drawn; finished batches in the folder `work` are reused.
+    `seed` decides which photographs and candidates are drawn.
 
     Raises
     ------
     InputError
         When no photograph has a usable instance, or a photograph cannot be read.
     """
-    usable = [item for item in work_items(annotations) if item.instances]
+    usable = [item for item in items if item.instances]
     if not usable:
         raise InputError(
             "proposals: the ranking of candidates cannot be learned because the train split has no instance that is "
@@ -72,81 +97,110 @@ def learn(client: Client, annotations: AnnotationSet, settings: ProposalParamete
         )
     order = np.random.default_rng(seed).permutation(len(usable))[: settings.learning_images]
     chosen = [usable[i] for i in sorted(order)]
-    sample_batch = partial(_sample_batch, settings=settings, seed=seed)
-    samples = [arrays for _, arrays in _run_batches(client, "learning", sample_batch, chosen, work)]
-    return fit(*(np.concatenate([s[name] for s in samples]) for name in ("features", "overlaps")))
+    sample_batch = partial(_sample_batch, settings=settings, seed=seed, kept=kept)
+    samples = [images for batch in _run_batches(client, "learning", sample_batch, chosen) for images in batch]
+    return fit(*(np.concatenate(column) for column in zip(*samples, strict=True)))
 
 
-def write(
-    client: Client, annotations: AnnotationSet, ranker: Ranker, settings: ProposalParameters, name: str, work: Path
-) -> Path:
-    """Propose regions in every image and write them as a `ProposalStore`.
-
-    Finished batches in `work` are reused. The bytes depend neither on the number of workers nor on interruptions.
-
-    Returns
-    -------
-    Path of the store, `<work>/<name>.zarr`.
+def propose_all(
+    client: Client,
+    items: Sequence[WorkItem],
+    ranker: Ranker,
+    settings: ProposalParameters,
+    candidates: KeptRegions[MeasuredCandidates],
+    kept: KeptRegions[Proposals],
+) -> None:
+    """Propose regions in the images of which no proposals are kept, and keep them.
 
     Raises
     ------
     InputError
         When a photograph cannot be read or its size differs from its annotation.
     """
-    path = work / f"{name}.zarr"
-    propose_batch = partial(_propose_batch, ranker=ranker, settings=settings)
-    with ProposalWriter(path, ranker) as writer:
-        for batch, arrays in _run_batches(client, name, propose_batch, work_items(annotations), work):
-            for i, item in enumerate(batch):
-                writer.add(item.image.id, Proposals(**{column: arrays[f"{column}{i}"] for column in COLUMNS}))
-    return path
+    missing = [item for item in _distinct(items) if kept.get(item.photograph) is None]
+    propose_batch = partial(_propose_batch, ranker=ranker, settings=settings, candidates=candidates, kept=kept)
+    _run_batches(client, "proposals", propose_batch, missing)
+
+
+def write(items: Sequence[WorkItem], ranker: Ranker, kept: KeptRegions[Proposals], path: Path) -> None:
+    """Write the kept proposals of images as a `ProposalStore`.
+
+    The bytes depend neither on the number of workers nor on what was kept of earlier runs.
+
+    Raises
+    ------
+    InputError
+        When the proposals of a photograph have been damaged since they were computed.
+    """
+    with ProposalWriter.create(path, ranker) as writer:
+        for item in items:
+            proposals = kept.get(item.photograph)
+            if proposals is None:
+                raise InputError(
+                    f"What is kept below .scratch of the proposals of {item.path} was damaged while this run used it. "
+                    "Run again to compute them again."
+                )
+            writer.add(item.image.id, proposals)
+
+
+def _distinct(items: Sequence[WorkItem]) -> list[WorkItem]:
+    """One item of each photograph; the same file may be in both splits."""
+    return list({item.photograph: item for item in items}.values())
 
 
 def _run_batches(
-    client: Client, name: str, function: Callable[[Sequence[WorkItem]], Arrays], items: Sequence[WorkItem], work: Path
-) -> Iterator[tuple[Sequence[WorkItem], Arrays]]:
-    """Yield batches of items, in order, each with `function(batch)`.
-
-    Workers save each result as a file in `work`; files that exist already are reused.
-    """
+    client: Client, name: str, function: Callable[[Sequence[WorkItem]], _Result], items: Sequence[WorkItem]
+) -> list[_Result]:
+    """Return `function(batch)` for consecutive batches of items, computed on the workers."""
     batches = [items[start : start + _BATCH_SIZE] for start in range(0, len(items), _BATCH_SIZE)]
-    files = [work.absolute() / f"{name}-{number:05d}.npz" for number in range(len(batches))]
-    missing = [(batch, file) for batch, file in zip(batches, files, strict=True) if not file.exists()]
-    done = len(items) - sum(len(batch) for batch, _ in missing)
-    futures = [client.submit(_save, file, function, batch, pure=False) for batch, file in missing]
+    futures = {client.submit(_alone, function, batch, pure=False): batch for batch in batches}
     try:
-        with tqdm(total=len(items), initial=done, desc=f"propose {name}", unit="image") as progress:
+        with tqdm(total=len(items), desc=f"propose: {name}", unit="image", disable=not items) as progress:
             for future in as_completed(futures):
-                progress.update(future.result())
+                future.result()
+                progress.update(len(futures[future]))
+        return client.gather(list(futures))
     finally:
-        client.cancel(futures)
-    for batch, file in zip(batches, files, strict=True):
-        with np.load(file) as arrays:
-            yield batch, dict(arrays)
+        client.cancel(list(futures))
 
 
-def _save(file: Path, function: Callable[[Sequence[WorkItem]], Arrays], batch: Sequence[WorkItem]) -> int:
-    """Compute a batch on a worker and save it atomically; returns the number of its images."""
+def _alone(function: Callable[[Sequence[WorkItem]], _Result], batch: Sequence[WorkItem]) -> _Result:
+    """Compute a batch on one thread: the order of sums must not depend on the number of cores."""
     cv2.setNumThreads(1)
-    with threadpool_limits(1):  # the order of sums must not depend on the number of cores
-        arrays = function(batch)
-    with atomic_write(file) as stream:
-        np.savez_compressed(stream, allow_pickle=False, **arrays)  # type: ignore[arg-type]
-    return len(batch)
+    with threadpool_limits(1):
+        return function(batch)
 
 
-def _sample_batch(batch: Sequence[WorkItem], settings: ProposalParameters, seed: int) -> Arrays:
+def _sample_batch(
+    batch: Sequence[WorkItem], settings: ProposalParameters, seed: int, kept: KeptRegions[MeasuredCandidates]
+) -> _Samples:
     samples = []
     for item in batch:
         figures = [masks.decode(code) for i in item.instances if (code := i.segmentation) is not None]
         boxes = [i.box for i in item.instances if not i.has_mask]
         rng = np.random.default_rng([seed, item.image.id])
-        photograph = read_photograph(item.path, item.image)
-        samples.append(sample(photograph, figures, boxes, _SAMPLES_PER_IMAGE, settings, rng))
-    features, overlaps = (np.concatenate(parts) for parts in zip(*samples, strict=True))
-    return {"features": features, "overlaps": overlaps}
+        samples.append(sample(_candidates(item, settings, kept), figures, boxes, _SAMPLES_PER_IMAGE, rng))
+    return samples
 
 
-def _propose_batch(batch: Sequence[WorkItem], ranker: Ranker, settings: ProposalParameters) -> Arrays:
-    proposals = [propose(read_photograph(item.path, item.image), ranker, settings) for item in batch]
-    return {f"{column}{i}": getattr(found, column) for i, found in enumerate(proposals) for column in COLUMNS}
+def _propose_batch(
+    batch: Sequence[WorkItem],
+    ranker: Ranker,
+    settings: ProposalParameters,
+    candidates: KeptRegions[MeasuredCandidates],
+    kept: KeptRegions[Proposals],
+) -> None:
+    for item in batch:
+        kept.put(item.photograph, rank(_candidates(item, settings, candidates), ranker, settings))
+
+
+def _candidates(
+    item: WorkItem, settings: ProposalParameters, kept: KeptRegions[MeasuredCandidates]
+) -> MeasuredCandidates:
+    """Candidates of a photograph, computed unless they are kept."""
+    found = kept.get(item.photograph)
+    if found is None:
+        found = measure(read_photograph(item.path, item.image), settings)
+        if item.keeps_candidates:
+            kept.put(item.photograph, found)
+    return found

@@ -1,26 +1,25 @@
 """Proposals of an image set on disk: a Zarr group with ragged columns, written once and read image by image."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
-from zarr.codecs import ZstdCodec
 
 from hypercolumns.errors import InputError
 from hypercolumns.proposals.ranking import FEATURES, Ranker
-from hypercolumns.stores import array, open_group
+from hypercolumns.stores.layout import Layout
+from hypercolumns.stores.reading import Store, StoredArray
+from hypercolumns.stores.replacing import replacing
+from hypercolumns.stores.writing import StoreWriter
 
-SCHEMA = "hypercolumns-proposals/1"
+SCHEMA = "hypercolumns-proposals/2"
 COLUMNS = {"superpixels": "<i4", "members": "|u1", "boxes": "<f4", "scores": "<f4"}
 """Types of the ragged columns, one per attribute of `Proposals`; an image's range follows from the image columns."""
 _IMAGE_COLUMNS = "image", "height", "width", "superpixels", "candidates"
-_CHUNK_BYTES = 1 << 20
-"""Uncompressed size of a chunk, the smallest amount that is read."""
-_SHARD_BYTES = 1 << 26
-"""Uncompressed size of a shard (one file), the amount that the writer buffers per column."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class ProposalStore:
     """The proposals of an image set, opened with `ProposalStore.open`; `store[image_id]` reads one image."""
 
     path: Path
-    group: zarr.Group
+    store: Store
 
     @classmethod
     def open(cls, path: str | Path) -> "ProposalStore":
@@ -67,10 +66,10 @@ class ProposalStore:
         Raises
         ------
         InputError
-            When `path` does not exist or is not a proposal store of this version.
+            When `path` does not exist, is not a proposal store of this version, lacks files or has damaged metadata.
         """
         path = Path(path)
-        return cls(path, open_group(path, SCHEMA, "proposal store", "propose"))
+        return cls(path, Store.open(path, SCHEMA, "proposal store", "propose"))
 
     @cached_property
     def image_ids(self) -> tuple[int, ...]:
@@ -114,7 +113,7 @@ class ProposalStore:
 
     @cached_property
     def _images(self) -> dict[str, NDArray[np.int64]]:
-        return {name: np.asarray(array(self.group, f"images/{name}")[:]) for name in _IMAGE_COLUMNS}
+        return {name: self.store.array(f"images/{name}")[:] for name in _IMAGE_COLUMNS}
 
     @cached_property
     def _ends(self) -> dict[str, NDArray[np.int64]]:
@@ -131,80 +130,50 @@ class ProposalStore:
     @property
     def ranker(self) -> Ranker:
         """The ranker of these proposals; pass it to `generate.propose` for other photographs."""
-        knots, values = (np.asarray(array(self.group, f"ranker/{name}")[:]) for name in ("knots", "values"))
-        return Ranker(knots, values, float(self.group.attrs["ranker_bias"]))  # type: ignore[arg-type]
+        knots, values = (self.store.array(f"ranker/{name}")[:] for name in ("knots", "values"))
+        return Ranker(knots, values, float(self.store.attributes["ranker_bias"]))  # type: ignore[arg-type]
 
     def _read(self, column: str, row: int) -> NDArray:
         ends = self._ends[column]
-        return np.asarray(array(self.group, column)[(ends[row - 1] if row else 0) : ends[row]])
+        return self._columns[column][(int(ends[row - 1]) if row else 0) : int(ends[row])]
+
+    @cached_property
+    def _columns(self) -> dict[str, StoredArray]:
+        return {name: self.store.array(name) for name in COLUMNS}
 
 
 class ProposalWriter:
-    """Writes a `ProposalStore` image by image; use it in a `with` block.
+    """Writes a `ProposalStore` image by image, made with `create`.
 
-    Images keep the order of the `add` calls, and the same proposals give the same bytes. Memory is bounded by one shard
-    per column. The store can be opened only after the `with` block has ended without an error.
+    Images keep the order of the `add` calls, and the same proposals give the same bytes. Memory is bounded by one chunk
+    per column.
     """
 
-    def __init__(self, path: Path, ranker: Ranker) -> None:
-        self._group = zarr.create_group(path, overwrite=True)
-        self._ranker = ranker
-        self._columns = {name: _Column(self._group, name, dtype) for name, dtype in COLUMNS.items()}
+    def __init__(self, store: StoreWriter) -> None:
+        self._store = store
+        self._columns = {name: store.array(name, Layout.of((), dtype)) for name, dtype in COLUMNS.items()}
         self._images: list[tuple[int, ...]] = []
 
-    def __enter__(self) -> "ProposalWriter":
-        return self
+    @classmethod
+    @contextmanager
+    def create(cls, path: Path, ranker: Ranker) -> Iterator["ProposalWriter"]:
+        """Yield the writer of a store that appears at `path` when the block ends without an error."""
+        with replacing(path) as store:
+            writer = cls(store)
+            yield writer
+            table = np.array(writer._images, dtype=np.int64).reshape(-1, len(_IMAGE_COLUMNS))
+            for i, name in enumerate(_IMAGE_COLUMNS):
+                store.write(f"images/{name}", table[:, i])
+            for name in ("knots", "values"):
+                store.write(f"ranker/{name}", getattr(ranker, name))
+            store.finish(SCHEMA, {"features": list(FEATURES), "ranker_bias": ranker.bias})
 
     def add(self, image_id: int, proposals: Proposals) -> None:
         """Append the proposals of one image."""
         height, width = proposals.superpixels.shape
         count, superpixels = proposals.members.shape
         self._images.append((image_id, height, width, superpixels, count))
-        self._columns["superpixels"].append(proposals.superpixels)
-        self._columns["members"].append(np.packbits(proposals.members, axis=1))
-        self._columns["boxes"].append(proposals.boxes)
+        self._columns["superpixels"].append(proposals.superpixels.ravel())
+        self._columns["members"].append(np.packbits(proposals.members, axis=1).ravel())
+        self._columns["boxes"].append(proposals.boxes.ravel())
         self._columns["scores"].append(proposals.scores)
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            return
-        for column in self._columns.values():
-            column.close()
-        table = np.array(self._images, dtype=np.int64).reshape(-1, len(_IMAGE_COLUMNS))
-        for i, name in enumerate(_IMAGE_COLUMNS):
-            self._group.create_array(f"images/{name}", data=np.ascontiguousarray(table[:, i]))
-        for name in ("knots", "values"):
-            self._group.create_array(f"ranker/{name}", data=getattr(self._ranker, name))
-        self._group.update_attributes({"schema": SCHEMA, "features": list(FEATURES), "ranker_bias": self._ranker.bias})
-
-
-class _Column:
-    """A growing one-dimensional array that is written one or more complete shards at a time."""
-
-    def __init__(self, group: zarr.Group, name: str, dtype: str) -> None:
-        size = np.dtype(dtype).itemsize
-        self._shard_size = _SHARD_BYTES // size
-        self._array = group.create_array(
-            name,
-            shape=(0,),
-            dtype=dtype,
-            chunks=(_CHUNK_BYTES // size,),
-            shards=(self._shard_size,),
-            compressors=ZstdCodec(level=3),
-            config={"write_empty_chunks": True},
-        )
-        self._pending: list[NDArray] = []
-        self._count = 0
-
-    def append(self, values: NDArray) -> None:
-        self._pending.append(values.ravel().astype(self._array.dtype))
-        self._count += values.size
-        if self._count >= self._shard_size:
-            pending = np.concatenate(self._pending)
-            end = self._count // self._shard_size * self._shard_size
-            self._array.append(pending[:end])
-            self._pending, self._count = [pending[end:]], self._count - end
-
-    def close(self) -> None:
-        if self._count:
-            self._array.append(np.concatenate(self._pending))

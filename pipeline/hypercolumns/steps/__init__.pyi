@@ -7,5 +7,6 @@ from .extract import extract_features as extract_features
 from .predict import predict_task as predict_task
 from .prepare import prepare_annotations as prepare_annotations
 from .propose import propose_regions as propose_regions
+from .repair import repair_store as repair_store
 from .report import write_report as write_report
 from .train import train_task as train_task

@@ -13,6 +13,7 @@ from hypercolumns.evaluation.segmentation import ground_truth_box_metrics
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.comparisons import ablation_specs
 from hypercolumns.parameters import Parameters
+from hypercolumns.scratch.work import locked
 from hypercolumns.steps.predict import predict_val
 from hypercolumns.steps.train import labelled_categories, train_specs
 from hypercolumns.workspace import Workspace
@@ -37,12 +38,13 @@ def ablate_layers(parameters: Parameters, workspace: Workspace) -> list[dict[str
     """
     truth = AnnotationSet.load(workspace.annotations("val"))
     reason = _reason_to_skip(parameters, workspace, truth)
-    rows = [] if reason else _compare(parameters, workspace, truth)
     if reason:
         logger.info("ablation: %s, so nothing is trained", reason)
-    path = workspace.metric("ablation")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(rows, indent=1) + "\n")
+    with locked(workspace.scratch):  # fitted cells and predictions are kept until the metrics are written
+        rows = [] if reason else _compare(parameters, workspace, truth)
+        path = workspace.metric("ablation")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(rows, indent=1) + "\n")
     return rows
 
 

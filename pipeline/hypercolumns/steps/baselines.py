@@ -12,9 +12,10 @@ from hypercolumns.definitions import find_task
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.comparisons import baseline_specs
 from hypercolumns.parameters import Parameters
+from hypercolumns.scratch.work import locked
 from hypercolumns.steps.predict import predict_val
 from hypercolumns.steps.train import train_specs
-from hypercolumns.tasks.prediction import Prediction
+from hypercolumns.tasks.kept_parts import Prediction
 from hypercolumns.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -42,14 +43,15 @@ def predict_baselines(parameters: Parameters, workspace: Workspace, task: str) -
         logger.info(notice)
         return {}
     specs = baseline_specs(FeatureStore.open(workspace.features("train")).layers, parameters.ablate.grid)
-    with connect(parameters.compute, (*TRAINING, *PREDICTING)) as client:
-        models = train_specs(parameters, workspace, task, list(specs.values()), client)
-        predictions = predict_val(parameters, workspace, task, models, client)
-    _clear(folder)
-    by_name = dict(zip(specs, predictions, strict=True))
-    for name, prediction in by_name.items():
-        write_results(prediction["detection"].results, folder / f"{name}.json")
-        write_results(prediction["ground_truth"].results, folder / f"{name}_ground_truth.json")
+    with locked(workspace.scratch):  # fitted cells and finished parts are kept until everything is written
+        with connect(parameters.compute, (*TRAINING, *PREDICTING)) as client:
+            models = train_specs(parameters, workspace, task, list(specs.values()), client)
+            predictions = predict_val(parameters, workspace, task, models, client)
+        _clear(folder)
+        by_name = dict(zip(specs, predictions, strict=True))
+        for name, prediction in by_name.items():
+            write_results(prediction["detection"].results, folder / f"{name}.json")
+            write_results(prediction["ground_truth"].results, folder / f"{name}_ground_truth.json")
     logger.info("%s: predicted with %s", task, " and ".join(specs))
     return by_name
 

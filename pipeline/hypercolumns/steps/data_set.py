@@ -16,7 +16,7 @@ from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.usable import check_usable
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import Parameters
-from hypercolumns.scratch import key_folder
+from hypercolumns.scratch.work import key_folder, locked
 from hypercolumns.workspace import SPLITS, Split, Workspace
 
 
@@ -33,18 +33,19 @@ def read_data_set(parameters: Parameters, workspace: Workspace) -> Path:
         If the data set cannot be read, or no step could use it: see `read_splits` and `check_usable`.
     """
     folder = key_folder(_key(parameters), workspace.scratch / "data-set")
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
-            part = Path(unfinished) / "part"
-            (part / "images").mkdir(parents=True)
-            sets = read_annotations(parameters, workspace, part / "images")
-            for split, annotations in sets.items():
-                annotations.save(part / f"{split}.json")
-            part.replace(folder)
-        for other in folder.parent.iterdir():
-            if other != folder:
-                shutil.rmtree(other, ignore_errors=True)
+    with locked(workspace.scratch):
+        if not folder.exists():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder.parent) as unfinished:
+                part = Path(unfinished) / "part"
+                (part / "images").mkdir(parents=True)
+                sets = read_annotations(parameters, workspace, part / "images")
+                for split, annotations in sets.items():
+                    annotations.save(part / f"{split}.json")
+                part.replace(folder)
+            for other in folder.parent.iterdir():
+                if other != folder:
+                    shutil.rmtree(other, ignore_errors=True)
     return folder
 
 

@@ -1,7 +1,7 @@
 """Detect objects in val, or take detections from elsewhere."""
 
 import logging
-from functools import lru_cache, partial
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from hypercolumns.evaluation.detections import box_overlaps, match_categories, m
 from hypercolumns.input_files import expand_home
 from hypercolumns.parameters import Parameters
 from hypercolumns.proposals.store import ProposalStore
+from hypercolumns.scratch.digests import digest
+from hypercolumns.stores.manifest import content_digest
 from hypercolumns.workspace import SPLITS, Split, Workspace
 
 logger = logging.getLogger(__name__)
@@ -48,14 +50,15 @@ def _detections(parameters: Parameters, workspace: Workspace, sets: dict[Split, 
         return results.from_file(expand_home(settings.file), sets["val"], settings.max_per_image)
     network = parameters.backbone.model_copy(update={"layers": settings.layers})
     stores = {split: ProposalStore.open(workspace.proposals(split)) for split in SPLITS}
+    trained_on = [digest(workspace.annotations("train")), content_digest(workspace.proposals("train"))]
     return train_and_detect(
         sets,
-        # Training asks for the boxes of an image several times in a row.
-        {split: lru_cache(maxsize=1)(partial(_boxes, store)) for split, store in stores.items()},
+        {split: partial(_boxes, store) for split, store in stores.items()},
         create_backbone(network, parameters.seed, "detection.layers"),
         settings=settings,
         device=choose_device(parameters.compute.device),
         seed=parameters.seed,
+        trained_on=" ".join(trained_on),
         scratch=workspace.scratch,
     )
 

@@ -1,8 +1,12 @@
 """Cache the hypercolumn blocks of the regions of a split in a feature store."""
 
 import logging
+from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.result_fields import BOX
@@ -18,8 +22,23 @@ from hypercolumns.workspace import Split, Workspace
 logger = logging.getLogger(__name__)
 
 
-def extract_features(parameters: Parameters, workspace: Workspace, split: Split) -> FeatureStore:
+def extract_features(
+    parameters: Parameters,
+    workspace: Workspace,
+    split: Split,
+    *,
+    out: Path | None = None,
+    confirm: Callable[[str, NDArray[np.uint8]], object] | None = None,
+) -> FeatureStore:
     """Run the frozen network over the regions of a split and write their blocks.
+
+    Parameters
+    ----------
+    out
+        Where the store is written, with the same file name; None for its place in the workspace. Blocks are then taken
+        over from the store at that place, even if other parts of it are damaged.
+    confirm
+        As for `features.extraction.extract`.
 
     Raises
     ------
@@ -32,11 +51,13 @@ def extract_features(parameters: Parameters, workspace: Workspace, split: Split)
         _regions(parameters, workspace, annotations, split),
         annotations,
         backbone,
-        workspace.features(split),
+        workspace.features(split) if out is None else out,
         scratch=workspace.scratch,
         expansion=parameters.regions.expansion,
         short_side=parameters.regions.short_side if parameters.regions.mode == "image" else None,
         compute=parameters.compute,
+        reuse=[] if out is None else [workspace.features(split)],
+        confirm=confirm,
     )
     logger.info("%s: blocks of %d regions from %s", split, len(store), ", ".join(store.layers))
     return store

@@ -3,9 +3,11 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from distributed import Client
 
+from hypercolumns import definitions
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.results import write_results
 from hypercolumns.cluster.connection import connect
@@ -14,8 +16,11 @@ from hypercolumns.definitions import create_task, find_task
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.model import GridModel
 from hypercolumns.parameters import Parameters
+from hypercolumns.scratch.digests import digest
+from hypercolumns.scratch.work import locked
 from hypercolumns.tasks.heat_maps import write_heat_maps
-from hypercolumns.tasks.prediction import Prediction, predict
+from hypercolumns.tasks.kept_parts import Prediction
+from hypercolumns.tasks.prediction import predict
 from hypercolumns.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -36,13 +41,15 @@ def predict_task(parameters: Parameters, workspace: Workspace, task: str) -> dic
     find_task(task)
     model = GridModel.open(workspace.model(task))
     store = FeatureStore.open(workspace.features("val"))
-    with connect(parameters.compute, PREDICTING) as client:
-        (predictions,) = predict_val(parameters, workspace, task, [model], client, keep_heat=("ground_truth",))
-    detected, annotated = predictions["detection"], predictions["ground_truth"]
-    write_results(detected.results, workspace.predictions(task))
-    write_results(annotated.results, workspace.ground_truth_predictions(task))
-    instance_ids = store.regions["instance"].to_numpy()[annotated.rows]
-    write_heat_maps(workspace.heat_maps(task), instance_ids, store.expanded_boxes[annotated.rows], annotated.heat)
+    with locked(workspace.scratch):  # finished parts are kept until everything is written
+        with connect(parameters.compute, PREDICTING) as client:
+            (predictions,) = predict_val(parameters, workspace, task, [model], client, keep_heat=("ground_truth",))
+        detected, annotated = predictions["detection"], predictions["ground_truth"]
+        write_results(detected.results, workspace.predictions(task))
+        write_results(annotated.results, workspace.ground_truth_predictions(task))
+        instance_ids = store.regions["instance"].to_numpy()[annotated.rows]
+        boxes = store.expanded_boxes[annotated.rows]
+        write_heat_maps(workspace.heat_maps(task), instance_ids, boxes, annotated.heat)
     counts = len(detected.results), len(annotated.results)
     logger.info("%s: %d predictions in detections, %d in ground-truth boxes", task, *counts)
     return predictions
@@ -71,6 +78,7 @@ def predict_val(
     -------
     Predictions by kind of region, one dictionary per model.
     """
+    task_key = _task_key(parameters, workspace, task)
     # Predictions must not depend on the instances, and workers do not need them.
     annotations = replace(AnnotationSet.load(workspace.annotations("val")), instances=())
     return predict(
@@ -82,4 +90,14 @@ def predict_val(
         kinds=kinds,
         proposals=workspace.proposals("val"),
         keep_heat=keep_heat,
+        scratch=workspace.scratch if task_key else None,
+        task_key=task_key,
     )
+
+
+def _task_key(parameters: Parameters, workspace: Workspace, task: str) -> dict[str, Any] | None:
+    """Describe a task for `predict`; None if its code, which may change between two runs, is not in the package."""
+    if getattr(find_task(task).create, "__module__", None) != definitions.__name__:
+        return None
+    section = parameters.task_section(task).model_dump(mode="json")
+    return {"name": task, "section": section, "annotations": digest(workspace.annotations("val"))}

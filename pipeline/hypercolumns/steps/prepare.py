@@ -8,7 +8,7 @@ from pathlib import Path
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.summary import summarise
 from hypercolumns.parameters import Parameters
-from hypercolumns.scratch import publish
+from hypercolumns.scratch.publishing import publish
 from hypercolumns.steps.data_set import read_data_set
 from hypercolumns.workspace import SPLITS, Split, Workspace
 

@@ -2,20 +2,20 @@
 
 import json
 import logging
-import shutil
-from typing import Any
-
-import cv2
-import numpy as np
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.cluster.connection import connect
 from hypercolumns.cluster.workers import PROPOSING
 from hypercolumns.evaluation.proposals import evaluate
+from hypercolumns.features import photographs
 from hypercolumns.parameters import Parameters
-from hypercolumns.proposals.image_set import learn, work_items, write
-from hypercolumns.proposals.store import SCHEMA, ProposalStore
-from hypercolumns.scratch import digest, publish, work_folder
+from hypercolumns.proposals.image_set import learn, propose_all, work_items, write
+from hypercolumns.proposals.kept import kept_candidates, kept_proposals
+from hypercolumns.proposals.store import ProposalStore
+from hypercolumns.scratch.publishing import publish
+from hypercolumns.scratch.work import locked
 from hypercolumns.workspace import SPLITS, Split, Workspace
 
 logger = logging.getLogger(__name__)
@@ -29,40 +29,35 @@ def propose_regions(parameters: Parameters, workspace: Workspace) -> dict[Split,
     InputError
         If annotations are missing, a photograph cannot be read, or train has no instance to learn from.
     """
+    settings = parameters.proposals
     sets = {split: AnnotationSet.load(workspace.annotations(split)) for split in SPLITS}
-    work = work_folder(_key(parameters, workspace, sets), workspace.scratch)
-    with connect(parameters.compute, PROPOSING) as client:
-        ranker = learn(client, sets["train"], parameters.proposals, parameters.seed, work)
-        written = {split: write(client, sets[split], ranker, parameters.proposals, split, work) for split in SPLITS}
-    minimum = parameters.evaluate.proposals_minimum_area
-    measured = {split: evaluate(sets[split], ProposalStore.open(written[split]), minimum) for split in SPLITS}
-    for split, path in written.items():
-        publish(path, workspace.proposals(split))
+    items = {split: work_items(sets[split], _digests(sets[split])) for split in SPLITS}
+    everything = [item for split in SPLITS for item in items[split]]
+    with locked(workspace.scratch), TemporaryDirectory(dir=workspace.scratch) as folder:
+        candidates = kept_candidates(workspace.scratch, settings)
+        with connect(parameters.compute, PROPOSING) as client:
+            ranker = learn(client, items["train"], settings, parameters.seed, candidates)
+            proposals = kept_proposals(workspace.scratch, settings, ranker)
+            propose_all(client, everything, ranker, settings, candidates, proposals)
+        written = {split: Path(folder) / f"{split}.zarr" for split in SPLITS}
+        for split, path in written.items():
+            write(items[split], ranker, proposals, path)
+        minimum = parameters.evaluate.proposals_minimum_area
+        measured = {split: evaluate(sets[split], ProposalStore.open(written[split]), minimum) for split in SPLITS}
+        for split, path in written.items():
+            publish(path, workspace.proposals(split))
+        candidates.keep_only({item.photograph for item in everything if item.keeps_candidates})
+        proposals.keep_only({item.photograph for item in everything})
     metrics = workspace.metric("proposals")
     metrics.parent.mkdir(parents=True, exist_ok=True)
     metrics.write_text(json.dumps(measured["val"] | {"train": measured["train"]}, indent=2) + "\n")
-    shutil.rmtree(work)
     for split, figures in measured.items():
         logger.info("%s: %s", split, ", ".join(f"{name} {_text(value)}" for name, value in figures.items()))
     return {split: ProposalStore.open(workspace.proposals(split)) for split in SPLITS}
 
 
-def _key(parameters: Parameters, workspace: Workspace, sets: dict[Split, AnnotationSet]) -> dict[str, Any]:
-    """Collect everything that unfinished work depends on.
-
-    Photographs are identified by size and modification time, since hashing them all is slow.
-    """
-    files = {item.path for split in sets.values() for item in work_items(split)}
-    states = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in sorted(files) if f.exists()]
-    return {
-        "stage": "propose",
-        "schema": SCHEMA,
-        "settings": parameters.proposals.model_dump(),
-        "seed": parameters.seed,
-        "annotations": {split: digest(workspace.annotations(split)) for split in SPLITS},
-        "photographs": states,
-        "versions": [cv2.__version__, np.__version__],
-    }
+def _digests(annotations: AnnotationSet) -> dict[int, bytes]:
+    return photographs.digests(annotations, (image.id for image in annotations.images))
 
 
 def _text(value: float | None) -> str:

@@ -14,6 +14,7 @@ from hypercolumns.grid.model import GridModel
 from hypercolumns.grid.spec import GridSpec
 from hypercolumns.grid.training import train_grids
 from hypercolumns.parameters import Parameters
+from hypercolumns.scratch.work import locked
 from hypercolumns.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -29,9 +30,10 @@ def train_task(parameters: Parameters, workspace: Workspace, task: str) -> GridM
     """
     find_task(task)
     layers = FeatureStore.open(workspace.features("train")).layers
-    with connect(parameters.compute, TRAINING) as client:
-        (model,) = train_specs(parameters, workspace, task, [GridSpec(layers, parameters.train.grid)], client)
-    model.save(workspace.model(task))
+    with locked(workspace.scratch):  # the fitted cells are kept until the model is written
+        with connect(parameters.compute, TRAINING) as client:
+            (model,) = train_specs(parameters, workspace, task, [GridSpec(layers, parameters.train.grid)], client)
+        model.save(workspace.model(task))
     logger.info(
         "%s: grids of %d x %d classifiers for the targets %s (%s) on the layers %s",
         *(task, model.spec.grid, model.spec.grid),

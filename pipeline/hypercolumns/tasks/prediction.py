@@ -1,40 +1,35 @@
-"""Prediction: trained grids score every region of a feature store, shard by shard on Dask workers."""
+"""Prediction: trained grids score every region of a feature store, part by part on Dask workers."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from distributed import Client
+from distributed import Client, as_completed
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from hypercolumns.errors import InputError
 from hypercolumns.features.store import FeatureStore
+from hypercolumns.grid.finite import read_finite
 from hypercolumns.grid.model import GridModel
 from hypercolumns.grid.scoring import heat_maps
 from hypercolumns.parameters import PredictParameters
 from hypercolumns.proposals.store import ProposalStore
+from hypercolumns.scratch.checked_files import Arrays, load_arrays, save_arrays
+from hypercolumns.scratch.work import work
+from hypercolumns.tasks import kept_parts
+from hypercolumns.tasks.kept_parts import Prediction
 from hypercolumns.tasks.task import Region, Task
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """Predictions of one model for the regions of one kind."""
-
-    rows: NDArray[np.int64]
-    """(n,) rows of the store."""
-    heat: NDArray[np.uint8]
-    """(n, size, size) highest probability of any target at each location, times 255; (n, 0, 0) if not kept."""
-    results: list[Mapping[str, Any]]
-    """COCO results, in the order of the rows."""
-
-
-@dataclass(frozen=True)
 class _Job:
-    """The part of the work that all shards share; `predict` explains the fields."""
+    """The part of the work that all parts of the store share; `predict` explains the fields."""
 
     store: Path
     task: Task
@@ -54,10 +49,12 @@ def predict(
     kinds: tuple[str, ...] = ("detection", "ground_truth"),
     proposals: Path | str | None = None,
     keep_heat: tuple[str, ...] = (),
+    scratch: Path | str | None = None,
+    task_key: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Prediction]]:
     """Answer a task for the regions of a feature store with every one of several models.
 
-    Each shard is read once, however many models there are.
+    Each part of the store is read once, however many models there are.
 
     Parameters
     ----------
@@ -77,6 +74,12 @@ def predict(
         Proposal store that holds the superpixels; used if `settings.superpixels`.
     keep_heat
         Kinds of regions whose heat maps are returned too.
+    scratch
+        Folder that keeps finished parts until all are done, so that the same call resumes after an interruption. It
+        needs `task_key`. Without both, nothing is kept.
+    task_key
+        JSON-like values that differ wherever answers of tasks differ: everything that `task` was made from, and a
+        version of its code if that is not part of this package. All other inputs are told apart by their content.
 
     Returns
     -------
@@ -86,25 +89,54 @@ def predict(
     Raises
     ------
     InputError
-        When a model has other targets than the task or no grid for a category, or superpixels are missing.
+        When a model has other targets than the task or no grid for a category, superpixels are missing, or features
+        are damaged or not finite.
+    ValueError
+        When only one of `scratch` and `task_key` is given.
+
+    Notes
+    -----
+    The results do not depend on the number of workers or their threads.
     """
     if settings.superpixels and proposals is None:
         raise InputError("predict.superpixels is true, so the proposal store that holds the superpixels is needed.")
+    if (scratch is None) != (task_key is None):
+        raise ValueError("`scratch` and `task_key` are given together or not at all")
     store = FeatureStore.open(store_path)
     _check(models, task, store)
     superpixels = Path(proposals).absolute() if settings.superpixels and proposals else None
     job = _Job(store.path.absolute(), task, settings, superpixels, kinds, keep_heat)
     sent_models = client.scatter(list(models), broadcast=True, hash=False)
     regions, boxes = store.regions, store.expanded_boxes
-    futures = [
-        client.submit(_predict_shard, job, rows, regions.iloc[rows], boxes[rows], sent_models, pure=False)
-        for rows in store.shards
-    ]
-    shards = []
-    for future in tqdm(futures, desc="predict", unit=" shards"):
-        shards.append(future.result())
-        future.release()  # frees the worker's copy
-    return [{kind: _concatenate([shard[i][kind] for shard in shards]) for kind in kinds} for i in range(len(models))]
+    keeping: AbstractContextManager[Path | None] = nullcontext()
+    if scratch is not None and task_key is not None:
+        key = kept_parts.key(store, task_key, models, settings, superpixels, kinds, keep_heat)
+        keeping = work(Path(scratch), "predict", key)
+    with keeping as folder:
+        kept = {rows.start: load_arrays(_file(folder, rows)) if folder else None for rows in store.parts}
+        parts = {first: arrays for first, arrays in kept.items() if arrays is not None}
+        futures = {
+            client.submit(_predict_part, job, rows, regions.iloc[rows], boxes[rows], sent_models, pure=False): rows
+            for rows in store.parts
+            if rows.start not in parts
+        }
+        with tqdm(total=len(kept), initial=len(parts), desc="predict", unit=" parts") as progress:
+            for future in as_completed(futures):
+                rows = futures[future]
+                parts[rows.start] = future.result()
+                if folder:
+                    save_arrays(_file(folder, rows), parts[rows.start])
+                future.release()  # frees the worker's copy
+                progress.update()
+        decoded = [kept_parts.from_arrays(parts[first], len(models), kinds) for first in kept]
+        return [
+            {kind: Prediction.join([part[i][kind] for part in decoded]) for kind in kinds} for i in range(len(models))
+        ]
+
+
+def _file(folder: Path, rows: slice) -> Path:
+    """File that keeps the predictions of a part of the store."""
+    return folder / f"{rows.start}.npz"
 
 
 def _check(models: Sequence[GridModel], task: Task, store: FeatureStore) -> None:
@@ -125,19 +157,27 @@ def _check(models: Sequence[GridModel], task: Task, store: FeatureStore) -> None
             )
 
 
-def _concatenate(shards: Sequence[Prediction]) -> Prediction:
-    rows, heat = (np.concatenate([getattr(shard, name) for shard in shards]) for name in ("rows", "heat"))
-    return Prediction(rows, heat, [result for shard in shards for result in shard.results])
+def _predict_part(
+    job: _Job, rows: slice, regions: pd.DataFrame, boxes: NDArray[np.float64], models: Sequence[GridModel]
+) -> Arrays:
+    """Predict `rows` of the store with each model; `regions` and `boxes` are their region table and expanded boxes.
+
+    Returns
+    -------
+    The predictions as `kept_parts.to_arrays` encodes them.
+    """
+    with threadpool_limits(1):  # the last bits of a product may depend on the number of threads
+        return kept_parts.to_arrays(_predictions(job, rows, regions, boxes, models))
 
 
-def _predict_shard(
+def _predictions(
     job: _Job, rows: slice, regions: pd.DataFrame, boxes: NDArray[np.float64], models: Sequence[GridModel]
 ) -> list[dict[str, Prediction]]:
-    """Predict `rows` of the store with each model; `regions` and `boxes` are their region table and expanded boxes."""
+    """Predictions by kind of region for each model."""
     store = FeatureStore.reopen(job.store)
     wanted = np.flatnonzero(regions["kind"].isin(job.kinds).to_numpy())
     layers = sorted({layer for model in models for layer in model.spec.layers})
-    blocks = {layer: store.read(layer, rows)[wanted] for layer in layers} if len(wanted) else {}
+    blocks = {layer: read_finite(store, layer, rows)[wanted] for layer in layers} if len(wanted) else {}
     superpixels = ProposalStore.open(job.proposals) if job.proposals else None
     regions, boxes = regions.iloc[wanted], boxes[wanted]
     kinds = regions["kind"].to_numpy()

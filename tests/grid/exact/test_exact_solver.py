@@ -171,7 +171,9 @@ def test_the_number_of_threads_does_not_change_a_byte(tmp_path: Path) -> None:
     try:
         for number in (1, 3):
             torch.set_num_threads(number)
-            fits.append(fit_cell(problem))
+            fit = fit_cell(problem)
+            assert fit is not None
+            fits.append(fit)
             assert torch.get_num_threads() == number
     finally:
         torch.set_num_threads(threads)

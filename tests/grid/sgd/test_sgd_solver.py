@@ -33,7 +33,7 @@ def test_samples_are_hypercolumns_and_labels_at_the_drawn_locations(store: Featu
     """The files hold what full hypercolumns and target maps hold at these locations."""
     files, _ = lay_out_samples(store, tmp_path, LinearTask(store))
     maps = LinearTask(store).target_maps(store.regions, store.expanded_boxes, SIZE)[:, 0]
-    for shard, shard_rows in enumerate(store.shards):
+    for shard, shard_rows in enumerate(store.parts):
         rows = np.arange(90)[shard_rows]
         rng = np.random.default_rng([SAMPLE_SEED, 2, shard_rows.start])
         locations = draw_locations(rng, len(rows), SIZE, 2, 10)
@@ -56,7 +56,7 @@ def test_fit_equals_scikit_learn(store: FeatureStore, tmp_path: Path) -> None:
 
     samples, sample_labels = [], []
     maps = LinearTask(store).target_maps(store.regions, store.expanded_boxes, SIZE)[:, 0]
-    for shard_rows in store.shards:
+    for shard_rows in store.parts:
         rows = np.arange(90)[shard_rows]
         rng = np.random.default_rng([SAMPLE_SEED, 1, shard_rows.start])
         y, x = np.divmod(draw_locations(rng, len(rows), SIZE, 1, 40)[:, 0].T, SIZE)

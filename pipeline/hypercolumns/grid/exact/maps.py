@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-import zarr
 
 from hypercolumns.features.half import as_float16
 from hypercolumns.features.store import FeatureStore
-from hypercolumns.grid.shard_files import LABELS, ArrayFile, ShardFiles
+from hypercolumns.grid.array_file import ArrayFile
+from hypercolumns.grid.finite import read_finite
+from hypercolumns.grid.shard_files import LABELS, ShardFiles
 from hypercolumns.grid.standardise import Moments
+from hypercolumns.grid.targets import read_target_maps
 from hypercolumns.regions.interpolation import interpolate
 
 
@@ -25,16 +27,21 @@ class MapFiles(ShardFiles):
         Returns
         -------
         Moments of every layer.
+
+        Raises
+        ------
+        InputError
+            When features are damaged or not finite.
         """
         store = FeatureStore.reopen(self.store)
         arrays, moments = {}, {}
         for layer in self.layers:
-            block = store.read(layer, self.shards[shard])
+            block = read_finite(store, layer, self.shards[shard])
             height, width = (min(side, self.heat_map) for side in block.shape[2:])
             if block.shape[2:] != (height, width):
                 block = as_float16(interpolate(block.astype(np.float32), height, width), layer)
             arrays[layer] = np.ascontiguousarray(block.transpose(2, 3, 0, 1))
             moments[layer] = Moments.measure(arrays[layer].astype(np.float32))
-        labels = np.asarray(zarr.open_array(self.targets, mode="r")[self.shards[shard]])
+        labels = read_target_maps(self.targets, self.shards[shard])
         ArrayFile.write(self.file(shard), {**arrays, LABELS: labels.transpose(2, 3, 1, 0)})
         return moments

@@ -11,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hypercolumns.grid.array_file import ArrayFile
 from hypercolumns.grid.cells import cell_slices
 from hypercolumns.grid.exact.cell_data import CellData, Interpolation, LayerStack
 from hypercolumns.grid.exact.maps import MapFiles
 from hypercolumns.grid.problem import CellProblem
-from hypercolumns.grid.shard_files import LABELS, ArrayFile, ShardPart
+from hypercolumns.grid.shard_files import LABELS, ShardPart
 from hypercolumns.grid.targets import IGNORE, POSITIVE
 from hypercolumns.regions.interpolation import interpolation_matrix, support
 

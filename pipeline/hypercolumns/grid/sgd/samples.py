@@ -4,15 +4,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 from scipy import sparse
 
 from hypercolumns.features.half import as_float16
 from hypercolumns.features.store import FeatureStore
+from hypercolumns.grid.array_file import ArrayFile
 from hypercolumns.grid.cells import cell_bounds
-from hypercolumns.grid.shard_files import LABELS, ArrayFile, ShardFiles
+from hypercolumns.grid.finite import read_finite
+from hypercolumns.grid.shard_files import LABELS, ShardFiles
 from hypercolumns.grid.standardise import Moments
+from hypercolumns.grid.targets import read_target_maps
 from hypercolumns.regions.interpolation import operator
 
 
@@ -43,6 +45,11 @@ class SampleFiles(ShardFiles):
         Returns
         -------
         Moments of every layer.
+
+        Raises
+        ------
+        InputError
+            When features are damaged or not finite.
         """
         store = FeatureStore.reopen(self.store)
         rows = self.shards[shard]
@@ -52,10 +59,10 @@ class SampleFiles(ShardFiles):
         by_cell = locations.transpose(1, 2, 0)
         arrays, moments = {}, {}
         for layer in self.layers:
-            samples = _interpolate(store.read(layer, rows), by_cell, self.heat_map)
+            samples = _interpolate(read_finite(store, layer, rows), by_cell, self.heat_map)
             moments[layer] = Moments.measure(samples)
             arrays[layer] = as_float16(samples, layer)
-        maps = np.asarray(zarr.open_array(self.targets, mode="r")[rows])
+        maps = read_target_maps(self.targets, rows)
         flat = maps.reshape(n_regions, maps.shape[1], -1).transpose(0, 2, 1)
         ArrayFile.write(self.file(shard), {**arrays, LABELS: flat[np.arange(n_regions), by_cell]})
         return moments

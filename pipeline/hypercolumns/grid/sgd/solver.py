@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import SGDClassifier
 
+from hypercolumns.grid.array_file import ArrayFile
 from hypercolumns.grid.problem import CellFit, Solver, constant_bias
 from hypercolumns.grid.sgd.samples import SampleFiles, read_samples
-from hypercolumns.grid.shard_files import LABELS, ArrayFile, ShardPart
+from hypercolumns.grid.shard_files import LABELS, ShardPart
 from hypercolumns.grid.targets import IGNORE, NEGATIVE, POSITIVE
 
 MAX_BYTES = 2**27

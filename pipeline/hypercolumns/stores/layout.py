@@ -1,0 +1,143 @@
+"""How the rows of an array are cut into chunks and shards, and the bytes of a shard.
+
+An array is cut along its first axis alone. A chunk, the smallest amount that is read, is a Zstandard frame with a
+checksum of its content. A shard is a file of chunks, followed by their offsets and lengths and a CRC-32C of these:
+Zarr's `sharding_indexed` codec, so that any Zarr 3 library reads it.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import google_crc32c
+import numpy as np
+import zarr
+from numcodecs import zstd
+from numpy.typing import NDArray
+from zarr.codecs import ZstdCodec
+
+from hypercolumns.stores.frames import require_frame
+
+LEVEL = 1
+"""Zstandard level. Measured, ours."""
+
+CHUNK_BYTES = 1 << 20
+"""Uncompressed size of a chunk of arrays that are read as a whole or by column."""
+
+SHARD_BYTES = 1 << 26
+"""Uncompressed size of a shard of such arrays."""
+
+EMPTY = 2**64 - 1
+"""Offset and length of a chunk that a shard does not have."""
+
+_CRC_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Shape of a row, type, and rows per chunk and per shard of an array."""
+
+    item: tuple[int, ...]
+    """Shape of a row: the array's axes but the first."""
+    dtype: np.dtype[Any]
+    chunk_rows: int
+    shard_rows: int
+    """A multiple of `chunk_rows`."""
+
+    @classmethod
+    def of(cls, item: tuple[int, ...], dtype: Any) -> "Layout":
+        """Layout for an array that is read as a whole or in long runs of rows."""
+        kind = np.dtype(dtype).newbyteorder("<")
+        row = max(1, math.prod(item) * kind.itemsize)
+        chunk = max(1, CHUNK_BYTES // row)
+        return cls(item, kind, chunk, chunk * max(1, SHARD_BYTES // (chunk * row)))
+
+    @property
+    def chunks_per_shard(self) -> int:
+        """Number of chunks in a full shard."""
+        return self.shard_rows // self.chunk_rows
+
+    @property
+    def index_bytes(self) -> int:
+        """Length of the index at the end of a shard."""
+        return 16 * self.chunks_per_shard + _CRC_BYTES
+
+    def n_shards(self, rows: int) -> int:
+        """Count the shards of an array."""
+        return -(-rows // self.shard_rows)
+
+    def file(self, name: str, shard: int) -> str:
+        """Path of a shard below the folder of the store, as Zarr names it."""
+        return "/".join([name, "c", str(shard), *("0" for _ in self.item)])
+
+    def encode(self, rows: NDArray[Any]) -> bytes:
+        """Encode at most `chunk_rows` rows as a chunk; missing rows are zeros, as Zarr fills them."""
+        rows = np.ascontiguousarray(rows, dtype=self.dtype)
+        if len(rows) < self.chunk_rows:
+            rows = np.concatenate([rows, np.zeros((self.chunk_rows - len(rows), *self.item), self.dtype)])
+        return bytes(zstd.compress(rows, LEVEL, True))
+
+    def decode(self, chunk: bytes, out: NDArray[Any]) -> None:
+        """Decode a chunk into a contiguous array (chunk_rows, *item).
+
+        Raises
+        ------
+        ValueError
+            If the chunk is damaged, has no checksum, or does not fill `out`.
+        """
+        require_frame(chunk, out.nbytes)
+        try:
+            zstd.decompress(chunk, out.reshape(-1).view(np.uint8))
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(str(error)) from None
+
+    def index(self, lengths: list[int]) -> bytes:
+        """Encode the index of a shard whose chunks of these lengths follow each other."""
+        entries = np.full((self.chunks_per_shard, 2), EMPTY, dtype="<u8")
+        entries[: len(lengths), 1] = lengths
+        entries[: len(lengths), 0] = np.cumsum([0, *lengths[:-1]]) if lengths else []
+        content = entries.tobytes()
+        return content + int(google_crc32c.value(content)).to_bytes(_CRC_BYTES, "little")
+
+    def read_index(self, content: bytes) -> NDArray[np.uint64]:
+        """Decode an index: (chunk, 2) offsets and lengths.
+
+        Raises
+        ------
+        ValueError
+            If it is damaged.
+        """
+        if len(content) != self.index_bytes:
+            raise ValueError("it is truncated")
+        body, crc = content[:-_CRC_BYTES], content[-_CRC_BYTES:]
+        if int(google_crc32c.value(body)).to_bytes(_CRC_BYTES, "little") != crc:
+            raise ValueError("the checksum of its index does not match")
+        return np.frombuffer(body, dtype="<u8").reshape(-1, 2)
+
+    def create(self, group: zarr.Group, name: str, rows: int, dimension_names: tuple[str, ...] | None) -> None:
+        """Write the metadata of an array with this layout."""
+        group.create_array(
+            name,
+            shape=(rows, *self.item),
+            chunks=(self.chunk_rows, *(max(1, side) for side in self.item)),
+            shards=(self.shard_rows, *(max(1, side) for side in self.item)),
+            dtype=self.dtype,
+            compressors=ZstdCodec(level=LEVEL, checksum=True),
+            dimension_names=dimension_names,
+        )
+
+    @classmethod
+    def read(cls, array: zarr.Array) -> "Layout":
+        """Find the layout of an array from its metadata.
+
+        Raises
+        ------
+        ValueError
+            If it is stored in another way.
+        """
+        shards, compressors = array.shards, array.compressors
+        one_cut = shards is not None and tuple(shards[1:]) == tuple(max(1, side) for side in array.shape[1:])
+        if not one_cut or not isinstance(compressors[0] if compressors else None, ZstdCodec):
+            raise ValueError("it is not stored in chunks of rows with Zstandard")
+        assert shards is not None  # noqa: S101 - for the type checker
+        return cls(tuple(array.shape[1:]), np.dtype(array.dtype), array.chunks[0], shards[0])

@@ -1,0 +1,123 @@
+"""The list of all files of a store with their sizes and checksums, which says what is complete."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import google_crc32c
+
+from hypercolumns.errors import InputError
+from hypercolumns.input_files import read_bytes
+from hypercolumns.scratch.checked_files import atomic_write
+from hypercolumns.scratch.digests import digest
+
+NAME = "manifest.json"
+"""Name of the manifest in the folder of a store."""
+
+SCHEMA = "hypercolumns-manifest/1"
+
+_READ_BYTES = 1 << 22
+
+
+class DamagedManifestError(InputError):
+    """A manifest is damaged; `fault` is the reason as a clause, without the path."""
+
+    def __init__(self, path: Path, fault: str) -> None:
+        super().__init__(f"{path} is damaged: {fault}.")
+        self.fault = fault
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """Size and CRC-32C of a file."""
+
+    size: int
+    crc32c: int
+
+    @classmethod
+    def measure(cls, path: Path) -> "FileRecord":
+        """Read a file."""
+        total, size = google_crc32c.Checksum(), 0
+        with path.open("rb") as stream:
+            while block := stream.read(_READ_BYTES):
+                total.update(block)
+                size += len(block)
+        return cls(size, int.from_bytes(total.digest(), "big"))
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The files of a store by their path below its folder, in the POSIX form; the manifest itself is not among them."""
+
+    files: Mapping[str, FileRecord]
+
+    @classmethod
+    def read(cls, store: Path) -> "Manifest":
+        """Read the manifest of a store.
+
+        Raises
+        ------
+        FileNotFoundError
+            If it has none.
+        OSError
+            If it cannot be read, or is too large or no regular file.
+        DamagedManifestError
+            If it is not, to the byte, what `write` writes, or names files outside of the store.
+        """
+        path = store / NAME
+        content = read_bytes(path)
+        try:
+            found = json.loads(content)
+            files = {name: FileRecord(int(size), int(crc, 16)) for name, (size, crc) in found["files"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+            raise DamagedManifestError(path, "it is not a manifest") from None
+        manifest = cls(files)
+        if manifest._text().encode(errors="replace") != content:
+            raise DamagedManifestError(path, "its checksum does not match its content")
+        unsafe = [name for name in files if not _is_inside(name)]
+        if unsafe:
+            raise DamagedManifestError(path, f"it names {unsafe[0]!r}, which does not lie in the store")
+        return manifest
+
+    def write(self, store: Path) -> None:
+        """Write the manifest, replacing an older one at once."""
+        with atomic_write(store / NAME) as stream:
+            stream.write(self._text().encode())
+
+    def missing(self, store: Path) -> Iterator[tuple[str, str]]:
+        """Yield name and fault of each file that is missing or of another size, without reading it."""
+        for name, record in self.files.items():
+            try:
+                size = (store / name).stat().st_size
+            except (OSError, ValueError):
+                yield name, "it is missing"
+            else:
+                if size != record.size:
+                    yield name, f"it has {size} bytes instead of {record.size}"
+
+    def damaged(self, store: Path) -> Iterator[tuple[str, str]]:
+        """Yield name and fault of each file that is missing or differs from its record; reads all files."""
+        missing = dict(self.missing(store))
+        for name, record in self.files.items():
+            if name in missing:
+                yield name, missing[name]
+            elif FileRecord.measure(store / name) != record:
+                yield name, "its checksum does not match"
+
+    def _text(self) -> str:
+        lines = [
+            f'  {json.dumps(name)}: [{file.size}, "{file.crc32c:08x}"]' for name, file in sorted(self.files.items())
+        ]
+        body = f'{{\n "schema": "{SCHEMA}",\n "files": {{\n' + ",\n".join(lines) + "\n },\n"
+        return f'{body} "crc32c": "{google_crc32c.value(body.encode()):08x}"\n}}\n'
+
+
+def content_digest(store: Path) -> str:
+    """SHA-256 of the manifest of a store, which differs wherever the bytes of two stores differ."""
+    return digest(store / NAME)
+
+
+def _is_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and "\\" not in name and "\0" not in name

@@ -1,0 +1,274 @@
+"""Opens a store and reads its arrays; what is missing or damaged ends in an error that names it, never in zeros."""
+
+import json
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.errors import BaseZarrError
+
+from hypercolumns.errors import InputError
+from hypercolumns.input_files import read_bytes
+from hypercolumns.stores.layout import Layout
+from hypercolumns.stores.manifest import NAME as MANIFEST
+from hypercolumns.stores.manifest import DamagedManifestError, FileRecord, Manifest
+from hypercolumns.stores.versions import refusal
+from hypercolumns.stores.writing import CODING_THREADS
+
+_FEWEST_CHUNKS = 4
+"""Chunks from which on several threads decode them."""
+
+
+class DamagedStoreError(InputError):
+    """A file of a store is missing or damaged."""
+
+    def __init__(self, store: Path, place: str, fault: str) -> None:
+        super().__init__(
+            f"{store} is damaged: {place}: {fault}. `hypercolumns verify {store}` lists all damage, and "
+            "`--repair` restores the store."
+        )
+        self.store, self.place, self.fault = store, place, fault
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the call that made it, since workers raise it and clients report it."""
+        return type(self), (self.store, self.place, self.fault)
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """An array of a store, read by rows."""
+
+    store: Path
+    name: str
+    rows: int
+    layout: Layout
+    _indices: dict[int, NDArray[np.uint64]] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array."""
+        return self.rows, *self.layout.item
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the array."""
+        return self.layout.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Uncompressed size."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return self.rows
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        """Index as NumPy does; one row or a slice of rows is read alone, anything else needs the array in memory.
+
+        Raises
+        ------
+        DamagedStoreError
+            Naming the array and the shard.
+        """
+        first, *others = key if isinstance(key, tuple) else (key,)
+        if isinstance(first, int | np.integer):
+            row = range(self.rows)[int(first)]
+            return self.read(row, row + 1)[(0, *others)]
+        if isinstance(first, slice) and first.step in (None, 1):
+            start, stop, _ = first.indices(self.rows)
+            return self.read(start, max(start, stop))[(slice(None), *others)]
+        return self.read(0, self.rows)[key]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Read the array."""
+        return np.asarray(self.read(0, self.rows), dtype)
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """Read the rows from `start` to before `stop`.
+
+        Raises
+        ------
+        DamagedStoreError
+            Naming the array and the shard.
+        IndexError
+            If the array does not have these rows.
+        """
+        if not 0 <= start <= stop <= self.rows:
+            raise IndexError(f"the array {self.name!r} has no rows {start} .. {stop}; it has {self.rows}")
+        step = self.layout.chunk_rows
+        first, last = start // step, -(-stop // step)
+        out = np.empty(((last - first) * step, *self.layout.item), self.dtype)
+        pieces = [(number, out[(number - first) * step : (number - first + 1) * step]) for number in range(first, last)]
+        if not pieces or not out.size:
+            return out[: stop - start]
+        if len(pieces) >= _FEWEST_CHUNKS and CODING_THREADS > 1:
+            list(_pool(os.getpid()).map(lambda piece: self._read_chunk(*piece), pieces))
+        else:
+            for piece in pieces:
+                self._read_chunk(*piece)
+        return out[start - first * step : stop - first * step]
+
+    def file(self, shard: int) -> Path:
+        """Path of a shard."""
+        return self.store / self.layout.file(self.name, shard)
+
+    def _read_chunk(self, number: int, out: NDArray[Any]) -> None:
+        shard, place = divmod(number, self.layout.chunks_per_shard)
+        try:
+            with self.file(shard).open("rb", buffering=0) as stream:
+                index = self._indices.get(shard)
+                if index is None:
+                    index = self._indices[shard] = self._read_index(stream.fileno())
+                offset, length = index[place].tolist()
+                chunk = os.pread(stream.fileno(), length, offset) if offset + length < 2**63 else b""
+            self.layout.decode(chunk, out)
+        except FileNotFoundError:
+            self._raise(shard, "it is missing")
+        except (OSError, ValueError, MemoryError) as error:
+            self._raise(shard, str(error) or type(error).__name__)
+
+    def _read_index(self, file: int) -> NDArray[np.uint64]:
+        size = os.fstat(file).st_size
+        return self.layout.read_index(os.pread(file, self.layout.index_bytes, max(0, size - self.layout.index_bytes)))
+
+    def _raise(self, shard: int, fault: str) -> None:
+        place = f"shard {shard} of the array {self.name!r} ({self.layout.file(self.name, shard)})"
+        raise DamagedStoreError(self.store, place, fault) from None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Drop the indices, which the receiver reads itself."""
+        return {**vars(self), "_indices": {}}
+
+
+@lru_cache(maxsize=1)
+def _pool(process: int) -> ThreadPoolExecutor:
+    """Threads that decode chunks; a forked process gets its own."""
+    return ThreadPoolExecutor(CODING_THREADS, thread_name_prefix=f"decode-{process}")
+
+
+@dataclass(frozen=True)
+class Store:
+    """A store of any kind, opened for reading."""
+
+    path: Path
+    group: zarr.Group
+    """For the metadata; the arrays are read with `array`, which notices damage."""
+
+    @classmethod
+    def open(cls, path: Path, schema: str, kind: str, step: str, *, check: bool = True) -> "Store":
+        """Open the store at `path` and check that its attribute `schema` is `schema` and that no file is missing.
+
+        Parameters
+        ----------
+        path
+            Folder of the store.
+        schema
+            Expected name and version of the schema.
+        kind
+            The expected content in words, for messages.
+        step
+            The pipeline step that writes it.
+        check
+            False skips the check of the files, for workers whose client has just made it.
+
+        Raises
+        ------
+        DamagedStoreError
+            If a file is missing or of another size, or the metadata or the manifest is damaged.
+        InputError
+            If `path` does not exist, is not a store or has another schema.
+        """
+        if not path.exists():
+            raise InputError(f"{path} does not exist.", step)
+        if check:
+            _check_metadata(path, schema, kind, step)
+        try:
+            group = zarr.open_group(path, mode="r")
+        except (BaseZarrError, OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise InputError(f"{path} is not a {kind}: it is not a readable Zarr group.", step) from None
+        _check_schema(path, group.attrs.get("schema"), schema, kind, step)
+        return cls(path, group)
+
+    @cached_property
+    def attributes(self) -> dict[str, Any]:
+        """Attributes of the root group."""
+        return dict(self.group.attrs)
+
+    def array(self, name: str) -> StoredArray:
+        """Find an array that the schema guarantees to exist.
+
+        Raises
+        ------
+        DamagedStoreError
+            If it does not, or is stored in another way.
+        """
+        found = self.group.get(name)
+        if not isinstance(found, zarr.Array):
+            raise DamagedStoreError(self.path, f"the array {name!r}", "it is missing")
+        try:
+            layout = Layout.read(found)
+        except ValueError as error:
+            raise DamagedStoreError(self.path, f"the array {name!r}", str(error)) from None
+        return StoredArray(self.path, name, found.shape[0], layout)
+
+
+def _check_metadata(path: Path, schema: str, kind: str, step: str) -> None:
+    """Compare files with the manifest: all sizes, and the content of the metadata that is read next."""
+    try:
+        manifest = Manifest.read(path)
+    except (FileNotFoundError, NotADirectoryError):
+        found = _schema_without_manifest(path)
+        if found is None:
+            raise InputError(f"{path} is not a {kind}: it is not a readable Zarr group.", step) from None
+        _check_schema(path, found, schema, kind, step)
+        raise DamagedStoreError(path, MANIFEST, "it is missing") from None
+    except DamagedManifestError as error:
+        raise DamagedStoreError(path, MANIFEST, error.fault) from None
+    except OSError as error:
+        raise DamagedStoreError(path, MANIFEST, f"it cannot be read: {error.strerror or error}") from None
+    for name, fault in manifest.missing(path):
+        raise DamagedStoreError(path, describe(name), fault)
+    record = manifest.files.get("zarr.json")
+    try:
+        is_as_written = record is not None and FileRecord.measure(path / "zarr.json") == record
+    except OSError as error:
+        raise DamagedStoreError(path, "zarr.json", f"it cannot be read: {error.strerror}") from None
+    if not is_as_written:
+        raise DamagedStoreError(path, "zarr.json", "its checksum does not match")
+
+
+def _schema_without_manifest(path: Path) -> Any:
+    try:
+        return json.loads(read_bytes(path / "zarr.json"))["attributes"]["schema"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _check_schema(path: Path, found: Any, schema: str, kind: str, step: str) -> None:
+    if clause := refusal(found, schema, kind, step):
+        raise InputError(f"{path} {clause}.", step)
+
+
+def describe(file: str) -> str:
+    """Name the array and shard that a file of a store belongs to.
+
+    Examples
+    --------
+    >>> describe("blocks/conv4/c/3/0/0/0")
+    "shard 3 of the array 'blocks/conv4' (blocks/conv4/c/3/0/0/0)"
+    """
+    name, found, rest = file.rpartition("/c/")
+    return f"shard {rest.split('/')[0]} of the array {name!r} ({file})" if found else file

@@ -1,0 +1,35 @@
+"""Import everything that the stages need, so that forks of this process start with it."""
+
+import os
+from importlib import import_module
+from pathlib import Path
+
+from tests.faults.instruments import install
+
+_ROOT = Path(__file__).parents[2]
+
+_MODULES = (
+    *(
+        f"stages.{name}"
+        for name in ("prepare", "propose", "detect", "extract", "train", "predict", "baselines", "ablate")
+    ),
+    *(f"hypercolumns.steps.{n}" for n in ("prepare", "propose", "detect", "extract", "train", "predict", "baselines")),
+    "hypercolumns.steps.ablate",
+    "hypercolumns.cli.main",
+    "hypercolumns.grid.remote",
+    "hypercolumns.tasks.prediction",
+    "hypercolumns.proposals.image_set",
+    "torch",
+    "timm",
+    "pandas",
+)
+
+
+def load() -> None:
+    """Import the modules, and let the workers find them; starts no thread that a fork would lose."""
+    paths = [str(_ROOT), str(_ROOT / "pipeline"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+    os.environ["TQDM_DISABLE"] = "1"  # bars of progress hide messages
+    for name in _MODULES:
+        import_module(name)
+    install()
