@@ -12,6 +12,7 @@ import pytest
 from numcodecs import zstd
 
 from hypercolumns.errors import InputError
+from hypercolumns.grid.model import GridModel
 from hypercolumns.stores.layout import Layout
 from hypercolumns.stores.manifest import FileRecord, Manifest
 from hypercolumns.stores.verification import verify
@@ -258,3 +259,38 @@ def test_the_largest_json_is_bounded(tmp_path: Path) -> None:
     (line, other) = (line for line in verify(store).damages if "zarr.json" in line.place or "manifest" in line.place)
     assert "2048 MB" in other.fault
     assert "more than the" in line.fault
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"schema": 1, "files": {"zarr.json": [1e999, "0"]}}',
+        b"null",
+        b'{"files": {"\\ud800": [1, "0"]}}',
+        b"[" * 10**6,
+    ],
+)
+def test_a_manifest_that_is_none_is_damage_for_every_reader(content: bytes, tmp_path: Path) -> None:
+    store = make_store("model", tmp_path / "s.zarr")
+    (store / "manifest.json").write_bytes(content)
+    assert "manifest.json" in [line.place for line in verify(store).damages]
+    with pytest.raises(InputError, match=r"s\.zarr is damaged: manifest\.json: it"):
+        GridModel.open(store)
+
+
+@pytest.mark.parametrize("content", [b"null", b'"x"', b"[]", b"{}"])
+def test_metadata_that_is_no_object_is_refused(content: bytes, tmp_path: Path) -> None:
+    store = make_store("model", tmp_path / "s.zarr")
+    (store / "manifest.json").unlink()
+    (store / "zarr.json").write_bytes(content)
+    with pytest.raises(InputError, match="is not a model"):
+        GridModel.open(store)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    store = make_store("model", tmp_path / "s.zarr")
+    (store / "manifest.json").unlink()
+    os.mkfifo(store / "manifest.json")
+    with pytest.raises(InputError, match="it is not a regular file"):
+        GridModel.open(store)

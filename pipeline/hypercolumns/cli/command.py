@@ -12,6 +12,10 @@ import click
 
 from hypercolumns.errors import InputError
 
+_CURES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Make room"),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "Allow it (see `ls -l`)"),
+}
 _FAULTS_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 
@@ -42,8 +46,9 @@ def command(function: Callable[..., None], remedy: Callable[[str], str] | None =
                 raise
             name = error.filename2 or error.filename  # of a copy, the target
             place = f"{name} cannot be written or read" if name else "A file cannot be written"
+            cure = _CURES.get(error.errno, "Mend the disk")
             raise click.ClickException(
-                f"{place}: {error.strerror}. What was finished is kept; make room or mend the disk, and run again."
+                f"{place}: {error.strerror}. {cure}, and run again: what was finished is kept."
             ) from None
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)

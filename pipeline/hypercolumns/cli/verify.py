@@ -30,7 +30,7 @@ def main(path: Path, repair: bool, params: Path) -> None:
     for store in stores:
         try:
             unsound += not _is_sound(store, params if repair else None)
-        except InputError as error:
+        except (InputError, OSError) as error:
             if len(stores) == 1:
                 raise
             unsound += 1

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 import google_crc32c
 
 from hypercolumns.errors import InputError
+from hypercolumns.input_files import read_bytes
 from hypercolumns.scratch.checked_files import atomic_write
 from hypercolumns.scratch.digests import digest
 
@@ -59,18 +60,20 @@ class Manifest:
         ------
         FileNotFoundError
             If it has none.
+        OSError
+            If it cannot be read, or is too large or no regular file.
         DamagedManifestError
             If it is not, to the byte, what `write` writes, or names files outside of the store.
         """
         path = store / NAME
-        content = path.read_bytes()
+        content = read_bytes(path)
         try:
             found = json.loads(content)
             files = {name: FileRecord(int(size), int(crc, 16)) for name, (size, crc) in found["files"].items()}
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
             raise DamagedManifestError(path, "it is not a manifest") from None
         manifest = cls(files)
-        if manifest._text().encode() != content:
+        if manifest._text().encode(errors="replace") != content:
             raise DamagedManifestError(path, "its checksum does not match its content")
         unsafe = [name for name in files if not _is_inside(name)]
         if unsafe:
@@ -87,7 +90,7 @@ class Manifest:
         for name, record in self.files.items():
             try:
                 size = (store / name).stat().st_size
-            except OSError:
+            except (OSError, ValueError):
                 yield name, "it is missing"
             else:
                 if size != record.size:

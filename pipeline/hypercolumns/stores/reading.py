@@ -1,5 +1,6 @@
 """Opens a store and reads its arrays; what is missing or damaged ends in an error that names it, never in zeros."""
 
+import json
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from zarr.errors import BaseZarrError
 
 from hypercolumns.errors import InputError
+from hypercolumns.input_files import read_bytes
 from hypercolumns.stores.layout import Layout
 from hypercolumns.stores.manifest import NAME as MANIFEST
 from hypercolumns.stores.manifest import DamagedManifestError, FileRecord, Manifest
@@ -195,7 +197,7 @@ class Store:
             _check_metadata(path, schema, kind, step)
         try:
             group = zarr.open_group(path, mode="r")
-        except (BaseZarrError, OSError, ValueError, KeyError, TypeError):
+        except (BaseZarrError, OSError, ValueError, KeyError, TypeError, AttributeError):
             raise InputError(f"{path} is not a {kind}: it is not a readable Zarr group.", step) from None
         _check_schema(path, group.attrs.get("schema"), schema, kind, step)
         return cls(path, group)
@@ -236,18 +238,22 @@ def _check_metadata(path: Path, schema: str, kind: str, step: str) -> None:
     except DamagedManifestError as error:
         raise DamagedStoreError(path, MANIFEST, error.fault) from None
     except OSError as error:
-        raise DamagedStoreError(path, MANIFEST, f"it cannot be read: {error.strerror}") from None
+        raise DamagedStoreError(path, MANIFEST, f"it cannot be read: {error.strerror or error}") from None
     for name, fault in manifest.missing(path):
         raise DamagedStoreError(path, describe(name), fault)
     record = manifest.files.get("zarr.json")
-    if record is None or FileRecord.measure(path / "zarr.json") != record:
+    try:
+        is_as_written = record is not None and FileRecord.measure(path / "zarr.json") == record
+    except OSError as error:
+        raise DamagedStoreError(path, "zarr.json", f"it cannot be read: {error.strerror}") from None
+    if not is_as_written:
         raise DamagedStoreError(path, "zarr.json", "its checksum does not match")
 
 
 def _schema_without_manifest(path: Path) -> Any:
     try:
-        return zarr.open_group(path, mode="r").attrs.get("schema")
-    except (BaseZarrError, OSError, ValueError, KeyError, TypeError):
+        return json.loads(read_bytes(path / "zarr.json"))["attributes"]["schema"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -142,11 +142,12 @@ def _read_root(
 ) -> tuple[Kind | None, Metadata | None, list[str]]:
     """Kind and metadata of a store, None where they cannot be told, and faults beside those of the file's bytes."""
     if ROOT not in files.sizes:
-        if records is None and MANIFEST not in files.sizes:
+        if records is None and MANIFEST not in files.sizes and not files.faults:
             raise InputError(f"{path} is not a store: it has neither {ROOT} nor {MANIFEST}.")
         return None, None, []
-    is_as_written = records is None or records.get(ROOT) == FileRecord.measure(path / ROOT)
+    is_as_written = True
     try:
+        is_as_written = records is None or records.get(ROOT) == FileRecord.measure(path / ROOT)
         root = read_json(path / ROOT)
     except (OSError, ValueError) as error:
         return None, None, [str(error)] if is_as_written else []
