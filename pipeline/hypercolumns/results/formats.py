@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hypercolumns.errors import InputError, choices, counted
 from hypercolumns.results import coco_dataset, labelme, parquet, voc, yolo
+from hypercolumns.results.file_names import LONGEST_NAME
 from hypercolumns.results.options import Options
 from hypercolumns.results.predictions import Predictions, read_predictions
 from hypercolumns.scratch.publishing import publish
@@ -84,7 +85,7 @@ def convert_results(
     out = _free_place(out, chosen)
     predictions = read_predictions(results, annotations, minimum_score)
     out.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    beside = Path(tempfile.mkdtemp(prefix=".results.", dir=out.parent))
     try:
         work = beside / out.name
         if not _is_single_file(out, chosen):
@@ -118,6 +119,13 @@ def _free_place(out: Path, chosen: ResultFormat) -> Path:
         is_taken = path.is_symlink() or path.exists()
         is_empty_folder = path.is_dir() and not path.is_symlink() and not any(path.iterdir())
         is_current = is_empty_folder and path.samefile(Path.cwd())
+        existing = next(parent for parent in path.parents if parent.exists())
+        if not existing.is_dir():
+            raise InputError(f"{out} cannot be written: {existing} is not a folder.")
+        if len(path.name.encode()) > LONGEST_NAME:
+            raise InputError(f"{out.name[:40]}... has more than {LONGEST_NAME} bytes; give -o a shorter name.")
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         raise InputError(f"{out} cannot be written: {error}.") from None
     if is_current:

@@ -112,10 +112,10 @@ def _rings(pixels: NDArray[np.bool_]) -> tuple[list[Ring], list[tuple[int, int]]
     if sum(np.count_nonzero(edges) for edges in beside) > _MAX_EDGES:
         raise InputError(f"A mask has a border of more than {_MAX_EDGES} pixels, which is noise and not an object.")
     starts, directions, owners = [], [], []
-    for direction, (edges, offset) in enumerate(zip(beside, ((0, 0), (1, 0), (1, 1), (0, 1)), strict=True)):
+    for turn, (edges, offset) in enumerate(zip(beside, ((0, 0), (1, 0), (1, 1), (0, 1)), strict=True)):
         y, x = np.nonzero(edges)
         starts.append(np.stack([x, y], axis=1) + offset)
-        directions.append(np.full(len(x), direction))
+        directions.append(np.full(len(x), turn))
         owners.append(np.stack([y, x], axis=1))
     start, direction, owner = np.concatenate(starts), np.concatenate(directions), np.concatenate(owners)
     stride = pixels.shape[1] + 1

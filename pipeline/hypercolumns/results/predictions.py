@@ -19,13 +19,11 @@ from hypercolumns.annotations.result_fields import BOX, KEYPOINTS, MASK, PARTS, 
 from hypercolumns.annotations.results import read_entries
 from hypercolumns.errors import InputError, choices, counted
 from hypercolumns.parameters import DatasetParameters
+from hypercolumns.results.file_names import LONGEST_NAME
 
 logger = logging.getLogger(__name__)
 
 _FIELDS = (BOX, MASK, KEYPOINTS, PARTS)
-
-_LONGEST_PART = 200
-"""Bytes of the longest file or folder name; systems allow 255, and formats add to it."""
 
 _VISIBLE = 2.0
 
@@ -159,7 +157,7 @@ def _with_safe_name(image: Image) -> Image:
             f"{image.origin} has the file name {image.file_name!r}, which is not a relative path that stays inside "
             "its folder."
         )
-    if any(len(part.encode("utf-8", "surrogatepass")) > _LONGEST_PART for part in name.split("/")):
+    if any(len(part.encode("utf-8", "surrogatepass")) > LONGEST_NAME for part in name.split("/")):
         raise InputError(f"{image.origin} has a file name of {len(name)} characters, which no file system allows.")
     if not name.isprintable():
         raise InputError(f"{image.origin} has the file name {name!r}, which has characters that cannot be printed.")

@@ -47,7 +47,7 @@ def write(predictions: Predictions, out: Path, options: Options) -> None:
         (out / folder).mkdir()
     names = {}
     for image in predictions.images:
-        found = predictions.by_image[image.id]
+        found: Sequence[Prediction] = predictions.by_image[image.id]
         name = stems[image.id]
         names[image.id] = f"JPEGImages/{name}{PurePosixPath(image.file_name).suffix}"
         if have_masks:
