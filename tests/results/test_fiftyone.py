@@ -48,7 +48,7 @@ for sample in dataset:
         objects += [[item.label, item.points] for item in sample["found"].keypoints]
         continue
     for item in sample["found"].detections:
-        objects.append([item.label, item.bounding_box, item.mask.astype(int).tolist(), item["score"]])
+        objects.append([item.label, item.bounding_box, item.mask.astype(int).tolist(), item.confidence])
 print("FOUND" + json.dumps(found))
 """
 
