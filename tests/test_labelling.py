@@ -143,6 +143,9 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Round:
         arguments[arguments.index("--score") + 1] = "0.05"  # six small photographs make no detector
         done = CliRunner().invoke(results_command, arguments)
         assert done.exit_code == 0, done.output
+        # The same from Python, with the photographs
+        _, lines = code_blocks("docs/labelling.md")
+        exec(lines.replace("minimum_score=0.5", "minimum_score=0.05"), {})  # noqa: S102
         # 4. Correct: delete, move and add an object
         new = tools.read_into_cvat(Path("prelabels.json"), sorted(Path("my/new").iterdir()), LABELS)
         found.project = few | corrected(new)
@@ -195,6 +198,13 @@ def test_prelabels_hold_what_was_found(done: Round) -> None:
     assert len(content["images"]) == MANY
     assert content["annotations"]
     assert {c["name"] for c in content["categories"]} == set(LABELS)
+    same = json.loads((done.folder / "prelabels/annotations/instances_default.json").read_text())
+    assert [a | {"segmentation": 0} for a in same["annotations"]] == [
+        a | {"segmentation": 0} for a in content["annotations"]
+    ]
+    copied = {path.name: path.read_bytes() for path in (done.folder / "prelabels/images/default").iterdir()}
+    assert copied == {name: (done.folder / "my/photographs" / name).read_bytes() for name in copied}
+    assert len(copied) == MANY
 
 
 def test_only_what_is_new_passes_the_network(done: Round) -> None:

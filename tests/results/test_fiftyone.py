@@ -16,30 +16,32 @@ import numpy as np
 import pytest
 
 from hypercolumns.annotations import masks
+from tests.documents import code_blocks
 from tests.results import result_scenes as scenes
 
 PYTHON = os.environ.get("FIFTYONE_PYTHON", sys.executable)
 NO_DATABASE = 3
 
-SCRIPT = f"""
+START = f"""
 import json, sys
 import fiftyone as fo
 from fiftyone.core.config import FiftyOneConfigError
-
-folder, labels, kind = sys.argv[1:]
 try:
     fo.list_datasets()
 except FiftyOneConfigError as error:
     print(error)
     raise SystemExit({NO_DATABASE})
+"""
+SCRIPT = """
+folder, labels, kind = sys.argv[1:]
 dataset = fo.Dataset.from_dir(
     dataset_type=fo.types.COCODetectionDataset,
-    data_path=f"{{folder}}/images/default",
-    labels_path=f"{{folder}}/annotations/{{labels}}",
+    data_path=f"{folder}/images/default",
+    labels_path=f"{folder}/annotations/{labels}",
     label_types=[kind],
     label_field="found",
 )
-found = {{}}
+found = {}
 for sample in dataset:
     objects = found[sample.filepath] = []
     if sample["found"] is None:
@@ -53,8 +55,8 @@ print("FOUND" + json.dumps(found))
 """
 
 
-def imported(tmp_path: Path, labels: str, kind: str) -> dict[str, list[Any]]:
-    """What FiftyOne finds in `tmp_path/out`, by the file name of the photograph."""
+def run(tmp_path: Path, script: str, *arguments: str) -> str:
+    """Run a script that prints, in an environment with FiftyOne and a database of its own."""
     probe = "import importlib.util, sys; sys.exit(importlib.util.find_spec('fiftyone') is None)"
     if subprocess.run([PYTHON, "-c", probe], check=False).returncode:  # noqa: S603
         pytest.skip("FiftyOne is not installed (pip install fiftyone; FIFTYONE_PYTHON names another interpreter)")
@@ -65,7 +67,8 @@ def imported(tmp_path: Path, labels: str, kind: str) -> dict[str, list[Any]]:
         "HOME": str(tmp_path),
     }
     done = subprocess.run(  # noqa: S603
-        [PYTHON, "-c", SCRIPT, str(tmp_path / "out"), labels, kind],
+        [PYTHON, "-c", script, *arguments],
+        cwd=tmp_path,
         env=environment,
         capture_output=True,
         text=True,
@@ -75,7 +78,13 @@ def imported(tmp_path: Path, labels: str, kind: str) -> dict[str, list[Any]]:
     if done.returncode == NO_DATABASE:
         pytest.skip(f"FiftyOne is installed, but its database does not start: {done.stdout.strip()[-300:]}")
     assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(done.stdout.partition("FOUND")[2])
+    return done.stdout
+
+
+def imported(tmp_path: Path, labels: str, kind: str) -> dict[str, list[Any]]:
+    """What FiftyOne finds in `tmp_path/out`, by the file name of the photograph."""
+    printed = run(tmp_path, f"{START}\n{SCRIPT}", str(tmp_path / "out"), labels, kind)
+    found = json.loads(printed.partition("FOUND")[2])
     root = tmp_path / "out/images/default"
     return {Path(path).relative_to(root).as_posix(): objects for path, objects in found.items()}
 
@@ -104,3 +113,11 @@ def test_fiftyone_imports_keypoints(tmp_path: Path) -> None:
     ((label, points),) = found["garden/b.png"]
     assert label == "person"
     np.testing.assert_allclose(points[0], [12.5 / scenes.WIDTH, 7.25 / scenes.HEIGHT])
+
+
+@pytest.mark.slow
+def test_the_lines_of_the_guide_import_what_was_written(tmp_path: Path) -> None:
+    scenes.convert(scenes.write(tmp_path), "coco-dataset", "prelabels", with_photographs=True)
+    lines, _ = code_blocks("docs/labelling.md")
+    printed = run(tmp_path, f"{START}\n{lines}\nprint('FOUND', dataset.count('ground_truth.detections'), len(dataset))")
+    assert printed.partition("FOUND")[2].split() == [str(len(scenes.MASKS)), str(len(scenes.NAMES))]

@@ -9,7 +9,7 @@ from hypercolumns.annotations.masks import RLE
 from hypercolumns.annotations.model import Image
 from hypercolumns.results.file_names import copy_photographs, require_different, stem
 from hypercolumns.results.options import Options
-from hypercolumns.results.polygons import polygons
+from hypercolumns.results.polygons import join, polygons
 from hypercolumns.results.predictions import Prediction, Predictions
 
 _VERSION = "5.5.0"
@@ -19,7 +19,8 @@ _VERSION = "5.5.0"
 def write(predictions: Predictions, out: Path, options: Options) -> None:
     """Write a file for each photograph; it belongs beside the photograph, whose pixels it does not repeat.
 
-    Shapes of one object have the same `group_id`: the components of its mask, its parts, and its keypoints.
+    A mask is one polygon, its components joined by lines that go there and back, since labelme2coco takes every polygon
+    for an object. The parts and keypoints of an object have its `group_id`.
 
     Raises
     ------
@@ -66,17 +67,17 @@ def _shapes(prediction: Prediction, group: int, options: Options) -> list[dict[s
             "mask": None,
         }
 
-    def outlines(label: str, mask: RLE) -> list[dict[str, Any]]:
-        return [shape(label, "polygon", p.round(2).tolist()) for p in polygons(mask, options.tolerance)]
+    def outline(label: str, mask: RLE) -> dict[str, Any]:
+        return shape(label, "polygon", join(polygons(mask, options.tolerance)).round(2).tolist())
 
     if prediction.mask is not None:
-        shapes = outlines(name, prediction.mask)
+        shapes = [outline(name, prediction.mask)]
     else:
         x0, y0, x1, y1 = prediction.shown_box
         shapes = [shape(name, "rectangle", [[x0, y0], [x1, y1]])]
     for part in prediction.parts:
         if masks.area(part.segmentation):
-            shapes += outlines(part.name, part.segmentation)
+            shapes.append(outline(part.name, part.segmentation))
     flat = prediction.labelled_keypoints(options.keypoint_score)
     for keypoint, x, y, visibility in zip(
         prediction.category.keypoints if flat else (), flat[::3], flat[1::3], flat[2::3], strict=True
