@@ -175,6 +175,7 @@ def test_a_malformed_annotation_file_is_named(tmp_path: Path, damage: Callable[[
     ("arguments", "message"),
     [
         (["--to", "pdf", "-o", "out"], "--to is 'pdf'; choose from coco-dataset, labelme, parquet, voc, yolo."),
+        (["--to", "voc", "-o", "out", "--score", "nan"], "--score is not a number"),
         (["--to", "parquet", "-o", "out"], "give -o a name that ends in .parquet"),
         (["--to", "parquet", "-o", "a.parquet", "--photographs", "photographs"], "leave out --photographs"),
         (["--to", "coco-dataset", "-o", "a.json", "--photographs", "photographs"], "give -o a folder"),

@@ -19,7 +19,7 @@ _FORMATS = ("coco-dataset", "voc", "parquet", "yolo", "labelme")
     type=click.Path(path_type=Path),
     help="COCO file with the photographs and categories of the results.",
 )
-@click.option("--score", default=0.5, type=click.FloatRange(), help="Lowest score that is written.")
+@click.option("--score", default=0.5, type=float, help="Lowest score that is written.")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The folder or file to write.")
 @click.option(
     "--masks",
@@ -33,9 +33,7 @@ _FORMATS = ("coco-dataset", "voc", "parquet", "yolo", "labelme")
     type=click.FloatRange(0, 100),
     help="Pixels by which polygons may leave the outline of a mask; 0 covers its pixels exactly, with many corners.",
 )
-@click.option(
-    "--keypoint-score", default=0.0, type=click.FloatRange(), help="Keypoints below it are written as not labelled."
-)
+@click.option("--keypoint-score", default=0.0, type=float, help="Keypoints below it are written as not labelled.")
 @click.option(
     "--photographs",
     type=click.Path(path_type=Path),
@@ -52,7 +50,9 @@ def main(
     keypoint_score: float,
     photographs: Path | None,
 ) -> None:
-    """Write COCO results, such as data/predictions/segmentation.json, in a format that other programs import.
+    """Write results in the formats of other programs.
+
+    RESULTS is a file of COCO results, such as data/predictions/segmentation.json.
 
     \b
     coco-dataset  a COCO file (-o NAME.json), or a folder in CVAT's layout

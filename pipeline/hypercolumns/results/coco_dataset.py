@@ -43,8 +43,8 @@ def write(predictions: Predictions, out: Path, options: Options) -> None:
 def dataset(predictions: Predictions, options: Options) -> dict[str, Any]:
     """Content of a COCO file.
 
-    Besides COCO's fields an annotation has `score`, which FiftyOne and the converter of Label Studio
-    read, and `parts`, which this project reads.
+    Besides COCO's fields an annotation has `score`, which FiftyOne and some versions of Label Studio's
+    converter read, and `parts`, which this project reads.
     """
     found = [prediction for image in predictions.images for prediction in predictions.by_image[image.id]]
     return {

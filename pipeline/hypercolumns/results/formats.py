@@ -1,6 +1,7 @@
 """Registry of the formats of results, and their conversion."""
 
 import logging
+import math
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -76,11 +77,13 @@ def convert_results(
     Raises
     ------
     InputError
-        If the format is unknown, `out` exists and is not an empty folder, an input is malformed (`read_predictions`),
-        or the format cannot hold it.
+        If the format is unknown, the score is NaN, `out` exists and is not an empty folder, an input is malformed
+        (`read_predictions`), or the format cannot hold it.
     """
     if to not in FORMATS:
         raise InputError(f"--to is {to!r}; choose from {choices(FORMATS)}.")
+    if math.isnan(minimum_score):
+        raise InputError("--score is not a number.")
     chosen = FORMATS[to]
     out = _free_place(out, chosen)
     predictions = read_predictions(results, annotations, minimum_score)
