@@ -66,7 +66,9 @@ def test_the_xml_has_vocs_boxes(tmp_path: Path) -> None:
     assert [int(item.findtext(f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax")] == [41, 3, 56, 31]
 
 
-def test_an_object_that_others_hide_is_left_out_of_masks_and_xml(tmp_path: Path) -> None:
+def test_an_object_that_others_hide_is_left_out_of_masks_and_xml(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     hidden, front = (
         {"image_id": 3, "category_id": 2, "score": score, "segmentation": masks.encode(scenes.COVERED)}
         for score in (0.6, 0.8)
@@ -74,6 +76,7 @@ def test_an_object_that_others_hide_is_left_out_of_masks_and_xml(tmp_path: Path)
     out = scenes.convert(scenes.write(tmp_path, [hidden, front]), "voc")
     assert np.unique(np.asarray(Image.open(out / "SegmentationObject/a.png"))).tolist() == [0, 1]
     assert len(defusedxml.ElementTree.parse(out / "Annotations/a.xml").getroot().findall("object")) == 1
+    assert "1 result behind others left out" in caplog.text
 
 
 def test_results_without_masks_are_xml_alone(tmp_path: Path) -> None:

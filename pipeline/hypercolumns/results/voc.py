@@ -1,5 +1,6 @@
 """Results as a data set in the layout of PASCAL VOC: label images, XML annotations and image sets."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from xml.sax.saxutils import escape
@@ -11,10 +12,12 @@ from PIL import Image as Picture
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.label_images import VOID, voc_colour
 from hypercolumns.annotations.model import Category, Image
-from hypercolumns.errors import InputError
+from hypercolumns.errors import InputError, counted
 from hypercolumns.results.file_names import copy_photographs, flat_stem, require_different
 from hypercolumns.results.options import Options
 from hypercolumns.results.predictions import Prediction, Predictions
+
+logger = logging.getLogger(__name__)
 
 _PALETTE = [channel for value in range(VOID + 1) for channel in voc_colour(value)]
 
@@ -25,7 +28,8 @@ _IMAGE_SET = "default"
 def write(predictions: Predictions, out: Path, options: Options) -> None:
     """Write one image set, `default`.
 
-    Where masks overlap, the one with the higher score is in front, and objects without a visible pixel are left out.
+    Where masks overlap, the one with the higher score is in front. Objects without a visible pixel are left out, and
+    their number is logged.
     Results without masks give XML annotations alone. `labelmap.txt` names the classes, as in CVAT's "Segmentation mask
     1.1".
 
@@ -46,17 +50,22 @@ def write(predictions: Predictions, out: Path, options: Options) -> None:
     for folder in ("SegmentationClass", "SegmentationObject") if have_masks else ():
         (out / folder).mkdir()
     names = {}
+    n_hidden = 0
     for image in predictions.images:
         found: Sequence[Prediction] = predictions.by_image[image.id]
         name = stems[image.id]
         names[image.id] = f"JPEGImages/{name}{PurePosixPath(image.file_name).suffix}"
         if have_masks:
-            numbers, found = _object_numbers(image, found)
+            numbers, visible = _object_numbers(image, found)
+            n_hidden += len(found) - len(visible)
+            found = visible
             classes = np.array([0, *(values[p.category.id] for p in found)], dtype=np.uint8)[numbers]
             _save(numbers, out / f"SegmentationObject/{name}.png")
             _save(classes, out / f"SegmentationClass/{name}.png")
         content = _annotation(image, PurePosixPath(names[image.id]).name, found, have_masks)
         (out / f"Annotations/{name}.xml").write_text(content, encoding="utf-8")
+    if n_hidden:
+        logger.warning("%s behind others left out", counted(n_hidden, "result"))
     for kind in kinds:
         listed = "".join(f"{stems[image.id]}\n" for image in predictions.images)
         (out / f"ImageSets/{kind}/{_IMAGE_SET}.txt").write_text(listed, encoding="utf-8")
