@@ -1,4 +1,4 @@
-"""Readers of results and of parameters."""
+"""Readers of results, also with the COCO file that they are about, and of parameters."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from hypercolumns.annotations.result_fields import MASK
 from hypercolumns.annotations.results import read_results
 from hypercolumns.detection import results
 from hypercolumns.parameters import Parameters
+from hypercolumns.results.predictions import read_predictions
 from tests.mutations import inputs
 from tests.mutations.harness import Reader, Reading
 from tests.mutations.of_bytes import NO_CHECKSUM, byte_mutations
@@ -28,6 +29,21 @@ def _read_results(root: Path) -> Reading:
     return Reading([{key: entry.get(key) for key in _USED} for entry in entries])
 
 
+def _read_predictions(root: Path) -> Reading:
+    found = read_predictions(root / "results.json", root / "images.json", minimum_score=float("-inf"))
+    objects = [
+        (p.image.file_name, p.category.name, p.score, p.shown_box, p.mask, p.keypoints)
+        for predictions in found.by_image.values()
+        for p in predictions
+    ]
+    return Reading([[(image.file_name, image.width, image.height) for image in found.images], objects])
+
+
+def _write_predictions(root: Path) -> None:
+    inputs.write_results(root)
+    inputs.RESULTS_FOR.save(root / "images.json")
+
+
 def _read_parameters(root: Path) -> Reading:
     return Reading(Parameters.load(root / "params.yaml").model_dump())
 
@@ -42,6 +58,12 @@ def _another_result(field: Field, value: str) -> str:
     if field[-1] == "score" and value in ("-1", "half", "10^30", "2^32", "2^63"):
         return "scores may have any scale"
     return "another valid box" if "bbox" in field and value in ("-1", "half") else ""
+
+
+def _another_prediction(field: Field, value: str) -> str:
+    if field[-1] == "segmentation" and value == "removed":
+        return "a box without a mask is a result"
+    return _another_result(field, value)
 
 
 def _another_parameter(_key: str, value: str) -> str:
@@ -60,6 +82,12 @@ def other_readers() -> list[Reader]:
         *document_mutations("image_id", empty="a file may have no results"),
         *field_mutations(inputs.results_content(), [(0,)], _another_result),
     ]
+    to_write = [
+        *path_mutations(),
+        *byte_mutations(NO_CHECKSUM),
+        *document_mutations("image_id", empty="a file may have no results"),
+        *field_mutations(inputs.results_content(), [(0,)], _another_prediction),
+    ]
     yaml_files = [
         *path_mutations(empty="keys have defaults"),
         *byte_mutations(NO_CHECKSUM),
@@ -68,5 +96,11 @@ def other_readers() -> list[Reader]:
     return [
         Reader("detections", inputs.write_results, _read_detections, {"results.json": json_files}),
         Reader("results with masks", inputs.write_results, _read_results, {"results.json": json_files}),
+        Reader(
+            "results to write elsewhere",
+            _write_predictions,
+            _read_predictions,
+            {"results.json": to_write, "images.json": [*path_mutations(), *byte_mutations(NO_CHECKSUM)]},
+        ),
         Reader("parameters", _write_parameters, _read_parameters, {"params.yaml": yaml_files}),
     ]

@@ -1,0 +1,1 @@
+"""Results of the pipeline as files that annotation tools and other programs import."""
