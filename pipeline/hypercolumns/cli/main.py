@@ -6,9 +6,9 @@ from hypercolumns import __version__
 from hypercolumns.cli.group import LazyGroup
 
 main = LazyGroup(
-    {name: f"hypercolumns.cli.{name}" for name in ("check", "inspect", "params", "verify")},
+    {name: f"hypercolumns.cli.{name}" for name in ("check", "export", "inspect", "params", "verify")},
     name="hypercolumns",
-    help="Check a run before it starts, inspect cached features, verify stores, and print the parameters.",
+    help="Check a run before it starts, inspect cached features, verify stores, export models, print the parameters.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 click.version_option(__version__, prog_name="hypercolumns")(main)
