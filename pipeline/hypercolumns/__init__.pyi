@@ -7,6 +7,7 @@ from .backbones import register_backbone as register_backbone
 from .definitions import TaskDefinition as TaskDefinition
 from .definitions import register_task as register_task
 from .errors import InputError as InputError
+from .export.network import heat_map_network as heat_map_network
 from .features.extraction import extract as extract
 from .features.store import FeatureStore as FeatureStore
 from .grid.model import GridModel as GridModel

@@ -169,9 +169,11 @@ def collect(model: nn.Module, modules: tuple[str, ...], images: Tensor) -> dict[
     Outputs are copied, except the last: later modules may work in place (ReLU, residual sums).
     """
     found: dict[str, Tensor] = {}
+    # `torch.export` cannot leave a module early; it drops what the outputs do not need.
+    leaves_early = not torch.compiler.is_exporting()
 
     def keep(name: str, output: Any) -> None:
-        if len(found) + 1 == len(modules):
+        if len(found) + 1 == len(modules) and leaves_early:
             found[name] = output
             raise _AllCollected
         found[name] = output.clone()

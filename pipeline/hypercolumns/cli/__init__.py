@@ -1,1 +1,1 @@
-"""The command line `hypercolumns`: `check`, `inspect`, `params` and `verify`."""
+"""The command line `hypercolumns`: `check`, `export`, `inspect`, `params` and `verify`."""

@@ -6,9 +6,9 @@ from hypercolumns import __version__
 from hypercolumns.cli.group import LazyGroup
 
 main = LazyGroup(
-    {name: f"hypercolumns.cli.{name}" for name in ("check", "inspect", "params", "results", "verify")},
+    {name: f"hypercolumns.cli.{name}" for name in ("check", "export", "inspect", "params", "results", "verify")},
     name="hypercolumns",
-    help="Check a run before it starts, inspect features, verify stores, print parameters, and hand results on.",
+    help="Check a run, inspect features, verify stores, print parameters, hand on results, and export models.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 click.version_option(__version__, prog_name="hypercolumns")(main)
