@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from distributed import Client, as_completed
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from hypercolumns.errors import InputError
@@ -18,14 +17,14 @@ from hypercolumns.features.origin import origin_of, require_origin
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.finite import read_finite
 from hypercolumns.grid.model import GridModel
-from hypercolumns.grid.scoring import heat_maps
 from hypercolumns.parameters import PredictParameters
 from hypercolumns.proposals.store import ProposalStore
 from hypercolumns.scratch.checked_files import Arrays, load_arrays, save_arrays
 from hypercolumns.scratch.work import work
 from hypercolumns.tasks import kept_parts
+from hypercolumns.tasks.answering import answer_regions, score_regions
 from hypercolumns.tasks.kept_parts import Prediction
-from hypercolumns.tasks.task import Region, Task
+from hypercolumns.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -168,8 +167,7 @@ def _predict_part(
     -------
     The predictions as `kept_parts.to_arrays` encodes them.
     """
-    with threadpool_limits(1):  # the last bits of a product may depend on the number of threads
-        return kept_parts.to_arrays(_predictions(job, rows, regions, boxes, models))
+    return kept_parts.to_arrays(_predictions(job, rows, regions, boxes, models))
 
 
 def _predictions(
@@ -180,19 +178,17 @@ def _predictions(
     wanted = np.flatnonzero(regions["kind"].isin(job.kinds).to_numpy())
     layers = sorted({layer for model in models for layer in model.spec.layers})
     blocks = {layer: read_finite(store, layer, rows)[wanted] for layer in layers} if len(wanted) else {}
-    superpixels = ProposalStore.open(job.proposals) if job.proposals else None
+    store_of_superpixels = ProposalStore.open(job.proposals) if job.proposals else None
+
+    def superpixels(image_id: int) -> NDArray[np.int32] | None:
+        return store_of_superpixels[image_id].superpixels if store_of_superpixels else None
+
     regions, boxes = regions.iloc[wanted], boxes[wanted]
-    kinds = regions["kind"].to_numpy()
+    categories, kinds = (regions[name].to_numpy() for name in ("category", "kind"))
     predictions = []
     for model in models:
-        heat = _heat_maps(model, job, regions["category"].to_numpy(), blocks)
-        results: list[Sequence[Mapping[str, Any]]] = []
-        for region_heat, box, row in zip(heat, boxes, regions.to_dict("records"), strict=True):
-            image = job.task.annotations.image_by_id[int(row["image"])]
-            labels = superpixels[image.id].superpixels if superpixels else None
-            region = Region(row, box, image.width, image.height, labels)
-            has_answer = job.task.targets_of(region.category_id)
-            results.append(job.task.answer(region_heat, region) if has_answer else [])
+        heat = score_regions(model, job.task, job.settings, categories, blocks)
+        results = answer_regions(job.task, heat, regions, boxes, superpixels)
         by_kind = {}
         for kind in job.kinds:
             positions = np.flatnonzero(kinds == kind)
@@ -202,20 +198,3 @@ def _predictions(
             by_kind[kind] = Prediction(wanted[positions] + rows.start, highest, of_kind)
         predictions.append(by_kind)
     return predictions
-
-
-def _heat_maps(
-    model: GridModel, job: _Job, categories: NDArray[np.int64], blocks: Mapping[str, NDArray[np.float16]]
-) -> NDArray[np.float32]:
-    """Heat maps (region, target, size, size) of regions of these categories; 0 for targets a category does not need."""
-    size = model.heat_map
-    heat = np.zeros((len(categories), len(model.targets), size, size), dtype=np.float32)
-    for category in np.unique(categories):
-        targets = np.array(job.task.targets_of(int(category)), dtype=np.int64)
-        if len(targets):
-            rows = np.flatnonzero(categories == category)
-            category_blocks = {layer: blocks[layer][rows] for layer in model.spec.layers}
-            group = model.group_of_category[int(category)]
-            scored = heat_maps(model.select_targets(targets), group, category_blocks, job.settings.blending)
-            heat[np.ix_(rows, targets)] = scored
-    return heat
