@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from hypercolumns.definitions import TASKS
-from hypercolumns.parameters import BackboneParameters, Parameters, TrainParameters
+from hypercolumns.parameters import BackboneParameters, DetectionParameters, Parameters, TrainParameters
 from hypercolumns.parameters.text import as_yaml
 
 ROOT = Path(__file__).parents[1]
@@ -30,6 +30,9 @@ NEUTRAL |= {f"stages/{n}.py" for n in ("__init__", "__main__", "common")} | {"pi
 _PACKAGES = ("parameters", "cluster", "cli", "scratch", "stores")
 NEUTRAL |= {str(f.relative_to(ROOT)) for n in _PACKAGES for f in (PACKAGE / n).glob("*.py")}
 NEUTRAL |= {"pipeline/hypercolumns/steps/__init__.py"}
+
+CHOICE_OF_BOXES = {"file", "max_per_image", "suppression_overlap"}
+"""Parameters of `detection` that training does not read."""
 
 DEFINITIONS = PACKAGE / "definitions.py"
 USED_FIELDS = {
@@ -122,9 +125,12 @@ def test_the_parameters_that_a_stage_reads_are_among_its_dependencies(name: str)
         used |= {"seed", "tasks", "dataset"}
     if name == "extract-val":  # only read for train
         used -= {"regions", "dataset.categories"}
-    if name == "detect":  # uses the layers and the image size of `detection`
+    if name in ("detector", "detect"):  # use the layers and the image size of `detection`
         used -= {"backbone"}
         used |= {f"backbone.{key}" for key in set(BackboneParameters.model_fields) - {"layers", "input_size", "file"}}
+    if name == "detector":  # lists single keys: all of detection but its file and the choice of boxes
+        used -= {"detection"}
+        used |= {f"detection.{key}" for key in set(DetectionParameters.model_fields) - CHOICE_OF_BOXES}
     if name in ("ablate", "baselines"):  # list single keys: all of train but its grid, and evaluate.minimum_area
         used -= {"train", "evaluate"}
     assert not {key for key in used if key not in listed and key.split(".")[0] not in listed}

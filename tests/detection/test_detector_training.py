@@ -1,6 +1,7 @@
 """The detector trains on the right boxes, and finds objects that a linear model can separate."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from hypercolumns.detection.training import train_detector
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import DetectionParameters
 from hypercolumns.regions.boxes import Boxes, from_coco, iou
+from hypercolumns.stores.verification import verify
 from tests.detection.detection_scenes import (
     KnownFeatures,
     candidates,
@@ -75,7 +77,7 @@ def test_separable_objects_are_found() -> None:
     """With features that separate objects, the two best detections of each new image are its two objects."""
     detector = train_detector(separable(scenes(20, seed=1)), (3, 7), SETTINGS, np.random.default_rng(0))
     test = scenes(15, seed=2)
-    found = detector.detect(separable(test), SETTINGS)
+    found = detector.detect_in_all(separable(test), SETTINGS)
     for image, instances in test.instances_by_image.items():
         best = [d for d in found if d["image_id"] == image][:2]
         for truth in instances:
@@ -180,15 +182,19 @@ def test_an_image_without_candidates_or_instances_is_skipped() -> None:
     )
     settings = SETTINGS.model_copy(update={"regression_penalty": 1.0})
     detector = train_detector(candidate_set, (3, 7), settings, np.random.default_rng(0))
-    assert {d["image_id"] for d in detector.detect(candidate_set, settings)} == {1, 3, 4, 5, 6}
+    assert {d["image_id"] for d in detector.detect_in_all(candidate_set, settings)} == {1, 3, 4, 5, 6}
 
 
 @pytest.mark.parametrize("penalty", [None, 1.0])
-def test_a_detector_made_of_arrays_detects_the_same(penalty: float | None) -> None:
-    """With and without a regressor."""
+def test_a_saved_detector_detects_the_same(penalty: float | None, tmp_path: Path) -> None:
+    """With and without a regressor; it is refused for other features than those that it was trained on."""
     candidate_set = separable(scenes(4, seed=6))
     settings = SETTINGS.model_copy(update={"regression_penalty": penalty})
     detector = train_detector(candidate_set, (3, 7), settings, np.random.default_rng(0))
-    again = Detector.from_arrays(detector.arrays())
-    assert again.detect(candidate_set, settings) == detector.detect(candidate_set, settings)
+    detector.save(tmp_path / "d.zarr", {"backbone": "a", "cells": 3})
+    again = Detector.open(tmp_path / "d.zarr", {"backbone": "a", "cells": 3})
+    assert again.detect_in_all(candidate_set, settings) == detector.detect_in_all(candidate_set, settings)
+    assert verify(tmp_path / "d.zarr").is_sound
+    with pytest.raises(InputError, match=r"d\.zarr was trained on features of another network.*cells was 3, and is 2"):
+        Detector.open(tmp_path / "d.zarr", {"backbone": "a", "cells": 2})
     assert (again.regressor is None) == (penalty is None)
