@@ -74,6 +74,7 @@ def run(settings: dict[str, Any], found: Round, counted: Callable[[], int]) -> N
     steps.check_pipeline(parameters, workspace)
     steps.prepare_annotations(parameters, workspace)
     steps.propose_regions(parameters, workspace)
+    steps.train_detector(parameters, workspace)
     steps.detect_objects(parameters, workspace)
     before = counted()
     stores = {split: steps.extract_features(parameters, workspace, split) for split in SPLITS}

@@ -82,17 +82,20 @@ def test_outputs_have_the_documented_keys(one_worker: Path) -> None:
 
 
 def test_the_scratch_folder_holds_what_later_runs_take_over_and_nothing_unfinished(one_worker: Path) -> None:
-    """The data set, the detector, the last store of each split, and one file per photograph for all else."""
+    """The data set, the last store of each split, and one file per photograph for candidates, proposals and maps."""
     scratch = one_worker / ".scratch"
     by_photograph = {"propose-candidates", "propose-proposals", "detection-maps"}
-    others = {"lock", "data-set", "detection-detector", "extract", "predict", "train"}
+    others = {"lock", "data-set", "extract", "predict", "train"}
     assert {path.name for path in scratch.iterdir()} == others | by_photograph
     (data_set,) = (scratch / "data-set").iterdir()
     assert {path.name for path in data_set.iterdir()} == {"images", "train.json", "val.json"}
     sizes = PARAMETERS["dataset"]["puppets"]
-    for name in by_photograph:
+    for name in ("propose-candidates", "propose-proposals"):
         (cache,) = (scratch / name).iterdir()
         assert len(list(cache.iterdir())) == sizes["train_images"] + sizes["val_images"]
+    for split in ("train", "val"):
+        (cache,) = (scratch / "detection-maps" / split).iterdir()
+        assert len(list(cache.iterdir())) == sizes[f"{split}_images"]
     for split in ("train", "val"):
         (last,) = (scratch / f"extract/{split}.zarr").iterdir()
         assert [path.name for path in last.iterdir()] == ["store.zarr"]

@@ -38,6 +38,7 @@ def run(folder: Path, tasks: tuple[str, ...], change: Change, splits: tuple[str,
         instances = tuple(filter(None, map(change, drawn.instances))) if split in splits else drawn.instances
         replace(drawn, instances=instances, image_root=str(workspace.images)).save(workspace.annotations(split))
     steps.propose_regions(parameters, workspace)
+    steps.train_detector(parameters, workspace)
     steps.detect_objects(parameters, workspace)
     for split in SPLITS:
         steps.extract_features(parameters, workspace, split)

@@ -65,6 +65,7 @@ class Stage:
 
 LONG = (
     Stage("propose"),
+    Stage("detector"),
     Stage("detect"),
     Stage("extract-train"),
     Stage("extract-train", image=True),

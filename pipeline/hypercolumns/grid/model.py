@@ -88,7 +88,7 @@ class GridModel:
             group_of_category={int(key): value for key, value in attributes["group_of_category"].items()},
             weights={layer: store.array(f"weights/{layer}")[:] for layer in layers},
             bias=store.array("bias")[:],
-            features=attributes["features"],
+            features=attributes.get("features", {}),
         )
 
     def _attributes(self) -> dict[str, Any]:
@@ -99,5 +99,5 @@ class GridModel:
             "targets": list(self.targets),
             "groups": list(self.groups),
             "group_of_category": {str(key): value for key, value in self.group_of_category.items()},
-            "features": dict(self.features),
+            **({"features": dict(self.features)} if self.features else {}),
         }
