@@ -12,7 +12,7 @@ from hypercolumns.features import schema
 from hypercolumns.features.passes import Blocks
 from hypercolumns.features.schema import Shapes
 from hypercolumns.features.writer import FeatureStoreWriter, digests_sha256
-from hypercolumns.stores.layout import Layout
+from hypercolumns.stores.layout import ROOT, Layout
 from hypercolumns.stores.manifest import Manifest
 from hypercolumns.stores.reading import DamagedStoreError, Store, StoredArray
 
@@ -128,10 +128,10 @@ def _scalars(digests: NDArray[np.uint8]) -> NDArray[np.void]:
 def is_finished(path: Path) -> bool:
     """Whether a run has finished the store at `path`, which may be damaged since."""
     try:
-        is_named = "zarr.json" in Manifest.read(path).files
+        is_named = ROOT in Manifest.read(path).files
     except (InputError, OSError):
         is_named = False
-    return is_named or (path / "zarr.json").exists()
+    return is_named or (path / ROOT).exists()
 
 
 def is_intact(path: Path) -> bool:

@@ -18,6 +18,9 @@ from zarr.codecs import ZstdCodec
 
 from hypercolumns.stores.frames import require_frame
 
+ROOT = "zarr.json"
+"""Name of the metadata in the folder of a store and in that of each group and array."""
+
 LEVEL = 1
 """Zstandard level. Measured, ours."""
 

@@ -16,7 +16,7 @@ from zarr.errors import BaseZarrError
 
 from hypercolumns.errors import InputError
 from hypercolumns.input_files import read_bytes
-from hypercolumns.stores.layout import Layout
+from hypercolumns.stores.layout import ROOT, Layout
 from hypercolumns.stores.manifest import NAME as MANIFEST
 from hypercolumns.stores.manifest import DamagedManifestError, FileRecord, Manifest
 from hypercolumns.stores.versions import refusal
@@ -241,18 +241,18 @@ def _check_metadata(path: Path, schema: str, kind: str, step: str) -> None:
         raise DamagedStoreError(path, MANIFEST, f"it cannot be read: {error.strerror or error}") from None
     for name, fault in manifest.missing(path):
         raise DamagedStoreError(path, describe(name), fault)
-    record = manifest.files.get("zarr.json")
+    record = manifest.files.get(ROOT)
     try:
-        is_as_written = record is not None and FileRecord.measure(path / "zarr.json") == record
+        is_as_written = record is not None and FileRecord.measure(path / ROOT) == record
     except OSError as error:
-        raise DamagedStoreError(path, "zarr.json", f"it cannot be read: {error.strerror}") from None
+        raise DamagedStoreError(path, ROOT, f"it cannot be read: {error.strerror}") from None
     if not is_as_written:
-        raise DamagedStoreError(path, "zarr.json", "its checksum does not match")
+        raise DamagedStoreError(path, ROOT, "its checksum does not match")
 
 
 def _schema_without_manifest(path: Path) -> Any:
     try:
-        return json.loads(read_bytes(path / "zarr.json"))["attributes"]["schema"]
+        return json.loads(read_bytes(path / ROOT))["attributes"]["schema"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
