@@ -25,6 +25,9 @@ from hypercolumns.stores.writing import CODING_THREADS
 _FEWEST_CHUNKS = 4
 """Chunks from which on several threads decode them."""
 
+_MOST_INDICES = 16
+"""Indices of shards that an array keeps in memory; rows are mostly read in order."""
+
 
 class DamagedStoreError(InputError):
     """A file of a store is missing or damaged."""
@@ -131,6 +134,8 @@ class StoredArray:
             with self.file(shard).open("rb", buffering=0) as stream:
                 index = self._indices.get(shard)
                 if index is None:
+                    if len(self._indices) >= _MOST_INDICES:
+                        self._indices.clear()
                     index = self._indices[shard] = self._read_index(stream.fileno())
                 offset, length = index[place].tolist()
                 chunk = os.pread(stream.fileno(), length, offset) if offset + length < 2**63 else b""
@@ -166,6 +171,7 @@ class Store:
     path: Path
     group: zarr.Group
     """For the metadata; the arrays are read with `array`, which notices damage."""
+    _arrays: dict[str, StoredArray] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def open(cls, path: Path, schema: str, kind: str, step: str, *, check: bool = True) -> "Store":
@@ -215,14 +221,16 @@ class Store:
         DamagedStoreError
             If it does not, or is stored in another way.
         """
-        found = self.group.get(name)
-        if not isinstance(found, zarr.Array):
-            raise DamagedStoreError(self.path, f"the array {name!r}", "it is missing")
-        try:
-            layout = Layout.read(found)
-        except ValueError as error:
-            raise DamagedStoreError(self.path, f"the array {name!r}", str(error)) from None
-        return StoredArray(self.path, name, found.shape[0], layout)
+        if name not in self._arrays:
+            found = self.group.get(name)
+            if not isinstance(found, zarr.Array):
+                raise DamagedStoreError(self.path, f"the array {name!r}", "it is missing")
+            try:
+                layout = Layout.read(found)
+            except ValueError as error:
+                raise DamagedStoreError(self.path, f"the array {name!r}", str(error)) from None
+            self._arrays[name] = StoredArray(self.path, name, found.shape[0], layout)
+        return self._arrays[name]
 
 
 def _check_metadata(path: Path, schema: str, kind: str, step: str) -> None:
