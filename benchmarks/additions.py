@@ -22,6 +22,9 @@ REGIONS_PER_PHOTOGRAPH = 20
 EARLIER_PER_NEW = 20
 """Earlier photographs for each new one."""
 
+MAX_REPEATS = 2
+"""A round takes minutes."""
+
 GOAL = Goal("at most", 0.1)
 
 
@@ -75,7 +78,7 @@ def figures(sizes: Sizes) -> Section:
         case = _Case(draw_scenes(Path(folder) / "scenes", number), default_backbone(), Path(folder))
         regions = make_regions(case.annotations, number * REGIONS_PER_PHOTOGRAPH)
         is_earlier = regions["image"].isin([image.id for image in case.annotations.images[:earlier]])
-        for _ in range(sizes.repeats):
+        for _ in range(min(sizes.repeats, MAX_REPEATS)):
             case.clear()
             times["from scratch"].append(case.extract(regions))
             expected = case.contents()

@@ -17,7 +17,7 @@ class Sizes:
     """Regions in the store of each network."""
     extraction_regions: int = 384
     """Regions that are extracted."""
-    additions_photographs: int = 42
+    additions_photographs: int = 420
     """Drawn scenes, a twenty-first of which are new."""
     scoring_regions: int = 16
     """Regions that are scored."""

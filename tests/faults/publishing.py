@@ -72,15 +72,7 @@ def _full_target(project: Project, stage: Stage) -> Result:
         folder.mkdir()
         with _small_file_system(folder, _size(aside) + _PAGE * 8):
             shutil.copytree(aside, folder, dirs_exist_ok=True)
-            full = project.run(stage, path)
-            if full.code == 0 and not project.difference(stage, path):
-                return Result(title, Outcome.EQUAL, "there was room enough")
-            if bad := _bad_refusal(full):
-                return Result(title, *bad)
-            if lost := _lost(project, stage, path, old):
-                return Result(title, Outcome.LOST, f"{lost}: {full.output[-1000:]}")
-            _enlarge(folder)
-            return _finished(project, stage, path, title, project.run(stage, path), repeats=False)
+            return _run_twice(project, stage, path, title, old, folder, repeats=False)
 
 
 def _full_scratch(project: Project, stage: Stage) -> Result:
@@ -92,15 +84,22 @@ def _full_scratch(project: Project, stage: Stage) -> Result:
         scratch.mkdir()
         size = sum(_size(path / out) for out in stage.outs) // 2
         with _small_file_system(scratch, size):
-            full = project.run(stage, path)
-            if full.code == 0 and not project.difference(stage, path):
-                return Result(title, Outcome.EQUAL, "there was room enough")
-            if bad := _bad_refusal(full):
-                return Result(title, *bad)
-            if lost := _lost(project, stage, path, old):
-                return Result(title, Outcome.LOST, f"{lost}: {full.output[-1000:]}")
-            _enlarge(scratch)
-            return _finished(project, stage, path, title, project.run(stage, path))
+            return _run_twice(project, stage, path, title, old, scratch)
+
+
+def _run_twice(
+    project: Project, stage: Stage, path: Path, title: str, old: Contents, full: Path, *, repeats: bool = True
+) -> Result:
+    """Run a stage while the file system at `full` has too little room, enlarge that, and run the stage again."""
+    refused = project.run(stage, path)
+    if refused.code == 0 and not project.difference(stage, path):
+        return Result(title, Outcome.EQUAL, "there was room enough")
+    if bad := _bad_refusal(refused):
+        return Result(title, *bad)
+    if lost := _lost(project, stage, path, old):
+        return Result(title, Outcome.LOST, f"{lost}: {refused.output[-1000:]}")
+    _enlarge(full)
+    return _finished(project, stage, path, title, project.run(stage, path), repeats=repeats)
 
 
 def _bad_refusal(ended: Ended) -> tuple[Outcome, str] | None:

@@ -13,7 +13,7 @@ from numcodecs import zstd
 
 from hypercolumns.errors import InputError
 from hypercolumns.grid.model import GridModel
-from hypercolumns.stores.layout import Layout
+from hypercolumns.stores.layout import Layout, with_crc32c
 from hypercolumns.stores.manifest import FileRecord, Manifest
 from hypercolumns.stores.verification import verify
 from tests.documents import ROOT
@@ -46,8 +46,8 @@ def set_codec(root: dict[str, Any]) -> None:
     node(root, "bias")["codecs"][0]["configuration"]["codecs"][1] = {"name": "blosc", "configuration": {}}
 
 
-def set_checksum(root: dict[str, Any]) -> None:
-    node(root, "bias")["codecs"][0]["configuration"]["codecs"][1]["configuration"]["checksum"] = False
+def drop_checksum(root: dict[str, Any]) -> None:
+    del node(root, "bias")["codecs"][0]["configuration"]["codecs"][2]
 
 
 def set_attribute(name: str, value: Any) -> Callable[[dict[str, Any]], None]:
@@ -62,7 +62,7 @@ CHANGES: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
     "a chunk of petabytes": ("features", set_shape("blocks/vector", 1, 2**40), "larger than the"),
     "a shard of petabytes": ("model", set_chunk("bias", 2**50), "larger than the"),
     "another codec": ("model", set_codec, "'zstd' was expected"),
-    "chunks without checksums": ("model", set_checksum, "True was expected"),
+    "chunks without checksums": ("model", drop_checksum, "is too short"),
     "another type": ("model", lambda r: node(r, "bias").update(data_type="float64"), "'float32' was expected"),
     "an unknown type": ("model", lambda r: node(r, "bias").update(data_type="<script>"), "is not one of"),
     "other dimensions": (
@@ -105,19 +105,24 @@ def replace_chunk(store: Path, chunk: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "checksum", "message"),
+    ("chunk", "message"),
     [
-        (b"\0" * 32, True, "holds 32 bytes instead of 1048576"),
-        (b"\0" * (1 << 24), True, "holds 16777216 bytes instead of 1048576"),
-        (b"\0" * (1 << 20), False, "it has no checksum"),
-        (np.full(1 << 18, np.nan, "<f4").tobytes(), True, "chunk 0: it has values that are NaN or infinite"),
+        (with_crc32c(zstd.compress(b"\0" * 32, 1)), "holds 32 bytes instead of 1048576"),
+        (with_crc32c(zstd.compress(b"\0" * (1 << 24), 1)), "holds 16777216 bytes instead of 1048576"),
+        (with_crc32c(b"no frame of Zstandard"), "it is not a Zstandard frame"),
+        (with_crc32c(zstd.compress(b"\0" * (1 << 20), 1)[:20]), "decompression error"),
+        (zstd.compress(b"\0" * (1 << 20), 1), "chunk 0: its checksum does not match"),
+        (
+            with_crc32c(zstd.compress(np.full(1 << 18, np.nan, "<f4").tobytes(), 1)),
+            "chunk 0: it has values that are NaN or infinite",
+        ),
     ],
 )
 def test_chunks_of_another_size_without_checksum_or_not_finite_are_damage(
-    content: bytes, checksum: bool, message: str, tmp_path: Path
+    chunk: bytes, message: str, tmp_path: Path
 ) -> None:
     store = make_store("model", tmp_path / "s.zarr")
-    replace_chunk(store, bytes(zstd.compress(content, 1, checksum)))
+    replace_chunk(store, chunk)
     (line,) = verify(store).damages
     assert message in str(line)
     assert BIAS in str(line)

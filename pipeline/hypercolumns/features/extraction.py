@@ -189,8 +189,10 @@ def _merge(is_first: NDArray[np.bool_], first: Blocks | None, second: Blocks | N
     """Put the regions of `first` where `is_first`, those of `second` elsewhere."""
     if first is None or second is None:
         return first or second or {}
-    order = np.argsort(np.argsort(~is_first, kind="stable"), kind="stable")
-    return {name: np.concatenate([first[name], second[name]])[order] for name in first}
+    merged = {name: np.empty((len(is_first), *block.shape[1:]), block.dtype) for name, block in first.items()}
+    for name, block in merged.items():
+        block[is_first], block[~is_first] = first[name], second[name]
+    return merged
 
 
 def block_shapes(backbone: Backbone) -> schema.Shapes:

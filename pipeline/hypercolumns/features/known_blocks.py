@@ -12,7 +12,7 @@ from hypercolumns.features import schema
 from hypercolumns.features.passes import Blocks
 from hypercolumns.features.schema import Shapes
 from hypercolumns.features.writer import FeatureStoreWriter, digests_sha256
-from hypercolumns.stores.layout import Layout
+from hypercolumns.stores.layout import ROOT, Layout
 from hypercolumns.stores.manifest import Manifest
 from hypercolumns.stores.reading import DamagedStoreError, Store, StoredArray
 
@@ -82,6 +82,8 @@ class KnownBlocks:
         pieces = [self._read_run(run) for run in self._runs(rows[order])]
         if not all(pieces):
             return None
+        if len(pieces) == 1 and (np.diff(order) == 1).all():
+            return pieces[0]  # without the copies below
         names = pieces[0] if pieces else {}
         inverse = np.argsort(order)
         return {name: np.concatenate([piece[name] for piece in pieces if piece])[inverse] for name in names or {}}
@@ -128,10 +130,10 @@ def _scalars(digests: NDArray[np.uint8]) -> NDArray[np.void]:
 def is_finished(path: Path) -> bool:
     """Whether a run has finished the store at `path`, which may be damaged since."""
     try:
-        is_named = "zarr.json" in Manifest.read(path).files
+        is_named = ROOT in Manifest.read(path).files
     except (InputError, OSError):
         is_named = False
-    return is_named or (path / "zarr.json").exists()
+    return is_named or (path / ROOT).exists()
 
 
 def is_intact(path: Path) -> bool:

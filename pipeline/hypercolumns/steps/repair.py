@@ -15,9 +15,9 @@ from hypercolumns.features import schema
 from hypercolumns.parameters import Parameters
 from hypercolumns.scratch.publishing import publish
 from hypercolumns.scratch.work import locked
-from hypercolumns.stores.layout import Layout
+from hypercolumns.stores.layout import ROOT, Layout
 from hypercolumns.stores.manifest import FileRecord, Manifest
-from hypercolumns.stores.metadata import ROOT, read_json
+from hypercolumns.stores.metadata import read_json
 from hypercolumns.stores.reading import DamagedStoreError, StoredArray
 from hypercolumns.stores.verification import Verification
 from hypercolumns.workspace import SPLITS, Split, Workspace

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.stores.damage import Damage
+from hypercolumns.stores.layout import ROOT
 from hypercolumns.stores.reading import StoredArray
 
 _PIECE_BYTES = 1 << 24
@@ -100,7 +101,7 @@ def check_grid(content: Content) -> Iterator[Damage]:
         yield from _shape(content, name, (groups, targets, cells, None))
     yield from _shape(content, "bias", (groups, targets, cells))
     if any(group >= groups for group in attributes["group_of_category"].values()):
-        yield Damage("zarr.json", f"the attribute 'group_of_category' names groups beyond the {groups} there are")
+        yield Damage(ROOT, f"the attribute 'group_of_category' names groups beyond the {groups} there are")
 
 
 def check_detector(content: Content) -> Iterator[Damage]:

@@ -1,8 +1,8 @@
 """How the rows of an array are cut into chunks and shards, and the bytes of a shard.
 
-An array is cut along its first axis alone. A chunk, the smallest amount that is read, is a Zstandard frame with a
-checksum of its content. A shard is a file of chunks, followed by their offsets and lengths and a CRC-32C of these:
-Zarr's `sharding_indexed` codec, so that any Zarr 3 library reads it.
+An array is cut along its first axis alone. A chunk, the smallest amount that is read, is a Zstandard frame and its
+CRC-32C. A shard is a file of chunks, followed by their offsets and lengths and a CRC-32C of these: Zarr's codecs
+`zstd`, `crc32c` and `sharding_indexed`, so that any Zarr 3 library reads it.
 """
 
 import math
@@ -14,12 +14,18 @@ import numpy as np
 import zarr
 from numcodecs import zstd
 from numpy.typing import NDArray
-from zarr.codecs import ZstdCodec
+from zarr.codecs import Crc32cCodec, ZstdCodec
 
-from hypercolumns.stores.frames import require_frame
+from hypercolumns.stores.frames import require_content_size
+
+ROOT = "zarr.json"
+"""Name of the metadata in the folder of a store and in that of each group and array."""
 
 LEVEL = 1
 """Zstandard level. Measured, ours."""
+
+CODECS = (ZstdCodec(level=LEVEL), Crc32cCodec())
+"""What Zarr does with the bytes of a chunk."""
 
 CHUNK_BYTES = 1 << 20
 """Uncompressed size of a chunk of arrays that are read as a whole or by column."""
@@ -75,7 +81,7 @@ class Layout:
         rows = np.ascontiguousarray(rows, dtype=self.dtype)
         if len(rows) < self.chunk_rows:
             rows = np.concatenate([rows, np.zeros((self.chunk_rows - len(rows), *self.item), self.dtype)])
-        return bytes(zstd.compress(rows, LEVEL, True))
+        return with_crc32c(bytes(zstd.compress(rows, LEVEL)))
 
     def decode(self, chunk: bytes, out: NDArray[Any]) -> None:
         """Decode a chunk into a contiguous array (chunk_rows, *item).
@@ -83,11 +89,12 @@ class Layout:
         Raises
         ------
         ValueError
-            If the chunk is damaged, has no checksum, or does not fill `out`.
+            If the chunk is damaged or does not fill `out`.
         """
-        require_frame(chunk, out.nbytes)
+        frame = without_crc32c(chunk)
+        require_content_size(frame, out.nbytes)
         try:
-            zstd.decompress(chunk, out.reshape(-1).view(np.uint8))
+            zstd.decompress(frame, out.reshape(-1).view(np.uint8))
         except (RuntimeError, ValueError) as error:
             raise ValueError(str(error)) from None
 
@@ -96,8 +103,7 @@ class Layout:
         entries = np.full((self.chunks_per_shard, 2), EMPTY, dtype="<u8")
         entries[: len(lengths), 1] = lengths
         entries[: len(lengths), 0] = np.cumsum([0, *lengths[:-1]]) if lengths else []
-        content = entries.tobytes()
-        return content + int(google_crc32c.value(content)).to_bytes(_CRC_BYTES, "little")
+        return with_crc32c(entries.tobytes())
 
     def read_index(self, content: bytes) -> NDArray[np.uint64]:
         """Decode an index: (chunk, 2) offsets and lengths.
@@ -109,10 +115,10 @@ class Layout:
         """
         if len(content) != self.index_bytes:
             raise ValueError("it is truncated")
-        body, crc = content[:-_CRC_BYTES], content[-_CRC_BYTES:]
-        if int(google_crc32c.value(body)).to_bytes(_CRC_BYTES, "little") != crc:
-            raise ValueError("the checksum of its index does not match")
-        return np.frombuffer(body, dtype="<u8").reshape(-1, 2)
+        try:
+            return without_crc32c(content).view("<u8").reshape(-1, 2)
+        except ValueError:
+            raise ValueError("the checksum of its index does not match") from None
 
     def create(self, group: zarr.Group, name: str, rows: int, dimension_names: tuple[str, ...] | None) -> None:
         """Write the metadata of an array with this layout."""
@@ -122,7 +128,7 @@ class Layout:
             chunks=(self.chunk_rows, *(max(1, side) for side in self.item)),
             shards=(self.shard_rows, *(max(1, side) for side in self.item)),
             dtype=self.dtype,
-            compressors=ZstdCodec(level=LEVEL, checksum=True),
+            compressors=CODECS,
             dimension_names=dimension_names,
         )
 
@@ -137,7 +143,26 @@ class Layout:
         """
         shards, compressors = array.shards, array.compressors
         one_cut = shards is not None and tuple(shards[1:]) == tuple(max(1, side) for side in array.shape[1:])
-        if not one_cut or not isinstance(compressors[0] if compressors else None, ZstdCodec):
-            raise ValueError("it is not stored in chunks of rows with Zstandard")
+        if not one_cut or [type(codec) for codec in compressors] != [type(codec) for codec in CODECS]:
+            raise ValueError("it is not stored in chunks of rows with Zstandard and CRC-32C")
         assert shards is not None  # noqa: S101 - for the type checker
         return cls(tuple(array.shape[1:]), np.dtype(array.dtype), array.chunks[0], shards[0])
+
+
+def with_crc32c(content: bytes) -> bytes:
+    """Append the CRC-32C of bytes, as Zarr's codec `crc32c` does."""
+    return content + int(google_crc32c.value(content)).to_bytes(_CRC_BYTES, "little")
+
+
+def without_crc32c(content: bytes) -> NDArray[np.uint8]:
+    """Compare bytes with the CRC-32C at their end, and return those before it without copying them.
+
+    Raises
+    ------
+    ValueError
+        If they do not match.
+    """
+    values = np.frombuffer(content, np.uint8)[:-_CRC_BYTES]
+    if int(google_crc32c.value(values)).to_bytes(_CRC_BYTES, "little") != content[-_CRC_BYTES:]:
+        raise ValueError("its checksum does not match")
+    return values

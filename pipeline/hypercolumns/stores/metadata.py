@@ -13,9 +13,6 @@ from hypercolumns.input_files import read_bytes
 from hypercolumns.stores.layout import Layout
 from hypercolumns.stores.reading import StoredArray
 
-ROOT = "zarr.json"
-"""Name of the metadata in the folder of a store and in that of each group and array."""
-
 LARGEST_JSON = 1 << 27
 """Bytes of the largest JSON file that is read."""
 

@@ -16,7 +16,7 @@ from zarr.errors import BaseZarrError
 
 from hypercolumns.errors import InputError
 from hypercolumns.input_files import read_bytes
-from hypercolumns.stores.layout import Layout
+from hypercolumns.stores.layout import ROOT, Layout
 from hypercolumns.stores.manifest import NAME as MANIFEST
 from hypercolumns.stores.manifest import DamagedManifestError, FileRecord, Manifest
 from hypercolumns.stores.versions import refusal
@@ -24,6 +24,9 @@ from hypercolumns.stores.writing import CODING_THREADS
 
 _FEWEST_CHUNKS = 4
 """Chunks from which on several threads decode them."""
+
+_MOST_INDICES = 16
+"""Indices of shards that an array keeps in memory; rows are mostly read in order."""
 
 
 class DamagedStoreError(InputError):
@@ -131,6 +134,8 @@ class StoredArray:
             with self.file(shard).open("rb", buffering=0) as stream:
                 index = self._indices.get(shard)
                 if index is None:
+                    if len(self._indices) >= _MOST_INDICES:
+                        self._indices.clear()
                     index = self._indices[shard] = self._read_index(stream.fileno())
                 offset, length = index[place].tolist()
                 chunk = os.pread(stream.fileno(), length, offset) if offset + length < 2**63 else b""
@@ -166,6 +171,7 @@ class Store:
     path: Path
     group: zarr.Group
     """For the metadata; the arrays are read with `array`, which notices damage."""
+    _arrays: dict[str, StoredArray] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def open(cls, path: Path, schema: str, kind: str, step: str, *, check: bool = True) -> "Store":
@@ -215,14 +221,16 @@ class Store:
         DamagedStoreError
             If it does not, or is stored in another way.
         """
-        found = self.group.get(name)
-        if not isinstance(found, zarr.Array):
-            raise DamagedStoreError(self.path, f"the array {name!r}", "it is missing")
-        try:
-            layout = Layout.read(found)
-        except ValueError as error:
-            raise DamagedStoreError(self.path, f"the array {name!r}", str(error)) from None
-        return StoredArray(self.path, name, found.shape[0], layout)
+        if name not in self._arrays:
+            found = self.group.get(name)
+            if not isinstance(found, zarr.Array):
+                raise DamagedStoreError(self.path, f"the array {name!r}", "it is missing")
+            try:
+                layout = Layout.read(found)
+            except ValueError as error:
+                raise DamagedStoreError(self.path, f"the array {name!r}", str(error)) from None
+            self._arrays[name] = StoredArray(self.path, name, found.shape[0], layout)
+        return self._arrays[name]
 
 
 def _check_metadata(path: Path, schema: str, kind: str, step: str) -> None:
@@ -241,18 +249,18 @@ def _check_metadata(path: Path, schema: str, kind: str, step: str) -> None:
         raise DamagedStoreError(path, MANIFEST, f"it cannot be read: {error.strerror or error}") from None
     for name, fault in manifest.missing(path):
         raise DamagedStoreError(path, describe(name), fault)
-    record = manifest.files.get("zarr.json")
+    record = manifest.files.get(ROOT)
     try:
-        is_as_written = record is not None and FileRecord.measure(path / "zarr.json") == record
+        is_as_written = record is not None and FileRecord.measure(path / ROOT) == record
     except OSError as error:
-        raise DamagedStoreError(path, "zarr.json", f"it cannot be read: {error.strerror}") from None
+        raise DamagedStoreError(path, ROOT, f"it cannot be read: {error.strerror}") from None
     if not is_as_written:
-        raise DamagedStoreError(path, "zarr.json", "its checksum does not match")
+        raise DamagedStoreError(path, ROOT, "its checksum does not match")
 
 
 def _schema_without_manifest(path: Path) -> Any:
     try:
-        return json.loads(read_bytes(path / "zarr.json"))["attributes"]["schema"]
+        return json.loads(read_bytes(path / ROOT))["attributes"]["schema"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 

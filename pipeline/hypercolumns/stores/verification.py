@@ -14,9 +14,10 @@ from hypercolumns.stores.consistency import Content
 from hypercolumns.stores.damage import Damage
 from hypercolumns.stores.files import Files
 from hypercolumns.stores.kinds import Kind, find_kind
+from hypercolumns.stores.layout import ROOT
 from hypercolumns.stores.manifest import NAME as MANIFEST
 from hypercolumns.stores.manifest import DamagedManifestError, FileRecord, Manifest
-from hypercolumns.stores.metadata import LARGEST_JSON, ROOT, Metadata, read_json, schema_of
+from hypercolumns.stores.metadata import LARGEST_JSON, Metadata, read_json, schema_of
 from hypercolumns.stores.reading import DamagedStoreError, StoredArray
 from hypercolumns.stores.shards import shard_faults
 from hypercolumns.stores.writing import CODING_THREADS

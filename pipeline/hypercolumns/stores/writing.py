@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from zarr.errors import ZarrUserWarning
 
 from hypercolumns.errors import InputError
-from hypercolumns.stores.layout import Layout
+from hypercolumns.stores.layout import ROOT, Layout
 from hypercolumns.stores.manifest import FileRecord, Manifest
 
 UNFINISHED = "unfinished.json"
@@ -221,13 +221,13 @@ class StoreWriter:
     def finish(self, schema: str, attributes: Mapping[str, Any]) -> None:
         """Close all arrays, and write the metadata and the manifest of a complete store."""
         rows = {name: array.close() for name, array in self._arrays.items()}
-        for file in self.path.rglob("zarr.json"):
+        for file in self.path.rglob(ROOT):
             file.unlink()  # of a run that was killed here
         root = zarr.create_group(self.path, attributes={"schema": schema, **attributes})
         for name, array in self._arrays.items():
             array.layout.create(root, name, rows[name], array.dimension_names)
         _consolidate(root)
-        for file in self.path.rglob("zarr.json"):
+        for file in self.path.rglob(ROOT):
             self.add(file.relative_to(self.path).as_posix(), FileRecord.measure(file))
         Manifest(self._files).write(self.path)
         (self.path / UNFINISHED).unlink(missing_ok=True)
@@ -243,7 +243,7 @@ def _complete_files(path: Path) -> dict[str, FileRecord]:
         manifest = Manifest.read(path)
     except (FileNotFoundError, InputError):
         return {}
-    if "zarr.json" in manifest.files or any(True for _ in manifest.missing(path)):
+    if ROOT in manifest.files or any(True for _ in manifest.missing(path)):
         return {}
     return dict(manifest.files)
 
