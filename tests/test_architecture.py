@@ -10,7 +10,7 @@ PACKAGE = ROOT / "pipeline/hypercolumns"
 ORDER = [
     *("lazy", "errors", "input_files", "parameters", "workspace", "scratch", "stores", "cluster", "devices"),
     *("regions", "annotations", "puppets", "proposals", "backbones", "features", "grid", "detection", "tasks"),
-    *("results", "evaluation", "reporting", "definitions", "export", "steps", "cli"),
+    *("results", "evaluation", "reporting", "definitions", "bundle", "segmenter", "export", "steps", "cli"),
 ]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

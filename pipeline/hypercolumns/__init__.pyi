@@ -17,6 +17,7 @@ from .grid.training import train_grids as train_grids
 from .parameters import Parameters as Parameters
 from .proposals.store import ProposalStore as ProposalStore
 from .results.formats import convert_results as convert_results
+from .segmenter.segmenter import Segmenter as Segmenter
 from .tasks.prediction import predict as predict
 from .workspace import Workspace as Workspace
 

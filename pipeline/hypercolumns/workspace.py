@@ -69,6 +69,16 @@ class Workspace:
         """Store of the trained grids of a task."""
         return self.data / "models" / f"{task}.zarr"
 
+    @property
+    def bundle(self) -> Path:
+        """The trained models of all tasks as one folder that can be carried away."""
+        return self.data / "model"
+
+    @property
+    def bundle_archive(self) -> Path:
+        """The same as one file."""
+        return self.data / "model.zip"
+
     def predictions(self, task: str) -> Path:
         """COCO results with the predictions of a task in detected boxes."""
         return self.data / "predictions" / f"{task}.json"

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from hypercolumns.backbones.backbone import Backbone, state_sha256
-from hypercolumns.backbones.registry import build_network, find_recipe
+from hypercolumns.backbones.registry import Recipe, build_network, find_recipe
 from hypercolumns.backbones.taps import OutputShapes, Tap, infer_tap, trace
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import BackboneParameters
@@ -36,19 +36,35 @@ def create_backbone(settings: BackboneParameters, seed: int = 0, key: str = "bac
         For an unknown model or layer (lists the valid ones), layers that are not ordered from fine to coarse (gives the
         right order), weights that are missing or do not fit, or an input size that the network does not accept.
     """
-    repeated = [name for name, n in Counter(settings.layers).items() if n > 1]
-    if repeated:
-        raise InputError(f"{key} names {repeated[0]!r} more than once; name each layer once.")
     recipe = find_recipe(settings.name)
     network = build_network(settings, recipe, seed).eval()
     digest = state_sha256(network)
     recipe.fold(network)
-    outputs = _trace(settings, network)
-    taps = _taps(settings, outputs, recipe.modules, recipe.prefix(network), key)
-    _check_order(taps, outputs, key)
+    taps = _find_taps(settings, network, recipe, key)
     return Backbone(
         settings.name, network, taps, settings.input_size, recipe.mean, recipe.std, settings.weights, digest
     )
+
+
+def with_layers(backbone: Backbone, settings: BackboneParameters, key: str) -> Backbone:
+    """Make a backbone with the layers of `settings` that shares the network and the device.
+
+    Raises
+    ------
+    InputError
+        As `create_backbone`, for the layers.
+    """
+    return backbone.with_taps(_find_taps(settings, backbone.network, find_recipe(settings.name), key))
+
+
+def _find_taps(settings: BackboneParameters, network: nn.Module, recipe: Recipe, key: str) -> dict[str, Tap]:
+    repeated = [name for name, n in Counter(settings.layers).items() if n > 1]
+    if repeated:
+        raise InputError(f"{key} names {repeated[0]!r} more than once; name each layer once.")
+    outputs = _trace(settings, network)
+    taps = _taps(settings, outputs, recipe.modules, recipe.prefix(network), key)
+    _check_order(taps, outputs, key)
+    return taps
 
 
 def _trace(settings: BackboneParameters, network: nn.Module) -> OutputShapes:

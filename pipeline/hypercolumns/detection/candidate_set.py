@@ -44,8 +44,7 @@ class CandidateSet:
 
     def boxes(self, image: Image) -> Boxes:
         """Candidate boxes (n, 4) of an image as float64, without those that have no area."""
-        boxes = np.asarray(self.candidates(image.id), dtype=np.float64).reshape(-1, 4)
-        return boxes[(boxes[:, 2:] > boxes[:, :2]).all(axis=1)]
+        return with_area(self.candidates(image.id))
 
     def draw(self, number: int, rng: np.random.Generator) -> "CandidateSet":
         """Restrict the set to `number` of its images, drawn at random without replacement."""
@@ -70,3 +69,9 @@ class CandidateSet:
         images = self.annotations.images
         results = self.features.map(function, ((image, prepare(image)) for image in images))
         yield from tqdm(results, desc=f"{activity} in {self.name}", total=len(images), unit="photo")
+
+
+def with_area(candidates: ArrayLike) -> Boxes:
+    """Boxes (n, 4) as float64, without those that have no area."""
+    boxes = np.asarray(candidates, dtype=np.float64).reshape(-1, 4)
+    return boxes[(boxes[:, 2:] > boxes[:, :2]).all(axis=1)]

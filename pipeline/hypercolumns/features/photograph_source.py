@@ -140,10 +140,33 @@ class PhotographSource:
     def _spool_photograph(self, backbone: Backbone, image_and_rows: tuple[int, NDArray[np.intp]]) -> None:
         image_id, rows = image_and_rows
         photograph = photographs.read(self.annotations, image_id)
-        maps = photograph_maps(backbone, photograph, self.short_side, self.device)
-        height, width = photograph.shape[:2]
-        for start in range(0, len(rows), REGIONS_PER_CUT):
-            batch = rows[start : start + REGIONS_PER_CUT]
-            blocks = cut(maps, self.boxes[batch], (width, height), self.shapes)
-            self.spool.write(batch, passes.to_host(blocks, backbone))
+        cuts = cut_blocks(backbone, photograph, self.boxes[rows], self.short_side, self.shapes, self.device)
+        for part, blocks in cuts:
+            self.spool.write(rows[part], blocks)
         self.spool.finish(image_id, rows)
+
+
+def cut_blocks(
+    backbone: Backbone,
+    photograph: NDArray[np.uint8],
+    boxes: NDArray[np.float64],
+    short_side: int,
+    shapes: Shapes,
+    device: torch.device,
+) -> Iterator[tuple[slice, Blocks]]:
+    """Run a photograph (height, width, 3) through the network, and yield the blocks of its boxes, a few at a time.
+
+    Parameters
+    ----------
+    backbone
+        All of its layers are maps.
+    boxes
+        (n, 4) expanded boxes, in pixels.
+    shapes
+        (channels, height, width) of a region's block by layer.
+    """
+    maps = photograph_maps(backbone, photograph, short_side, device)
+    height, width = photograph.shape[:2]
+    for start in range(0, len(boxes), REGIONS_PER_CUT):
+        part = slice(start, start + REGIONS_PER_CUT)
+        yield part, passes.to_host(cut(maps, boxes[part], (width, height), shapes), backbone)

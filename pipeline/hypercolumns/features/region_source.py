@@ -1,7 +1,7 @@
 """Blocks for `regions.mode: warp`: every region is warped to a square and passes the network alone."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
@@ -64,12 +64,7 @@ class WarpedRegionSource:
             yield blocks
 
     def _compute(self, backbone: Backbone, rows: NDArray[np.intp]) -> Blocks:
-        size = backbone.input_size
-        crops = torch.empty((len(rows), size, size, 3), device=self.device)
-        for square, row in zip(crops, rows.tolist(), strict=True):
-            photo, box = self._photograph_and_box(row)
-            warp_into(square, photo, box.tolist(), backbone.mean)
-        return passes.to_host(passes.run(backbone, crops.permute(0, 3, 1, 2)), backbone)
+        return warped_blocks(backbone, [self._photograph_and_box(row) for row in rows.tolist()], self.device)
 
     def _photograph_and_box(self, row: int) -> tuple[Tensor, NDArray[np.float64]]:
         """Return a region's photograph and box; on other devices than the CPU, only the part that the box covers."""
@@ -81,3 +76,20 @@ class WarpedRegionSource:
         x0, y0 = np.floor(box[:2]).clip(0, (width - 1, height - 1)).astype(int)
         x1, y1 = np.ceil(box[2:]).clip((x0 + 1, y0 + 1), (width, height)).astype(int)
         return passes.to_device(photo[y0:y1, x0:x1].contiguous(), self.device), box - [x0, y0, x0, y0]
+
+
+def warped_blocks(
+    backbone: Backbone, photographs_and_boxes: Sequence[tuple[Tensor, NDArray[np.float64]]], device: torch.device
+) -> Blocks:
+    """Compute the blocks of n regions, each warped to the input size of the network.
+
+    Parameters
+    ----------
+    photographs_and_boxes
+        For each region its photograph (height, width, 3), uint8 RGB on the device, and its expanded box in pixels.
+    """
+    size = backbone.input_size
+    crops = torch.empty((len(photographs_and_boxes), size, size, 3), device=device)
+    for square, (photograph, box) in zip(crops, photographs_and_boxes, strict=True):
+        warp_into(square, photograph, box.tolist(), backbone.mean)
+    return passes.to_host(passes.run(backbone, crops.permute(0, 3, 1, 2)), backbone)

@@ -97,15 +97,24 @@ def validation_regions(annotations: AnnotationSet, detections: Results) -> pd.Da
         When there is neither an instance nor a detection.
     """
     rows = [_row(i, "ground_truth", i.box) for i in annotations.instances if not i.ignore and _has_size(i.box)]
-    rows += [
-        (d["image_id"], d["category_id"], -1, "detection", *boxes.from_coco(d["bbox"]).tolist(), 0.0, float(d["score"]))
-        for d in detections
-    ]
+    rows += _detected(detections)
     if not rows:
         raise InputError(
             "There is no region to extract: the annotations have no usable instance, and there are no detections."
         )
     return _table(rows)
+
+
+def detected_regions(detections: Results) -> pd.DataFrame:
+    """The table of the boxes of detections alone, as in `validation_regions`; it may be empty."""
+    return _table(_detected(detections))
+
+
+def _detected(detections: Results) -> list[Row]:
+    return [
+        (d["image_id"], d["category_id"], -1, "detection", *boxes.from_coco(d["bbox"]).tolist(), 0.0, float(d["score"]))
+        for d in detections
+    ]
 
 
 def _has_size(box: Sequence[float]) -> bool:

@@ -1,5 +1,6 @@
 """All parameters, read from `params.yaml` and checked."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -124,10 +125,21 @@ class Parameters(Section):
         content = read_yaml(Path(path))
         if not isinstance(content, dict | None):
             raise InputError(f"{path} must be a mapping of sections ({_sections()}), not {content!r}.")
+        return cls.of(content or {}, str(path))
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any], source: str) -> "Parameters":
+        """Check parameters that were read from `source`.
+
+        Raises
+        ------
+        InputError
+            If they are invalid; names the source, the key and the valid choices.
+        """
         try:
-            return cls.model_validate(content or {})
+            return cls.model_validate(content)
         except ValidationError as error:
-            raise InputError(f"{path}: {_first_problem(error, cls)}") from None
+            raise InputError(f"{source}: {_first_problem(error, cls)}") from None
 
 
 def _sections() -> str:

@@ -1,5 +1,6 @@
 from .ablate import ablate_layers as ablate_layers
 from .baselines import predict_baselines as predict_baselines
+from .bundle import bundle_models as bundle_models
 from .check import check_pipeline as check_pipeline
 from .detect import detect_objects as detect_objects
 from .detector import train_detector as train_detector

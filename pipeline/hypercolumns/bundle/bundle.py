@@ -1,0 +1,213 @@
+"""Trained models of all tasks, opened from a bundle or collected from the files of the pipeline."""
+
+import hashlib
+import importlib.metadata
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hypercolumns.annotations.model import Category
+from hypercolumns.backbones import Backbone, create_backbone, with_layers
+from hypercolumns.backbones.taps import Tap
+from hypercolumns.bundle import manifest as manifests
+from hypercolumns.bundle.archive import as_folder, pack
+from hypercolumns.bundle.manifest import SCHEMA, Manifest, Network, Ranking, Regions
+from hypercolumns.detection.detector import Detector
+from hypercolumns.detection.features import feature_origin
+from hypercolumns.errors import InputError
+from hypercolumns.features.extraction import RECORDED_PACKAGES
+from hypercolumns.features.origin import Origin, require_origin
+from hypercolumns.grid.model import GridModel
+from hypercolumns.input_files import is_file
+from hypercolumns.parameters import Parameters
+from hypercolumns.proposals.ranking import FEATURES, Ranker
+from hypercolumns.scratch.publishing import publish
+
+DETECTOR = "detector.zarr"
+
+_LEFT_OUT = ("dataset", "ablate", "report", "compute")
+"""Sections of the parameters that say nothing about how a model is applied."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Trained models of all tasks in memory, with all that is needed to apply them."""
+
+    manifest: Manifest
+    parameters: Parameters
+    backbone: Backbone
+    """The frozen network with the layers of the grids."""
+    detection_taps: Mapping[str, Tap]
+    """Taps of the layers that the detector sees, by name."""
+    grids: Mapping[str, GridModel]
+    """By task."""
+    detector: Detector | None
+    ranker: Ranker
+
+    @property
+    def categories(self) -> tuple[Category, ...]:
+        """All categories, with the names of their keypoints and parts."""
+        return self.manifest.categories
+
+    @classmethod
+    def open(cls, path: Path | str, weights: Path | str | None = None) -> "Bundle":
+        """Open a folder or a ZIP archive, and make its network.
+
+        Parameters
+        ----------
+        weights
+            File with the weights of the network; None for those that the bundle was trained with: in a package, in a
+            library, random from the seed, or in the file that the parameters name.
+
+        Raises
+        ------
+        InputError
+            If the bundle is missing, damaged or of another version, or the weights are not those that it names.
+        """
+        path = Path(path)
+        with as_folder(path) as folder:
+            manifest = Manifest.read(folder)
+            _check_files(manifest, folder, path)
+            parameters = Parameters.of(manifest.parameters, f"{path}, {manifests.NAME}")
+            backbone = _create_backbone(manifest, parameters, weights, path)
+            detector, taps = None, dict[str, Tap]()
+            if manifest.detects:
+                network = parameters.backbone.model_copy(update={"layers": parameters.detection.layers})
+                seen = with_layers(backbone, network, "detection.layers")
+                detector = Detector.open(folder / DETECTOR, feature_origin(seen, parameters.detection))
+                taps = seen.taps
+            grids = {task: GridModel.open(grid_path(folder, task)) for task in manifest.tasks}
+        ranking = manifest.ranking
+        if ranking.features != FEATURES:
+            raise InputError(f"{path}: its ranking of candidates uses other features than this version measures.")
+        knots, values = (np.array(numbers, dtype=np.float64) for numbers in (ranking.knots, ranking.values))
+        if not knots.shape == values.shape == (len(FEATURES), knots.shape[-1]):
+            raise InputError(f"{path} is damaged: the knots of its ranking do not fit its features.")
+        ranker = Ranker(knots, values, ranking.bias)
+        return cls(manifest, parameters, backbone, taps, grids, detector, ranker)
+
+
+def write_bundle(
+    folder: Path,
+    archive: Path,
+    parameters: Parameters,
+    categories: tuple[Category, ...],
+    grids: Mapping[str, Path],
+    detector: Path,
+    ranker: Ranker,
+    metrics: Mapping[str, Any],
+) -> Manifest:
+    """Write a bundle as a folder and as a ZIP archive, replacing older ones. Equal content gives equal bytes.
+
+    Parameters
+    ----------
+    categories
+        Of the training data.
+    grids
+        Stores of trained grids by task.
+    detector
+        Store of the detector.
+    metrics
+        What was measured on val, by name.
+
+    Raises
+    ------
+    InputError
+        If a store is missing or damaged, or the grids of two tasks were trained on other features.
+    """
+    opened = {task: GridModel.open(path) for task, path in grids.items()}
+    origin = _common_origin(grids, opened)
+    preprocessing = origin["preprocessing"]
+    layers = {layer for model in opened.values() for layer in model.spec.layers}
+    network = Network(
+        name=origin["backbone"],
+        weights=origin["weights"],
+        weights_sha256=origin["weights_sha256"],
+        input_size=preprocessing["input_size"],
+        layers=tuple(layer for layer in parameters.backbone.layers if layer in layers),
+    )
+    detects = parameters.detection.source == "own"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
+        draft = Path(temporary) / folder.name
+        draft.mkdir()
+        for task, path in grids.items():
+            shutil.copytree(path, grid_path(draft, task), copy_function=shutil.copyfile)
+        if detects:
+            shutil.copytree(detector, draft / DETECTOR, copy_function=shutil.copyfile)
+        described = {k: v for k, v in parameters.model_dump(mode="json").items() if k not in _LEFT_OUT}
+        files = sorted(file for file in draft.rglob("*") if file.is_file())
+        manifest = Manifest(
+            schema=SCHEMA,
+            tasks=tuple(grids),
+            network=network,
+            regions=Regions(preprocessing["mode"], float(origin["expansion"])),
+            categories=categories,
+            detects=detects,
+            thresholds={"mask": parameters.predict.threshold},
+            ranking=Ranking(FEATURES, ranker.knots.tolist(), ranker.values.tolist(), float(ranker.bias)),  # type: ignore[arg-type]
+            parameters=described,
+            metrics=metrics,
+            versions={name: importlib.metadata.version(name) for name in RECORDED_PACKAGES},
+            files={file.relative_to(draft).as_posix(): _sha256(file) for file in files},
+        )
+        (draft / manifests.NAME).write_bytes(manifest.encode())
+        pack(draft, archive)
+        publish(draft, folder)
+    return manifest
+
+
+def grid_path(folder: Path, task: str) -> Path:
+    """Store of the grids of a task in the folder of a bundle."""
+    return folder / "grids" / f"{task}.zarr"
+
+
+def _check_files(manifest: Manifest, folder: Path, path: Path) -> None:
+    """Refuse a bundle of which a file is missing or damaged."""
+    for name, expected in manifest.files.items():
+        file = folder / name
+        if not is_file(file):
+            raise InputError(f"{path} is damaged: {name} is missing.", "bundle")
+        if _sha256(file) != expected:
+            raise InputError(f"{path} is damaged: the SHA-256 of {name} is not the one in {manifests.NAME}.", "bundle")
+
+
+def _create_backbone(manifest: Manifest, parameters: Parameters, weights: Path | str | None, path: Path) -> Backbone:
+    network = manifest.network
+    settings = parameters.backbone.model_copy(update={"layers": network.layers})
+    if weights is not None:
+        settings = settings.model_copy(update={"weights": "file", "file": str(weights)})
+    elif settings.weights == "file" and not is_file(Path(settings.file).expanduser()):
+        raise InputError(
+            f"{path} needs the weights of {network.name}, which were read from {settings.file}; name the file with "
+            "--weights."
+        )
+    backbone = create_backbone(settings, parameters.seed)
+    if backbone.weights_sha256 != network.weights_sha256:
+        raise InputError(
+            f"{path} was trained with weights of {network.name} whose SHA-256 is {network.weights_sha256}, but those "
+            f"{'in ' + str(weights) if weights else 'at hand (' + settings.weights + ')'} have "
+            f"{backbone.weights_sha256}; name the file of the right ones with --weights."
+        )
+    backbone.weights = network.weights  # the same ones, wherever they were found
+    return backbone
+
+
+def _common_origin(paths: Mapping[str, Path], models: Mapping[str, GridModel]) -> Origin:
+    """Origin of the features that all models were trained on."""
+    (first, model), *others = models.items()
+    if not model.features:
+        raise InputError(f"{paths[first]} does not say on which features it was trained; train it again.", "train")
+    for task, other in others:
+        require_origin(other.features, model.features, f"{paths[task]}, unlike {paths[first]},", "train")
+    return model.features
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

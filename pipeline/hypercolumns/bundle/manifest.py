@@ -1,0 +1,122 @@
+"""The manifest of a bundle: what its models were trained for, on which network, with what result."""
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import msgspec
+
+from hypercolumns.annotations.model import Category
+from hypercolumns.errors import InputError
+from hypercolumns.input_files import read_bytes
+from hypercolumns.stores.versions import refusal
+
+NAME = "model.json"
+"""Name of the manifest in the folder of a bundle."""
+
+SCHEMA = "hypercolumns-model/1"
+
+LARGEST = 64 * 2**20
+"""Bytes of the largest manifest that is read."""
+
+
+class Network(msgspec.Struct, frozen=True):
+    """The frozen network; its weights are not part of the bundle."""
+
+    name: str
+    weights: str
+    """Origin of the weights: packaged, library, random or file."""
+    weights_sha256: str
+    """Digest of all tensors."""
+    input_size: int
+    """Side in pixels of the squares that regions are warped to."""
+    layers: tuple[str, ...]
+    """Layers that the grids were trained on, from fine to coarse."""
+
+
+class Regions(msgspec.Struct, frozen=True):
+    """How regions are shown to the network."""
+
+    mode: str
+    """warp or image."""
+    expansion: float
+    """Factor by which both sides of a box are enlarged."""
+
+
+class Ranking(msgspec.Struct, frozen=True):
+    """The ranking of candidates: one piecewise linear function per feature, added up."""
+
+    features: tuple[str, ...]
+    knots: tuple[tuple[float, ...], ...]
+    """(feature, knot), ascending."""
+    values: tuple[tuple[float, ...], ...]
+    """(feature, knot)."""
+    bias: float
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a bundle says about itself."""
+
+    schema: str
+    tasks: tuple[str, ...]
+    """Names of the tasks; the grids of each are in `grids/NAME.zarr`."""
+    network: Network
+    regions: Regions
+    categories: tuple[Category, ...]
+    """With the names of their keypoints and parts, and the skeleton."""
+    detects: bool
+    """Whether there is a detector, in `detector.zarr`; without one, boxes have to be given."""
+    thresholds: Mapping[str, float]
+    """`mask`: heat that a pixel of an object exceeds."""
+    ranking: Ranking
+    parameters: Mapping[str, Any]
+    """Of the training run, without those of its data set and machine."""
+    metrics: Mapping[str, Any]
+    """On val, by task, and of the proposals."""
+    versions: Mapping[str, str]
+    """Of the packages that results depend on."""
+    files: Mapping[str, str]
+    """SHA-256 of every other file by path."""
+
+    def encode(self) -> bytes:
+        """JSON with one line per entry; equal manifests give equal bytes."""
+        return msgspec.json.format(msgspec.json.encode(self, order="deterministic"), indent=1) + b"\n"
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest":
+        """Read the manifest in the folder of a bundle.
+
+        Raises
+        ------
+        InputError
+            If there is none, or it is not one of this version.
+        """
+        path = folder / NAME
+        try:
+            content = read_bytes(path, LARGEST)
+            schema = msgspec.json.decode(content, type=_Schema).schema
+        except FileNotFoundError:
+            raise InputError(f"{folder} is not a trained model: it has no {NAME}.", "bundle") from None
+        except (OSError, msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise InputError(f"{path} is not the manifest of a trained model ({error}).", "bundle") from None
+        if clause := refusal(schema, SCHEMA, "trained model", "bundle"):
+            raise InputError(f"{path} {clause}.", "bundle")
+        try:
+            manifest = msgspec.json.decode(content, type=cls)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise InputError(f"{path} is damaged: {error}.", "bundle") from None
+        for name in (*manifest.files, *manifest.tasks):
+            if not is_safe(name):
+                raise InputError(f"{path} names {name!r}, which does not lie in the folder.", "bundle")
+        return manifest
+
+
+class _Schema(msgspec.Struct):
+    schema: str
+
+
+def is_safe(name: str) -> bool:
+    """Whether a path from outside, with "/" between folders, stays below the folder that it is joined to."""
+    path = PurePosixPath(name)
+    is_plain = bool(name) and not set(name) & set("\\\0:")
+    return is_plain and not path.is_absolute() and ".." not in path.parts and str(path) == name

@@ -1,0 +1,1 @@
+"""Applies trained models to new photographs: without Dask, without stores, with the answers that `predict` gives."""

@@ -1,0 +1,266 @@
+"""Detects objects in a photograph and answers the tasks for them, with trained models from a bundle."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
+
+from hypercolumns.annotations.model import AnnotationSet, Category, Image
+from hypercolumns.annotations.results import Result
+from hypercolumns.backbones import Backbone
+from hypercolumns.backbones.spatial import spatial
+from hypercolumns.bundle.bundle import Bundle
+from hypercolumns.definitions import create_task
+from hypercolumns.detection.candidate_set import with_area
+from hypercolumns.detection.features import describe
+from hypercolumns.devices import choose_device
+from hypercolumns.errors import InputError, choices
+from hypercolumns.features import passes, schema
+from hypercolumns.features.extraction import block_shapes
+from hypercolumns.features.passes import Blocks
+from hypercolumns.features.photograph_maps import photograph_maps
+from hypercolumns.features.photograph_source import cut_blocks
+from hypercolumns.features.region_source import warped_blocks
+from hypercolumns.features.selection import detected_regions
+from hypercolumns.features.streams import Streams
+from hypercolumns.proposals import superpixels
+from hypercolumns.proposals.generate import measure, rank
+from hypercolumns.regions import boxes as geometry
+from hypercolumns.segmenter.answers import Answers
+from hypercolumns.segmenter.given_boxes import given_boxes
+from hypercolumns.segmenter.photographs import Photograph
+from hypercolumns.tasks.answering import answer_regions, score_regions
+from hypercolumns.tasks.task import Task
+
+REGIONS_AT_ONCE = schema.REGIONS_PER_PART
+"""Regions whose blocks are in memory together."""
+
+
+class Segmenter:
+    """Answers all tasks of a trained model for new photographs.
+
+    >>> from hypercolumns import Segmenter                                            # doctest: +SKIP
+    >>> segmenter = Segmenter.open("data/model")                                      # doctest: +SKIP
+    >>> answers = segmenter("photograph.jpg")                                         # doctest: +SKIP
+    >>> answers.masks.shape                                    # (n, height, width)   # doctest: +SKIP
+
+    On the CPU the answers are, to the byte, those that the pipeline's `predict` writes for the same boxes.
+
+    Attributes
+    ----------
+    bundle
+        The trained models.
+    tasks
+        Names of the tasks that are answered.
+    """
+
+    def __init__(self, bundle: Bundle, tasks: Sequence[str] | None = None, device: str = "auto") -> None:
+        known = bundle.manifest.tasks
+        unknown = [task for task in tasks or () if task not in known]
+        if unknown:
+            raise InputError(f"The model has no task {unknown[0]!r}; it has {choices(known)}.")
+        self.bundle = bundle
+        self.tasks = tuple(task for task in known if not tasks or task in tasks)
+        self._device = choose_device(device)
+        self._backbone = bundle.backbone.to(self._device)
+        self._mode = bundle.manifest.regions.mode
+        if self._mode == "image":
+            self._shapes = block_shapes(self._backbone)
+            self._backbone = spatial(self._backbone)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        tasks: Sequence[str] | None = None,
+        weights: Path | str | None = None,
+        device: str = "auto",
+    ) -> "Segmenter":
+        """Open a trained model.
+
+        Parameters
+        ----------
+        path
+            The folder `data/model` or the file `data/model.zip` that the stage `bundle` writes.
+        tasks
+            Tasks to answer; None for all that the model has.
+        weights
+            File with the weights of the network, if they are neither in a package nor where they were in training.
+        device
+            auto, cpu, cuda or mps.
+
+        Raises
+        ------
+        InputError
+            If the model is missing, damaged or of another version, or lacks a task, or the weights are not its own.
+        """
+        return cls(Bundle.open(path, weights), tasks, device)
+
+    @property
+    def categories(self) -> tuple[Category, ...]:
+        """The categories that the model knows."""
+        return self.bundle.categories
+
+    def __call__(
+        self,
+        photograph: NDArray[np.uint8] | Path | str,
+        boxes: ArrayLike | None = None,
+        categories: Sequence[str | int] | str | int | None = None,
+        scores: ArrayLike | None = None,
+    ) -> Answers:
+        """Answer the tasks for a photograph.
+
+        Parameters
+        ----------
+        photograph
+            (height, width, 3) uint8 RGB, or a file, which is turned as its EXIF tag says.
+        boxes
+            (n, 4) x0, y0, x1, y1 in pixels; None: the model's detector finds them.
+        categories
+            Name or id of the category of each given box, or one for all. Not needed if the model has one category.
+        scores
+            (n,) scores of the given boxes; None: 1.
+
+        Returns
+        -------
+        Answers
+            n boxes with scores (n,), masks (n, height, width), heat maps (n, target, size, size) by task, and COCO
+            results. Given boxes are sorted by falling score, too; equal ones keep their order.
+
+        Raises
+        ------
+        InputError
+            If the photograph cannot be read, or boxes or categories are unusable.
+        """
+        item = Photograph.of(photograph)
+        if boxes is not None:
+            given = given_boxes(item.image, boxes, categories, scores, self.categories)
+            item = replace(item, boxes=given)
+        threads = torch.get_num_threads()
+        try:
+            torch.set_num_threads(1)
+            with _one_core(), torch.inference_mode():
+                return self._answer(self._backbone, item)
+        finally:
+            torch.set_num_threads(threads)
+
+    def map(self, photographs: Iterable[Photograph]) -> Iterator[Answers | InputError]:
+        """Answer for several photographs side by side, each on one core, in order.
+
+        A photograph that cannot be read gives the error in place of answers. Items are taken a few ahead.
+        """
+
+        def answer(backbone: Backbone, item: Photograph) -> Answers | InputError:
+            try:
+                return self._answer(backbone, item)
+            except InputError as error:
+                return error
+
+        with _one_core(), Streams(self._backbone, self._device) as streams:
+            yield from streams.map(answer, photographs)
+
+    def _answer(self, backbone: Backbone, item: Photograph) -> Answers:
+        image = item.image
+        pixels = item.read()
+        found, labels = self._find_boxes(backbone, image, pixels, item.boxes)
+        regions = detected_regions(found)
+        expanded = geometry.expand(regions[schema.BOX].to_numpy(), self.bundle.manifest.regions.expansion)
+        annotations = AnnotationSet((image,), self.categories, (), "")
+        tasks = [create_task(name, annotations, self.bundle.parameters) for name in self.tasks]
+        results: dict[str, list[Any]] = {name: [] for name in self.tasks}
+        heat: dict[str, list[NDArray[np.float32]]] = {name: [] for name in self.tasks}
+        for first in range(0, len(regions), REGIONS_AT_ONCE):
+            part = slice(first, first + REGIONS_AT_ONCE)
+            blocks = self._blocks(backbone, pixels, expanded[part])
+            for task in tasks:
+                scored = self._score(task, regions.iloc[part], blocks)
+                heat[task.name].append(scored)
+                results[task.name] += answer_regions(task, scored, regions.iloc[part], expanded[part], lambda _: labels)
+        return self._collect(image, pixels, regions, expanded, tasks, results, heat)
+
+    def _find_boxes(
+        self, backbone: Backbone, image: Image, pixels: NDArray[np.uint8], given: Sequence[Result] | None
+    ) -> tuple[Sequence[Result], NDArray[np.int32] | None]:
+        """Boxes as COCO results, and the superpixels that heat is projected onto, if the model does that."""
+        parameters = self.bundle.parameters
+        projects = parameters.predict.superpixels
+        if given is not None:
+            segmented = superpixels.segment(pixels, parameters.proposals) if projects else None
+            return given, superpixels.describe(pixels, segmented).labels if segmented is not None else None
+        detector, settings = self.bundle.detector, parameters.detection
+        if detector is None:
+            raise InputError(
+                f"The model has no detector, since it was trained with detection.source: {settings.source}; give boxes."
+            )
+        proposals = rank(measure(pixels, parameters.proposals), self.bundle.ranker, parameters.proposals)
+        seen = backbone.with_taps(self.bundle.detection_taps)
+        maps = passes.to_host(photograph_maps(seen, pixels, settings.short_side, self._device), seen)
+        found = detector.detect(
+            lambda boxes: describe(maps, image, boxes, settings), with_area(proposals.boxes), image, settings
+        )
+        return found, proposals.superpixels if projects else None
+
+    def _blocks(self, backbone: Backbone, pixels: NDArray[np.uint8], expanded: NDArray[np.float64]) -> Blocks:
+        if self._mode == "image":
+            short_side = self.bundle.parameters.regions.short_side
+            parts = cut_blocks(backbone, pixels, expanded, short_side, self._shapes, self._device)
+            joined = [blocks for _, blocks in parts]
+            return {name: np.concatenate([blocks[name] for blocks in joined]) for name in joined[0]}
+        photograph = passes.to_device(torch.from_numpy(pixels), self._device)
+        return warped_blocks(backbone, [(photograph, box) for box in expanded], self._device)
+
+    def _score(self, task: Task, regions: pd.DataFrame, blocks: Blocks) -> NDArray[np.float32]:
+        categories = regions["category"].to_numpy()
+        return score_regions(self.bundle.grids[task.name], task, self.bundle.parameters.predict, categories, blocks)
+
+    def _collect(
+        self,
+        image: Image,
+        pixels: NDArray[np.uint8],
+        regions: pd.DataFrame,
+        expanded: NDArray[np.float64],
+        tasks: Sequence[Task],
+        results: dict[str, list[Any]],
+        heat: dict[str, list[NDArray[np.float32]]],
+    ) -> Answers:
+        """Put everything in the order of falling scores."""
+        order = np.argsort(-regions["score"].to_numpy(), kind="stable")
+        names = {category.id: category.name for category in self.categories}
+        categories = regions["category"].to_numpy()[order]
+        sizes = {task: (len(m.targets), m.heat_map, m.heat_map) for task, m in self.bundle.grids.items()}
+        return Answers(
+            image=image,
+            photograph=pixels,
+            boxes=regions[schema.BOX].to_numpy()[order],
+            scores=regions["score"].to_numpy()[order],
+            categories=categories,
+            names=tuple(names[int(category)] for category in categories),
+            results={task: [of_task[i] for i in order] for task, of_task in results.items()},
+            heat={
+                task: np.concatenate([np.empty((0, *sizes[task]), np.float32), *parts])[order]
+                for task, parts in heat.items()
+            },
+            targets={task.name: tuple(task.targets) for task in tasks},
+            expanded_boxes=expanded[order],
+        )
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """Let each call of numeric libraries use one core: sums that cores share are rounded differently."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        cv2.setNumThreads(threads)
