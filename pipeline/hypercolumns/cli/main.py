@@ -5,10 +5,12 @@ import click
 from hypercolumns import __version__
 from hypercolumns.cli.group import LazyGroup
 
+_COMMANDS = ("check", "export", "heatmap", "inspect", "params", "results", "segment", "verify")
+
 main = LazyGroup(
-    {name: f"hypercolumns.cli.{name}" for name in ("check", "export", "inspect", "params", "results", "verify")},
+    {name: f"hypercolumns.cli.{name}" for name in _COMMANDS},
     name="hypercolumns",
-    help="Check a run, inspect features, verify stores, print parameters, hand on results, and export models.",
+    help="Apply trained models, export them and hand on results; check a run, inspect features, verify stores.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 click.version_option(__version__, prog_name="hypercolumns")(main)

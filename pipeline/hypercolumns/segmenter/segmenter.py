@@ -60,15 +60,20 @@ class Segmenter:
         The trained models.
     tasks
         Names of the tasks that are answered.
+    minimum_score
+        Lowest score of a box that is answered for.
     """
 
-    def __init__(self, bundle: Bundle, tasks: Sequence[str] | None = None, device: str = "auto") -> None:
+    def __init__(
+        self, bundle: Bundle, tasks: Sequence[str] | None = None, device: str = "auto", minimum_score: float = 0.0
+    ) -> None:
         known = bundle.manifest.tasks
         unknown = [task for task in tasks or () if task not in known]
         if unknown:
             raise InputError(f"The model has no task {unknown[0]!r}; it has {choices(known)}.")
         self.bundle = bundle
         self.tasks = tuple(task for task in known if not tasks or task in tasks)
+        self.minimum_score = minimum_score
         self._device = choose_device(device)
         self._backbone = bundle.backbone.to(self._device)
         self._mode = bundle.manifest.regions.mode
@@ -84,6 +89,7 @@ class Segmenter:
         tasks: Sequence[str] | None = None,
         weights: Path | str | None = None,
         device: str = "auto",
+        minimum_score: float = 0.0,
     ) -> "Segmenter":
         """Open a trained model.
 
@@ -97,13 +103,15 @@ class Segmenter:
             File with the weights of the network, if they are neither in a package nor where they were in training.
         device
             auto, cpu, cuda or mps.
+        minimum_score
+            Lowest score of a box that is answered for.
 
         Raises
         ------
         InputError
             If the model is missing, damaged or of another version, or lacks a task, or the weights are not its own.
         """
-        return cls(Bundle.open(path, weights), tasks, device)
+        return cls(Bundle.open(path, weights), tasks, device, minimum_score)
 
     @property
     def categories(self) -> tuple[Category, ...]:
@@ -172,7 +180,7 @@ class Segmenter:
         image = item.image
         pixels = item.read()
         found, labels = self._find_boxes(backbone, image, pixels, item.boxes)
-        regions = detected_regions(found)
+        regions = detected_regions([box for box in found if box["score"] >= self.minimum_score])
         expanded = geometry.expand(regions[schema.BOX].to_numpy(), self.bundle.manifest.regions.expansion)
         annotations = AnnotationSet((image,), self.categories, (), "")
         tasks = [create_task(name, annotations, self.bundle.parameters) for name in self.tasks]

@@ -1,0 +1,54 @@
+"""`hypercolumns segment`: apply a trained model to photographs."""
+
+from pathlib import Path
+
+import click
+
+from hypercolumns.cli.applying import BOXES, MODEL, OUT, PHOTOGRAPHS, SCORE, TASKS, WEIGHTS, open_segmenter
+from hypercolumns.cli.command import command
+from hypercolumns.errors import counted
+
+
+@command
+@PHOTOGRAPHS
+@MODEL
+@BOXES
+@TASKS
+@SCORE
+@WEIGHTS
+@click.option("--pictures/--no-pictures", default=True, help="Whether to write overlays and images of labels.")
+@OUT
+def main(
+    photographs: tuple[Path, ...],
+    model: Path,
+    boxes: Path | None,
+    tasks: str | None,
+    score: float,
+    weights: Path | None,
+    pictures: bool,
+    out: Path,
+) -> None:
+    """Find objects in photographs, and their masks, keypoints and parts, with a trained model.
+
+    PHOTOGRAPHS are files, or folders whose photographs are all taken. OUT gets
+
+    \b
+    overlays/NAME.jpg      the photograph with what was found
+    labels/NAME.png        for each pixel the number of its object, 0 for none
+    predictions/TASK.json  COCO results of a task
+    photographs.json       COCO file of the photographs, for `hypercolumns results --annotations`
+    answers.json           everything, by photograph
+
+    A photograph that cannot be read is named and left out; the exit code is 1 then. After an interruption the same
+    command goes on where it was.
+    """  # noqa: D301
+    # Imported here so that `--help` does not wait for torch.
+    from hypercolumns.segmenter.folder_run import segment_files
+
+    segmenter = open_segmenter(model, tasks, weights, score)
+    summary = segment_files(segmenter, photographs, out, boxes=boxes, pictures=pictures)
+    found = f"{counted(summary.objects, 'object')} in {counted(summary.photographs, 'photograph')}"
+    click.echo(f"{click.format_filename(out)}: {found}")
+    if summary.failed:
+        click.echo(f"Left out: {', '.join(summary.failed)}", err=True)
+        raise SystemExit(1)

@@ -1,0 +1,206 @@
+"""Answers for many photographs, written to a folder; an interrupted run goes on where it was."""
+
+import json
+import logging
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from hypercolumns.annotations.model import AnnotationSet, Image
+from hypercolumns.annotations.photographs.opening import no_size_warnings
+from hypercolumns.detection.results import from_file
+from hypercolumns.errors import InputError
+from hypercolumns.scratch.checked_files import atomic_write
+from hypercolumns.scratch.digests import digest
+from hypercolumns.scratch.work import work
+from hypercolumns.segmenter.files import find_photographs
+from hypercolumns.segmenter.heat_outputs import write_heat
+from hypercolumns.segmenter.outputs import record, write_all, write_pictures
+from hypercolumns.segmenter.photographs import Photograph
+from hypercolumns.segmenter.segmenter import Segmenter
+
+_SCRATCH = ".unfinished"
+"""Folder of unfinished work in the output folder."""
+
+_ALL_BOXES = 2**31
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run has written."""
+
+    photographs: int
+    objects: int
+    failed: Mapping[str, str]
+    """Reason by name of each photograph that was left out."""
+
+
+def segment_files(
+    segmenter: Segmenter, paths: Sequence[Path], out: Path, *, boxes: Path | None = None, pictures: bool = True
+) -> Summary:
+    """Answer for photographs, and for those in folders, and write pictures and answers to the folder `out`.
+
+    A photograph that cannot be read is named, left out and counted. See `outputs` for the files.
+
+    Parameters
+    ----------
+    out
+        A folder that does not exist or is empty, or in which the same run was interrupted.
+    boxes
+        COCO results with boxes; `image_id` is the name of a photograph, with or without its suffix.
+    pictures
+        Whether to write overlays and images of instance numbers.
+
+    Raises
+    ------
+    InputError
+        If `out` has other files, no photograph can be read, or the file of boxes is unusable.
+    """
+    files = find_photographs(paths)
+    _require_empty(out)
+    items, failed = _open(files)
+    if boxes is not None:
+        items = _with_boxes(items, boxes, segmenter)
+    key = {
+        "model": segmenter.bundle.manifest.encode().decode(),
+        "tasks": list(segmenter.tasks),
+        "score": segmenter.minimum_score,
+        "boxes": digest(boxes) if boxes else None,
+        "pictures": pictures,
+        "files": [[name, str(path.absolute()), *_state(path)] for name, path in files.items()],
+    }
+    with no_size_warnings(), work(out / _SCRATCH, "segment", key) as folder:
+        records, results = [], {task: list[Any]() for task in segmenter.tasks}
+        images = []
+        for item, content in _answered(segmenter, items, folder, out, pictures):
+            if "error" in content:
+                failed[item.image.file_name] = content["error"]
+                continue
+            images.append(item.image)
+            records.append(content["record"])
+            for task, of_task in content["results"].items():
+                results[task] += of_task
+        if not records:
+            raise InputError(f"None of the {len(files)} photographs could be read: {next(iter(failed.values()))}")
+        base = paths[0].absolute() if len(paths) == 1 and paths[0].is_dir() else _common_folder(files)
+        write_all(out, images, segmenter.categories, records, results, failed, base)
+    shutil.rmtree(out / _SCRATCH, ignore_errors=True)
+    return Summary(len(records), sum(len(entry["objects"]) for entry in records), failed)
+
+
+def heat_of_files(
+    segmenter: Segmenter, paths: Sequence[Path], out: Path, *, boxes: Path | None = None
+) -> dict[str, str]:
+    """Write the heat maps of photographs to a folder that does not exist or is empty; see `heat_outputs`.
+
+    Returns
+    -------
+    Reason by name of each photograph that was left out.
+
+    Raises
+    ------
+    InputError
+        As `segment_files`.
+    """
+    _require_empty(out)
+    items, failed = _open(find_photographs(paths))
+    if boxes is not None:
+        items = _with_boxes(items, boxes, segmenter)
+    with no_size_warnings(), tqdm(total=len(items), unit=" photographs", dynamic_ncols=True) as progress:
+        for item, answers in zip(items, segmenter.map(items), strict=True):
+            if isinstance(answers, InputError):
+                with progress.external_write_mode():
+                    logger.error("%s", answers)
+                failed[item.image.file_name] = str(answers)
+            else:
+                for task in segmenter.tasks:
+                    write_heat(answers, task, out)
+            progress.update()
+    return failed
+
+
+def _require_empty(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / _SCRATCH).is_dir())):
+        raise InputError(f"{out} exists and is not empty; name another folder with -o.")
+
+
+def _open(files: Mapping[str, Path]) -> tuple[list[Photograph], dict[str, str]]:
+    """Photographs whose header can be read, numbered from 1, and the reasons why others cannot."""
+    items, failed = [], {}
+    for number, (name, path) in enumerate(files.items(), 1):
+        try:
+            items.append(Photograph.of(path, number, name))
+        except InputError as error:
+            logger.error("%s", error)
+            failed[name] = str(error)
+    return items, failed
+
+
+def _with_boxes(items: Sequence[Photograph], path: Path, segmenter: Segmenter) -> list[Photograph]:
+    annotations = AnnotationSet(tuple(item.image for item in items), segmenter.categories, (), "")
+    by_image: dict[int, list[Any]] = {item.image.id: [] for item in items}
+    for found in from_file(path, annotations, _ALL_BOXES):
+        by_image[found["image_id"]].append(found)
+    return [replace(item, boxes=by_image[item.image.id]) for item in items]
+
+
+def _answered(
+    segmenter: Segmenter, items: Sequence[Photograph], folder: Path, out: Path, pictures: bool
+) -> Iterator[tuple[Photograph, dict[str, Any]]]:
+    """Yield every photograph with what is kept of its answers, computing what an interrupted run did not."""
+    kept = {item.image.id: _load(_file(folder, item.image)) for item in items}
+    missing = [item for item in items if kept[item.image.id] is None]
+    with tqdm(total=len(items), initial=len(items) - len(missing), unit=" photographs", dynamic_ncols=True) as progress:
+        answered = segmenter.map(missing)
+        for item in items:
+            content = kept[item.image.id]
+            if content is None:
+                answers = next(answered)
+                if isinstance(answers, InputError):
+                    with progress.external_write_mode():
+                        logger.error("%s", answers)
+                    progress.update()
+                    yield item, {"error": str(answers)}
+                    continue
+                if pictures:
+                    write_pictures(answers, segmenter.categories, out)
+                content = {
+                    "record": record(answers, segmenter.categories),
+                    "results": {task: answers.of_task(task) for task in segmenter.tasks},
+                }
+                with atomic_write(_file(folder, item.image)) as stream:
+                    stream.write(json.dumps(content).encode())
+                progress.update()
+            yield item, content
+
+
+def _file(folder: Path, image: Image) -> Path:
+    return folder / f"{image.id}.json"
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Size and time of a file, which tell whether it was replaced while a run was interrupted."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
+
+
+def _load(path: Path) -> dict[str, Any] | None:
+    try:
+        content: dict[str, Any] = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return content
+
+
+def _common_folder(files: Mapping[str, Path]) -> Path:
+    folders = {path.absolute().parent for path in files.values()}
+    return folders.pop() if len(folders) == 1 else Path()
