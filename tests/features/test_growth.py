@@ -16,6 +16,7 @@ from hypercolumns.backbones import Backbone
 from hypercolumns.features import extraction, schema, streams
 from hypercolumns.features.photograph_source import PhotographSource
 from hypercolumns.features.region_source import WarpedRegionSource
+from hypercolumns.stores.manifest import FileRecord
 from tests.damages import DAMAGES, flip
 from tests.features import extraction_case as case
 from tests.features.test_extraction import contents
@@ -175,6 +176,34 @@ def test_a_finished_store_that_lost_its_metadata_is_taken_over(project: Project)
     metadata.unlink()
     assert project.extract(regions) == 0
     assert contents(project.out) == before
+
+
+@pytest.mark.parametrize("shard_bytes", [1, schema.SHARD_BYTES])
+@pytest.mark.parametrize("number", range(8))
+def test_a_run_that_is_killed_while_it_finishes_its_store_is_continued(
+    project: Project, monkeypatch: pytest.MonkeyPatch, number: int, shard_bytes: int
+) -> None:
+    """Metadata is there, but the manifest does not name it."""
+    monkeypatch.setattr(schema, "SHARD_BYTES", shard_bytes)  # with and without complete shards before the end
+    regions = case.make_regions()
+    measured = 0
+
+    def interrupt(path: Path) -> FileRecord:
+        nonlocal measured
+        if path.name == "zarr.json":
+            if measured == number:
+                raise KeyboardInterrupt
+            measured += 1
+        return measure(path)
+
+    measure = FileRecord.measure
+    with monkeypatch.context() as context:
+        context.setattr(FileRecord, "measure", interrupt)
+        assert project.extract(regions, limit=len(regions)) == len(regions)
+    assert measured == number
+    assert not project.out.exists()
+    assert project.extract(regions) <= 64  # rows of an incomplete chunk are not kept
+    assert project.equals_a_fresh_run(regions)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hypercolumns.features.known_blocks import EarlierStore, is_finished, is_intact
+from hypercolumns.features.known_blocks import EarlierStore, is_complete, is_finished, is_intact
 from hypercolumns.features.schema import Shapes
 from hypercolumns.scratch.checked_files import load_arrays, save_arrays
 from hypercolumns.scratch.digests import code_digest
@@ -61,7 +61,7 @@ class Generations:
     def is_complete(self) -> bool:
         """Whether the current store is complete; a damaged one, finished or not, is put aside for its intact blocks."""
         if is_intact(self.store):
-            return is_finished(self.store)
+            return is_complete(self.store)  # not if a run was killed after it had written the metadata
         aside = self._folder / f"{self._current.name}-{_DAMAGED}"
         shutil.rmtree(aside, ignore_errors=True)
         self._current.rename(aside)

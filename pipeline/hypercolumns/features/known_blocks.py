@@ -127,13 +127,17 @@ def _scalars(digests: NDArray[np.uint8]) -> NDArray[np.void]:
     return np.ascontiguousarray(digests).view(f"S{schema.DIGEST_BYTES}")[:, 0]
 
 
-def is_finished(path: Path) -> bool:
-    """Whether a run has finished the store at `path`, which may be damaged since."""
+def is_complete(path: Path) -> bool:
+    """Whether the manifest of the store at `path` names all of it; files may be damaged since."""
     try:
-        is_named = ROOT in Manifest.read(path).files
+        return ROOT in Manifest.read(path).files
     except (InputError, OSError):
-        is_named = False
-    return is_named or (path / ROOT).exists()
+        return False
+
+
+def is_finished(path: Path) -> bool:
+    """Whether a run has written all blocks of the store at `path`, whose manifest may be missing or damaged."""
+    return is_complete(path) or (path / ROOT).exists()
 
 
 def is_intact(path: Path) -> bool:
