@@ -10,7 +10,7 @@ from PIL import ImageDraw
 
 from hypercolumns.drawing.colours import BLACK, Colour, Picture, mix, text_colour
 from hypercolumns.drawing.labels import Label, place_labels
-from hypercolumns.drawing.shapes import blend
+from hypercolumns.drawing.shapes import blend, dark_edge
 from hypercolumns.drawing.text import elide, line_height, text_mask, text_width
 
 SMALLEST_TEXT = 8
@@ -49,7 +49,7 @@ def draw_labels(
     inside = width - 2 * padding(size)
     cut = {k: elide(texts[k].strip(), size, inside) for k in shown}
     shown = [k for k in shown if cut[k]]
-    sizes = [_plate_size(cut[k], size) for k in shown]
+    sizes = [plate_size(cut[k], size) for k in shown]
     labels = place_labels([boxes[k] for k in shown], sizes, (width, height)) if shown else []
     placed = list(zip(shown, labels, strict=True))
     line = max(round(size / 14), 1)
@@ -60,14 +60,15 @@ def draw_labels(
         _draw_plate(picture, label, cut[k], size, colours[k])
 
 
-def _plate_size(text: str, size: int) -> tuple[int, int]:
+def plate_size(text: str, size: int) -> tuple[int, int]:
+    """Width and height in pixels of the plate of a text in a font of `size` pixels."""
     return text_width(text, size) + 2 * padding(size), line_height(size)
 
 
 def _fitting_size(texts: Sequence[str], height: int, width: int) -> int:
     """Size of text for a picture, less where many or long labels would cover too much of it, or one is too wide."""
     size = text_size(height, width)
-    plates = np.array([_plate_size(text, size) for text in texts]).reshape(-1, 2)
+    plates = np.array([plate_size(text, size) for text in texts]).reshape(-1, 2)
     if not len(plates):
         return size
     covered = plates.prod(axis=1).sum() / (_CROWDED * height * width)
@@ -77,7 +78,7 @@ def _fitting_size(texts: Sequence[str], height: int, width: int) -> int:
 
 def _draw_leader(picture: Picture, leader: Sequence[float], colour: Colour, line: int) -> None:
     start, end = ((round(leader[k]), round(leader[k + 1])) for k in (0, 2))
-    for wide, shade in ((line + 2, mix(colour, BLACK, 0.75)), (line, colour)):
+    for wide, shade in ((line + 2 * dark_edge(line), mix(colour, BLACK, 0.75)), (line, colour)):
         cv2.line(picture, start, end, shade, wide, cv2.LINE_AA)
         cv2.circle(picture, end, line + wide // 2, shade, -1, cv2.LINE_AA)
 

@@ -14,8 +14,9 @@ _AWAY, _MOST = 2.0, 1.9
 """Cost of a label away from its object, without the distance, and highest cost of one beside it."""
 _OVERLAP = 20.0
 """Cost of covering as much of other labels as the label is large; counts where no place is free."""
-_HIDDEN, _HIDDEN_OWN = 1.0, 0.6
-"""Cost of covering another object, or its own, as a whole."""
+_HIDDEN_OWN, _HIDDEN_AWAY = 0.6, 3.0
+"""Cost of covering the label's object as a whole, relative to another object, for which it is 1; and the factor of both
+for a label away from its object, which is free to go where nothing is."""
 
 
 @dataclass(frozen=True)
@@ -105,14 +106,16 @@ def _place(
         gaps.append(np.maximum(np.maximum(box[0, axis] - end, values - box[1, axis]), 0))
         touching.append((values >= box[1, axis]) | (end <= box[0, axis]))
     overlap = covered[0] @ covered[1].T / max(size.prod(), 1e-9)
-    weights = np.full(len(areas), _HIDDEN)
+    weights = np.ones(len(areas))
     weights[i] = _HIDDEN_OWN
-    cost = hidden[0] @ (hidden[1] * weights / areas).T
+    objects = hidden[0] @ (hidden[1] * weights / areas).T
+    cost = objects.copy()
     cost += _preference(candidates[0], box[:, 0], size[0], (0.0, 0.08, 0.3, 0.32, 0.12))[:, None]
     cost += _preference(candidates[1], box[:, 1], size[1], (0.1, 0.2, 0.0, 0.14, 0.4))
     cost += 0.3 * np.outer(touching[0], touching[1])  # at a corner
     distance = np.hypot(gaps[0][:, None], gaps[1])
-    cost = np.minimum(cost, _MOST) + np.where(distance > 0, _AWAY + distance / max(size[1], 1e-9), 0)
+    away = _AWAY + distance / max(size[1], 1e-9) + _HIDDEN_AWAY * objects
+    cost = np.where(distance > 0, away, _MOST * cost / (1 + cost))
     free = overlap < 1e-6
     total = np.where(free, cost, np.inf) if free.any() else cost + _OVERLAP * overlap
     column, row = np.unravel_index(np.argmin(np.round(total, 9)), total.shape)

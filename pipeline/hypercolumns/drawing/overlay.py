@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -121,15 +122,15 @@ def _draw_mask(picture: Picture, original: Picture, code: masks.RLE, colour: Col
     x0, y0, x1, y1 = map(int, masks.box(code))
     if x0 == x1:
         return
-    mask = masks.decode(code)[y0:y1, x0:x1]
+    mask = np.ascontiguousarray(masks.decode(code)[y0:y1, x0:x1])
     part = original[y0:y1, x0:x1].copy()
     shapes.tint(part, mask, colour, share)
-    picture[y0:y1, x0:x1][mask] = part[mask]
+    cv2.copyTo(part, mask.astype(np.uint8), picture[y0:y1, x0:x1])
     if not line:
         shapes.draw_outline(picture, mask, mix(colour, BLACK, 0.6), 1, (x0, y0))
         return
     if masks.area(code) ** 0.5 >= _SMALL * line:
-        shapes.draw_outline(picture, mask, mix(colour, BLACK, 0.75), line + 2, (x0, y0))
+        shapes.draw_outline(picture, mask, mix(colour, BLACK, 0.75), line + 2 * shapes.dark_edge(line), (x0, y0))
     shapes.draw_outline(picture, mask, mix(colour, WHITE, 0.25), line, (x0, y0))
 
 
@@ -137,4 +138,4 @@ def _draw_keypoints(picture: Picture, figure: Figure, colour: Colour, line: int)
     keypoints = np.asarray(figure.keypoints, dtype=np.float64)
     present = np.isfinite(keypoints).all(axis=1) & (keypoints[:, 2] > 0) & (keypoints[:, :2] != 0).any(axis=1)
     limbs, dots = [colour] * len(keypoints), [mix(colour, WHITE, 0.6)] * len(keypoints)
-    shapes.draw_skeleton(picture, keypoints[:, :2], present, figure.skeleton, limbs, dots, line)
+    shapes.draw_skeleton(picture, keypoints[:, :2], present, figure.skeleton, limbs, dots, line + 1)

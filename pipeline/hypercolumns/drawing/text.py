@@ -2,8 +2,8 @@
 
 Pillow's font (Aileron) has the characters of ASCII and a few more. A line with any other character is drawn with
 OpenCV's fonts, from OpenCV 5 on: they have Latin letters with accents, Greek, Cyrillic, Chinese, Japanese and Korean;
-Arabic letters appear one by one. A character that neither has, such as those of Thai or pictographs, appears as an empty
-box. With OpenCV 4, accents are left out and all other characters appear as empty boxes.
+Arabic letters appear one by one. A character that neither has, such as those of Thai or pictographs, appears as an
+empty box. With OpenCV 4, accents are left out and all other characters appear as empty boxes.
 """
 
 import unicodedata
@@ -22,6 +22,8 @@ _BOX = "\u25a1"
 _ABSENT = "\uffff"
 """A code point that no font has."""
 _TEST_SIZE = 20
+_COARSE = 18
+"""Sizes of text below this are coarse: a pixel is a large part of a space."""
 _OPENCV = Lock()
 """OpenCV's fonts hold a cache, and drawing releases Python's global lock."""
 
@@ -29,6 +31,11 @@ _OPENCV = Lock()
 def line_height(size: int) -> int:
     """Height in pixels of a line of text in a font of `size` pixels."""
     return sum(_font(size).getmetrics())
+
+
+def baseline(size: int) -> int:
+    """Distance in pixels of the baseline from the top of a line of text in a font of `size` pixels."""
+    return _font(size).getmetrics()[0]
 
 
 def text_width(text: str, size: int) -> int:
@@ -100,10 +107,13 @@ def _without_accent(character: str) -> str:
 
 
 def _draw_with_pillow(text: str, size: int) -> NDArray[np.uint8]:
-    font = _font(size)
-    canvas = PillowImage.new("L", (max(int(np.ceil(font.getlength(text))), 1), line_height(size)))
-    ImageDraw.Draw(canvas).text((0, 0), text, fill=255, font=font)
-    return np.array(canvas)
+    """Draw larger and shrink, since letters of few pixels are moved to whole pixels, which closes spaces."""
+    scale = 4 if size < _COARSE else 1
+    font = _font(scale * size)
+    width, height = max(int(np.ceil(font.getlength(text) / scale)), 1), line_height(size)
+    canvas = PillowImage.new("L", (scale * width, scale * height))
+    ImageDraw.Draw(canvas).text((0, scale * baseline(size)), text, fill=255, font=font, anchor="ls")
+    return np.array(canvas.resize((width, height), PillowImage.Resampling.BOX))
 
 
 @lru_cache(maxsize=1)
@@ -115,5 +125,5 @@ def _draw_with_opencv(text: str, size: int) -> NDArray[np.uint8]:
     with _OPENCV:
         x, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), _opencv_font(), size, 400)
         canvas = np.zeros((line_height(size), max(x + width, 1), 3), dtype=np.uint8)
-        cv2.putText(canvas, text, (0, _font(size).getmetrics()[0]), (255, 255, 255), _opencv_font(), size, 400)
+        cv2.putText(canvas, text, (0, baseline(size)), (255, 255, 255), _opencv_font(), size, 400)
     return np.ascontiguousarray(canvas[..., 0])
