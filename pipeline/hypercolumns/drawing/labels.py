@@ -111,7 +111,7 @@ def _place(
     objects = hidden[0] @ (hidden[1] * weights / areas).T
     cost = objects.copy()
     cost += _preference(candidates[0], box[:, 0], size[0], (0.0, 0.08, 0.3, 0.32, 0.12))[:, None]
-    cost += _preference(candidates[1], box[:, 1], size[1], (0.1, 0.2, 0.0, 0.14, 0.4))
+    cost += _preference(candidates[1], box[:, 1], size[1], (0.1, 0.3, 0.0, 0.25, 0.4))
     cost += 0.3 * np.outer(touching[0], touching[1])  # at a corner
     distance = np.hypot(gaps[0][:, None], gaps[1])
     away = _AWAY + distance / max(size[1], 1e-9) + _HIDDEN_AWAY * objects

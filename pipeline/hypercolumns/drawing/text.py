@@ -3,7 +3,7 @@
 Pillow's font (Aileron) has the characters of ASCII and a few more. A line with any other character is drawn with
 OpenCV's fonts, from OpenCV 5 on: they have Latin letters with accents, Greek, Cyrillic, Chinese, Japanese and Korean;
 Arabic letters appear one by one. A character that neither has, such as those of Thai or pictographs, appears as an
-empty box. With OpenCV 4, accents are left out and all other characters appear as empty boxes.
+empty box. With OpenCV 4, accents are left out and all other characters appear as crossed boxes.
 """
 
 import unicodedata
