@@ -9,8 +9,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "pipeline/hypercolumns"
 ORDER = [
     *("lazy", "errors", "input_files", "parameters", "workspace", "scratch", "stores", "cluster", "devices"),
-    *("regions", "annotations", "puppets", "proposals", "backbones", "features", "grid", "detection", "tasks"),
-    *("results", "evaluation", "reporting", "definitions", "bundle", "segmenter", "export", "steps", "cli"),
+    *("regions", "annotations", "drawing", "puppets", "proposals", "backbones", "features", "grid", "detection"),
+    *("tasks", "results", "evaluation", "reporting", "definitions", "bundle", "segmenter", "export", "steps", "cli"),
 ]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -11,10 +11,10 @@ import pytest
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance, Part
 from hypercolumns.definitions import TASKS
+from hypercolumns.drawing.colours import palette
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import Parameters
 from hypercolumns.reporting.pairs import KEYPOINTS, PARTS, make_pairs, make_previews
-from hypercolumns.reporting.pictures import palette
 from hypercolumns.reporting.section import SectionInputs
 from hypercolumns.workspace import Workspace
 

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Instance
+from hypercolumns.drawing.colours import WHITE, Picture
+from hypercolumns.drawing.shapes import draw_box, draw_outline, tint
 from hypercolumns.evaluation.detections import mask_or_box, without_void
 from hypercolumns.parameters import Parameters
 from hypercolumns.regions import boxes
-from hypercolumns.reporting.pictures import BLACK, TILE, WHITE, Colour, Picture, cut_tile, data_uri
+from hypercolumns.reporting.pictures import TILE, cut_tile, data_uri
 from hypercolumns.tasks.heat_maps import HeatMap
 
 AGREED, MISSED, EXTRA = (38, 166, 154), (255, 179, 0), (216, 27, 96)
@@ -112,9 +114,7 @@ def colour_scale(steps: int = 12) -> list[str]:
 def _with_boxes(tile: Picture, box: NDArray[np.float64], expanded: NDArray[np.float64]) -> Picture:
     picture = tile.copy()
     for corners, width in ((expanded, 1), (box, 2)):
-        x0, y0, x1, y1 = (int(v) for v in np.round(corners))
-        cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), BLACK, width + 2, cv2.LINE_AA)
-        cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), WHITE, width, cv2.LINE_AA)
+        draw_box(picture, corners.tolist(), WHITE, width)
     return picture
 
 
@@ -130,20 +130,17 @@ def _with_heat(tile: Picture, box: NDArray[np.float64], heat: NDArray[np.uint8],
     grey = np.repeat(cv2.cvtColor(tile, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
     colour = cv2.cvtColor(cv2.applyColorMap(values, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
     picture = np.where(inside[..., None], 0.35 * grey + 0.65 * colour, 0.6 * grey).round().astype(np.uint8)
-    return _outline(picture, inside & (values > 255 * threshold), WHITE, 1)
+    draw_outline(picture, inside & (values > 255 * threshold), WHITE, 1)
+    return picture
 
 
 def _with_masks(tile: Picture, true_mask: NDArray[np.bool_], predicted_mask: NDArray[np.bool_]) -> Picture:
-    picture = tile.astype(np.float64)
+    picture = tile.copy()
     for pixels, colour in (
         (true_mask & predicted_mask, AGREED),
         (true_mask & ~predicted_mask, MISSED),
         (predicted_mask & ~true_mask, EXTRA),
     ):
-        picture[pixels] = 0.45 * picture[pixels] + 0.55 * np.array(colour)
-    return _outline(picture.round().astype(np.uint8), true_mask, WHITE, 2)
-
-
-def _outline(picture: Picture, mask: NDArray[np.bool_], colour: Colour, width: int) -> Picture:
-    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    return np.asarray(cv2.drawContours(picture, contours, -1, colour, width, cv2.LINE_AA), dtype=np.uint8)
+        tint(picture, pixels, colour, 0.55)
+    draw_outline(picture, true_mask, WHITE, 2)
+    return picture

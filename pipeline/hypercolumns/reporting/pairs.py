@@ -4,26 +4,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 
 from hypercolumns.annotations.model import AnnotationSet, Category, Instance
 from hypercolumns.annotations.results import Results
+from hypercolumns.drawing.colours import Picture, palette
+from hypercolumns.drawing.shapes import draw_skeleton, tint
 from hypercolumns.evaluation.keypoints import right_keypoints
 from hypercolumns.evaluation.parts import part_overlaps
 from hypercolumns.parameters import Parameters
 from hypercolumns.regions import boxes
 from hypercolumns.reporting.gallery import choose
-from hypercolumns.reporting.pictures import (
-    BLACK,
-    PER_PHOTOGRAPH,
-    Picture,
-    Window,
-    cut_tile,
-    data_uri,
-    draw_all,
-    palette,
-)
+from hypercolumns.reporting.pictures import PER_PHOTOGRAPH, Window, cut_tile, data_uri, draw_all
 
 
 @dataclass(frozen=True)
@@ -119,17 +111,11 @@ def _keypoint_quality(
 
 
 def _draw_skeleton(tile: Picture, window: Window, category: Category, keypoints: Any) -> None:
-    """Draw the keypoints that are present as dots, and limbs between them in the colour of their second end."""
+    """Draw the keypoints that are present as dots in their colours, and limbs between them."""
     points = np.array(keypoints, dtype=np.float64).reshape(-1, 3)
-    centres = [window.to_tile(np.array([x, y, x, y]))[:2].round().astype(int).tolist() for x, y, _ in points]
+    centres = window.to_tile(points[:, [0, 1, 0, 1]])[:, :2]
     present, colours = points[:, 2] > 0, palette(len(points))
-    limbs = [(a - 1, b - 1) for a, b in category.skeleton if present[a - 1] and present[b - 1]]
-    for width, colour in ((4, BLACK), (2, None)):
-        for a, b in limbs:
-            cv2.line(tile, centres[a], centres[b], colour or colours[b], width, cv2.LINE_AA)
-    for k in np.flatnonzero(present):
-        cv2.circle(tile, centres[k], 5, BLACK, -1, cv2.LINE_AA)
-        cv2.circle(tile, centres[k], 4, colours[k], -1, cv2.LINE_AA)
+    draw_skeleton(tile, centres, present, category.skeleton, colours, colours, 2)
 
 
 def _part_quality(
@@ -143,8 +129,7 @@ def _part_quality(
 def _draw_parts(tile: Picture, window: Window, category: Category, parts: Any) -> None:
     colours = dict(zip(category.parts, palette(len(category.parts)), strict=True))
     for part in parts:
-        mask = window.mask(part["segmentation"])
-        tile[mask] = (0.35 * tile[mask] + 0.65 * np.array(colours[part["name"]])).round().astype(np.uint8)
+        tint(tile, window.mask(part["segmentation"]), colours[part["name"]], 0.65)
 
 
 KEYPOINTS = PairRenderer("keypoints", lambda instance: instance.keypoints, _keypoint_quality, _draw_skeleton)

@@ -1,7 +1,6 @@
-"""Square windows of photographs, colours and data URIs, which all pictures on the page share."""
+"""Square windows of photographs and data URIs, which all pictures on the page share."""
 
 import base64
-import colorsys
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,16 +14,12 @@ from numpy.typing import NDArray
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.annotations.photographs.reading import read_photograph
+from hypercolumns.drawing.colours import Picture
 
 Item = TypeVar("Item")
 Drawn = TypeVar("Drawn")
-Picture = NDArray[np.uint8]
-"""RGB, (height, width, 3)."""
-Colour = tuple[int, int, int]
-"""RGB from 0 to 255."""
 TILE = 288
 """Side of a square picture in pixels."""
-WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 PER_PHOTOGRAPH = 2
 """Predictions shown per photograph, on average, where annotations do not tell how many to expect."""
 MARGIN = 1.12
@@ -74,18 +69,6 @@ def cut_tile(annotations: AnnotationSet, image: Image, box: NDArray[np.float64])
     """Place a window around a box, and cut its tile from the photograph."""
     window = Window.around(box, image.width, image.height)
     return window, window.photo(read_photograph(annotations.image_path(image), image))
-
-
-def palette(count: int) -> list[Colour]:
-    """Return `count` colours around the colour wheel, alternating in brightness.
-
-    Examples
-    --------
-    >>> palette(2)
-    [(255, 38, 38), (27, 178, 178)]
-    """
-    colours = (colorsys.hsv_to_rgb(k / max(count, 1), 0.85, 1.0 if k % 2 == 0 else 0.7) for k in range(count))
-    return [(round(255 * r), round(255 * g), round(255 * b)) for r, g, b in colours]
 
 
 def data_uri(picture: Picture) -> str:

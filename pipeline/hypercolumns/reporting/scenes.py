@@ -11,7 +11,10 @@ from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.annotations.photographs.reading import read_photograph
 from hypercolumns.annotations.results import Results
-from hypercolumns.reporting.pictures import PER_PHOTOGRAPH, Colour, data_uri, draw_all, palette
+from hypercolumns.drawing.colours import Colour, palette
+from hypercolumns.drawing.label_plates import plate_size
+from hypercolumns.drawing.labels import Label, place_labels
+from hypercolumns.reporting.pictures import PER_PHOTOGRAPH, data_uri, draw_all
 
 DRAWING_SIDE = 480
 """Longer side of a drawing in SVG units; larger photographs are scaled down to this many pixels."""
@@ -19,11 +22,8 @@ MAX_DETECTIONS = 8
 """Most detections drawn in a photograph."""
 IGNORED_COLOUR: Colour = (150, 150, 150)
 """Colour of instances that do not count."""
-LINE_HEIGHT = 17
-"""Height of a line of text in SVG units."""
-LETTER_WIDTH = 9.5
-"""Approximate width of a letter in SVG units; labels are placed before the font is known."""
-
+TEXT_SIZE = 14
+"""Size of text in SVG units. Its width is that of `drawing.text`; the page fits the browser's font into it."""
 
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in pixels."""
@@ -31,14 +31,13 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Shape:
-    """A mask or box as an SVG path, and the position of its label in SVG units."""
+    """A mask or box as an SVG path, and the place of its label in SVG units."""
 
     label: str
     colour: Colour
     path: str
     is_box: bool
-    x: float
-    y: float
+    place: Label
 
 
 @dataclass(frozen=True)
@@ -116,22 +115,14 @@ def _scene(annotations: AnnotationSet, image: Image, results: Results) -> Scene:
 def _shapes(
     labelled: Sequence[tuple[str, Colour, Box, masks.RLE | None]], width: float, height: float, scale: float
 ) -> list[Shape]:
-    """Convert boxes and, where there are any, masks to shapes with labels in their upper left corners.
-
-    Labels are moved down to avoid other labels.
-    """
-    shapes: list[Shape] = []
-    for label, colour, box, mask in labelled:
-        x0, y0, *_ = (scale * edge for edge in box)
-        path = outline(masks.decode(mask), scale) if mask else rectangle(box, scale)
-        text_width = LETTER_WIDTH * len(label)
-        x, y = max(min(x0 + 3, width - text_width), 3), min(max(y0, 0) + LINE_HEIGHT, height - 5)
-        while any(
-            s.x - text_width < x < s.x + LETTER_WIDTH * len(s.label) and abs(y - s.y) < LINE_HEIGHT for s in shapes
-        ):
-            y += LINE_HEIGHT
-        shapes.append(Shape(label, colour, path, mask is None, x, y))
-    return shapes
+    """Convert boxes and, where there are any, masks to shapes with labels beside them."""
+    boxes = [[scale * edge for edge in box] for *_, box, _ in labelled]
+    sizes = [plate_size(label, TEXT_SIZE) for label, *_ in labelled]
+    places = place_labels(boxes, sizes, (width, height)) if labelled else []
+    return [
+        Shape(label, colour, outline(masks.decode(mask), scale) if mask else rectangle(box, scale), mask is None, place)
+        for (label, colour, box, mask), place in zip(labelled, places, strict=True)
+    ]
 
 
 def rectangle(box: Box, scale: float) -> str:
