@@ -13,7 +13,7 @@ from tqdm import tqdm
 from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.annotations.photographs.opening import no_size_warnings
 from hypercolumns.detection.results import from_file
-from hypercolumns.errors import InputError
+from hypercolumns.errors import InputError, counted
 from hypercolumns.scratch.checked_files import atomic_write
 from hypercolumns.scratch.digests import digest
 from hypercolumns.scratch.work import work
@@ -87,7 +87,7 @@ def segment_files(
             for task, of_task in content["results"].items():
                 results[task] += of_task
         if not records:
-            raise InputError(f"None of the {len(files)} photographs could be read: {next(iter(failed.values()))}")
+            raise InputError(f"None of the {counted(len(files), 'photograph')} could be read.")
         base = paths[0].absolute() if len(paths) == 1 and paths[0].is_dir() else _common_folder(files)
         write_all(out, images, segmenter.categories, records, results, failed, base)
     shutil.rmtree(out / _SCRATCH, ignore_errors=True)
@@ -139,6 +139,8 @@ def _open(files: Mapping[str, Path]) -> tuple[list[Photograph], dict[str, str]]:
         except InputError as error:
             logger.error("%s", error)
             failed[name] = str(error)
+    if not items:
+        raise InputError(f"None of the {counted(len(files), 'photograph')} could be read.")
     return items, failed
 
 

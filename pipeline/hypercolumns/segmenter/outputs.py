@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from hypercolumns.annotations import masks
-from hypercolumns.annotations.model import AnnotationSet, Category, Image
+from hypercolumns.annotations.model import AnnotationSet, Category, Image, Part
 from hypercolumns.annotations.results import write_results
 from hypercolumns.drawing.label_image import label_image, save_label_png
 from hypercolumns.drawing.overlay import Figure, draw_overlay
@@ -19,6 +20,9 @@ from hypercolumns.segmenter.answers import Answers
 SCHEMA = "hypercolumns-answers/1"
 
 _JPEG_QUALITY = 92
+
+_LEAST_HEAT = 0.2
+"""Keypoints of less heat are written but not drawn."""
 
 
 def write_pictures(answers: Answers, categories: Sequence[Category], out: Path) -> None:
@@ -49,9 +53,9 @@ def figures(answers: Answers, categories: Sequence[Category]) -> list[Figure]:
                 label=f"{answers.names[i]} {answers.scores[i]:.2f}",
                 mask=_mask(answers, i),
                 box=tuple(box.tolist()),
-                keypoints=np.array(points["keypoints"]).reshape(-1, 3) if points else None,
+                keypoints=_sure(points["keypoints"], float(answers.scores[i])) if points else None,
                 skeleton=by_id[int(answers.categories[i])].skeleton,
-                parts={part["name"]: part["segmentation"] for part in parts["parts"]} if parts else {},
+                parts=tuple(Part(**part) for part in parts["parts"]) if parts else (),
             )
         )
     return drawn
@@ -122,6 +126,13 @@ def _first(answers: Answers, task: str, i: int) -> Mapping[str, Any] | None:
     """The best answer of a task for a box, if there is one."""
     found = answers.results.get(task)
     return found[i][0] if found and found[i] else None
+
+
+def _sure(keypoints: Sequence[float], score: float) -> NDArray[np.float64]:
+    """Keypoints (k, 3) with those zeroed that are not drawn, because their heat is small."""
+    points = np.array(keypoints, dtype=np.float64).reshape(-1, 3)
+    points[points[:, 2] < _LEAST_HEAT * score] = 0
+    return points
 
 
 def _empty(height: int, width: int) -> masks.RLE:
