@@ -11,6 +11,7 @@ import yaml
 
 from hypercolumns.cli.command import command
 from hypercolumns.errors import InputError
+from hypercolumns.memory import keep_freed_memory
 from hypercolumns.parameters import Parameters
 from hypercolumns.workspace import Workspace
 
@@ -34,6 +35,7 @@ def stage(step: Callable[..., Any], *options: click.Option) -> click.Command:
         if not params.exists():
             raise InputError(f"{params} does not exist; run in the project's folder, or name the file with --params.")
         parameters = Parameters.load(params)
+        keep_freed_memory()
         step(parameters, Workspace.at(root), **values)
         require_unchanged(params, parameters, values)
 

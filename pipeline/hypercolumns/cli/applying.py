@@ -34,7 +34,9 @@ OUT = click.option("-o", "--out", required=True, type=click.Path(path_type=Path)
 def open_segmenter(model: Path, tasks: str | None, weights: Path | None, score: float) -> "Segmenter":
     """Open a model for the tasks that an option names."""
     # Imported here so that `--help` does not wait for torch.
+    from hypercolumns.memory import keep_freed_memory
     from hypercolumns.segmenter.segmenter import Segmenter
 
+    keep_freed_memory()
     names = [name.strip() for name in tasks.split(",")] if tasks else None
     return Segmenter.open(model, tasks=names, weights=weights, minimum_score=score)
