@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hypercolumns import FeatureStore, GridModel, Parameters, Workspace, heat_maps, steps
 from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.bundle.bundle import Bundle
 from hypercolumns.export.files import export
 from hypercolumns.export.source import ExportSource, collect
 from hypercolumns.features import photographs
@@ -53,7 +54,7 @@ class Project:
     """Exports a task once per arguments: task, format, backbone."""
 
     def source(self, task: str) -> ExportSource:
-        return collect(self.parameters, self.workspace, task)
+        return collect(Bundle.open(self.workspace.bundle), task)
 
     @property
     def annotations(self) -> AnnotationSet:
@@ -95,6 +96,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     parameters, workspace = Parameters.load(folder / "params.yaml"), Workspace.at(folder)
     steps.prepare_annotations(parameters, workspace)
     steps.propose_regions(parameters, workspace)
+    steps.train_detector(parameters, workspace)
     steps.detect_objects(parameters, workspace)
     for split in ("train", "val"):
         steps.extract_features(parameters, workspace, split)
@@ -102,11 +104,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         training = parameters.train.model_copy(update=sharing)
         steps.train_task(parameters.model_copy(update={"train": training}), workspace, task)
     steps.predict_task(parameters, workspace, "segmentation")
+    steps.bundle_models(parameters, workspace)
 
     @cache
     def exported(task: str, file_format: str, backbone: bool = True) -> Path:
         path = folder / f"{task}-{backbone}.{file_format}"
-        export(collect(parameters, workspace, task), path, file_format, backbone=backbone)
+        export(collect(Bundle.open(workspace.bundle), task), path, file_format, backbone=backbone)
         return path
 
     return Project(folder, parameters, workspace, exported)

@@ -33,15 +33,15 @@ def test_it_writes_a_file_and_says_what_goes_in_and_what_comes_out(run, tmp_path
 
 def test_a_model_elsewhere_can_be_exported(run, tmp_path: Path) -> None:
     path = tmp_path / "grids.pt2"
-    model = Path("data/models/parts.zarr").absolute()
+    model = Path("data/model.zip").absolute()
     result = run("--task", "parts", "--format", "torch", "--without-backbone", "--model", model, "-o", path)
     assert result.exit_code == 0, result.output
     assert path.exists()
 
 
 def test_what_cannot_be_exported_is_one_paragraph(run, tmp_path: Path) -> None:
-    assert "no task 'poses'; choose keypoints, parts, segmentation" in refusal(run("--task", "poses", "-o", "x"))
-    assert "missing.zarr" in refusal(run("--task", "parts", "--model", "missing.zarr", "-o", "x"))
+    assert "no task 'poses'; it has keypoints, parts, segmentation" in refusal(run("--task", "poses", "-o", "x"))
+    assert "missing.zip does not exist" in refusal(run("--task", "parts", "--model", "missing.zip", "-o", "x"))
     assert f"{tmp_path} cannot be written: it is a folder" in refusal(run("--task", "parts", "-o", tmp_path))
     message = refusal(run("--task", "parts", "-o", tmp_path / "none/file.onnx"))
     assert f"there is no folder {tmp_path / 'none'}" in message

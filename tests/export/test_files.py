@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from hypercolumns import GridModel, InputError, create_backbone, heat_map_network
 from hypercolumns.export.files import OPSET, export
 from hypercolumns.export.program import trace
-from hypercolumns.export.source import collect
 from hypercolumns.grid.spec import GridSpec
 from hypercolumns.parameters import BackboneParameters
 from tests.export.conftest import SHARING, Project
@@ -211,17 +210,6 @@ def test_a_missing_package_is_named_with_the_command(
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(InputError, match=r"needs the package onnx.*pip install 'hypercolumns\[export\]'"):
         export(project.source("segmentation"), tmp_path / "file.onnx")
-
-
-def test_another_network_than_that_of_the_store_is_refused(project: Project) -> None:
-    changed = project.parameters.model_copy(update={"seed": 1})
-    with pytest.raises(InputError, match=r"sha256 of the weights of .*train\.zarr"):
-        collect(changed, project.workspace, "segmentation")
-
-
-def test_a_model_of_another_task_is_refused(project: Project) -> None:
-    with pytest.raises(InputError, match=r"trained for the targets nose.*the task segmentation has figure"):
-        collect(project.parameters, project.workspace, "segmentation", project.workspace.model("keypoints"))
 
 
 def test_a_backbone_without_the_layers_of_the_model_is_refused(project: Project) -> None:
