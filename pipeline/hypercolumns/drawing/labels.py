@@ -14,7 +14,7 @@ _AWAY, _MOST = 2.0, 1.9
 """Cost of a label away from its object, without the distance, and highest cost of one beside it."""
 _OVERLAP = 20.0
 """Cost of covering as much of other labels as the label is large; counts where no place is free."""
-_HIDDEN_OWN, _HIDDEN_AWAY = 0.6, 3.0
+_HIDDEN_OWN, _HIDDEN_AWAY = 0.6, 6.0
 """Cost of covering the label's object as a whole, relative to another object, for which it is 1; and the factor of both
 for a label away from its object, which is free to go where nothing is."""
 
