@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from hypercolumns.drawing.labels import place_labels
+from hypercolumns.drawing.labels import Label, place_labels
 
 
 def crowd(seed, count=40):
@@ -142,3 +142,13 @@ def test_no_objects_have_no_labels():
 def test_unusable_arguments_are_refused(boxes, sizes, complaint):
     with pytest.raises(ValueError, match=complaint):
         place_labels(boxes, sizes, (10, 10))
+
+
+def test_a_label_away_from_its_object_hides_no_object():
+    """Thirty small objects in the middle of a large canvas: labels that do not touch theirs lie around the crowd."""
+    corners = np.random.default_rng(0).uniform(150, 230, (30, 2))
+    boxes = np.concatenate([corners, corners + 4], axis=1)
+    away = [label for label in place_labels(boxes, [(60, 12)] * 30, (400, 400)) if label.leader]
+    assert len(away) > 5
+    objects = [Label(x0, y0, x1 - x0, y1 - y0) for x0, y0, x1, y1 in boxes]
+    assert max(overlap(label, thing) for label in away for thing in objects) < 1e-6

@@ -8,6 +8,7 @@ import pytest
 
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
+from hypercolumns.reporting.page import create_environment
 from hypercolumns.reporting.scenes import DRAWING_SIDE, MAX_DETECTIONS, make_scenes, outline
 
 CATEGORIES = (Category(4, "cat"), Category(9, "dog"))
@@ -118,3 +119,17 @@ def test_without_detections_nothing_is_drawn(truth):
     photographs = make_scenes(truth, [], 2)
     assert photographs.minimum_score is None
     assert all(scene.detected == [] for scene in photographs.scenes)
+
+
+def test_a_label_away_from_its_object_has_a_line_to_it_on_the_page(truth):
+    """Eight labels have no room around an object of twelve SVG units, and those that touch it have no line."""
+    mask = np.zeros((40, 80), bool)
+    mask[0:2, 0:2] = True
+    detections = [r | {"segmentation": masks.encode(mask)} for r in results(truth, [np.full(8, 1.0)])]
+    scene = make_scenes(truth, detections, 6).scenes[0]
+    macros = create_environment().get_template("macros.html.jinja").module
+    page = str(macros.drawing(scene, 1, scene.detected, "detected", True))
+    away = sum(shape.place.leader is not None for shape in scene.detected)
+    assert 0 < away < 8
+    assert page.count('class="leader"') == away
+    assert page.count("<rect ") == page.count("<text ") == 8

@@ -11,7 +11,7 @@ WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 
 _FIRST_HUE, _GOLDEN_TURN = 0.07, (5**0.5 - 1) / 2
 """Hues in turns. Multiples of the golden ratio stay apart however many there are."""
-_LIGHTNESS = (0.68, 0.80, 0.58)
+_LIGHTNESS = (0.68, 0.62, 0.84)
 """Lightness in OKLCH, in rotation, so that colours of similar hue differ."""
 _CHROMA = 0.19
 _TO_LMS = ((1, 0.3963377774, 0.2158037573), (1, -0.1055613458, -0.0638541728), (1, -0.0894841775, -1.2914855480))

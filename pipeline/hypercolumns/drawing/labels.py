@@ -14,7 +14,7 @@ _AWAY, _MOST = 2.0, 1.9
 """Cost of a label away from its object, without the distance, and highest cost of one beside it."""
 _OVERLAP = 20.0
 """Cost of covering as much of other labels as the label is large; counts where no place is free."""
-_HIDDEN_OWN, _HIDDEN_AWAY = 0.6, 3.0
+_HIDDEN_OWN, _HIDDEN_AWAY = 0.6, 6.0
 """Cost of covering the label's object as a whole, relative to another object, for which it is 1; and the factor of both
 for a label away from its object, which is free to go where nothing is."""
 
@@ -81,8 +81,8 @@ def place_labels(boxes: ArrayLike, sizes: ArrayLike, canvas: tuple[float, float]
         starts[i] = _place(i, corners, areas, extents, limits, starts[done], extents[done])
         done.append(i)
     return [
-        Label(*start, *size, _leader(start, size, box))
-        for start, size, box in zip(starts.tolist(), extents.tolist(), corners, strict=True)
+        Label(x, y, width, height, _leader((x, y), (width, height), box))
+        for (x, y), (width, height), box in zip(starts.tolist(), extents.tolist(), corners, strict=True)
     ]
 
 
@@ -139,7 +139,8 @@ def _shared(start: Array, end: Array, starts: Array, ends: Array) -> Array:
 def _preference(values: Array, box: Array, size: float, costs: Sequence[float]) -> Array:
     """Costs of starts that align a label with its box: first edge inside, last edge inside, before, after; others."""
     aligned = np.stack([np.abs(values - edge) < 1e-6 for edge in (box[0], box[1] - size, box[0] - size, box[1])])
-    return np.min(np.where(aligned, np.array(costs[:4])[:, None], costs[4]), axis=0)
+    lowest = np.min(np.where(aligned, np.array(costs[:4])[:, None], np.inf), axis=0)
+    return np.where(aligned.any(axis=0), lowest, costs[4])
 
 
 def _leader(start: Sequence[float], size: Sequence[float], box: Array) -> tuple[float, float, float, float] | None:

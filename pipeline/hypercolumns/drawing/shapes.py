@@ -72,7 +72,7 @@ def draw_skeleton(
     for wide, colour in ((width + 2 * edge, BLACK), (width, None)):
         for a, b in shown:
             cv2.line(picture, centres[a], centres[b], colour or limbs[b], wide, cv2.LINE_AA)
-    for k in np.flatnonzero(present):
+    for k in np.flatnonzero(present).tolist():
         cv2.circle(picture, centres[k], round(1.5 * width) + edge, BLACK, -1, cv2.LINE_AA)
         cv2.circle(picture, centres[k], round(1.5 * width), dots[k], -1, cv2.LINE_AA)
 

@@ -40,7 +40,7 @@ def build_page(
     train, val = (AnnotationSet.load(p) if p.exists() else None for p in map(workspace.annotations, SPLITS))
     ablation = sources.read_ablation(workspace.metric("ablation"))
     detections = _DETECTIONS[parameters.detection.source]
-    environment = _environment()
+    environment = create_environment()
     proposals = sources.read_metrics(workspace.metric("proposals"), sources.PROPOSALS)
     bodies, links, measured = [], [], []
     for name, (result_field, section) in tasks.items():
@@ -76,7 +76,8 @@ def build_page(
     )
 
 
-def _environment() -> Environment:
+def create_environment() -> Environment:
+    """Create the environment of all templates, with their filters and the measures of labels."""
     environment = Environment(
         loader=PackageLoader("hypercolumns.reporting"),
         autoescape=True,
