@@ -27,14 +27,16 @@ def train_detector(parameters: Parameters, workspace: Workspace) -> Detector:
     InputError
         If an input is missing, the network or a layer cannot be used, or no category has a training instance.
     """
-    given = detection_input(parameters, workspace, "train")
-    if parameters.detection.source == "own":
-        detector = train(given, parameters.seed)
-        logger.info("detector: %d categories", len(detector.categories))
-    else:
+    settings = parameters.detection
+    if settings.source != "own":
+        logger.info("detector: boxes come from detection.source: %s, so none is trained", settings.source)
         detector = Detector.of_nothing()
-        logger.info("detector: boxes come from detection.source: %s, so none is trained", parameters.detection.source)
-    detector.save(workspace.detector, feature_origin(given.backbone, parameters.detection))
+        detector.save(workspace.detector, {})
+        return detector
+    given = detection_input(parameters, workspace, "train")
+    detector = train(given, parameters.seed)
+    detector.save(workspace.detector, feature_origin(given.backbone, settings))
+    logger.info("detector: %d categories", len(detector.categories))
     return detector
 
 
