@@ -7,7 +7,19 @@ from pathlib import Path
 
 import click
 
-from benchmarks import additions, annotations, extraction, growth, importing, machine, pages, scoring, store, training
+from benchmarks import (
+    additions,
+    annotations,
+    extraction,
+    growth,
+    importing,
+    machine,
+    pages,
+    scoring,
+    segmenting,
+    store,
+    training,
+)
 from benchmarks.figures import Section
 from benchmarks.peers import comparison
 from benchmarks.results import Results
@@ -22,6 +34,7 @@ SUBJECTS: Mapping[str, Callable[[Sizes], Section]] = {
     "additions": additions.figures,
     "training": training.figures,
     "scoring": scoring.figures,
+    "segmenter": segmenting.figures,
     "growth": growth.figures,
     "peers": comparison.figures,
 }

@@ -19,6 +19,8 @@ class Sizes:
     """Regions that are extracted."""
     additions_photographs: int = 420
     """Drawn scenes, a twenty-first of which are new."""
+    segmented_photographs: int = 12
+    """Drawn scenes that a trained model is applied to."""
     scoring_regions: int = 16
     """Regions that are scored."""
     training_regions: int = 128
@@ -29,5 +31,5 @@ class Sizes:
     """Regions that the peers process."""
 
 
-TINY = Sizes(1, 40, 2, 4, 4, 2, 2, 12, 4, 4)
+TINY = Sizes(1, 40, 2, 4, 4, 2, 2, 2, 12, 4, 4)
 """Sizes for tests that only check whether everything runs."""
