@@ -17,8 +17,8 @@ from hypercolumns.grid.model import GridModel
 from hypercolumns.grid.spec import GridSpec
 from tests.documents import ROOT, code_blocks
 
-NEEDS_AN_EXTRA = {"predict", "train_grids"}
-"""Public names that need Dask's distributed part."""
+NEEDS_AN_EXTRA = {"Segmenter", "predict", "train_grids"}
+"""Public names that need OpenCV or Dask's distributed part."""
 
 
 def call(*command: str | Path, cwd: Path) -> str:
