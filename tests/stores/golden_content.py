@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hypercolumns.detection.detector import Detector
+from hypercolumns.detection.linear_models import BoxRegressor, LinearClassifiers
 from hypercolumns.features.schema import COLUMNS, DIGEST_BYTES, KINDS
 from hypercolumns.features.writer import FeatureStoreWriter
 from hypercolumns.grid.model import GridModel
@@ -22,6 +24,10 @@ SHAPES = {"stage": (4096, 8, 8), "vector": (512, 1, 1)}
 """Large, so that the index of a shard is small; regular values make the chunks small."""
 
 ATTRIBUTES = {"backbone": "golden", "categories": {"1": "cat", "3": "dog"}, "key": "0" * 64}
+
+
+ORIGIN = {"backbone": "golden", "layers": [["stage", 4096, 8]]}
+"""Origin of the features of the detector."""
 
 
 def blocks() -> dict[str, NDArray[np.float16]]:
@@ -96,7 +102,19 @@ def model() -> GridModel:
     )
 
 
-WRITERS = {"features": write_features, "proposals": write_proposals, "model": lambda path: model().save(path)}
+def detector() -> Detector:
+    weights = np.arange(15, dtype=np.float32).reshape(5, 3) / 8
+    moves = np.arange(20, dtype=np.float32).reshape(5, 4) / 4
+    classifiers = LinearClassifiers(weights, np.array([1, -1, 0.5], np.float32))
+    return Detector((1, 3), classifiers, BoxRegressor(moves, np.zeros(4, np.float32)))
+
+
+WRITERS = {
+    "features": write_features,
+    "proposals": write_proposals,
+    "model": lambda path: model().save(path),
+    "detector": lambda path: detector().save(path, ORIGIN),
+}
 """Functions that write a golden store to a path, by its name."""
 
 

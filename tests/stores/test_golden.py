@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 
 from hypercolumns import FeatureStore
+from hypercolumns.detection.detector import Detector
 from hypercolumns.grid.model import GridModel
 from hypercolumns.proposals.store import ProposalStore
 from hypercolumns.stores.verification import verify
 from tests.stores import golden_content as content
 
-FEATURES, PROPOSALS, MODEL = (content.GOLDEN / f"{name}.zarr" for name in ("features", "proposals", "model"))
+FEATURES, PROPOSALS, MODEL, DETECTOR = (content.GOLDEN / f"{name}.zarr" for name in content.WRITERS)
 
 
 def test_every_value_of_the_feature_store_is_read() -> None:
@@ -47,6 +48,15 @@ def test_every_value_of_the_model_is_read() -> None:
     np.testing.assert_array_equal(found.bias, expected.bias)
     for name in ("spec", "heat_map", "targets", "groups", "group_of_category"):
         assert getattr(found, name) == getattr(expected, name)
+
+
+def test_every_value_of_the_detector_is_read() -> None:
+    found, expected = Detector.open(DETECTOR, content.ORIGIN), content.detector()
+    assert found.categories == expected.categories
+    assert found.regressor is not None
+    for name in ("weights", "biases"):
+        np.testing.assert_array_equal(getattr(found.classifiers, name), getattr(expected.classifiers, name))
+        np.testing.assert_array_equal(getattr(found.regressor, name), getattr(expected.regressor, name))
 
 
 @pytest.mark.parametrize("name", content.WRITERS)
