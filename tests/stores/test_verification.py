@@ -10,6 +10,7 @@ import pytest
 
 from hypercolumns import FeatureStore
 from hypercolumns.errors import InputError
+from hypercolumns.detection.detector import Detector
 from hypercolumns.grid.model import GridModel
 from hypercolumns.proposals.store import ProposalStore
 from hypercolumns.stores.verification import find_stores, verify
@@ -51,7 +52,19 @@ def hash_of(values: np.ndarray) -> bytes:
     return values.tobytes()
 
 
-READERS = {"features": read_features, "proposals": read_proposals, "model": read_model, "heat_maps": read_heat}
+def read_detector(path: Path) -> list[Any]:
+    detector = Detector.open(path, {})
+    models = [detector.classifiers, detector.regressor]
+    return [detector.categories, *(values.tolist() for model in models for values in vars(model).values())]
+
+
+READERS = {
+    "features": read_features,
+    "proposals": read_proposals,
+    "model": read_model,
+    "detector": read_detector,
+    "heat_maps": read_heat,
+}
 
 DAMAGES: dict[str, Callable[[bytes, int], bytes | None]] = {
     "flip": lambda content, at: content[:at] + bytes([content[at] ^ (1 << at % 8)]) + content[at + 1 :],
