@@ -66,8 +66,8 @@ def test_an_invalid_entry_is_named(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"image_id": 99}, "in photographs that val does not have"),
-        ({"image_id": "unknown.jpg"}, "in photographs that val does not have"),
+        ({"image_id": 99}, "in unknown photographs"),
+        ({"image_id": "unknown.jpg"}, "in unknown photographs"),
         ({"category_id": 4}, "of categories that the data set does not have"),
         ({"bbox": [1, 2, 0, 4]}, "with boxes without area or outside"),
         ({"bbox": [1, 2, 3, -4]}, "with boxes without area or outside"),
@@ -107,7 +107,7 @@ def test_the_id_of_a_photograph_of_train_is_not_the_name_of_one_in_val(
     images = tuple(replace(image, file_name=f"{image.id + 100}.jpg") for image in annotations.images)
     path = _file(tmp_path / "found.json", [GOOD, GOOD | {"image_id": 101}])
     assert results.from_file(path, replace(annotations, images=images), 10) == [GOOD]
-    assert "1 detection in photographs that val does not have" in caplog.text
+    assert "1 detection in unknown photographs" in caplog.text
     path = _file(tmp_path / "found.json", [GOOD | {"image_id": "101"}])
     assert results.from_file(path, replace(annotations, images=images), 10) == [GOOD]
 

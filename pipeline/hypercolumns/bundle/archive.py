@@ -1,8 +1,11 @@
 """A bundle as one file: a ZIP archive whose bytes depend on the content alone."""
 
+import lzma
 import shutil
+import struct
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +17,12 @@ from hypercolumns.scratch.checked_files import atomic_write
 
 MOST_FILES = 100_000
 """Files of an archive that is unpacked."""
+
+_ERRORS = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, NotImplementedError, OSError, OverflowError, RuntimeError, ValueError),
+)
+"""What `zipfile` raises where an archive is broken or encrypted."""
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 """The first that a ZIP archive can express."""
@@ -53,10 +62,10 @@ def as_folder(path: Path) -> Iterator[Path]:
         try:
             with zipfile.ZipFile(path) as archive:
                 _unpack(archive, path, Path(folder))
-        except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{path} is not a trained model: it cannot be unpacked ({error}).", "bundle") from None
+        except InputError:
+            raise
+        except _ERRORS as error:
+            raise InputError(f"{path} cannot be unpacked as a trained model ({error}).", "bundle") from None
         yield Path(folder)
 
 

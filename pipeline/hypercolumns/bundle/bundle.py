@@ -71,7 +71,7 @@ class Bundle:
         """
         path = Path(path)
         with as_folder(path) as folder:
-            manifest = Manifest.read(folder)
+            manifest = Manifest.read(folder, path)
             _check_files(manifest, folder, path)
             parameters = Parameters.of(manifest.parameters, f"{path}, {manifests.NAME}")
             backbone = _create_backbone(manifest, parameters, weights, path)
@@ -82,13 +82,7 @@ class Bundle:
                 detector = Detector.open(folder / DETECTOR, feature_origin(seen, parameters.detection))
                 taps = seen.taps
             grids = {task: GridModel.open(grid_path(folder, task)) for task in manifest.tasks}
-        ranking = manifest.ranking
-        if ranking.features != FEATURES:
-            raise InputError(f"{path}: its ranking of candidates uses other features than this version measures.")
-        knots, values = (np.array(numbers, dtype=np.float64) for numbers in (ranking.knots, ranking.values))
-        if not knots.shape == values.shape == (len(FEATURES), knots.shape[-1]):
-            raise InputError(f"{path} is damaged: the knots of its ranking do not fit its features.")
-        ranker = Ranker(knots, values, ranking.bias)
+        ranker = _create_ranker(manifest.ranking, path)
         return cls(manifest, parameters, backbone, taps, grids, detector, ranker)
 
 
@@ -155,7 +149,7 @@ def write_bundle(
             metrics=metrics,
             versions={name: importlib.metadata.version(name) for name in RECORDED_PACKAGES},
             files={file.relative_to(draft).as_posix(): _sha256(file) for file in files},
-        )
+        ).sealed()
         (draft / manifests.NAME).write_bytes(manifest.encode())
         pack(draft, archive)
         publish(draft, folder)
@@ -175,6 +169,15 @@ def _check_files(manifest: Manifest, folder: Path, path: Path) -> None:
             raise InputError(f"{path} is damaged: {name} is missing.", "bundle")
         if _sha256(file) != expected:
             raise InputError(f"{path} is damaged: the SHA-256 of {name} is not the one in {manifests.NAME}.", "bundle")
+
+
+def _create_ranker(ranking: Ranking, path: Path) -> Ranker:
+    if ranking.features != FEATURES:
+        raise InputError(f"{path}: its ranking of candidates uses other features than this version measures.")
+    numbers = {len(row) for row in (*ranking.knots, *ranking.values)}
+    if not (len(ranking.knots) == len(ranking.values) == len(FEATURES) and len(numbers) == 1):
+        raise InputError(f"{path} is damaged: the knots of its ranking do not fit its features.")
+    return Ranker(np.array(ranking.knots, dtype=np.float64), np.array(ranking.values, dtype=np.float64), ranking.bias)
 
 
 def _create_backbone(manifest: Manifest, parameters: Parameters, weights: Path | str | None, path: Path) -> Backbone:

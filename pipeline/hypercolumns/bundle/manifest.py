@@ -1,5 +1,6 @@
 """The manifest of a bundle: what its models were trained for, on which network, with what result."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -77,14 +78,28 @@ class Manifest(msgspec.Struct, frozen=True):
     """Of the packages that results depend on."""
     files: Mapping[str, str]
     """SHA-256 of every other file by path."""
+    sha256: str = ""
+    """Of this manifest without it."""
+
+    def sealed(self) -> "Manifest":
+        """Copy with its own digest."""
+        unsealed = msgspec.structs.replace(self, sha256="")
+        return msgspec.structs.replace(self, sha256=hashlib.sha256(unsealed.encode()).hexdigest())
 
     def encode(self) -> bytes:
         """JSON with one line per entry; equal manifests give equal bytes."""
         return msgspec.json.format(msgspec.json.encode(self, order="deterministic"), indent=1) + b"\n"
 
     @classmethod
-    def read(cls, folder: Path) -> "Manifest":
+    def read(cls, folder: Path, bundle: Path) -> "Manifest":
         """Read the manifest in the folder of a bundle.
+
+        Parameters
+        ----------
+        folder
+            Where it is unpacked.
+        bundle
+            The folder or archive, for messages.
 
         Raises
         ------
@@ -96,18 +111,20 @@ class Manifest(msgspec.Struct, frozen=True):
             content = read_bytes(path, LARGEST)
             schema = msgspec.json.decode(content, type=_Schema).schema
         except FileNotFoundError:
-            raise InputError(f"{folder} is not a trained model: it has no {NAME}.", "bundle") from None
+            raise InputError(f"{bundle} is not a trained model: it has no {NAME}.", "bundle") from None
         except (OSError, msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            raise InputError(f"{path} is not the manifest of a trained model ({error}).", "bundle") from None
+            raise InputError(f"{bundle}, {NAME}, is not the manifest of a trained model ({error}).", "bundle") from None
         if clause := refusal(schema, SCHEMA, "trained model", "bundle"):
-            raise InputError(f"{path} {clause}.", "bundle")
+            raise InputError(f"{bundle} {clause}.", "bundle")
         try:
             manifest = msgspec.json.decode(content, type=cls)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            raise InputError(f"{path} is damaged: {error}.", "bundle") from None
+            raise InputError(f"{bundle} is damaged: {NAME}: {error}.", "bundle") from None
+        if manifest.sealed().sha256 != manifest.sha256:
+            raise InputError(f"{bundle} is damaged: {NAME} is not as it was written.", "bundle")
         for name in (*manifest.files, *manifest.tasks):
             if not is_safe(name):
-                raise InputError(f"{path} names {name!r}, which does not lie in the folder.", "bundle")
+                raise InputError(f"{bundle} names {name!r}, which does not lie in the folder.", "bundle")
         return manifest
 
 

@@ -22,7 +22,9 @@ BOXES = click.option(
     "detector finds boxes]",
 )
 TASKS = click.option("--tasks", help="Tasks to answer, separated by commas. [default: all of the model]")
-SCORE = click.option("--score", default=0.5, type=float, help="Lowest score of a box that is answered for.")
+SCORE = click.option(
+    "--score", default=0.5, type=click.FloatRange(-1e9, 1e9), help="Lowest score of a box that is answered for."
+)
 WEIGHTS = click.option(
     "--weights",
     type=click.Path(path_type=Path),

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -37,11 +37,44 @@ def ground_truth(annotations: AnnotationSet) -> list[Result]:
 
 
 def from_file(path: Path, annotations: AnnotationSet, limit: int) -> list[Result]:
-    """Read detections from a COCO results file, at most the `limit` best of each image.
+    """Read the detections in val that `detection.file` names, at most the `limit` best of each image.
+
+    An `image_id` is an id in the data set or, where there is none, the name of a photograph; see `read_detections`.
+    """
+    ids, names = _image_ids(annotations), _image_names(annotations)
+
+    def find(image_id: int | str) -> int | None:
+        return ids.get(str(image_id), names.get(image_id) if isinstance(image_id, str) else None)
+
+    try:
+        found = read_detections(path, annotations, find)
+    except InputError as error:
+        raise InputError(f"detection.file: {error}") from None
+    return [d for group in found.values() for d in group[:limit]]
+
+
+def named_in_file(path: Path, annotations: AnnotationSet) -> dict[int, list[Result]]:
+    """Read detections in photographs that have no ids but names; integers are the numbers that images have here.
+
+    See `read_detections`.
+    """
+    known: dict[int | str, int] = {image.id: image.id for image in annotations.images}
+    return read_detections(path, annotations, (known | _image_names(annotations)).get)
+
+
+def read_detections(
+    path: Path, annotations: AnnotationSet, find: Callable[[int | str], int | None]
+) -> dict[int, list[Result]]:
+    """Read detections from a COCO results file, by id of the image, the best first.
 
     Scores may have any scale; detections with equal scores stay in the order of the file. As COCO's tools do, boxes
     without area or outside their image, and detections in photographs or of categories that the annotations do not
-    have, are left out; they are counted in the log. Ids may be names, as in the annotation file.
+    have, are left out; they are counted in the log. Categories may be named.
+
+    Parameters
+    ----------
+    find
+        Returns the id of the image that an `image_id` in the file means; None if there is none.
 
     Raises
     ------
@@ -51,42 +84,36 @@ def from_file(path: Path, annotations: AnnotationSet, limit: int) -> list[Result
     """
     by_image: dict[int, list[Result]] = {image.id: [] for image in annotations.images}
     left_out: Counter[str] = Counter()
-    image_ids, image_names = _image_ids(annotations), _image_names(annotations)
     category_ids: dict[Any, int] = {c.id: c.id for c in annotations.categories}
     category_ids |= {category.name: category.id for category in annotations.categories}
-    try:
-        entries = read_entries(path)
-        for number, entry in enumerate(entries):
-            problem = _problem(entry)
-            if problem is not None:
-                raise InputError(f"{path}, entry {number}: {problem}.")
-            category_id = category_ids.get(entry["category_id"])
-            image_id = image_ids.get(str(entry["image_id"]))
-            if image_id is None and isinstance(entry["image_id"], str):
-                image_id = image_names.get(entry["image_id"])
-            if image_id is None:
-                left_out["in photographs that val does not have"] += 1
-            elif category_id is None:
-                left_out["of categories that the data set does not have"] += 1
-            elif _is_outside(entry["bbox"], annotations.image_by_id[image_id]):
-                left_out["with boxes without area or outside their photograph"] += 1
-            else:
-                box, score = [float(v) for v in entry["bbox"]], float(entry["score"])
-                by_image[image_id].append(Result(image_id=image_id, category_id=category_id, bbox=box, score=score))
-        reasons = ", ".join(f"{counted(n, 'detection')} {reason}" for reason, n in left_out.items())
-        if entries and not any(by_image.values()):
-            ids = ", ".join(str(image.source_id or image.id) for image in annotations.images[:3])
-            raise InputError(
-                f"{path} has no detection that can be used: {reasons}. Its first image_id is "
-                f"{entries[0]['image_id']!r}; those of val are {ids}, ..., or the names of the photographs."
-            )
-    except InputError as error:
-        raise InputError(f"detection.file: {error}") from None
+    entries = read_entries(path)
+    for number, entry in enumerate(entries):
+        problem = _problem(entry)
+        if problem is not None:
+            raise InputError(f"{path}, entry {number}: {problem}.")
+        category_id = category_ids.get(entry["category_id"])
+        image_id = find(entry["image_id"])
+        if image_id is None:
+            left_out["in unknown photographs"] += 1
+        elif category_id is None:
+            left_out["of categories that the data set does not have"] += 1
+        elif _is_outside(entry["bbox"], annotations.image_by_id[image_id]):
+            left_out["with boxes without area or outside their photograph"] += 1
+        else:
+            box, score = [float(v) for v in entry["bbox"]], float(entry["score"])
+            by_image[image_id].append(Result(image_id=image_id, category_id=category_id, bbox=box, score=score))
+    reasons = ", ".join(f"{counted(n, 'detection')} {reason}" for reason, n in left_out.items())
+    if entries and not any(by_image.values()):
+        ids = ", ".join(str(image.source_id or image.id) for image in annotations.images[:3])
+        raise InputError(
+            f"{path} has no detection that can be used: {reasons}. Its first image_id is "
+            f"{entries[0]['image_id']!r}; known are {ids}, ..., or the names of the photographs."
+        )
     if left_out:
         logger.warning("%s: left out: %s.", path, reasons)
     if not entries:
         logger.warning("%s has no detection.", path)
-    return [d for group in by_image.values() for d in sorted(group, key=lambda d: -d["score"])[:limit]]
+    return {image_id: sorted(group, key=lambda d: -d["score"]) for image_id, group in by_image.items()}
 
 
 def _image_ids(annotations: AnnotationSet) -> dict[str, int]:

@@ -57,6 +57,7 @@ def locked(scratch: Path) -> Iterator[None]:
         logger.info("%s is in use by %s; waiting until it ends.", scratch, _owner(scratch))
         lock.acquire()
     try:
+        scratch.mkdir(exist_ok=True)  # the run that was waited for may have deleted it with its last work
         if first:
             (scratch / _OWNER).write_text(f"process {os.getpid()}")
             _sweep(scratch)

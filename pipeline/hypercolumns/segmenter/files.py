@@ -8,10 +8,11 @@ from hypercolumns.errors import InputError, choices
 from hypercolumns.input_files import is_folder
 
 
-def find_photographs(paths: Sequence[Path]) -> dict[str, Path]:
+def find_photographs(paths: Sequence[Path], out: Path) -> dict[str, Path]:
     """List photographs by the name that their answers get.
 
-    A file has its own name; files in a folder, found at any depth, have their path below it. Hidden ones are left out.
+    A file has its own name; files in a folder, found at any depth, have their path below it. Hidden ones are left out,
+    and those in the output folder `out`, which may lie in the folder of photographs.
 
     Raises
     ------
@@ -21,7 +22,7 @@ def find_photographs(paths: Sequence[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     names: dict[str, str] = {}
     for path in paths:
-        for name, file in _of_path(path):
+        for name, file in _of_path(path, out.absolute()):
             # Answers are files with the name's stem, and some file systems ignore letter case.
             stem = str(Path(name).with_suffix("")).casefold()
             if stem in names and found[names[stem]].resolve() != file.resolve():
@@ -34,14 +35,16 @@ def find_photographs(paths: Sequence[Path]) -> dict[str, Path]:
     return found
 
 
-def _of_path(path: Path) -> list[tuple[str, Path]]:
+def _of_path(path: Path, out: Path) -> list[tuple[str, Path]]:
     if not is_folder(path):
         return [(path.name, path)]
     below = (file.relative_to(path) for file in path.rglob("*") if file.suffix.lower() in PHOTOGRAPH_SUFFIXES)
     shown = sorted(
         name.as_posix()
         for name in below
-        if not any(part.startswith(".") for part in name.parts) and (path / name).is_file()
+        if not any(part.startswith(".") for part in name.parts)
+        and out not in (path / name).absolute().parents
+        and (path / name).is_file()
     )
     if not shown:
         raise InputError(f"The folder {path} has no photographs ({choices(PHOTOGRAPH_SUFFIXES)}).")

@@ -12,11 +12,12 @@ from tqdm import tqdm
 
 from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.annotations.photographs.opening import no_size_warnings
-from hypercolumns.detection.results import from_file
+from hypercolumns.detection.results import named_in_file
 from hypercolumns.errors import InputError, counted
+from hypercolumns.input_files import is_folder
 from hypercolumns.scratch.checked_files import atomic_write
 from hypercolumns.scratch.digests import digest
-from hypercolumns.scratch.work import work
+from hypercolumns.scratch.work import key_folder, locked
 from hypercolumns.segmenter.files import find_photographs
 from hypercolumns.segmenter.heat_outputs import write_heat
 from hypercolumns.segmenter.outputs import record, write_all, write_pictures
@@ -25,8 +26,6 @@ from hypercolumns.segmenter.segmenter import Segmenter
 
 _SCRATCH = ".unfinished"
 """Folder of unfinished work in the output folder."""
-
-_ALL_BOXES = 2**31
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +61,7 @@ def segment_files(
     InputError
         If `out` has other files, no photograph can be read, or the file of boxes is unusable.
     """
-    files = find_photographs(paths)
+    files = find_photographs(paths, out)
     _require_empty(out)
     items, failed = _open(files)
     if boxes is not None:
@@ -75,7 +74,10 @@ def segment_files(
         "pictures": pictures,
         "files": [[name, str(path.absolute()), *_state(path)] for name, path in files.items()],
     }
-    with no_size_warnings(), work(out / _SCRATCH, "segment", key) as folder:
+    with no_size_warnings(), locked(out / _SCRATCH):
+        folder = key_folder(key, out / _SCRATCH / "segment")
+        _require_continued(out, folder)
+        folder.mkdir(parents=True, exist_ok=True)
         records, results = [], {task: list[Any]() for task in segmenter.tasks}
         images = []
         for item, content in _answered(segmenter, items, folder, out, pictures):
@@ -90,7 +92,7 @@ def segment_files(
             raise InputError(f"None of the {counted(len(files), 'photograph')} could be read.")
         base = paths[0].absolute() if len(paths) == 1 and paths[0].is_dir() else _common_folder(files)
         write_all(out, images, segmenter.categories, records, results, failed, base)
-    shutil.rmtree(out / _SCRATCH, ignore_errors=True)
+        shutil.rmtree(out / _SCRATCH, ignore_errors=True)
     return Summary(len(records), sum(len(entry["objects"]) for entry in records), failed)
 
 
@@ -109,7 +111,7 @@ def heat_of_files(
         As `segment_files`.
     """
     _require_empty(out)
-    items, failed = _open(find_photographs(paths))
+    items, failed = _open(find_photographs(paths, out))
     if boxes is not None:
         items = _with_boxes(items, boxes, segmenter)
     with no_size_warnings(), tqdm(total=len(items), unit=" photographs", dynamic_ncols=True) as progress:
@@ -126,8 +128,30 @@ def heat_of_files(
 
 
 def _require_empty(out: Path) -> None:
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / _SCRATCH).is_dir())):
+    """Refuse an output folder that cannot be made, or has files and no unfinished work."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"{out} is a file or lies in one; name another folder with -o.") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, PermissionError):
+            raise
+        raise InputError(f"The folder {out} cannot be made ({error}); name another one with -o.") from None
+    if any(out.iterdir()) and not is_folder(out / _SCRATCH):
         raise InputError(f"{out} exists and is not empty; name another folder with -o.")
+
+
+def _require_continued(out: Path, folder: Path) -> None:
+    """Refuse an output folder that has answers, unless the same run, whose work is in `folder`, left them."""
+    if folder.exists() or all(path.name == _SCRATCH for path in out.iterdir()):
+        return
+    if not folder.parent.exists():  # another run has finished while this one waited
+        shutil.rmtree(out / _SCRATCH, ignore_errors=True)
+        raise InputError(f"{out} exists and is not empty; name another folder with -o.")
+    raise InputError(
+        f"{out} has the unfinished answers of another run: other photographs, options, model or version; delete it, or "
+        "name another folder with -o."
+    )
 
 
 def _open(files: Mapping[str, Path]) -> tuple[list[Photograph], dict[str, str]]:
@@ -146,9 +170,10 @@ def _open(files: Mapping[str, Path]) -> tuple[list[Photograph], dict[str, str]]:
 
 def _with_boxes(items: Sequence[Photograph], path: Path, segmenter: Segmenter) -> list[Photograph]:
     annotations = AnnotationSet(tuple(item.image for item in items), segmenter.categories, (), "")
-    by_image: dict[int, list[Any]] = {item.image.id: [] for item in items}
-    for found in from_file(path, annotations, _ALL_BOXES):
-        by_image[found["image_id"]].append(found)
+    try:
+        by_image = named_in_file(path, annotations)
+    except InputError as error:
+        raise InputError(f"--boxes: {error}") from None
     return [replace(item, boxes=by_image[item.image.id]) for item in items]
 
 

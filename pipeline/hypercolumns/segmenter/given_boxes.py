@@ -1,9 +1,9 @@
 """Boxes that a caller gives instead of letting the detector find them."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from hypercolumns.annotations.model import Category, Image
 from hypercolumns.annotations.results import Result
@@ -26,19 +26,23 @@ def given_boxes(
     InputError
         Naming the first box or category that cannot be used.
     """
-    array = np.asarray(boxes, dtype=np.float64).reshape(-1, 4) if np.size(boxes) else np.empty((0, 4))
+    array = _numbers(boxes, "boxes")
+    if not array.size:
+        array = array.reshape(0, 4)
+    if array.ndim != 2 or array.shape[1] != 4:
+        raise InputError(f"Boxes are an array (n, 4) of x0, y0, x1, y1, not {array.shape}.")
     if categories is None:
         if len(known) > 1:
             raise InputError(f"Given boxes need categories: {choices(c.name for c in known)}.")
         categories = known[0].id
-    listed = [categories] * len(array) if isinstance(categories, str | int) else list(categories)
-    weights = np.ones(len(array)) if scores is None else np.asarray(scores, dtype=np.float64).reshape(-1)
+    listed = [categories] * len(array) if isinstance(categories, str | int | np.integer) else list(categories)
+    weights = np.ones(len(array)) if scores is None else _numbers(scores, "scores").reshape(-1)
     if not len(array) == len(listed) == len(weights):
         raise InputError(f"There are {len(array)} boxes, but {len(listed)} categories and {len(weights)} scores.")
     ids: dict[str | int, int] = {c.name: c.id for c in known} | {c.id: c.id for c in known}
     found = []
     for number, (box, category, score) in enumerate(zip(array, listed, weights, strict=True)):
-        if category not in ids:
+        if not isinstance(category, Hashable) or category not in ids:
             raise InputError(
                 f"Box {number} has the category {category!r}; the model knows {choices(c.name for c in known)}."
             )
@@ -50,3 +54,10 @@ def given_boxes(
             )
         found.append(make_detection(image.id, ids[category], box.tolist(), float(score)))
     return found
+
+
+def _numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"The {name} are not an array of numbers ({error}).") from None
