@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from hypercolumns import FeatureStore
-from hypercolumns.errors import InputError
 from hypercolumns.detection.detector import Detector
+from hypercolumns.errors import InputError
 from hypercolumns.grid.model import GridModel
 from hypercolumns.proposals.store import ProposalStore
 from hypercolumns.stores.verification import find_stores, verify
