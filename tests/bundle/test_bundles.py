@@ -111,12 +111,12 @@ def test_a_flipped_byte_in_any_file_is_noticed(folder: Path) -> None:
     Bundle.open(folder)
 
 
-class NotReached(Exception):
+class NotReachedError(Exception):
     """The bundle is taken for whole."""
 
 
 def not_reached(*_: object) -> None:
-    raise NotReached
+    raise NotReachedError
 
 
 def test_a_flipped_byte_in_an_archive_is_noticed_or_changes_nothing(
@@ -133,7 +133,7 @@ def test_a_flipped_byte_in_an_archive_is_noticed_or_changes_nothing(
         content = bytearray(whole)
         content[place] ^= 1 << int(generator.integers(8))
         archive.write_bytes(content)
-        with contextlib.suppress(InputError, NotReached):
+        with contextlib.suppress(InputError, NotReachedError):
             Bundle.open(archive)
     archive.write_bytes(whole)
     monkeypatch.undo()
