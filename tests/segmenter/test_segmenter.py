@@ -105,7 +105,7 @@ def test_boxes_that_cannot_be_used(segmenter: Segmenter, photograph, boxes, cate
     [np.zeros((8, 8, 3)), np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((0, 8, 3), np.uint8)],
 )
 def test_arrays_that_are_no_photographs(segmenter: Segmenter, array: np.ndarray) -> None:
-    with pytest.raises(InputError, match="array .* of uint8 in RGB"):
+    with pytest.raises(InputError, match=r"array .* of uint8 in RGB"):
         segmenter(array)
 
 

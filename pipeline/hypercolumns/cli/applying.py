@@ -1,9 +1,12 @@
 """Options of the commands that apply a trained model to photographs."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from hypercolumns.errors import InputError
 
 if TYPE_CHECKING:
     from hypercolumns.segmenter.segmenter import Segmenter
@@ -22,9 +25,7 @@ BOXES = click.option(
     "detector finds boxes]",
 )
 TASKS = click.option("--tasks", help="Tasks to answer, separated by commas. [default: all of the model]")
-SCORE = click.option(
-    "--score", default=0.5, type=click.FloatRange(-1e9, 1e9), help="Lowest score of a box that is answered for."
-)
+SCORE = click.option("--score", default=0.5, type=float, help="Lowest score of a box that is answered for.")
 WEIGHTS = click.option(
     "--weights",
     type=click.Path(path_type=Path),
@@ -39,6 +40,8 @@ def open_segmenter(model: Path, tasks: str | None, weights: Path | None, score: 
     from hypercolumns.memory import keep_freed_memory
     from hypercolumns.segmenter.segmenter import Segmenter
 
+    if math.isnan(score):
+        raise InputError("--score is not a number.")
     keep_freed_memory()
     names = [name.strip() for name in tasks.split(",")] if tasks else None
     return Segmenter.open(model, tasks=names, weights=weights, minimum_score=score)

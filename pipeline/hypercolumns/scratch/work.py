@@ -52,12 +52,12 @@ def locked(scratch: Path) -> Iterator[None]:
     lock = FileLock(scratch / _LOCK, is_singleton=True)
     first = not lock.is_locked
     try:
-        lock.acquire(timeout=_PATIENCE)
+        _acquire(lock, scratch, _PATIENCE)
     except Timeout:
         logger.info("%s is in use by %s; waiting until it ends.", scratch, _owner(scratch))
-        lock.acquire()
+        _acquire(lock, scratch)
     try:
-        scratch.mkdir(exist_ok=True)  # the run that was waited for may have deleted it with its last work
+        scratch.mkdir(exist_ok=True)
         if first:
             (scratch / _OWNER).write_text(f"process {os.getpid()}")
             _sweep(scratch)
@@ -92,6 +92,17 @@ def work(scratch: Path, step: str, key: Mapping[str, Any]) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         yield folder
         _finished.setdefault(scratch.resolve(), []).append(folder.resolve())
+
+
+def _acquire(lock: FileLock, scratch: Path, timeout: float = -1) -> None:
+    """Take the lock of a scratch folder, which the run that holds it may delete with its last work."""
+    while True:
+        try:
+            lock.acquire(timeout=timeout)
+        except FileNotFoundError:
+            scratch.mkdir(exist_ok=True)
+        else:
+            return
 
 
 def _keep_as_last(folders: list[Path], scratch: Path) -> None:

@@ -38,12 +38,13 @@ def find_photographs(paths: Sequence[Path], out: Path) -> dict[str, Path]:
 def _of_path(path: Path, out: Path) -> list[tuple[str, Path]]:
     if not is_folder(path):
         return [(path.name, path)]
+    below_path = path.absolute() in out.parents
     below = (file.relative_to(path) for file in path.rglob("*") if file.suffix.lower() in PHOTOGRAPH_SUFFIXES)
     shown = sorted(
         name.as_posix()
         for name in below
         if not any(part.startswith(".") for part in name.parts)
-        and out not in (path / name).absolute().parents
+        and not (below_path and out in (path / name).absolute().parents)
         and (path / name).is_file()
     )
     if not shown:
