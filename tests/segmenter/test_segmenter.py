@@ -1,6 +1,7 @@
 """The segmenter in Python: arrays, given boxes of every form, and clear words for what cannot be used."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from hypercolumns import InputError, Segmenter
+from tests.documents import code_blocks
 from tests.trained_projects import TASKS, TrainedProject
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +23,22 @@ BOXES = [[10.0, 10.0, 60.0, 60.0], [40.0, 20.0, 120.0, 100.0]]
 def segmenter(request: pytest.FixtureRequest) -> Segmenter:
     project: TrainedProject = request.getfixturevalue(request.param)
     return Segmenter.open(project.workspace.bundle, device="cpu")
+
+
+def test_the_lines_of_the_documents_run_as_printed(
+    warped: TrainedProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (readme,) = (block for block in code_blocks("README.md") if "Segmenter" in block)
+    shutil.copytree(warped.workspace.bundle, tmp_path / "data/model")
+    (tmp_path / "photographs").mkdir()
+    for path in (tmp_path / "photograph.jpg", tmp_path / "photographs/one.jpg"):
+        shutil.copyfile(warped.photographs[0], path)
+    monkeypatch.chdir(tmp_path)
+    scope: dict[str, Any] = {}
+    for block in [readme, *code_blocks("docs/segment.md")]:
+        exec(block, scope)  # noqa: S102 - the documents of this project
+    assert len(scope["answers"].masks) == 2
+    assert len(scope["found"]) > 0
 
 
 @pytest.fixture(scope="module")
