@@ -48,7 +48,8 @@ def main(
     segmenter = open_segmenter(model, tasks, weights, score)
     summary = segment_files(segmenter, photographs, out, boxes=boxes, pictures=pictures)
     found = f"{counted(summary.objects, 'object')} in {counted(summary.photographs, 'photograph')}"
-    click.echo(f"{click.format_filename(out)}: {found}")
+    hint = "" if summary.objects else f"; no box has a score of {score:g} or more, --score sets how sure one must be"
+    click.echo(f"{click.format_filename(out)}: {found}{hint}")
     if summary.failed:
         click.echo(f"Left out: {', '.join(summary.failed)}", err=True)
         raise SystemExit(1)
