@@ -2,10 +2,13 @@
 
 import json
 import logging
+from pathlib import Path
+from typing import Any
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.bundle.bundle import write_bundle
 from hypercolumns.bundle.manifest import Manifest
+from hypercolumns.errors import InputError
 from hypercolumns.parameters import Parameters
 from hypercolumns.proposals.store import ProposalStore
 from hypercolumns.workspace import Workspace
@@ -31,8 +34,17 @@ def bundle_models(parameters: Parameters, workspace: Workspace) -> Manifest:
         {task: workspace.model(task) for task in tasks},
         workspace.detector,
         ProposalStore.open(workspace.proposals("train")).ranker,
-        {name: json.loads(path.read_text()) for name, path in metrics.items() if path.exists()},
+        {name: _read(path) for name, path in metrics.items() if path.exists()},
     )
     size = workspace.bundle_archive.stat().st_size / 1e6
     logger.info("%s and %s: %s, %.1f MB", workspace.bundle, workspace.bundle_archive, ", ".join(tasks), size)
     return manifest
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise InputError(
+            f"{path} is not JSON: {error}.", "propose" if path.stem == "proposals" else "evaluate"
+        ) from None
