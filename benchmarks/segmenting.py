@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from benchmarks.figures import Figure, Goal, Section
@@ -86,6 +87,7 @@ def _first(model: Path, photograph: Path) -> None:
 def _answer(model: Path, photographs: list[Path], repeats: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Seconds for all photographs, one per repeat, with own detections and with given boxes."""
     keep_freed_memory()
+    torch.set_num_threads(os.cpu_count() or 1)  # new processes begin with one, which would be one photograph at a time
     segmenter = Segmenter.open(model, device="cpu")
     items = [Photograph.of(path, number) for number, path in enumerate(photographs, 1)]
     rng = np.random.default_rng(0)

@@ -173,7 +173,8 @@ class Segmenter:
             except InputError as error:
                 return error
 
-        with _one_core(), Streams(self._backbone, self._device) as streams:
+        # The streams first: they are as many as the threads that `_one_core` takes away.
+        with Streams(self._backbone, self._device) as streams, _one_core():
             yield from streams.map(answer, photographs)
 
     def _answer(self, backbone: Backbone, item: Photograph) -> Answers:
