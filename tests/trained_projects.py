@@ -76,14 +76,19 @@ def train_project(folder: Path, kind: str) -> TrainedProject:
     folder.mkdir(exist_ok=True)
     (folder / "params.yaml").write_text(yaml.safe_dump(content))
     parameters, workspace = Parameters.load(folder / "params.yaml"), Workspace.at(folder)
+    run_to_features(parameters, workspace)
+    for task in TASKS:
+        steps.train_task(parameters, workspace, task)
+        steps.predict_task(parameters, workspace, task)
+    steps.bundle_models(parameters, workspace)
+    return TrainedProject(folder, parameters, workspace)
+
+
+def run_to_features(parameters: Parameters, workspace: Workspace) -> None:
+    """Run the steps that come before training."""
     steps.prepare_annotations(parameters, workspace)
     steps.propose_regions(parameters, workspace)
     steps.train_detector(parameters, workspace)
     steps.detect_objects(parameters, workspace)
     for split in ("train", "val"):
         steps.extract_features(parameters, workspace, split)
-    for task in TASKS:
-        steps.train_task(parameters, workspace, task)
-        steps.predict_task(parameters, workspace, task)
-    steps.bundle_models(parameters, workspace)
-    return TrainedProject(folder, parameters, workspace)

@@ -18,6 +18,7 @@ from hypercolumns.export.files import export
 from hypercolumns.export.source import ExportSource, collect
 from hypercolumns.features import photographs
 from hypercolumns.features.warp import warp
+from tests.trained_projects import run_to_features
 
 # A network that torch translates in few seconds.
 PARAMETERS = {
@@ -94,12 +95,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("exported")
     (folder / "params.yaml").write_text(yaml.safe_dump(PARAMETERS))
     parameters, workspace = Parameters.load(folder / "params.yaml"), Workspace.at(folder)
-    steps.prepare_annotations(parameters, workspace)
-    steps.propose_regions(parameters, workspace)
-    steps.train_detector(parameters, workspace)
-    steps.detect_objects(parameters, workspace)
-    for split in ("train", "val"):
-        steps.extract_features(parameters, workspace, split)
+    run_to_features(parameters, workspace)
     for task, sharing in SHARING.items():
         training = parameters.train.model_copy(update=sharing)
         steps.train_task(parameters.model_copy(update={"train": training}), workspace, task)

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from hypercolumns.bundle.manifest import is_safe
 from hypercolumns.errors import InputError
@@ -86,13 +87,13 @@ def _unpack(archive: zipfile.ZipFile, path: Path, folder: Path) -> None:
             _copy(source, stream, entry.file_size)
 
 
-def _copy(source: object, target: object, size: int) -> None:
+def _copy(source: IO[bytes], target: IO[bytes], size: int) -> None:
     """Copy exactly `size` bytes, so that an entry that unpacks to more than it says is refused."""
     left = size
-    while block := source.read(min(1 << 20, left + 1)):  # type: ignore[attr-defined]
+    while block := source.read(min(1 << 20, left + 1)):
         left -= len(block)
         if left < 0:
             raise ValueError("an entry is larger than it says")
-        target.write(block)  # type: ignore[attr-defined]
+        target.write(block)
     if left:
         raise ValueError("an entry is shorter than it says")

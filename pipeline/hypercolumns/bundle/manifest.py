@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from hypercolumns.annotations.files import is_inside
 from hypercolumns.annotations.model import Category
 from hypercolumns.errors import InputError
 from hypercolumns.input_files import read_bytes
@@ -134,6 +135,4 @@ class _Schema(msgspec.Struct):
 
 def is_safe(name: str) -> bool:
     """Whether a path from outside, with "/" between folders, stays below the folder that it is joined to."""
-    path = PurePosixPath(name)
-    is_plain = bool(name) and not set(name) & set("\\\0:")
-    return is_plain and not path.is_absolute() and ".." not in path.parts and str(path) == name
+    return is_inside(name) and not set(name) & set("\\:") and str(PurePosixPath(name)) == name

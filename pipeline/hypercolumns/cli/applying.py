@@ -1,8 +1,10 @@
 """Options of the commands that apply a trained model to photographs."""
 
+import functools
 import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,30 +13,52 @@ from hypercolumns.errors import InputError
 if TYPE_CHECKING:
     from hypercolumns.segmenter.segmenter import Segmenter
 
-PHOTOGRAPHS = click.argument("photographs", nargs=-1, required=True, type=click.Path(path_type=Path))
+_PHOTOGRAPHS = click.argument("photographs", nargs=-1, required=True, type=click.Path(path_type=Path))
 MODEL = click.option(
     "--model",
     default="data/model",
     type=click.Path(path_type=Path),
     help="Folder or ZIP file of the trained model, as the stage bundle writes them.",
 )
-BOXES = click.option(
+_BOXES = click.option(
     "--boxes",
     type=click.Path(path_type=Path),
     help="COCO results (JSON) with boxes to answer for; image_id is the name of a photograph. [default: the model's "
     "detector finds boxes]",
 )
-TASKS = click.option("--tasks", help="Tasks to answer, separated by commas. [default: all of the model]")
-SCORE = click.option("--score", default=0.5, type=float, help="Lowest score of a box that is answered for.")
+_TASKS = click.option("--tasks", help="Tasks to answer, separated by commas. [default: all of the model]")
+_SCORE = click.option("--score", default=0.5, type=float, help="Lowest score of a box that is answered for.")
 WEIGHTS = click.option(
     "--weights",
     type=click.Path(path_type=Path),
     help="File with the weights of the network. [default: where they were in training]",
 )
-OUT = click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+_OUT = click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 
 
-def open_segmenter(model: Path, tasks: str | None, weights: Path | None, score: float) -> "Segmenter":
+def applies_a_model(function: Callable[..., Mapping[str, str]]) -> Callable[..., None]:
+    """Make the body of a command from a function that applies a model to photographs.
+
+    Parameters
+    ----------
+    function
+        Gets `segmenter`, `photographs`, `boxes`, `out` and its own options; returns the reason by name of each
+        photograph that it left out. If there is one, the exit code is 1.
+    """
+
+    @functools.wraps(function)
+    def run(model: Path, tasks: str | None, score: float, weights: Path | None, **options: Any) -> None:
+        failed = function(segmenter=_open_segmenter(model, tasks, weights, score), **options)
+        if failed:
+            click.echo(f"Left out: {', '.join(failed)}", err=True)
+            raise SystemExit(1)
+
+    for option in (_OUT, WEIGHTS, _SCORE, _TASKS, _BOXES, MODEL, _PHOTOGRAPHS):
+        run = option(run)
+    return run
+
+
+def _open_segmenter(model: Path, tasks: str | None, weights: Path | None, score: float) -> "Segmenter":
     """Open a model for the tasks that an option names."""
     # Imported here so that `--help` does not wait for torch.
     from hypercolumns.memory import keep_freed_memory

@@ -1,30 +1,19 @@
 """`hypercolumns heatmap`: the probabilities behind the answers."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import click
-
-from hypercolumns.cli.applying import BOXES, MODEL, OUT, PHOTOGRAPHS, SCORE, TASKS, WEIGHTS, open_segmenter
+from hypercolumns.cli.applying import applies_a_model
 from hypercolumns.cli.command import command
+
+if TYPE_CHECKING:
+    from hypercolumns.segmenter.segmenter import Segmenter
 
 
 @command
-@PHOTOGRAPHS
-@MODEL
-@BOXES
-@TASKS
-@SCORE
-@WEIGHTS
-@OUT
-def main(
-    photographs: tuple[Path, ...],
-    model: Path,
-    boxes: Path | None,
-    tasks: str | None,
-    score: float,
-    weights: Path | None,
-    out: Path,
-) -> None:
+@applies_a_model
+def main(segmenter: "Segmenter", photographs: tuple[Path, ...], boxes: Path | None, out: Path) -> Mapping[str, str]:
     """Write the heat maps of the objects in photographs: for each task the probability of every target.
 
     For each photograph NAME, OUT gets `NAME/TASK.npz` with the heat maps over each expanded box, and pictures
@@ -33,8 +22,4 @@ def main(
     # Imported here so that `--help` does not wait for torch.
     from hypercolumns.segmenter.folder_run import heat_of_files
 
-    segmenter = open_segmenter(model, tasks, weights, score)
-    failed = heat_of_files(segmenter, photographs, out, boxes=boxes)
-    if failed:
-        click.echo(f"Left out: {', '.join(failed)}", err=True)
-        raise SystemExit(1)
+    return heat_of_files(segmenter, photographs, out, boxes=boxes)

@@ -1,33 +1,25 @@
 """`hypercolumns segment`: apply a trained model to photographs."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from hypercolumns.cli.applying import BOXES, MODEL, OUT, PHOTOGRAPHS, SCORE, TASKS, WEIGHTS, open_segmenter
+from hypercolumns.cli.applying import applies_a_model
 from hypercolumns.cli.command import command
 from hypercolumns.errors import counted
 
+if TYPE_CHECKING:
+    from hypercolumns.segmenter.segmenter import Segmenter
+
 
 @command
-@PHOTOGRAPHS
-@MODEL
-@BOXES
-@TASKS
-@SCORE
-@WEIGHTS
+@applies_a_model
 @click.option("--pictures/--no-pictures", default=True, help="Whether to write overlays and images of labels.")
-@OUT
 def main(
-    photographs: tuple[Path, ...],
-    model: Path,
-    boxes: Path | None,
-    tasks: str | None,
-    score: float,
-    weights: Path | None,
-    pictures: bool,
-    out: Path,
-) -> None:
+    segmenter: "Segmenter", photographs: tuple[Path, ...], boxes: Path | None, out: Path, pictures: bool
+) -> Mapping[str, str]:
     """Find objects in photographs, and their masks, keypoints and parts, with a trained model.
 
     PHOTOGRAPHS are files, or folders whose photographs are all taken. OUT gets
@@ -45,11 +37,12 @@ def main(
     # Imported here so that `--help` does not wait for torch.
     from hypercolumns.segmenter.folder_run import segment_files
 
-    segmenter = open_segmenter(model, tasks, weights, score)
     summary = segment_files(segmenter, photographs, out, boxes=boxes, pictures=pictures)
     found = f"{counted(summary.objects, 'object')} in {counted(summary.photographs, 'photograph')}"
-    hint = "" if summary.objects else f"; no box has a score of {score:g} or more, --score sets how sure one must be"
+    hint = (
+        ""
+        if summary.objects
+        else f"; no box has a score of {segmenter.minimum_score:g} or more, --score sets how sure one must be"
+    )
     click.echo(f"{click.format_filename(out)}: {found}{hint}")
-    if summary.failed:
-        click.echo(f"Left out: {', '.join(summary.failed)}", err=True)
-        raise SystemExit(1)
+    return summary.failed

@@ -62,10 +62,7 @@ def segment_files(
         If `out` has other files, no photograph can be read, or the file of boxes is unusable.
     """
     files = find_photographs(paths, out)
-    _require_empty(out)
-    items, failed = _open(files)
-    if boxes is not None:
-        items = _with_boxes(items, boxes, segmenter)
+    items, failed = _open(files, out, boxes, segmenter)
     key = {
         "model": segmenter.bundle.manifest.encode().decode(),
         "tasks": list(segmenter.tasks),
@@ -110,10 +107,7 @@ def heat_of_files(
     InputError
         As `segment_files`.
     """
-    _require_empty(out)
-    items, failed = _open(find_photographs(paths, out))
-    if boxes is not None:
-        items = _with_boxes(items, boxes, segmenter)
+    items, failed = _open(find_photographs(paths, out), out, boxes, segmenter)
     with no_size_warnings(), tqdm(total=len(items), unit=" photographs", dynamic_ncols=True) as progress:
         for item, answers in zip(items, segmenter.map(items), strict=True):
             if isinstance(answers, InputError):
@@ -154,8 +148,11 @@ def _require_continued(out: Path, folder: Path) -> None:
     )
 
 
-def _open(files: Mapping[str, Path]) -> tuple[list[Photograph], dict[str, str]]:
-    """Photographs whose header can be read, numbered from 1, and the reasons why others cannot."""
+def _open(
+    files: Mapping[str, Path], out: Path, boxes: Path | None, segmenter: Segmenter
+) -> tuple[list[Photograph], dict[str, str]]:
+    """Photographs whose header can be read, numbered from 1, with their boxes, and the reasons why others cannot."""
+    _require_empty(out)
     items, failed = [], {}
     for number, (name, path) in enumerate(files.items(), 1):
         try:
@@ -165,7 +162,7 @@ def _open(files: Mapping[str, Path]) -> tuple[list[Photograph], dict[str, str]]:
             failed[name] = str(error)
     if not items:
         raise InputError(f"None of the {counted(len(files), 'photograph')} could be read.")
-    return items, failed
+    return items if boxes is None else _with_boxes(items, boxes, segmenter), failed
 
 
 def _with_boxes(items: Sequence[Photograph], path: Path, segmenter: Segmenter) -> list[Photograph]:

@@ -203,8 +203,7 @@ class Segmenter:
         parameters = self.bundle.parameters
         projects = parameters.predict.superpixels
         if given is not None:
-            segmented = superpixels.segment(pixels, parameters.proposals) if projects else None
-            return given, superpixels.describe(pixels, segmented).labels if segmented is not None else None
+            return given, superpixels.segment(pixels, parameters.proposals) if projects else None
         detector, settings = self.bundle.detector, parameters.detection
         if detector is None:
             raise InputError(

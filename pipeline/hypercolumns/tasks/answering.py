@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from hypercolumns.grid.model import GridModel
 from hypercolumns.grid.scoring import heat_maps
@@ -39,19 +38,18 @@ def score_regions(
 
     Notes
     -----
-    On one thread, since the last bits of a product may depend on the number of threads.
+    The caller holds numeric libraries to one thread: the last bits of a product may depend on their number.
     """
     size = model.heat_map
     heat = np.zeros((len(categories), len(model.targets), size, size), dtype=np.float32)
-    with threadpool_limits(1):
-        for category in np.unique(categories):
-            targets = np.array(task.targets_of(int(category)), dtype=np.int64)
-            if len(targets):
-                rows = np.flatnonzero(categories == category)
-                of_category = {layer: blocks[layer][rows] for layer in model.spec.layers}
-                group = model.group_of_category[int(category)]
-                scored = heat_maps(model.select_targets(targets), group, of_category, settings.blending)
-                heat[np.ix_(rows, targets)] = scored
+    for category in np.unique(categories):
+        targets = np.array(task.targets_of(int(category)), dtype=np.int64)
+        if len(targets):
+            rows = np.flatnonzero(categories == category)
+            of_category = {layer: blocks[layer][rows] for layer in model.spec.layers}
+            group = model.group_of_category[int(category)]
+            scored = heat_maps(model.select_targets(targets), group, of_category, settings.blending)
+            heat[np.ix_(rows, targets)] = scored
     return heat
 
 

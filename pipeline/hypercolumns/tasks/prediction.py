@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from distributed import Client, as_completed
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from hypercolumns.errors import InputError
@@ -167,7 +168,8 @@ def _predict_part(
     -------
     The predictions as `kept_parts.to_arrays` encodes them.
     """
-    return kept_parts.to_arrays(_predictions(job, rows, regions, boxes, models))
+    with threadpool_limits(1):
+        return kept_parts.to_arrays(_predictions(job, rows, regions, boxes, models))
 
 
 def _predictions(
