@@ -207,7 +207,7 @@ def test_json_of_any_content_is_damage(content: bytes, file: str, tmp_path: Path
     ("schema", "message"),
     [
         ("hypercolumns-grid/1", "older version .* run the stage 'train' again"),
-        ("hypercolumns-grid/3", "newer version of hypercolumns wrote"),
+        ("hypercolumns-grid/4", "newer version of hypercolumns wrote"),
         ("hypercolumns-grid/x", "not a model"),
         ("hypercolumns-pictures/1", "not a store of hypercolumns"),
         (5, "not a store of hypercolumns"),
@@ -223,7 +223,7 @@ def test_other_versions_and_kinds_are_refused(schema: object, message: str, tmp_
 def test_a_flipped_schema_is_damage_and_not_another_version(tmp_path: Path) -> None:
     store = make_store("model", tmp_path / "s.zarr")
     root = store / "zarr.json"
-    root.write_text(root.read_text().replace("hypercolumns-grid/2", "hypercolumns-grid/3"))
+    root.write_text(root.read_text().replace("hypercolumns-grid/3", "hypercolumns-grid/4"))
     assert [line.place for line in verify(store).damages] == ["zarr.json"]
 
 

@@ -9,6 +9,7 @@ import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from hypercolumns.stores.layout import Layout, with_crc32c, without_crc32c
+from hypercolumns.stores.manifest import content_digest
 from hypercolumns.stores.writing import StoreWriter
 
 
@@ -45,6 +46,21 @@ def test_plain_zarr_and_xarray_read_it(tmp_path: Path) -> None:
     opened = xr.open_zarr(tmp_path / "store", group="group")
     np.testing.assert_array_equal(opened["a"].transpose("x", "y", "region"), values.T)
     assert xr.open_zarr(tmp_path / "store").attrs["colour"] == "blue"
+
+
+def test_manifests_of_stores_that_differ_in_values_differ(tmp_path: Path) -> None:
+    """Equal shapes and lengths of chunks: a CRC-32C of whole shards, which end with one, would not see a difference."""
+    digests = set()
+    for seed in range(8):
+        path = tmp_path / f"{seed}.zarr"
+        with StoreWriter(path) as writer:
+            values = np.random.default_rng(seed).integers(-128, 128, 5000).astype("i1")  # cannot be compressed
+            writer.write("a", values)
+            writer.finish("test/1", {})
+        sizes = [(path / "a/c/0").stat().st_size]
+        assert sizes == [(tmp_path / "0.zarr/a/c/0").stat().st_size]
+        digests.add(content_digest(path))
+    assert len(digests) == 8
 
 
 @pytest.mark.parametrize("size", [1, 255, 256, 257, 65791, 65792, 70000])

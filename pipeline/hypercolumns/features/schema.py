@@ -8,7 +8,7 @@ import numpy as np
 
 from hypercolumns.stores.layout import Layout
 
-SCHEMA = "hypercolumns-features/2"
+SCHEMA = "hypercolumns-features/3"
 """Root attribute `schema`; readers refuse any other."""
 
 KINDS = ("ground_truth", "proposal", "jittered", "detection")

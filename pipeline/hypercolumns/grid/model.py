@@ -15,7 +15,7 @@ from hypercolumns.grid.spec import GridSpec
 from hypercolumns.stores.reading import Store
 from hypercolumns.stores.replacing import replacing
 
-SCHEMA = "hypercolumns-grid/2"
+SCHEMA = "hypercolumns-grid/3"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from hypercolumns.stores.reading import Store, StoredArray
 from hypercolumns.stores.replacing import replacing
 from hypercolumns.stores.writing import StoreWriter
 
-SCHEMA = "hypercolumns-proposals/2"
+SCHEMA = "hypercolumns-proposals/3"
 COLUMNS = {"superpixels": "<i4", "members": "|u1", "boxes": "<f4", "scores": "<f4"}
 """Types of the ragged columns, one per attribute of `Proposals`; an image's range follows from the image columns."""
 _IMAGE_COLUMNS = "image", "height", "width", "superpixels", "candidates"

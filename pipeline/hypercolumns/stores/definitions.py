@@ -35,7 +35,7 @@ def faults(name: str, content: Any) -> Iterator[str]:
 
     Examples
     --------
-    >>> list(faults("manifest", {"schema": "hypercolumns-manifest/1", "files": {"a": [-1, "0a0b0c0d"]}, "crc32c": ""}))
+    >>> list(faults("manifest", {"schema": "hypercolumns-manifest/2", "files": {"a": [-1, "0" * 64]}, "crc32c": ""}))
     ['files/a/0: -1 is less than the minimum of 0', "crc32c: '' does not match '^[0-9a-f]{8}$'"]
     """
     seen = set()

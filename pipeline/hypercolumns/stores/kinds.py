@@ -38,11 +38,11 @@ class Kind:
 
 
 KINDS = (
-    Kind("hypercolumns-features", 2, "feature store", "extract", "features", check_features),
-    Kind("hypercolumns-proposals", 2, "proposal store", "propose", "proposals", check_proposals),
+    Kind("hypercolumns-features", 3, "feature store", "extract", "features", check_features),
+    Kind("hypercolumns-proposals", 3, "proposal store", "propose", "proposals", check_proposals),
     Kind("hypercolumns-detector", 1, "detector", "detector", "detector", check_detector),
-    Kind("hypercolumns-grid", 2, "model", "train", "grid", check_grid),
-    Kind("hypercolumns-heat-maps", 2, "store of heat maps", "predict", "heat-maps", check_heat_maps),
+    Kind("hypercolumns-grid", 3, "model", "train", "grid", check_grid),
+    Kind("hypercolumns-heat-maps", 3, "store of heat maps", "predict", "heat-maps", check_heat_maps),
 )
 
 
@@ -57,7 +57,7 @@ def find_kind(schema: str | None) -> Kind:
 
     Examples
     --------
-    >>> find_kind("hypercolumns-features/2").words
+    >>> find_kind("hypercolumns-features/3").words
     'feature store'
     """
     for kind in KINDS:

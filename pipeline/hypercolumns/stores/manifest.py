@@ -1,5 +1,6 @@
 """The list of all files of a store with their sizes and checksums, which says what is complete."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,9 +16,7 @@ from hypercolumns.scratch.digests import digest
 NAME = "manifest.json"
 """Name of the manifest in the folder of a store."""
 
-SCHEMA = "hypercolumns-manifest/1"
-
-_READ_BYTES = 1 << 22
+SCHEMA = "hypercolumns-manifest/2"
 
 
 class DamagedManifestError(InputError):
@@ -30,20 +29,21 @@ class DamagedManifestError(InputError):
 
 @dataclass(frozen=True)
 class FileRecord:
-    """Size and CRC-32C of a file."""
+    """Size and SHA-256 of a file.
+
+    Not its CRC-32C: chunks and indices end with their own, and that of such a sequence depends on its length alone.
+    """
 
     size: int
-    crc32c: int
+    sha256: str
+    """In hexadecimal."""
 
     @classmethod
     def measure(cls, path: Path) -> "FileRecord":
         """Read a file."""
-        total, size = google_crc32c.Checksum(), 0
         with path.open("rb") as stream:
-            while block := stream.read(_READ_BYTES):
-                total.update(block)
-                size += len(block)
-        return cls(size, int.from_bytes(total.digest(), "big"))
+            total = hashlib.file_digest(stream, "sha256")
+            return cls(stream.tell(), total.hexdigest())
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Manifest:
         content = read_bytes(path)
         try:
             found = json.loads(content)
-            files = {name: FileRecord(int(size), int(crc, 16)) for name, (size, crc) in found["files"].items()}
+            files = {name: FileRecord(int(size), str(sha256)) for name, (size, sha256) in found["files"].items()}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
             raise DamagedManifestError(path, "it is not a manifest") from None
         manifest = cls(files)
@@ -106,9 +106,7 @@ class Manifest:
                 yield name, "its checksum does not match"
 
     def _text(self) -> str:
-        lines = [
-            f'  {json.dumps(name)}: [{file.size}, "{file.crc32c:08x}"]' for name, file in sorted(self.files.items())
-        ]
+        lines = [f'  {json.dumps(name)}: [{file.size}, "{file.sha256}"]' for name, file in sorted(self.files.items())]
         body = f'{{\n "schema": "{SCHEMA}",\n "files": {{\n' + ",\n".join(lines) + "\n },\n"
         return f'{body} "crc32c": "{google_crc32c.value(body.encode()):08x}"\n}}\n'
 

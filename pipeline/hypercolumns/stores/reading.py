@@ -244,6 +244,9 @@ def _check_metadata(path: Path, schema: str, kind: str, step: str) -> None:
         _check_schema(path, found, schema, kind, step)
         raise DamagedStoreError(path, MANIFEST, "it is missing") from None
     except DamagedManifestError as error:
+        found = _schema_without_manifest(path)
+        if found is not None:  # the manifest may be that of another version
+            _check_schema(path, found, schema, kind, step)
         raise DamagedStoreError(path, MANIFEST, error.fault) from None
     except OSError as error:
         raise DamagedStoreError(path, MANIFEST, f"it cannot be read: {error.strerror or error}") from None

@@ -17,7 +17,7 @@ def refusal(found: str | None, expected: str, words: str, step: str) -> str | No
 
     Examples
     --------
-    >>> refusal("hypercolumns-grid/2", "hypercolumns-grid/2", "model", "train")
+    >>> refusal("hypercolumns-grid/3", "hypercolumns-grid/3", "model", "train")
     >>> refusal("grid/3", "grid/2", "model", "train")
     "is a model that a newer version of hypercolumns wrote ('grid/3', not 'grid/2'); update it"
     """

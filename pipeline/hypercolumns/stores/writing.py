@@ -4,6 +4,7 @@ While it is written, a store consists of complete shards and, for each array, of
 names the former, `unfinished.json` describes the latter, so that an interrupted run goes on where it was.
 """
 
+import hashlib
 import json
 import os
 import warnings
@@ -13,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-import google_crc32c
 import numpy as np
 import zarr
 from numpy.typing import ArrayLike, NDArray
@@ -37,7 +37,7 @@ class _Beginning:
     """The chunks of a shard that are on disk while it is not complete."""
 
     file: str
-    crc32c: int
+    sha256: str
     lengths: list[int]
 
     @classmethod
@@ -58,7 +58,7 @@ class _Beginning:
         if path.stat().st_size < size:
             return False
         os.truncate(path, size)
-        return FileRecord.measure(path).crc32c == self.crc32c
+        return FileRecord.measure(path).sha256 == self.sha256
 
 
 class ArrayWriter:
@@ -76,7 +76,7 @@ class ArrayWriter:
         self._store = store
         self._waiting: NDArray[Any] = np.empty((0, *layout.item), layout.dtype)
         self._stream: BinaryIO | None = None
-        self._crc32c = 0
+        self._sha256 = hashlib.sha256()
         self._lengths: list[int] = []
 
     def append(self, values: ArrayLike) -> None:
@@ -110,8 +110,10 @@ class ArrayWriter:
         """Go on after `n_shards` complete shards and the beginning of the next one."""
         self.rows = n_shards * self.layout.shard_rows
         if beginning is not None and beginning.file == self._file():
-            self._stream = (self._store.path / beginning.file).open("ab")
-            self._crc32c, self._lengths = beginning.crc32c, list(beginning.lengths)
+            path = self._store.path / beginning.file
+            with path.open("rb") as stream:
+                self._sha256 = hashlib.file_digest(stream, hashlib.sha256)
+            self._stream, self._lengths = path.open("ab"), list(beginning.lengths)
             self.rows += len(self._lengths) * self.layout.chunk_rows
 
     def beginning(self) -> _Beginning | None:
@@ -119,7 +121,7 @@ class ArrayWriter:
         if self._stream is None:
             return None
         self._stream.flush()
-        return _Beginning(self._file(), self._crc32c, self._lengths)
+        return _Beginning(self._file(), self._sha256.hexdigest(), self._lengths)
 
     def release(self) -> None:
         """Close the file of an incomplete shard."""
@@ -142,7 +144,7 @@ class ArrayWriter:
     def _put(self, content: bytes) -> None:
         assert self._stream is not None  # noqa: S101 - opened by the caller
         self._stream.write(content)
-        self._crc32c = google_crc32c.extend(self._crc32c, content)
+        self._sha256.update(content)
 
     def _finish_shard(self) -> None:
         assert self._stream is not None  # noqa: S101 - there is a shard to finish
@@ -151,8 +153,8 @@ class ArrayWriter:
             stream.flush()
             # Before the manifest names it: a power failure must not leave a name without data.
             os.fsync(stream.fileno())
-            self._store.add(self._file(), FileRecord(stream.tell(), self._crc32c))
-        self._stream, self._crc32c, self._lengths = None, 0, []
+            self._store.add(self._file(), FileRecord(stream.tell(), self._sha256.hexdigest()))
+        self._stream, self._sha256, self._lengths = None, hashlib.sha256(), []
 
     def _file(self) -> str:
         shard = max(0, self.rows - bool(self._lengths)) // self.layout.shard_rows

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hypercolumns.stores.reading import Store
 from hypercolumns.stores.replacing import replacing
 
-SCHEMA = "hypercolumns-heat-maps/2"
+SCHEMA = "hypercolumns-heat-maps/3"
 
 
 @dataclass(frozen=True)
