@@ -3,8 +3,8 @@
 import ctypes
 import sys
 
-_OPTIONS = {-8: 1, -3: 1 << 30, -1: 1 << 30, -2: 1 << 26}
-"""M_ARENA_MAX (all threads share what is kept), M_MMAP_THRESHOLD, M_TRIM_THRESHOLD and M_TOP_PAD of mallopt(3)."""
+_OPTIONS = {-3: 1 << 30, -8: 1, -1: 1 << 30, -2: 1 << 26}
+"""M_MMAP_THRESHOLD, M_ARENA_MAX (all threads share what is kept), M_TRIM_THRESHOLD and M_TOP_PAD of mallopt(3)."""
 
 
 def keep_freed_memory() -> None:
@@ -15,5 +15,5 @@ def keep_freed_memory() -> None:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
-        for option, value in _OPTIONS.items():
-            mallopt(option, value)
+        # Versions of glibc that refuse the first option would be slower with the others alone.
+        all(mallopt(option, value) for option, value in _OPTIONS.items())

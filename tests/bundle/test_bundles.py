@@ -292,6 +292,28 @@ def test_grids_of_other_features_are_not_bundled(warped: TrainedProject, tmp_pat
     assert workspace.bundle_archive.read_bytes() == warped.workspace.bundle_archive.read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"targets": ("head", "tail")},
+            r"parts\.zarr was trained for the targets head, tail, but the annotations have",
+        ),
+        ({"group_of_category": {1: 0, 99: 0}}, r"parts\.zarr answers for the categories 99, which"),
+        ({"features": {}}, r"parts\.zarr does not say on which features"),
+    ],
+)
+def test_grids_of_another_task_or_other_categories_are_not_bundled(
+    warped: TrainedProject, tmp_path: Path, changes: dict, message: str
+) -> None:
+    workspace = copied(warped, tmp_path)
+    model = GridModel.open(workspace.model("parts"))
+    shutil.rmtree(workspace.model("parts"))
+    replace(model, **changes).save(workspace.model("parts"))
+    with pytest.raises(InputError, match=message):
+        steps.bundle_models(warped.parameters, workspace)
+
+
 @pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"x"), lambda path: path.unlink()])
 @pytest.mark.parametrize("command", ["segment", "heatmap"])
 def test_commands_refuse_a_damaged_bundle(

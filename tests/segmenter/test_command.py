@@ -326,3 +326,23 @@ def test_heat_maps(warped: TrainedProject, photographs: Path, call: Callable[...
             assert len(pictures) == targets
             with Image.open(pictures[0]) as opened:
                 assert opened.size == size
+
+
+def test_results_refer_to_the_photographs_that_were_segmented(
+    call: Callable[..., Result], warped: TrainedProject, tmp_path: Path
+) -> None:
+    """Their numbers are not those of val, which is the default elsewhere."""
+    assert call(warped.photographs[2], "--score", 0).exit_code == 0
+    results, converted = tmp_path / "out/predictions/segmentation.json", tmp_path / "converted.json"
+    arguments = ["results", results, "--to", "coco-dataset", "--score", 0, "-o", converted]
+    done = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert done.exit_code == 0, done.output
+    images = json.loads(converted.read_bytes())["images"]
+    assert [image["file_name"] for image in images] == [warped.photographs[2].name]
+
+
+def test_heat_is_not_written_beside_unfinished_answers(
+    photographs: Path, call: Callable[..., Result], tmp_path: Path
+) -> None:
+    (tmp_path / "out/.unfinished").mkdir(parents=True)
+    assert "is not empty" in call(photographs, command="heatmap").output

@@ -3,7 +3,6 @@
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +12,7 @@ from hypercolumns.backbones.folding import fold_efficientnet
 from hypercolumns.backbones.vision import timm, torchvision
 from hypercolumns.backbones.weights import load_weights, read_weights
 from hypercolumns.errors import InputError, choices
+from hypercolumns.input_files import expand_home
 from hypercolumns.parameters import BackboneParameters
 from hypercolumns.parameters.backbone import LAYERS
 
@@ -210,7 +210,7 @@ def build_network(settings: BackboneParameters, recipe: Recipe, seed: int) -> nn
             )
         load_weights(network, recipe.packaged(network), f"the package with weights of {settings.name}")
     elif settings.weights == "file":
-        load_weights(network, read_weights(Path(settings.file).expanduser()), settings.file)
+        load_weights(network, read_weights(expand_home(settings.file)), settings.file)
     return network
 
 

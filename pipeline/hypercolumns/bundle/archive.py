@@ -1,5 +1,6 @@
 """A bundle as one file: a ZIP archive whose bytes depend on the content alone."""
 
+import errno
 import lzma
 import shutil
 import struct
@@ -66,6 +67,8 @@ def as_folder(path: Path) -> Iterator[Path]:
         except InputError:
             raise
         except _ERRORS as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
             raise InputError(f"{path} cannot be unpacked as a trained model ({error}).", "bundle") from None
         yield Path(folder)
 

@@ -11,22 +11,24 @@ from typing import Any
 
 import numpy as np
 
-from hypercolumns.annotations.model import Category
+from hypercolumns.annotations.model import AnnotationSet, Category
 from hypercolumns.backbones import Backbone, create_backbone, with_layers
 from hypercolumns.backbones.taps import Tap
 from hypercolumns.bundle import manifest as manifests
 from hypercolumns.bundle.archive import as_folder, pack
 from hypercolumns.bundle.manifest import SCHEMA, Manifest, Network, Ranking, Regions
+from hypercolumns.definitions import create_task
 from hypercolumns.detection.detector import Detector
 from hypercolumns.detection.features import feature_origin
 from hypercolumns.errors import InputError
 from hypercolumns.features.extraction import RECORDED_PACKAGES
 from hypercolumns.features.origin import Origin, require_origin
 from hypercolumns.grid.model import GridModel
-from hypercolumns.input_files import is_file
+from hypercolumns.input_files import expand_home, is_file
 from hypercolumns.parameters import Parameters
 from hypercolumns.proposals.ranking import FEATURES, Ranker
 from hypercolumns.scratch.publishing import publish
+from hypercolumns.tasks.task import Task
 
 DETECTOR = "detector.zarr"
 
@@ -116,6 +118,8 @@ def write_bundle(
     """
     opened = {task: GridModel.open(path) for task, path in grids.items()}
     origin = _common_origin(grids, opened)
+    for task, model in opened.items():
+        _require_fitting(grids[task], model, create_task(task, AnnotationSet((), categories, (), ""), parameters))
     preprocessing = origin["preprocessing"]
     layers = {layer for model in opened.values() for layer in model.spec.layers}
     network = Network(
@@ -185,7 +189,7 @@ def _create_backbone(manifest: Manifest, parameters: Parameters, weights: Path |
     settings = parameters.backbone.model_copy(update={"layers": network.layers})
     if weights is not None:
         settings = settings.model_copy(update={"weights": "file", "file": str(weights)})
-    elif settings.weights == "file" and not is_file(Path(settings.file).expanduser()):
+    elif settings.weights == "file" and not is_file(expand_home(settings.file)):
         raise InputError(
             f"{path} needs the weights of {network.name}, which were read from {settings.file}; name the file with "
             "--weights."
@@ -203,12 +207,30 @@ def _create_backbone(manifest: Manifest, parameters: Parameters, weights: Path |
 
 def _common_origin(paths: Mapping[str, Path], models: Mapping[str, GridModel]) -> Origin:
     """Origin of the features that all models were trained on."""
+    for task, model in models.items():
+        if not model.features:
+            raise InputError(f"{paths[task]} does not say on which features it was trained; train it again.", "train")
     (first, model), *others = models.items()
-    if not model.features:
-        raise InputError(f"{paths[first]} does not say on which features it was trained; train it again.", "train")
     for task, other in others:
         require_origin(other.features, model.features, f"{paths[task]}, unlike {paths[first]},", "train")
     return model.features
+
+
+def _require_fitting(path: Path, model: GridModel, task: Task) -> None:
+    """Refuse grids that were trained for another task or for other categories than those of the annotations."""
+    if model.targets != tuple(task.targets):
+        raise InputError(
+            f"{path} was trained for the targets {', '.join(model.targets)}, but the annotations have "
+            f"{', '.join(task.targets)}; train it again.",
+            "train",
+        )
+    known = {category.id for category in task.annotations.categories}
+    if unknown := sorted(set(model.group_of_category) - known):
+        raise InputError(
+            f"{path} answers for the categories {', '.join(map(str, unknown))}, which the annotations do not have; "
+            "train it again.",
+            "train",
+        )
 
 
 def _sha256(path: Path) -> str:

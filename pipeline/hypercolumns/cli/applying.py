@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import hypercolumns
 from hypercolumns.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,10 +63,14 @@ def _open_segmenter(model: Path, tasks: str | None, weights: Path | None, score:
     """Open a model for the tasks that an option names."""
     # Imported here so that `--help` does not wait for torch.
     from hypercolumns.memory import keep_freed_memory
-    from hypercolumns.segmenter.segmenter import Segmenter
+
+    try:
+        create = hypercolumns.Segmenter.open
+    except ModuleNotFoundError as error:
+        raise InputError(f"{error}.") from None
 
     if math.isnan(score):
         raise InputError("--score is not a number.")
     keep_freed_memory()
     names = [name.strip() for name in tasks.split(",")] if tasks else None
-    return Segmenter.open(model, tasks=names, weights=weights, minimum_score=score)
+    return create(model, tasks=names, weights=weights, minimum_score=score)

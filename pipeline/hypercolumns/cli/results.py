@@ -15,9 +15,9 @@ _FORMATS = ("coco-dataset", "voc", "parquet", "yolo", "labelme")
 @click.option("--to", required=True, metavar=f"[{'|'.join(_FORMATS)}]", help="The format to write.")
 @click.option(
     "--annotations",
-    default="data/annotations/val.json",
     type=click.Path(path_type=Path),
-    help="COCO file with the photographs and categories of the results.",
+    help="COCO file with the photographs and categories of the results.  [default: photographs.json of the folder that "
+    "`segment` wrote, or else data/annotations/val.json]",
 )
 @click.option("--score", default=0.5, type=float, help="Lowest score that is written.")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="The folder or file to write.")
@@ -42,7 +42,7 @@ _FORMATS = ("coco-dataset", "voc", "parquet", "yolo", "labelme")
 def main(
     results: Path,
     to: str,
-    annotations: Path,
+    annotations: Path | None,
     score: float,
     out: Path,
     masks: Literal["polygons", "rle"],
@@ -67,5 +67,8 @@ def main(
     from hypercolumns.results.formats import convert_results
     from hypercolumns.results.options import Options
 
+    if annotations is None:
+        segmented = results.parent.parent / "photographs.json"
+        annotations = segmented if segmented.is_file() else Path("data/annotations/val.json")
     options = Options(masks, tolerance, keypoint_score, photographs)
     convert_results(results, annotations, out, to, minimum_score=score, options=options)

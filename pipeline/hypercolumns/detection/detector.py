@@ -14,6 +14,7 @@ from hypercolumns.detection.candidate_set import CandidateSet, Describe
 from hypercolumns.detection.linear_models import BoxRegressor, LinearClassifiers
 from hypercolumns.detection.results import make_detection
 from hypercolumns.detection.slices import slices
+from hypercolumns.errors import InputError
 from hypercolumns.features.origin import Origin, require_origin
 from hypercolumns.parameters import DetectionParameters
 from hypercolumns.regions.boxes import Boxes, clip, iou
@@ -105,6 +106,9 @@ class Detector:
         store = Store.open(path, SCHEMA, "detector", "detector")
         attributes: dict[str, Any] = store.attributes
         require_origin(attributes["features"], origin, path, "detector")
+
+        if not attributes["categories"]:
+            raise InputError(f"{path} knows no category: it was made for boxes from elsewhere.", "detector")
 
         def read(name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
             return store.array(f"{name}/weights")[:], store.array(f"{name}/biases")[:]

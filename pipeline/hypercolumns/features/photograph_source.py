@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import google_crc32c
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from tqdm import tqdm
 
 from hypercolumns.annotations.model import AnnotationSet
@@ -140,32 +141,30 @@ class PhotographSource:
     def _spool_photograph(self, backbone: Backbone, image_and_rows: tuple[int, NDArray[np.intp]]) -> None:
         image_id, rows = image_and_rows
         photograph = photographs.read(self.annotations, image_id)
-        cuts = cut_blocks(backbone, photograph, self.boxes[rows], self.short_side, self.shapes, self.device)
-        for part, blocks in cuts:
+        maps = photograph_maps(backbone, photograph, self.short_side, self.device)
+        for part, blocks in cut_blocks(backbone, maps, photograph, self.boxes[rows], self.shapes):
             self.spool.write(rows[part], blocks)
         self.spool.finish(image_id, rows)
 
 
 def cut_blocks(
     backbone: Backbone,
+    maps: Mapping[str, Tensor],
     photograph: NDArray[np.uint8],
     boxes: NDArray[np.float64],
-    short_side: int,
     shapes: Shapes,
-    device: torch.device,
 ) -> Iterator[tuple[slice, Blocks]]:
-    """Run a photograph (height, width, 3) through the network, and yield the blocks of its boxes, a few at a time.
+    """Yield the blocks of boxes in a photograph (height, width, 3) from its maps, a few at a time.
 
     Parameters
     ----------
     backbone
-        All of its layers are maps.
+        It computed the maps.
     boxes
         (n, 4) expanded boxes, in pixels.
     shapes
         (channels, height, width) of a region's block by layer.
     """
-    maps = photograph_maps(backbone, photograph, short_side, device)
     height, width = photograph.shape[:2]
     for start in range(0, len(boxes), REGIONS_PER_CUT):
         part = slice(start, start + REGIONS_PER_CUT)

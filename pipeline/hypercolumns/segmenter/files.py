@@ -22,7 +22,7 @@ def find_photographs(paths: Sequence[Path], out: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     names: dict[str, str] = {}
     for path in paths:
-        for name, file in _of_path(path, out.absolute()):
+        for name, file in _of_path(path, out.resolve()):
             # Answers are files with the name's stem, and some file systems ignore letter case.
             stem = str(Path(name).with_suffix("")).casefold()
             if stem in names and found[names[stem]].resolve() != file.resolve():
@@ -38,13 +38,13 @@ def find_photographs(paths: Sequence[Path], out: Path) -> dict[str, Path]:
 def _of_path(path: Path, out: Path) -> list[tuple[str, Path]]:
     if not is_folder(path):
         return [(path.name, path)]
-    below_path = path.absolute() in out.parents
+    below_path = path.resolve() in out.parents
     below = (file.relative_to(path) for file in path.rglob("*") if file.suffix.lower() in PHOTOGRAPH_SUFFIXES)
     shown = sorted(
         name.as_posix()
         for name in below
         if not any(part.startswith(".") for part in name.parts)
-        and not (below_path and out in (path / name).absolute().parents)
+        and not (below_path and out in (path / name).resolve().parents)
         and (path / name).is_file()
     )
     if not shown:

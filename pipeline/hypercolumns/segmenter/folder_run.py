@@ -62,7 +62,8 @@ def segment_files(
         If `out` has other files, no photograph can be read, or the file of boxes is unusable.
     """
     files = find_photographs(paths, out)
-    items, failed = _open(files, out, boxes, segmenter)
+    _require_empty(out, but=_SCRATCH)
+    items, failed = _open(files, boxes, segmenter)
     key = {
         "model": segmenter.bundle.manifest.encode().decode(),
         "tasks": list(segmenter.tasks),
@@ -107,7 +108,9 @@ def heat_of_files(
     InputError
         As `segment_files`.
     """
-    items, failed = _open(find_photographs(paths, out), out, boxes, segmenter)
+    files = find_photographs(paths, out)
+    _require_empty(out)
+    items, failed = _open(files, boxes, segmenter)
     with no_size_warnings(), tqdm(total=len(items), unit=" photographs", dynamic_ncols=True) as progress:
         for item, answers in zip(items, segmenter.map(items), strict=True):
             if isinstance(answers, InputError):
@@ -121,8 +124,8 @@ def heat_of_files(
     return failed
 
 
-def _require_empty(out: Path) -> None:
-    """Refuse an output folder that cannot be made, or has files and no unfinished work."""
+def _require_empty(out: Path, but: str | None = None) -> None:
+    """Refuse an output folder that cannot be made, or has files, unless it has the folder `but`."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
@@ -131,7 +134,7 @@ def _require_empty(out: Path) -> None:
         if isinstance(error, PermissionError):
             raise
         raise InputError(f"The folder {out} cannot be made ({error}); name another one with -o.") from None
-    if any(out.iterdir()) and not is_folder(out / _SCRATCH):
+    if any(out.iterdir()) and not (but and is_folder(out / but)):
         raise InputError(f"{out} exists and is not empty; name another folder with -o.")
 
 
@@ -149,10 +152,9 @@ def _require_continued(out: Path, folder: Path) -> None:
 
 
 def _open(
-    files: Mapping[str, Path], out: Path, boxes: Path | None, segmenter: Segmenter
+    files: Mapping[str, Path], boxes: Path | None, segmenter: Segmenter
 ) -> tuple[list[Photograph], dict[str, str]]:
     """Photographs whose header can be read, numbered from 1, with their boxes, and the reasons why others cannot."""
-    _require_empty(out)
     items, failed = [], {}
     for number, (name, path) in enumerate(files.items(), 1):
         try:

@@ -187,9 +187,7 @@ class Segmenter:
         tasks = [create_task(name, annotations, self.bundle.parameters) for name in self.tasks]
         results: dict[str, list[Any]] = {name: [] for name in self.tasks}
         heat: dict[str, list[NDArray[np.float32]]] = {name: [] for name in self.tasks}
-        for first in range(0, len(regions), REGIONS_AT_ONCE):
-            part = slice(first, first + REGIONS_AT_ONCE)
-            blocks = self._blocks(backbone, pixels, expanded[part])
+        for part, blocks in self._blocks(backbone, pixels, expanded):
             for task in tasks:
                 scored = self._score(task, regions.iloc[part], blocks)
                 heat[task.name].append(scored)
@@ -217,14 +215,20 @@ class Segmenter:
         )
         return found, proposals.superpixels if projects else None
 
-    def _blocks(self, backbone: Backbone, pixels: NDArray[np.uint8], expanded: NDArray[np.float64]) -> Blocks:
+    def _blocks(
+        self, backbone: Backbone, pixels: NDArray[np.uint8], expanded: NDArray[np.float64]
+    ) -> Iterator[tuple[slice, Blocks]]:
+        """Yield the blocks of expanded boxes (n, 4) in a photograph, some at a time."""
+        if not len(expanded):
+            return
         if self._mode == "image":
-            short_side = self.bundle.parameters.regions.short_side
-            parts = cut_blocks(backbone, pixels, expanded, short_side, self._shapes, self._device)
-            joined = [blocks for _, blocks in parts]
-            return {name: np.concatenate([blocks[name] for blocks in joined]) for name in joined[0]}
+            maps = photograph_maps(backbone, pixels, self.bundle.parameters.regions.short_side, self._device)
+            yield from cut_blocks(backbone, maps, pixels, expanded, self._shapes)
+            return
         photograph = passes.to_device(torch.from_numpy(pixels), self._device)
-        return warped_blocks(backbone, [(photograph, box) for box in expanded], self._device)
+        for first in range(0, len(expanded), REGIONS_AT_ONCE):
+            part = slice(first, first + REGIONS_AT_ONCE)
+            yield part, warped_blocks(backbone, [(photograph, box) for box in expanded[part]], self._device)
 
     def _score(self, task: Task, regions: pd.DataFrame, blocks: Blocks) -> NDArray[np.float32]:
         categories = regions["category"].to_numpy()
