@@ -6,6 +6,9 @@ from pathlib import Path
 LARGEST = 4 * 2**30
 """Bytes of the largest file that is read; the annotations of COCO have a tenth of it."""
 
+LONGEST_NAME = 200
+"""Bytes of the longest file or folder name that outputs are named after; systems allow 255, and outputs add to it."""
+
 
 def is_file(path: Path) -> bool:
     """Whether there is a regular file; false for names that no file can have, where `path.is_file()` may raise."""

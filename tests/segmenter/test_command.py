@@ -128,6 +128,28 @@ def test_paths_without_photographs(call: Callable[..., Result], tmp_path: Path) 
     assert call(tmp_path / ("long" * 100)).exit_code == 1
 
 
+def test_names_that_answers_cannot_have_and_very_long_photographs(call, warped, tmp_path: Path) -> None:
+    """One odd photograph is named and left out, or drawn smaller; the others are answered for."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    shutil.copyfile(warped.photographs[0], folder / "good.jpg")
+    shutil.copyfile(warped.photographs[0], folder / f"{'n' * 250}.jpg")
+    shutil.copyfile(warped.photographs[0], folder / os.fsdecode(b"\xff.jpg"))
+    Image.new("RGB", (65_600, 2)).save(folder / "long.png")
+    for command in ("segment", "heatmap"):
+        done = call(folder, "--score", 0, command=command, out=tmp_path / command)
+        assert done.exit_code == 1
+        assert "is not UTF-8" in done.output
+        assert "more than 200 bytes" in done.output
+        (tmp_path / os.fsdecode(b"\xfe")).mkdir(exist_ok=True)
+        assert "is not UTF-8" in call(*tmp_path.glob("?"), command=command, out=tmp_path / "other").output
+    found = answers(tmp_path / "segment")
+    assert [entry["file"] for entry in found["photographs"]] == ["good.jpg", "long.png"]
+    assert set(found["failed"]) == {f"{'n' * 250}.jpg", "\\udcff.jpg"}
+    with Image.open(tmp_path / "segment/overlays/long.jpg") as overlay:
+        assert overlay.size == (65_500, 2)
+
+
 def test_the_same_name_in_two_folders(photographs: Path, call: Callable[..., Result], tmp_path: Path) -> None:
     shutil.copytree(photographs, tmp_path / "other")
     done = call(photographs, tmp_path / "other")
@@ -277,6 +299,7 @@ def test_boxes_by_the_names_of_photographs(warped, photographs: Path, call: Call
         ("{}", "boxes.json"),
         ('[{"image_id": "x"}]', "is missing"),
         ('[{"image_id": "x", "category_id": 1, "bbox": [0, 0, 5, 5], "score": 1}]', "no detection that can be used"),
+        ('[{"image_id": 1, "category_id": 1, "bbox": [0, 0, 5, 5], "score": 1}]', "give the name of the photograph"),
         ('[{"image_id": "x", "category_id": 1, "bbox": [0, 0, 5], "score": 1}]', "not x, y, width, height"),
         ('[{"image_id": "x", "category_id": 1, "bbox": [0, 0, 5, NaN], "score": 1}]', "boxes.json"),
     ],

@@ -22,9 +22,9 @@ def project(request: pytest.FixtureRequest) -> TrainedProject:
 def require_same_bytes(project: TrainedProject, answers: Iterable[Answers], folder: Path) -> None:
     found = list(answers)
     for task in TASKS:
-        write_results([result for each in found for result in each.of_task(task)], folder / f"{task}.json")
+        write_results([result for each in found for result in each.coco_results(task)], folder / f"{task}.json")
         assert (folder / f"{task}.json").read_bytes() == project.workspace.predictions(task).read_bytes()
-        assert any(each.of_task(task) for each in found)
+        assert any(each.coco_results(task) for each in found)
 
 
 def items(project: TrainedProject) -> list[Photograph]:

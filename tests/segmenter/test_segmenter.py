@@ -87,7 +87,7 @@ def require_nothing(answers: Any, photograph: np.ndarray) -> None:
     assert answers.scores.shape == answers.categories.shape == (0,)
     assert answers.masks.shape == (0, *photograph.shape[:2])
     for task in TASKS:
-        assert answers.of_task(task) == []
+        assert answers.coco_results(task) == []
         assert answers.heat[task].shape == (0, len(answers.targets[task]), 20, 20)
 
 

@@ -179,7 +179,7 @@ def _create_ranker(ranking: Ranking, path: Path) -> Ranker:
     if ranking.features != FEATURES:
         raise InputError(f"{path}: its ranking of candidates uses other features than this version measures.")
     numbers = {len(row) for row in (*ranking.knots, *ranking.values)}
-    if not (len(ranking.knots) == len(ranking.values) == len(FEATURES) and len(numbers) == 1):
+    if not (len(ranking.knots) == len(ranking.values) == len(FEATURES) and len(numbers) == 1 and all(numbers)):
         raise InputError(f"{path} is damaged: the knots of its ranking do not fit its features.")
     return Ranker(np.array(ranking.knots, dtype=np.float64), np.array(ranking.values, dtype=np.float64), ranking.bias)
 

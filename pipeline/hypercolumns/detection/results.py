@@ -54,12 +54,24 @@ def from_file(path: Path, annotations: AnnotationSet, limit: int) -> list[Result
 
 
 def named_in_file(path: Path, annotations: AnnotationSet) -> dict[int, list[Result]]:
-    """Read detections in photographs that have no ids but names; integers are the numbers that images have here.
+    """Read detections in photographs that are known by their names alone.
 
-    See `read_detections`.
+    Raises
+    ------
+    InputError
+        As `read_detections`, and for an `image_id` that is a number: it is an id in a data set that is not at hand.
     """
-    known: dict[int | str, int] = {image.id: image.id for image in annotations.images}
-    return read_detections(path, annotations, (known | _image_names(annotations)).get)
+    names = _image_names(annotations)
+
+    def find(image_id: int | str) -> int | None:
+        if isinstance(image_id, int):
+            raise InputError(
+                f"{path}: image_id is {image_id}, the number of a photograph in some data set; give the name of the "
+                "photograph instead."
+            )
+        return names.get(image_id)
+
+    return read_detections(path, annotations, find)
 
 
 def read_detections(

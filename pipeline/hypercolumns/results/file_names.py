@@ -8,9 +8,6 @@ from hypercolumns.annotations.model import Image
 from hypercolumns.errors import InputError
 from hypercolumns.input_files import is_file
 
-LONGEST_NAME = 200
-"""Bytes of the longest file or folder name; systems allow 255, and what is written may add to it."""
-
 
 def stem(image: Image) -> str:
     """The file name of a photograph without its suffix, folders included.

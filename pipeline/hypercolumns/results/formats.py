@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hypercolumns.errors import InputError, choices, counted
+from hypercolumns.input_files import LONGEST_NAME
 from hypercolumns.results import coco_dataset, labelme, parquet, voc, yolo
-from hypercolumns.results.file_names import LONGEST_NAME
 from hypercolumns.results.options import Options
 from hypercolumns.results.predictions import Predictions, read_predictions
 from hypercolumns.scratch.publishing import publish

@@ -18,8 +18,8 @@ from hypercolumns.annotations.model import Category, Image, Part
 from hypercolumns.annotations.result_fields import BOX, KEYPOINTS, MASK, PARTS, is_finite
 from hypercolumns.annotations.results import read_entries
 from hypercolumns.errors import InputError, choices, counted
+from hypercolumns.input_files import LONGEST_NAME
 from hypercolumns.parameters import DatasetParameters
-from hypercolumns.results.file_names import LONGEST_NAME
 
 logger = logging.getLogger(__name__)
 

@@ -7,19 +7,17 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Picture
 
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.label_images import VOID, voc_colour
 from hypercolumns.annotations.model import Category, Image
+from hypercolumns.drawing.label_image import label_image, save_label_png
 from hypercolumns.errors import InputError, counted
 from hypercolumns.results.file_names import copy_photographs, flat_stem, require_different
 from hypercolumns.results.options import Options
 from hypercolumns.results.predictions import Prediction, Predictions
 
 logger = logging.getLogger(__name__)
-
-_PALETTE = [channel for value in range(VOID + 1) for channel in voc_colour(value)]
 
 _IMAGE_SET = "default"
 """CVAT's name for photographs without a subset."""
@@ -60,8 +58,8 @@ def write(predictions: Predictions, out: Path, options: Options) -> None:
             n_hidden += len(found) - len(visible)
             found = visible
             classes = np.array([0, *(values[p.category.id] for p in found)], dtype=np.uint8)[numbers]
-            _save(numbers, out / f"SegmentationObject/{name}.png")
-            _save(classes, out / f"SegmentationClass/{name}.png")
+            save_label_png(out / f"SegmentationObject/{name}.png", numbers)
+            save_label_png(out / f"SegmentationClass/{name}.png", classes)
         content = _annotation(image, PurePosixPath(names[image.id]).name, found, have_masks)
         (out / f"Annotations/{name}.xml").write_text(content, encoding="utf-8")
     if n_hidden:
@@ -100,20 +98,12 @@ def _object_numbers(image: Image, found: Sequence[Prediction]) -> tuple[NDArray[
             f"The photograph {image.file_name!r} has {len(found)} objects, and VOC's masks have at most {VOID - 1}; "
             "choose a higher --score."
         )
-    numbers = np.zeros((image.height, image.width), dtype=np.uint8)
-    for number, prediction in reversed(list(enumerate(found, start=1))):
-        if prediction.mask is not None:
-            numbers[masks.decode(prediction.mask)] = number
+    empty = masks.encode(np.zeros((image.height, image.width), dtype=bool))
+    numbers = label_image([prediction.mask or empty for prediction in found], image.height, image.width)
     visible = [number for number in np.unique(numbers).tolist() if number]
     renumbered = np.zeros(VOID + 1, dtype=np.uint8)
     renumbered[visible] = np.arange(1, len(visible) + 1)
     return renumbered[numbers], [found[number - 1] for number in visible]
-
-
-def _save(values: NDArray[np.uint8], path: Path) -> None:
-    picture = Picture.fromarray(values)
-    picture.putpalette(_PALETTE)
-    picture.save(path, optimize=False)
 
 
 def _annotation(image: Image, file_name: str, found: Sequence[Prediction], have_masks: bool) -> str:

@@ -65,6 +65,6 @@ class Answers:
             mask[:] = masks.decode(results[0]["segmentation"])
         return found
 
-    def of_task(self, task: str) -> list[Mapping[str, Any]]:
+    def coco_results(self, task: str) -> list[Mapping[str, Any]]:
         """COCO results of a task for all boxes."""
         return [result for of_box in self.results[task] for result in of_box]

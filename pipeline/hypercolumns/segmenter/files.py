@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hypercolumns.annotations.folders import PHOTOGRAPH_SUFFIXES
 from hypercolumns.errors import InputError, choices
-from hypercolumns.input_files import is_folder
+from hypercolumns.input_files import LONGEST_NAME, is_folder
 
 
 def find_photographs(paths: Sequence[Path], out: Path) -> dict[str, Path]:
@@ -17,11 +17,15 @@ def find_photographs(paths: Sequence[Path], out: Path) -> dict[str, Path]:
     Raises
     ------
     InputError
-        If a folder has no photograph, or two photographs would have the same name.
+        If a folder has no photograph or is not named in UTF-8, as JSON needs it, or two photographs would have the same
+        name.
     """
     found: dict[str, Path] = {}
     names: dict[str, str] = {}
     for path in paths:
+        folder = str(path.absolute() if is_folder(path) else path.absolute().parent)
+        if printable(folder) != folder:
+            raise InputError(f"The name of the folder {printable(folder)} is not UTF-8; rename it.")
         for name, file in _of_path(path, out.resolve()):
             # Answers are files with the name's stem, and some file systems ignore letter case.
             stem = str(Path(name).with_suffix("")).casefold()
@@ -33,6 +37,27 @@ def find_photographs(paths: Sequence[Path], out: Path) -> dict[str, Path]:
             if stem not in names:
                 names[stem], found[name] = name, file
     return found
+
+
+def require_usable_name(name: str) -> None:
+    """Refuse a photograph that answers cannot be named after.
+
+    Raises
+    ------
+    InputError
+        If its name, or that of a folder, is not UTF-8 or too long.
+    """
+    try:
+        longest = max(len(part.encode()) for part in name.split("/"))
+    except UnicodeEncodeError:
+        raise InputError(f"The name of the photograph {printable(name)} is not UTF-8; rename it.") from None
+    if longest > LONGEST_NAME:
+        raise InputError(f"The name of the photograph {name[:40]}... has more than {LONGEST_NAME} bytes; rename it.")
+
+
+def printable(name: str) -> str:
+    """Name with an escape sequence for each byte that is not UTF-8."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def _of_path(path: Path, out: Path) -> list[tuple[str, Path]]:

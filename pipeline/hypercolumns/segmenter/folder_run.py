@@ -18,7 +18,7 @@ from hypercolumns.input_files import is_folder
 from hypercolumns.scratch.checked_files import atomic_write
 from hypercolumns.scratch.digests import digest
 from hypercolumns.scratch.work import key_folder, locked
-from hypercolumns.segmenter.files import find_photographs
+from hypercolumns.segmenter.files import find_photographs, printable, require_usable_name
 from hypercolumns.segmenter.heat_outputs import write_heat
 from hypercolumns.segmenter.outputs import record, write_all, write_pictures
 from hypercolumns.segmenter.photographs import Photograph
@@ -158,10 +158,12 @@ def _open(
     items, failed = [], {}
     for number, (name, path) in enumerate(files.items(), 1):
         try:
-            items.append(Photograph.of(path, number, name))
+            require_usable_name(name)
+            with no_size_warnings():
+                items.append(Photograph.of(path, number, name))
         except InputError as error:
             logger.error("%s", error)
-            failed[name] = str(error)
+            failed[printable(name)] = str(error)
     if not items:
         raise InputError(f"None of the {counted(len(files), 'photograph')} could be read.")
     return items if boxes is None else _with_boxes(items, boxes, segmenter), failed
@@ -198,7 +200,7 @@ def _answered(
                     write_pictures(answers, segmenter.categories, out)
                 content = {
                     "record": record(answers, segmenter.categories),
-                    "results": {task: answers.of_task(task) for task in segmenter.tasks},
+                    "results": {task: answers.coco_results(task) for task in segmenter.tasks},
                 }
                 with atomic_write(_file(folder, item.image)) as stream:
                     stream.write(json.dumps(content).encode())

@@ -4,14 +4,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as PillowImage
 
 from hypercolumns.drawing.heat import draw_heat
 from hypercolumns.scratch.checked_files import atomic_write
 from hypercolumns.segmenter.answers import Answers
+from hypercolumns.segmenter.outputs import save_jpeg
 from hypercolumns.tasks.pasting import paste
-
-_JPEG_QUALITY = 92
 
 
 def write_heat(answers: Answers, task: str, out: Path) -> None:
@@ -38,8 +36,7 @@ def write_heat(answers: Answers, task: str, out: Path) -> None:
     for number, target in enumerate(targets):
         picture = draw_heat(answers.photograph, _over_photograph(answers, heat[:, number]))
         safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in target)
-        with atomic_write(folder / f"{task}-{safe}.jpg") as stream:
-            PillowImage.fromarray(picture).save(stream, "JPEG", quality=_JPEG_QUALITY)
+        save_jpeg(folder / f"{task}-{safe}.jpg", picture)
 
 
 def _over_photograph(answers: Answers, heat: NDArray[np.float32]) -> NDArray[np.float32]:

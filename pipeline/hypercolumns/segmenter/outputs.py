@@ -20,6 +20,8 @@ from hypercolumns.segmenter.answers import Answers
 SCHEMA = "hypercolumns-answers/1"
 
 _JPEG_QUALITY = 92
+_LONGEST_JPEG_SIDE = 65_500
+"""Pixels of the longest side that JPEG's encoder takes."""
 
 _LEAST_HEAT = 0.2
 """Keypoints of less heat are written but not drawn."""
@@ -34,12 +36,18 @@ def write_pictures(answers: Answers, categories: Sequence[Category], out: Path) 
     overlay, labels = out / "overlays" / f"{name}.jpg", out / "labels" / f"{name}.png"
     for path in (overlay, labels):
         path.parent.mkdir(parents=True, exist_ok=True)
-    picture = PillowImage.fromarray(draw_overlay(answers.photograph, figures(answers, categories)))
-    with atomic_write(overlay) as stream:
-        picture.save(stream, "JPEG", quality=_JPEG_QUALITY)
+    save_jpeg(overlay, draw_overlay(answers.photograph, figures(answers, categories)))
     height, width = answers.photograph.shape[:2]
     codes = [code if (code := _mask(answers, i)) else _empty(height, width) for i in range(len(answers))]
     save_label_png(labels, label_image(codes, height, width))
+
+
+def save_jpeg(path: Path, picture: NDArray[np.uint8]) -> None:
+    """Write a picture (height, width, 3), RGB; made smaller if it is too long for the format."""
+    image = PillowImage.fromarray(picture)
+    image.thumbnail((_LONGEST_JPEG_SIDE, _LONGEST_JPEG_SIDE))
+    with atomic_write(path) as stream:
+        image.save(stream, "JPEG", quality=_JPEG_QUALITY)
 
 
 def figures(answers: Answers, categories: Sequence[Category]) -> list[Figure]:
@@ -53,7 +61,7 @@ def figures(answers: Answers, categories: Sequence[Category]) -> list[Figure]:
                 label=f"{answers.names[i]} {answers.scores[i]:.2f}",
                 mask=_mask(answers, i),
                 box=tuple(box.tolist()),
-                keypoints=_sure(points["keypoints"], float(answers.scores[i])) if points else None,
+                keypoints=_drawn_keypoints(points["keypoints"], float(answers.scores[i])) if points else None,
                 skeleton=by_id[int(answers.categories[i])].skeleton,
                 parts=tuple(Part(**part) for part in parts["parts"]) if parts else (),
             )
@@ -128,7 +136,7 @@ def _first(answers: Answers, task: str, i: int) -> Mapping[str, Any] | None:
     return found[i][0] if found and found[i] else None
 
 
-def _sure(keypoints: Sequence[float], score: float) -> NDArray[np.float64]:
+def _drawn_keypoints(keypoints: Sequence[float], score: float) -> NDArray[np.float64]:
     """Keypoints (k, 3) with those zeroed that are not drawn, because their heat is small."""
     points = np.array(keypoints, dtype=np.float64).reshape(-1, 3)
     points[points[:, 2] < _LEAST_HEAT * score] = 0
