@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hypercolumns.errors import InputError, choices
 from hypercolumns.features import schema
 from hypercolumns.regions import boxes
-from hypercolumns.regions.interpolation import interpolate
+from hypercolumns.regions.interpolation import interpolate_into
 from hypercolumns.stores.reading import Store, StoredArray
 
 if TYPE_CHECKING:
@@ -181,16 +181,16 @@ class FeatureStore:
 
 def _hypercolumns(rows: NDArray[np.intp], blocks: Sequence[StoredArray], size: int) -> NDArray[np.float32]:
     """Interpolate the (region, channel, y, x) blocks of the given rows and concatenate their channels."""
-    columns = [interpolate(_take(block, rows), size, size).transpose(0, 2, 3, 1) for block in blocks]
-    return np.concatenate(columns, axis=-1)
+    columns = np.empty((len(rows), size, size, sum(block.shape[1] for block in blocks)), dtype=np.float32)
+    first = 0
+    for block in blocks:
+        interpolate_into(columns[..., first : first + block.shape[1]], _take(block, rows))
+        first += block.shape[1]
+    return columns
 
 
-def _take(block: StoredArray, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+def _take(block: StoredArray, rows: NDArray[np.intp]) -> NDArray[np.float16]:
     """Read the blocks of `rows` in their order, contiguous rows at once: others share chunks with unwanted rows."""
-    taken = np.empty((len(rows), *block.shape[1:]), dtype=np.float32)
     if len(rows) and np.all(np.diff(rows) == 1):
-        taken[:] = block[int(rows[0]) : int(rows[-1]) + 1]
-    else:
-        for i, row in enumerate(rows):
-            taken[i] = block[int(row)]
-    return taken
+        return block[int(rows[0]) : int(rows[-1]) + 1]
+    return np.array([block[int(row)] for row in rows], dtype=block.dtype).reshape(len(rows), *block.shape[1:])

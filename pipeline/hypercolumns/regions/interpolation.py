@@ -43,6 +43,24 @@ def interpolate(maps: NDArray[np.float32], height: int, width: int) -> NDArray[n
     return np.asarray(vertical @ maps @ horizontal.T, dtype=np.float32)
 
 
+def interpolate_into(out: NDArray[np.float32], maps: NDArray[np.floating]) -> None:
+    """Interpolate maps (n, channel, y, x) bilinearly into `out` (n, height, width, channel).
+
+    `out` may be a slice of channels of a larger array: writing them in place spares a copy that takes longer than the
+    arithmetic.
+    """
+    n, channels, rows, columns = maps.shape
+    height, width = out.shape[1:3]
+    if rows == columns == 1:
+        out[:] = maps.reshape(n, 1, 1, channels)
+        return
+    vertical = interpolation_matrix(rows, height).astype(np.float32)
+    horizontal = interpolation_matrix(columns, width).astype(np.float32)
+    last = np.ascontiguousarray(maps.transpose(0, 2, 3, 1)).astype(np.float32)
+    lines = vertical @ last.reshape(n, rows, columns * channels)
+    np.matmul(horizontal, lines.reshape(n, height, columns, channels), out=out)
+
+
 def linear_weights(positions: NDArray[np.float64], source: int) -> NDArray[np.float64]:
     """Build the matrix that interpolates linearly from `source` cells to arbitrary positions along one axis.
 
