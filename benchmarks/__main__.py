@@ -10,6 +10,7 @@ import click
 from benchmarks import (
     additions,
     annotations,
+    default_run,
     extraction,
     growth,
     importing,
@@ -28,6 +29,7 @@ from benchmarks.sizes import Sizes
 SUBJECTS: Mapping[str, Callable[[Sizes], Section]] = {
     "machine": machine.figures,
     "import": importing.figures,
+    "default-run": default_run.figures,
     "annotations": annotations.figures,
     "store": store.figures,
     "extraction": extraction.figures,

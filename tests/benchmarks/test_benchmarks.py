@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from benchmarks import __main__ as command
-from benchmarks import accuracy, growth, measuring, one_cell, pages, scaling, table
+from benchmarks import accuracy, default_run, growth, measuring, one_cell, pages, scaling, table
 from benchmarks.__main__ import SUBJECTS
 from benchmarks.extraction import default_backbone
 from benchmarks.figures import Figure, Goal, Section
@@ -29,6 +30,12 @@ from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.exact.maps import MapFiles
 from hypercolumns.grid.targets import write_target_maps
 from hypercolumns.parameters import ComputeParameters, TrainParameters
+
+_STAGES = """
+print("Running stage 'extract-train':\\n> python -m stages extract --split train")
+print("Running stage 'extract-val':\\n> python -m stages extract --split val")
+"""
+"""A program that says what DVC says of two stages."""
 
 
 class _PoolInThisProcess:
@@ -57,6 +64,7 @@ def test_a_benchmark_gives_finite_figures(subject: str, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(measuring, "ProcessPoolExecutor", _PoolInThisProcess)
     monkeypatch.setattr(growth, "connect", _connect_to_threads)
+    monkeypatch.setattr(default_run, "REPRO", [sys.executable, "-c", _STAGES])
     section = SUBJECTS[subject](TINY)
     assert section.figures
     assert section.settings

@@ -1,0 +1,141 @@
+"""The default run, stage by stage: seconds, busy cores, and how much of the time is start-up."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from benchmarks.figures import Figure, Goal, Section
+from benchmarks.measuring import seconds
+from benchmarks.sizes import Sizes
+
+ROOT = Path(__file__).parents[1]
+
+REPRO = [sys.executable, "-m", "dvc", "repro"]
+
+_RUNNING = re.compile(r"Running stage '(.+)':")
+_GRID, _OTHER_GRID = "\n  grid: 5", "\n  grid: 10"
+_COMMAND = re.compile(r"> python -m stages (.+)")
+
+
+@dataclass(frozen=True)
+class StageTime:
+    """What a stage took in a run of DVC, DVC's own work before it included."""
+
+    name: str
+    command: str
+    seconds: float
+    busy: float
+    """Seconds of processor time, of all cores together."""
+
+
+def figures(_sizes: Sizes) -> Section:
+    """Run the default pipeline in a copy of this checkout, then again with another grid."""
+    with tempfile.TemporaryDirectory() as folder:
+        project = _copy_checkout(Path(folder) / "project")
+        first = _run(project)
+        params = project / "params.yaml"
+        text = params.read_text()
+        changed = text.replace(_GRID, _OTHER_GRID, 1)
+        if changed == text:
+            raise RuntimeError(f"params.yaml does not have {_GRID!r}")
+        params.write_text(changed)
+        again = _run(project)
+        starts = {stage.command: _start(project, stage.command) for stage in first}
+    rows = [_figure(name, of_name, starts) for name, of_name in _by_name(first).items()]
+    return Section(
+        "Default run",
+        "`dvc repro` in a copy of the checkout without any results, stage by stage, and again with another "
+        "`train.grid`, each once. Stages of several tasks or splits are added up. Times include DVC's own work before "
+        "a stage. Start is the shortest of three times from starting Python until the modules of a stage are imported. "
+        "Busy cores are processor time over wall time.",
+        (
+            Figure("all stages", sum(s.seconds for s in first), "s", _busy_cores(first), Goal("at most", 110)),
+            Figure("another grid", sum(s.seconds for s in again), "s", _busy_cores(again), Goal("at most", 25)),
+            *rows,
+        ),
+    )
+
+
+def _figure(name: str, stages: Sequence[StageTime], starts: Mapping[str, float]) -> Figure:
+    start = sum(starts[stage.command] for stage in stages)
+    processes = f"{len(stages)} processes" if len(stages) > 1 else "1 process"
+    return Figure(name, sum(s.seconds for s in stages), "s", f"{processes}, start {start:.1f} s, {_busy_cores(stages)}")
+
+
+def _busy_cores(stages: Sequence[StageTime]) -> str:
+    return f"{sum(s.busy for s in stages) / sum(s.seconds for s in stages):.2f} cores busy"
+
+
+def _copy_checkout(project: Path) -> Path:
+    """Copy the tracked files of this checkout, as they are now, to a new repository."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout  # noqa: S607
+    for name in listed.decode().split("\0"):
+        if name and name != "dvc.lock" and (ROOT / name).is_file():
+            (project / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, project / name)
+    subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)  # noqa: S607
+    return project
+
+
+def _run(project: Path) -> list[StageTime]:
+    """Run `dvc repro` and time its stages."""
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(project / "pipeline"),
+        "PYTHONUNBUFFERED": "1",
+    }
+    with subprocess.Popen(  # noqa: S603 - this interpreter
+        REPRO, cwd=project, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        dvc = psutil.Process(process.pid)
+        marks: list[tuple[str, float, float]] = []
+        commands: list[str] = []
+        last = ("", time.perf_counter(), 0.0)
+        for line in process.stdout or ():
+            if found := _RUNNING.search(line):
+                marks.append((found.group(1), time.perf_counter(), _busy(dvc)))
+            elif found := _COMMAND.match(line.strip()):
+                commands.append(found.group(1))
+            last = ("", time.perf_counter(), _busy(dvc))
+    if process.returncode:
+        raise RuntimeError(f"dvc repro ended with {process.returncode}")
+    # The time before the first stage is DVC's, and goes to this stage.
+    return [
+        StageTime(name, command, end - start, busy_end - busy)
+        for (name, start, busy), command, (_, end, busy_end) in zip(marks, commands, [*marks[1:], last], strict=True)
+    ]
+
+
+def _busy(process: psutil.Process) -> float:
+    """Seconds of processor time of the children that have ended."""
+    times = process.cpu_times()
+    return float(times.children_user + times.children_system)
+
+
+def _by_name(stages: Sequence[StageTime]) -> dict[str, list[StageTime]]:
+    """Group stages that differ in the task or split alone, such as train@parts or extract-val."""
+    groups: dict[str, list[StageTime]] = {}
+    for stage in stages:
+        groups.setdefault(stage.command.split()[0], []).append(stage)
+    return groups
+
+
+def _start(project: Path, command: str) -> float:
+    """Seconds until a process has imported what a stage needs."""
+    environment = {**os.environ, "PYTHONPATH": str(project / "pipeline")}
+    program = [sys.executable, "-c", f"import stages.{command.split()[0]}"]
+
+    def start() -> None:
+        subprocess.run(program, cwd=project, env=environment, check=True)  # noqa: S603 - this interpreter
+
+    return min(seconds(start) for _ in range(3))
