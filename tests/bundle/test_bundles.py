@@ -328,6 +328,62 @@ def test_commands_refuse_a_damaged_bundle(
     assert not (tmp_path / "out").exists()
 
 
+def verified(*arguments: object) -> tuple[int, str]:
+    done = CliRunner().invoke(main, ["verify", *map(str, arguments)])
+    assert "Traceback" not in done.output
+    return done.exit_code, done.output
+
+
+def test_verify_finds_a_model_sound(folder: Path, archive: Path) -> None:
+    n = len(files(folder)) - 1
+    for path in (folder, archive):
+        assert verified(path) == (0, f"{path}: sound, {n} files and the manifest\n")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_verify_lists_all_damage_of_a_model_and_says_what_to_do(folder: Path, tmp_path: Path, packed: bool) -> None:
+    first, second = (
+        path for path in files(folder) if path.name != "model.json" and path.parent == folder / "detector.zarr"
+    )
+    path = folder
+    first.write_bytes(b"x")
+    second.unlink()
+    if packed:
+        path = tmp_path / "damaged.zip"
+        pack(folder, path)
+    code, output = verified(path)
+    assert code == 1
+    assert output.splitlines()[:2] == [
+        f"{path}: the SHA-256 of {first.relative_to(folder)} is not the one in model.json",
+        f"{path}: {second.relative_to(folder)} is missing",
+    ]
+    code, output = verified(path, "--repair")
+    assert code == 1
+    assert f"{path} is not repaired: delete it and run `dvc repro bundle`" in output
+
+
+def test_the_cure_for_a_store_in_the_model_of_a_pipeline_is_told(
+    warped: TrainedProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied(warped, tmp_path)
+    shutil.copyfile(warped.folder / "params.yaml", tmp_path / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    Path("data/model/detector.zarr/zarr.json").unlink()
+    code, output = verified("data", "--repair")
+    assert code == 1
+    assert "delete data/model and run `dvc repro bundle`" in output
+
+
+def test_verify_refuses_a_damaged_manifest(folder: Path) -> None:
+    path = folder / "model.json"
+    path.write_text(path.read_text().replace('"score', '"sc0re').replace("0.5", "0.6"))
+    assert verified(folder)[0] == 1
+    code, output = verified(folder, "--repair")
+    assert code == 1
+    assert "model.json is not as it was written. " in output
+    assert "dvc repro bundle" in output
+
+
 def test_an_archive_depends_on_content_alone(tmp_path: Path) -> None:
     for name, order in (("a", "xyz"), ("b", "zyx")):
         (tmp_path / name / "sub").mkdir(parents=True)

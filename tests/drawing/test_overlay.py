@@ -1,5 +1,7 @@
 """Overlays: what is drawn, where, and what stays as it was."""
 
+import time
+
 import cv2
 import numpy as np
 import pytest
@@ -51,6 +53,40 @@ def test_a_label_changes_a_rectangle_beside_its_object_only():
     assert 85 <= rows.max() <= 95, "ends where the object begins"
     assert 110 < columns.min() < 125
     assert columns.max() < 220
+
+
+def small_boxes(count, height, width):
+    corners = np.random.default_rng(0).uniform(0, [width - 9, height - 9], (count, 2))
+    return [(x, y, x + 9, y + 9) for x, y in corners.tolist()]
+
+
+def test_the_last_of_many_objects_have_no_labels_so_that_half_of_the_picture_stays_visible():
+    photograph, boxes = np.full((300, 400, 3), 128, np.uint8), small_boxes(400, 300, 400)
+    plain = draw_overlay(photograph, [Figure("", box) for box in boxes])
+    labelled = draw_overlay(photograph, [Figure("person 0.95", box) for box in boxes])
+    assert 0.35 < (labelled != plain).any(axis=2).mean() < 0.6
+    without_first = draw_overlay(photograph, [Figure("person 0.95" if k else "", box) for k, box in enumerate(boxes)])
+    assert (without_first != labelled).any(), "the first has a label"
+    shown_half = draw_overlay(photograph, [Figure("person 0.95" if k < 200 else "", b) for k, b in enumerate(boxes)])
+    assert np.array_equal(shown_half, labelled), "the last have none"
+
+
+def test_fifty_objects_have_labels_however_small_the_picture():
+    photograph, boxes = np.full((90, 120, 3), 128, np.uint8), small_boxes(50, 90, 120)
+    with_all, without_last = (
+        draw_overlay(photograph, [Figure("person" if k < n else "", box) for k, box in enumerate(boxes)])
+        for n in (50, 49)
+    )
+    assert (with_all != without_last).any()
+
+
+@pytest.mark.parametrize(("height", "width"), [(375, 500), (3000, 4000)])
+def test_a_thousand_objects_are_drawn_in_less_than_two_seconds(height, width):
+    photograph = np.zeros((height, width, 3), np.uint8)
+    figures = [Figure(f"person {k / 1000:.2f}", box) for k, box in enumerate(small_boxes(1000, height, width))]
+    start = time.process_time()
+    draw_overlay(photograph, figures)
+    assert time.process_time() - start < 2
 
 
 def test_an_object_has_its_colour_and_neighbours_have_others():

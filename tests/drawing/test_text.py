@@ -70,3 +70,14 @@ def test_a_long_text_is_cut_to_the_width_with_an_ellipsis():
     assert 40 < text_width(cut, 14) <= 60
     assert elide("cat", 14, 60) == "cat"
     assert elide("cat", 14, 3) == ""
+
+
+@pytest.mark.parametrize("size", [8, 14, 34])
+def test_no_longer_cut_has_room(size):
+    """The longest beginning that fits is kept, as trying every length shows."""
+    rng = np.random.default_rng(size)
+    for _ in range(50):
+        words = "x" + "".join(rng.choice(list("AVTofil. "), rng.integers(1, 25))) + "x"
+        width = int(rng.integers(1, text_width(words, size)))
+        cuts = [f"{words[:length].rstrip()}…" for length in range(1, len(words))]
+        assert elide(words, size, width) == next((c for c in cuts[::-1] if text_width(c, size) <= width), "")

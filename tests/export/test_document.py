@@ -97,6 +97,18 @@ def test_the_printed_script_cuts_out_the_masks_of_the_pipeline(project: Project,
             np.testing.assert_array_equal(found[~unsure], stored[~unsure])
 
 
+@pytest.mark.parametrize("task", ["segmentation", "parts"])
+def test_the_printed_script_refuses_an_unknown_category(project: Project, tmp_path: Path, task: str) -> None:
+    """Even where one grid serves all categories, so that the answer does not depend on it."""
+    (tmp_path / "masks.py").write_text(FUNCTIONS + SCRIPT)
+    photograph = Path(project.annotations.image_root) / project.annotations.images[0].file_name
+    command = [sys.executable, "masks.py", project.export(task, "onnx"), str(photograph), "unicorn", *"0099"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)  # noqa: S603
+    assert done.returncode == 1
+    assert done.stderr.startswith("'unicorn' is not a category of the model; choose among ")
+    assert not (tmp_path / "mask.png").exists()
+
+
 def test_the_lines_on_the_torch_archive_run(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "segmentation.pt2").write_bytes(project.export("segmentation", "torch").read_bytes())
     monkeypatch.chdir(tmp_path)

@@ -324,11 +324,18 @@ def test_tasks_and_scores(photographs: Path, call: Callable[..., Result], tmp_pa
     assert not any(entry["objects"] for entry in answers(out)["photographs"])
 
 
+def targets_of(project: TrainedProject, task: str, name: str) -> tuple[str, ...]:
+    """Targets of a category."""
+    (category,) = (c for c in project.val.categories if c.name == name)
+    return {"segmentation": ("figure",), "keypoints": category.keypoints, "parts": ("figure", *category.parts)}[task]
+
+
 def test_heat_maps(warped: TrainedProject, photographs: Path, call: Callable[..., Result], tmp_path: Path) -> None:
     (photographs / "text.png").write_text("no picture")
     done = call(photographs, "--score", 0, command="heatmap")
     assert done.exit_code == 1
     assert "Left out: text.png" in done.output
+    total, skipped = 0, 0
     segmenter = Segmenter.open(warped.workspace.bundle, device="cpu")
     for path in (path for path in photographs.iterdir() if path.suffix == ".jpg"):
         expected = segmenter(path)
@@ -345,10 +352,15 @@ def test_heat_maps(warped: TrainedProject, photographs: Path, call: Callable[...
                 assert tuple(found["names"]) == expected.names
                 for name in ("boxes", "expanded_boxes", "scores", "categories"):
                     np.testing.assert_array_equal(found[name], getattr(expected, name))
-            pictures = list(folder.glob(f"{task}-*.jpg"))
-            assert len(pictures) == targets
+            pictures = sorted(folder.glob(f"{task}-*.jpg"))
+            present = {target for name in expected.names for target in targets_of(warped, task, name)}
+            assert pictures == sorted(folder / f"{task}-{target}.jpg" for target in present)
+            skipped += targets - len(present)
             with Image.open(pictures[0]) as opened:
                 assert opened.size == size
+        total += len(expected)
+    assert f"{tmp_path / 'out'}: heat maps of {total} objects in 3 photographs\n" in done.output
+    assert skipped, "otherwise every target would have a picture"
 
 
 def test_results_refer_to_the_photographs_that_were_segmented(

@@ -1,6 +1,7 @@
 """The stage `check` refuses what a later stage could not use, before anything is computed, and counts what will be."""
 
 import json
+import shutil
 import sys
 from functools import partial
 from pathlib import Path
@@ -8,13 +9,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from hypercolumns import Workspace, steps
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.backbones import create_backbone
 from hypercolumns.cli.check import main
 from hypercolumns.features.extraction import block_shapes
+from hypercolumns.grid import training
 from hypercolumns.parameters import BackboneParameters
 from hypercolumns.parameters.backbone import LAYERS
-from hypercolumns.steps import cost, data_set
+from hypercolumns.steps import check_pipeline, cost, data_set
 from tests.annotations import annotation_layouts as layouts
 
 PUPPETS = {"puppets": {"train_images": 1, "val_images": 1, "width": 96, "height": 96}}
@@ -75,6 +78,34 @@ def test_the_cost_of_the_run_is_estimated(run):
     assert "train: 1 photographs, at most 4 regions; val: 1 photographs, at most 8 regions" in result.output
     assert "features" in result.output
     assert "extract" in result.output
+
+
+def bytes_below(folder: Path, *, but: str = "") -> int:
+    return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file() and but not in f.relative_to(folder).parts)
+
+
+@pytest.mark.parametrize("kind", ["warped", "pooled"])
+def test_the_estimate_of_bytes_is_within_a_factor_of_two(kind, request, tmp_path, monkeypatch):
+    """Of the stores that a finished run has left, and of `.scratch` while the training data lie there."""
+    project = request.getfixturevalue(kind)
+    estimated = check_pipeline(project.parameters, project.workspace, dry=True).bytes_on_disk
+    measured = {name: bytes_below(project.folder / "data" / name) for name in ("features", "proposals")}
+
+    for name in ("data", ".scratch"):
+        shutil.copytree(project.folder / name, tmp_path / name)
+    shutil.rmtree(tmp_path / ".scratch/train", ignore_errors=True)
+    peaks, fit = [], training._fit_units
+
+    def fit_and_measure(*arguments):
+        fit(*arguments)
+        # The last stores lie there as links to the files below `data`.
+        peaks.append(bytes_below(tmp_path / ".scratch", but="extract"))
+
+    monkeypatch.setattr(training, "_fit_units", fit_and_measure)
+    for task in project.parameters.tasks:
+        steps.train_task(project.parameters, Workspace.at(tmp_path), task)
+    for name, size in (measured | {"scratch": max(peaks)}).items():
+        assert size / 2 < estimated[name] < 2 * size, f"{name}: {estimated[name]} estimated, {size} measured"
 
 
 def test_a_dry_run_writes_nothing(run, tmp_path):

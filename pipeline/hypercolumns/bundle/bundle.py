@@ -1,6 +1,5 @@
 """Trained models of all tasks, opened from a bundle or collected from the files of the pipeline."""
 
-import hashlib
 import importlib.metadata
 import shutil
 import tempfile
@@ -16,7 +15,7 @@ from hypercolumns.backbones import Backbone, create_backbone, with_layers
 from hypercolumns.backbones.taps import Tap
 from hypercolumns.bundle import manifest as manifests
 from hypercolumns.bundle.archive import as_folder, pack
-from hypercolumns.bundle.manifest import SCHEMA, Manifest, Network, Ranking, Regions
+from hypercolumns.bundle.manifest import SCHEMA, Manifest, Network, Ranking, Regions, file_sha256
 from hypercolumns.definitions import create_task
 from hypercolumns.detection.detector import Detector
 from hypercolumns.detection.features import feature_origin
@@ -74,7 +73,8 @@ class Bundle:
         path = Path(path)
         with as_folder(path) as folder:
             manifest = Manifest.read(folder, path)
-            _check_files(manifest, folder, path)
+            for fault in manifest.faults(folder):
+                raise InputError(f"{path} is damaged: {fault}.", "bundle")
             parameters = Parameters.of(manifest.parameters, f"{path}, {manifests.NAME}")
             backbone = _create_backbone(manifest, parameters, weights, path)
             detector, taps = None, dict[str, Tap]()
@@ -152,7 +152,7 @@ def write_bundle(
             parameters=described,
             metrics=metrics,
             versions={name: importlib.metadata.version(name) for name in RECORDED_PACKAGES},
-            files={file.relative_to(draft).as_posix(): _sha256(file) for file in files},
+            files={file.relative_to(draft).as_posix(): file_sha256(file) for file in files},
         ).sealed()
         (draft / manifests.NAME).write_bytes(manifest.encode())
         pack(draft, archive)
@@ -163,16 +163,6 @@ def write_bundle(
 def grid_path(folder: Path, task: str) -> Path:
     """Store of the grids of a task in the folder of a bundle."""
     return folder / "grids" / f"{task}.zarr"
-
-
-def _check_files(manifest: Manifest, folder: Path, path: Path) -> None:
-    """Refuse a bundle of which a file is missing or damaged."""
-    for name, expected in manifest.files.items():
-        file = folder / name
-        if not is_file(file):
-            raise InputError(f"{path} is damaged: {name} is missing.", "bundle")
-        if _sha256(file) != expected:
-            raise InputError(f"{path} is damaged: the SHA-256 of {name} is not the one in {manifests.NAME}.", "bundle")
 
 
 def _create_ranker(ranking: Ranking, path: Path) -> Ranker:
@@ -231,8 +221,3 @@ def _require_fitting(path: Path, model: GridModel, task: Task) -> None:
             "train it again.",
             "train",
         )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,7 +1,7 @@
 """The manifest of a bundle: what its models were trained for, on which network, with what result."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -10,7 +10,7 @@ import msgspec
 from hypercolumns.annotations.files import is_inside
 from hypercolumns.annotations.model import Category
 from hypercolumns.errors import InputError
-from hypercolumns.input_files import read_bytes
+from hypercolumns.input_files import is_file, read_bytes
 from hypercolumns.stores.versions import refusal
 
 NAME = "model.json"
@@ -128,9 +128,23 @@ class Manifest(msgspec.Struct, frozen=True):
                 raise InputError(f"{bundle} names {name!r}, which does not lie in the folder.", "bundle")
         return manifest
 
+    def faults(self, folder: Path) -> Iterator[str]:
+        """Yield a clause for each file in the folder of the bundle that is missing or damaged."""
+        for name, expected in self.files.items():
+            if not is_file(folder / name):
+                yield f"{name} is missing"
+            elif file_sha256(folder / name) != expected:
+                yield f"the SHA-256 of {name} is not the one in {NAME}"
+
 
 class _Schema(msgspec.Struct):
     schema: str
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def is_safe(name: str) -> bool:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import hypercolumns
-from hypercolumns.errors import InputError
+from hypercolumns.errors import InputError, counted
 
 if TYPE_CHECKING:
+    from hypercolumns.segmenter.folder_run import Summary
     from hypercolumns.segmenter.segmenter import Segmenter
 
 _PHOTOGRAPHS = click.argument("photographs", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -57,6 +58,15 @@ def applies_a_model(function: Callable[..., Mapping[str, str]]) -> Callable[...,
     for option in (_OUT, WEIGHTS, _SCORE, _TASKS, _BOXES, MODEL, _PHOTOGRAPHS):
         run = option(run)
     return run
+
+
+def count_objects(summary: "Summary", segmenter: "Segmenter") -> str:
+    """Word how many objects were found in how many photographs, with a hint at `--score` if there are none."""
+    found = f"{counted(summary.objects, 'object')} in {counted(summary.photographs, 'photograph')}"
+    if summary.objects:
+        return found
+    limit = f"{segmenter.minimum_score:g}"
+    return f"{found}; no box has a score of {limit} or more, --score sets how sure one must be"
 
 
 def _open_segmenter(model: Path, tasks: str | None, weights: Path | None, score: float) -> "Segmenter":

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hypercolumns.cli.applying import applies_a_model
+from hypercolumns.cli.applying import applies_a_model, count_objects
 from hypercolumns.cli.command import command
-from hypercolumns.errors import counted
 
 if TYPE_CHECKING:
     from hypercolumns.segmenter.segmenter import Segmenter
@@ -38,11 +37,5 @@ def main(
     from hypercolumns.segmenter.folder_run import segment_files
 
     summary = segment_files(segmenter, photographs, out, boxes=boxes, pictures=pictures)
-    found = f"{counted(summary.objects, 'object')} in {counted(summary.photographs, 'photograph')}"
-    hint = (
-        ""
-        if summary.objects
-        else f"; no box has a score of {segmenter.minimum_score:g} or more, --score sets how sure one must be"
-    )
-    click.echo(f"{click.format_filename(out)}: {found}{hint}")
+    click.echo(f"{click.format_filename(out)}: {count_objects(summary, segmenter)}")
     return summary.failed

@@ -1,4 +1,4 @@
-"""`hypercolumns verify`: check stores whole, list all damage, and repair it."""
+"""`hypercolumns verify`: check stores and trained models whole, list all damage, and repair stores."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,6 +7,7 @@ import click
 
 from hypercolumns.cli.command import command
 from hypercolumns.errors import InputError, counted
+from hypercolumns.input_files import is_file
 
 if TYPE_CHECKING:
     from hypercolumns.stores.verification import Verification
@@ -19,12 +20,17 @@ if TYPE_CHECKING:
 def main(path: Path, repair: bool, params: Path) -> None:
     """Check the store at PATH, or all stores below it, against its schema and checksums.
 
-    Every damage is one line. The exit code is 0 if all stores are sound, 1 otherwise. With --repair, only what is
-    damaged is computed again.
+    If PATH is a trained model, a folder or a ZIP file, its files are checked against its manifest. Every damage is one
+    line. The exit code is 0 if all is sound, 1 otherwise. With --repair, only what is damaged is computed again.
     """
     # Imported here so that `--help` does not wait for Zarr.
+    from hypercolumns.bundle.manifest import NAME
     from hypercolumns.stores.verification import find_stores
 
+    if is_file(path) or is_file(path / NAME):
+        if not _is_sound_model(path, repair):
+            raise SystemExit(1)
+        return
     stores = find_stores(path)
     unsound = 0
     for store in stores:
@@ -37,6 +43,28 @@ def main(path: Path, repair: bool, params: Path) -> None:
             click.echo(f"Error: {error}", err=True)
     if unsound:
         raise SystemExit(1)
+
+
+def _is_sound_model(path: Path, repair: bool) -> bool:
+    """Check a trained model and print what was found; for `repair`, damage ends in an error that says what to do."""
+    from hypercolumns.bundle.archive import as_folder
+    from hypercolumns.bundle.manifest import Manifest
+
+    cure = f"{path} is not repaired: delete it and run `dvc repro bundle`, or copy it again from where it came."
+    try:
+        with as_folder(path) as folder:
+            manifest = Manifest.read(folder, path)
+            faults = list(manifest.faults(folder))
+    except InputError as error:
+        raise (InputError(f"{error} {cure}") if repair else error) from None
+    name = click.format_filename(path)
+    for fault in faults:
+        click.echo(f"{name}: {fault}")
+    state = counted(len(faults), "damage") if faults else "sound"
+    click.echo(f"{name}: {state}, {counted(len(manifest.files), 'file')} and the manifest")
+    if faults and repair:
+        raise InputError(cure)
+    return not faults
 
 
 def _is_sound(store: Path, params: Path | None) -> bool:

@@ -17,6 +17,10 @@ SMALLEST_TEXT = 8
 """Smallest size of text in pixels."""
 _CROWDED = 0.2
 """Share of the picture from which on labels become smaller."""
+_COVERED = 0.5
+"""Share of the picture that more than `_FEWEST_LABELS` labels may cover together."""
+_FEWEST_LABELS, _MOST_LABELS = 50, 300
+"""Labels that are drawn however much they cover, and most labels of a picture."""
 _FINE = 4
 """Pixels per side of a pixel when round corners are drawn."""
 
@@ -40,8 +44,12 @@ def padding(size: int) -> int:
 def draw_labels(
     picture: Picture, texts: Sequence[str], boxes: Sequence[Sequence[float]], colours: Sequence[Colour]
 ) -> None:
-    """Draw the texts that are not empty beside their boxes, with lines to those that are away; see `place_labels`."""
-    shown = [k for k, text in enumerate(texts) if text.strip()]
+    """Draw the texts that are not empty beside their boxes, with lines to those that are away; see `place_labels`.
+
+    The first 50 texts are drawn in any case. More are drawn as long as all together cover at most half of the picture,
+    up to 300.
+    """
+    shown = [k for k, text in enumerate(texts) if text.strip()][:_MOST_LABELS]
     height, width = picture.shape[:2]
     size = _fitting_size([texts[k] for k in shown], height, width)
     if line_height(size) > height:
@@ -50,6 +58,9 @@ def draw_labels(
     cut = {k: elide(texts[k].strip(), size, inside) for k in shown}
     shown = [k for k in shown if cut[k]]
     sizes = [plate_size(cut[k], size) for k in shown]
+    room = np.cumsum([w * h for w, h in sizes]) <= _COVERED * height * width
+    count = max(int(room.sum()), _FEWEST_LABELS)
+    shown, sizes = shown[:count], sizes[:count]
     labels = place_labels([boxes[k] for k in shown], sizes, (width, height)) if shown else []
     placed = list(zip(shown, labels, strict=True))
     line = max(round(size / 14), 1)

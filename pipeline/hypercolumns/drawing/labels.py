@@ -5,11 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
 
 Array = NDArray[np.float64]
 
 _SLIDES = 8
 """Steps in which a label may slide along an edge of its object."""
+_NEIGHBOURS = 50
+"""Placed labels that a label may be aligned with, the nearest ones, so that the places to compare do not grow with the
+number of objects."""
 _AWAY, _MOST = 2.0, 1.9
 """Cost of a label away from its object, without the distance, and highest cost of one beside it."""
 _OVERLAP = 20.0
@@ -77,9 +81,10 @@ def place_labels(boxes: ArrayLike, sizes: ArrayLike, canvas: tuple[float, float]
     areas = np.maximum(np.prod(corners[:, 1] - corners[:, 0], axis=1), 1.0)
     starts = np.zeros_like(extents)
     done: list[int] = []
-    for i in np.argsort(areas, kind="stable").tolist():
-        starts[i] = _place(i, corners, areas, extents, limits, starts[done], extents[done])
-        done.append(i)
+    with threadpool_limits(1, "blas"):  # the products are so small that threads would make them ten times slower
+        for i in np.argsort(areas, kind="stable").tolist():
+            starts[i] = _place(i, corners, areas, extents, limits, starts[done], extents[done])
+            done.append(i)
     return [
         Label(x, y, width, height, _leader((x, y), (width, height), box))
         for (x, y), (width, height), box in zip(starts.tolist(), extents.tolist(), corners, strict=True)
@@ -91,12 +96,15 @@ def _place(
 ) -> Array:
     """Upper left corner of label i.
 
-    Its candidates are all pairs of a column and a row: those that align it with its box, with labels that are placed,
-    and with the canvas. A sum of overlaps over rectangles is then a product of two matrices.
+    Its candidates are all pairs of a column and a row: those that align it with its box, with the nearest labels that
+    are placed, and with the canvas. A sum of overlaps over rectangles is then a product of two matrices.
     """
     size, box = extents[i], corners[i]
+    between = np.maximum(np.maximum(box[0] - placed - placed_extents, placed - box[1]), 0)
+    near = np.argsort(np.hypot(*between.T), kind="stable")[:_NEIGHBOURS]
     candidates = [
-        _candidates(box[:, axis], size[axis], limits[axis], placed[:, axis], placed_extents[:, axis]) for axis in (0, 1)
+        _candidates(box[:, axis], size[axis], limits[axis], placed[near, axis], placed_extents[near, axis])
+        for axis in (0, 1)
     ]
     covered, hidden, gaps, touching = [], [], [], []
     for axis, values in enumerate(candidates):

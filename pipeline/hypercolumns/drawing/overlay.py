@@ -41,15 +41,16 @@ def draw_overlay(photograph: NDArray[np.uint8], figures: Sequence[Figure]) -> Pi
     """Draw objects over a photograph, each in a colour that its position in `figures` determines.
 
     Large masks lie below small ones, and labels, whose size follows that of the photograph, above all. Parts of the
-    same name have the same shade of the colours of their objects. A photograph that is lower than the smallest line of
-    text has no labels.
+    same name have the same shade of the colours of their objects. Where labels would cover too much of the photograph,
+    the last figures have none; see `draw_labels`. A photograph that is lower than the smallest line of text has no
+    labels.
 
     Parameters
     ----------
     photograph
         (height, width, 3) RGB, or (height, width) or (height, width, 1) grey; not changed.
     figures
-        The objects; the masks of earlier ones are not preferred to later ones.
+        The objects, the most important ones first; this order does not decide which mask lies above.
 
     Returns
     -------

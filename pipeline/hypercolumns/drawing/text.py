@@ -7,6 +7,7 @@ empty box. With OpenCV 4, accents are left out and all other characters appear a
 """
 
 import unicodedata
+from bisect import bisect_right
 from functools import lru_cache
 from threading import Lock
 from typing import Any
@@ -76,8 +77,12 @@ def elide(text: str, size: int, width: int) -> str:
     """Cut a text to a width in pixels, with an ellipsis at its end; empty if not even that has room."""
     if text_width(text, size) <= width:
         return text
-    fitting = (f"{text[:k].rstrip()}…" for k in range(len(text) - 1, 0, -1))
-    return next((cut for cut in fitting if text_width(cut, size) <= width), "")
+
+    def cut(length: int) -> str:
+        return f"{text[:length].rstrip()}…"
+
+    length = bisect_right(range(1, len(text)), width, key=lambda length: text_width(cut(length), size))
+    return cut(length) if length else ""
 
 
 @lru_cache(maxsize=16)

@@ -87,21 +87,15 @@ def segment_files(
             for task, of_task in content["results"].items():
                 results[task] += of_task
         if not records:
-            raise InputError(f"None of the {counted(len(files), 'photograph')} could be read.")
+            raise InputError(_none_readable(files))
         base = paths[0].absolute() if len(paths) == 1 and paths[0].is_dir() else _common_folder(files)
         write_all(out, images, segmenter.categories, records, results, failed, base)
         shutil.rmtree(out / _SCRATCH, ignore_errors=True)
     return Summary(len(records), sum(len(entry["objects"]) for entry in records), failed)
 
 
-def heat_of_files(
-    segmenter: Segmenter, paths: Sequence[Path], out: Path, *, boxes: Path | None = None
-) -> dict[str, str]:
+def heat_of_files(segmenter: Segmenter, paths: Sequence[Path], out: Path, *, boxes: Path | None = None) -> Summary:
     """Write the heat maps of photographs to a folder that does not exist or is empty; see `heat_outputs`.
-
-    Returns
-    -------
-    Reason by name of each photograph that was left out.
 
     Raises
     ------
@@ -111,6 +105,7 @@ def heat_of_files(
     files = find_photographs(paths, out)
     _require_empty(out)
     items, failed = _open(files, boxes, segmenter)
+    objects = []
     with no_size_warnings(), tqdm(total=len(items), unit=" photographs", dynamic_ncols=True) as progress:
         for item, answers in zip(items, segmenter.map(items), strict=True):
             if isinstance(answers, InputError):
@@ -120,8 +115,11 @@ def heat_of_files(
             else:
                 for task in segmenter.tasks:
                     write_heat(answers, task, out)
+                objects.append(len(answers))
             progress.update()
-    return failed
+    if not objects:
+        raise InputError(_none_readable(files))
+    return Summary(len(objects), sum(objects), failed)
 
 
 def _require_empty(out: Path, but: str | None = None) -> None:
@@ -165,8 +163,12 @@ def _open(
             logger.error("%s", error)
             failed[printable(name)] = str(error)
     if not items:
-        raise InputError(f"None of the {counted(len(files), 'photograph')} could be read.")
+        raise InputError(_none_readable(files))
     return items if boxes is None else _with_boxes(items, boxes, segmenter), failed
+
+
+def _none_readable(files: Mapping[str, Path]) -> str:
+    return f"None of the {counted(len(files), 'photograph')} could be read."
 
 
 def _with_boxes(items: Sequence[Photograph], path: Path, segmenter: Segmenter) -> list[Photograph]:

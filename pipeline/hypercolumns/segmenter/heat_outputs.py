@@ -13,11 +13,12 @@ from hypercolumns.tasks.pasting import paste
 
 
 def write_heat(answers: Answers, task: str, out: Path) -> None:
-    """Write `NAME/TASK.npz` with the heat maps of all boxes, and `NAME/TASK-TARGET.jpg` for each target.
+    """Write `NAME/TASK.npz` with the heat maps of all boxes, and `NAME/TASK-TARGET.jpg` for each target of an object.
 
     The arrays are `heat` (n, target, size, size) float32 probabilities, `targets`, and for each box `boxes` and
     `expanded_boxes` (n, 4), which heat maps cover, `scores`, `categories` (ids) and `names`. A picture shows the
-    largest probability of all boxes over the photograph in grey.
+    largest probability of all boxes over the photograph in grey; targets that are 0 everywhere, since no category of
+    the objects has them, have none.
     """
     folder = out / Path(answers.image.file_name).with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
@@ -34,6 +35,8 @@ def write_heat(answers: Answers, task: str, out: Path) -> None:
             names=np.array(answers.names),
         )
     for number, target in enumerate(targets):
+        if not heat[:, number].any():
+            continue
         picture = draw_heat(answers.photograph, _over_photograph(answers, heat[:, number]))
         safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in target)
         save_jpeg(folder / f"{task}-{safe}.jpg", picture)

@@ -14,11 +14,20 @@ from hypercolumns.workspace import Split
 if TYPE_CHECKING:
     from hypercolumns.backbones import Backbone
 
-_COMPRESSION = 2.5
-"""Size of blocks in memory over their size on disk. Measured; docs/decisions.md."""
+_COMPRESSION = 1.1
+"""Size of the values of blocks that are not zero in memory over their size on disk. Measured; docs/decisions.md."""
 
-_BYTES_PER_PROPOSAL_SET = 40_000
-"""Size of the proposals of a photograph on disk, with 2000 of them. Measured."""
+_BYTES_PER_PROPOSAL = 20
+"""Size of a proposal on disk, with its share of the superpixels. Measured with 2000 for each photograph."""
+
+_BYTES_PER_FEATURE_STORE, _BYTES_PER_PROPOSAL_STORE = 200_000, 75_000
+"""Size of the metadata and the indices of shards of a store. Measured."""
+
+_CANDIDATE_BYTES_PER_PIXEL = 7
+"""Size of the measured candidates that are kept of a photograph, per pixel of it. Measured."""
+
+_BYTES_PER_DETECTION_MAP = 460_000
+"""Size of the default network's maps that are kept of a photograph of short side 480 for the detector. Measured."""
 
 _START_UP = 2.5
 """Seconds that a stage takes without any work. Measured."""
@@ -60,7 +69,8 @@ class Cost:
     regions: Mapping[Split, int]
     """Rows of the feature stores, at most."""
     bytes_on_disk: Mapping[str, int]
-    """By what they hold: `features`, `proposals` and `scratch`, the largest unfinished work of a stage."""
+    """`features` and `proposals`, the stores of both splits below `data`, and `scratch`, the most that `.scratch` holds
+    while a stage runs: what is kept of the photographs, and an unfinished store or the uncompressed training data."""
     seconds: Mapping[str, float]
     """By stage, on the cores of this machine."""
 
@@ -68,12 +78,15 @@ class Cost:
         """Word the estimate in a few lines."""
         total = sum(self.seconds.values())
         stages = ", ".join(f"{stage} {_duration(seconds)}" for stage, seconds in self.seconds.items())
-        sizes = ", ".join(f"{name} {_size(count)}" for name, count in self.bytes_on_disk.items())
+        features, proposals, scratch = (
+            _size(self.bytes_on_disk[name]) for name in ("features", "proposals", "scratch")
+        )
         counts = "; ".join(
             f"{split}: {self.photographs[split]} photographs, at most {self.regions[split]} regions"
             for split in self.regions
         )
-        return f"{counts}\non disk: about {sizes}\ntime from scratch: about {_duration(total)} ({stages})"
+        disk = f"features about {features}, proposals about {proposals}; .scratch at its peak about {scratch}"
+        return f"{counts}\non disk: {disk}\ntime from scratch: about {_duration(total)} ({stages})"
 
 
 def estimate_cost(
@@ -101,19 +114,34 @@ def estimate_cost(
     if backbone is None:
         forward = _SECONDS["forward"]
         shapes: Mapping[str, tuple[int, int, int]] = {layer: _SHAPES[layer] for layer in parameters.backbone.layers}
+        filled = dict.fromkeys(shapes, 1.0)
     else:
         from hypercolumns.features.extraction import block_shapes  # torch takes seconds to import
 
-        forward, shapes = _seconds_per_region(backbone), block_shapes(backbone)
+        forward, filled = _measure(backbone)
+        shapes = block_shapes(backbone)
     per_instance = 1 + parameters.regions.proposals_per_instance + parameters.regions.jittered_per_instance
     counted = sum(not instance.ignore for instance in sets["val"].instances)
     regions: dict[Split, int] = {"train": trained * per_instance, "val": counted + detections}
     photographs: dict[Split, int] = {split: len(annotations.images) for split, annotations in sets.items()}
-    features = round(sum(regions.values()) * _bytes_per_region(shapes) / _COMPRESSION)
+    raw = {layer: 2 * math.prod(shape) for layer, shape in shapes.items()}  # float16
+    packed = sum(raw[layer] * filled[layer] for layer in raw) / _COMPRESSION
+    stored = {split: count * packed + _BYTES_PER_FEATURE_STORE for split, count in regions.items()}
+    categories = sets["train"].categories
+    targets = 1 + max(len({n for c in categories for n in c.keypoints}), len({n for c in categories for n in c.parts}))
+    # Training data of a task: the blocks, and labels of all locations as a store and beside the blocks.
+    unfinished = regions["train"] * (sum(raw.values()) + 2 * targets * parameters.train.heat_map**2)
+    # Blocks that are cut out of whole photographs wait uncompressed until their part of the store is complete.
+    waiting = sum(raw.values()) if parameters.regions.mode == "image" else 0
+    extracted = [stored[split] + waiting * regions[split] for split in regions]
     total = sum(photographs.values())
     pixels = sum(image.width * image.height for s in sets.values() for image in s.images) / _PHOTOGRAPH_PIXELS
     longest = parameters.proposals.longest_side
     bounded = min(pixels, total * longest * longest * 0.75 / _PHOTOGRAPH_PIXELS)
+    owns = parameters.detection.source == "own"
+    maps = _BYTES_PER_DETECTION_MAP * (parameters.detection.short_side / 480) ** 2 if owns else 0
+    proposals = _BYTES_PER_PROPOSAL * (parameters.proposals.max_per_image or 2000)
+    kept = total * (maps + proposals) + bounded * _PHOTOGRAPH_PIXELS * _CANDIDATE_BYTES_PER_PIXEL
     whole = forward * parameters.detection.short_side**2 * 4 / 3 / parameters.backbone.input_size**2
     cores = os.cpu_count() or 1
     tasks = len(parameters.tasks)
@@ -123,7 +151,7 @@ def estimate_cost(
     work = {
         "check": _SECONDS["decode"] * pixels,
         "propose": _SECONDS["propose"] * bounded,
-        "detect": (_SECONDS["detect"] + whole) * total if parameters.detection.source == "own" else 0.0,
+        "detect": (_SECONDS["detect"] + whole) * total if owns else 0.0,
         "extract": (forward + _SECONDS["warp"]) * sum(regions.values()),
         "train": train * tasks,
         "predict": predict * tasks,
@@ -136,33 +164,33 @@ def estimate_cost(
     return Cost(
         photographs=photographs,
         regions=regions,
-        bytes_on_disk={"features": features, "proposals": _BYTES_PER_PROPOSAL_SET * total, "scratch": features},
+        bytes_on_disk={
+            "features": round(sum(stored.values())),
+            "proposals": proposals * total + _BYTES_PER_PROPOSAL_STORE * len(sets),
+            "scratch": round(kept + max(unfinished, *extracted)),
+        },
         seconds={stage: _START_UP * runs.get(stage, 1) + seconds / cores for stage, seconds in work.items()},
     )
 
 
-def _bytes_per_region(shapes: Mapping[str, tuple[int, int, int]]) -> int:
-    """Size of the float16 blocks of a region in memory."""
-    return 2 * sum(math.prod(shape) for shape in shapes.values())
-
-
-def _seconds_per_region(backbone: "Backbone") -> float:
-    """Time one forward pass of one region on one core, or on the device."""
+def _measure(backbone: "Backbone") -> tuple[float, dict[str, float]]:
+    """Time a forward pass of one region on one core, or on the device, and find each layer's share of values but 0."""
     import torch
 
     from hypercolumns.features.passes import REGIONS_PER_PASS
 
     side = backbone.input_size
-    images = torch.zeros(REGIONS_PER_PASS, 3, side, side, device=backbone.device)
+    noise = torch.Generator().manual_seed(0)
+    images = torch.rand(REGIONS_PER_PASS, 3, side, side, generator=noise).to(backbone.device)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with torch.inference_mode():
-            backbone(images)
+            filled = {layer: (values != 0).float().mean().item() for layer, values in backbone(images).items()}
             start = time.perf_counter()
-            for layer in backbone(images).values():
-                layer.sum().item()  # waits for the device
-            return (time.perf_counter() - start) / REGIONS_PER_PASS
+            for values in backbone(images).values():
+                values.sum().item()  # waits for the device
+            return (time.perf_counter() - start) / REGIONS_PER_PASS, filled
     finally:
         torch.set_num_threads(threads)
 

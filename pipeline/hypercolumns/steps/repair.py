@@ -45,6 +45,11 @@ def repair_store(parameters: Parameters, workspace: Workspace, found: Verificati
     """
     repairs = _repairs(parameters, workspace)
     repair = repairs.get(found.path.resolve())
+    if repair is None and workspace.bundle.resolve() in found.path.resolve().parents:
+        raise InputError(
+            f"{found.path} is not repaired: it is part of a trained model; delete {workspace.bundle} and run "
+            "`dvc repro bundle`."
+        )
     if repair is None:
         places = ", ".join(str(_shown(path)) for path in repairs)
         raise InputError(

@@ -34,8 +34,8 @@ class DamagedStoreError(InputError):
 
     def __init__(self, store: Path, place: str, fault: str) -> None:
         super().__init__(
-            f"{store} is damaged: {place}: {fault}. `hypercolumns verify {store}` lists all damage, and "
-            "`--repair` restores the store."
+            f"{store} is damaged: {place}: {fault}. `hypercolumns verify {store}` lists all damage; with `--repair` it "
+            "restores a store that the pipeline of the current folder wrote. Copy another one again."
         )
         self.store, self.place, self.fault = store, place, fault
 
