@@ -1,9 +1,20 @@
 """The DVC stage `ablate`."""
 
-from hypercolumns.steps import ablate_layers
+from hypercolumns.cluster.workers import PREDICTING, TRAINING, start_early
+from hypercolumns.parameters import Parameters
+from hypercolumns.workspace import Workspace
 from stages.common import stage
 
-main = stage(ablate_layers)
+
+def ablate(parameters: Parameters, workspace: Workspace) -> None:
+    """Train and evaluate each layer alone, all layers but one, and all layers with several K; write the metrics."""
+    start_early(parameters.compute, (*TRAINING, *PREDICTING))
+    from hypercolumns.steps import ablate_layers  # while the workers import what they need
+
+    ablate_layers(parameters, workspace)
+
+
+main = stage(ablate)
 
 if __name__ == "__main__":
     main()
