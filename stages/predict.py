@@ -1,5 +1,6 @@
 """The DVC stage `predict`."""
 
+from hypercolumns.cluster.imports import without_garbage_collection
 from hypercolumns.cluster.workers import PREDICTING, start_early
 from hypercolumns.parameters import Parameters
 from hypercolumns.workspace import Workspace
@@ -9,7 +10,9 @@ from stages.common import TASK, stage
 def predict(parameters: Parameters, workspace: Workspace, task: str) -> None:
     """Predict with the trained model of a task, and write results and heat maps."""
     start_early(parameters.compute, PREDICTING)
-    from hypercolumns.steps import predict_task  # while the workers import what they need
+    # Imported here so that the workers import at the same time.
+    with without_garbage_collection():
+        from hypercolumns.steps import predict_task
 
     predict_task(parameters, workspace, task)
 

@@ -1,5 +1,6 @@
 """The DVC stage `train`."""
 
+from hypercolumns.cluster.imports import without_garbage_collection
 from hypercolumns.cluster.workers import TRAINING, start_early
 from hypercolumns.parameters import Parameters
 from hypercolumns.workspace import Workspace
@@ -9,7 +10,9 @@ from stages.common import TASK, stage
 def train(parameters: Parameters, workspace: Workspace, task: str) -> None:
     """Train the grids of a task on all layers of the train store, and write the model."""
     start_early(parameters.compute, TRAINING)
-    from hypercolumns.steps import train_task  # while the workers import what they need
+    # Imported here so that the workers import at the same time.
+    with without_garbage_collection():
+        from hypercolumns.steps import train_task
 
     train_task(parameters, workspace, task)
 

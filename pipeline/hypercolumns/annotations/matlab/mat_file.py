@@ -17,7 +17,10 @@ _HEADER_SIZE, _COMPRESSED = 128, 15
 """Bytes before the first element, and the type of a compressed element. MathWorks, MAT-File Format, level 5."""
 
 _PARSE_ERRORS = (OSError, ValueError, TypeError, LookupError, OverflowError, RuntimeError, zlib.error)
-"""Errors, beside its own, that SciPy raises for damaged files, and ours; RuntimeError covers RecursionError and NotImplementedError."""
+"""Errors that SciPy raises for damaged files, beside its own, and ours.
+
+RuntimeError covers RecursionError and NotImplementedError.
+"""
 
 
 def read_struct(path: Path, variable: str, label: str) -> dict[str, Any]:
