@@ -2,6 +2,7 @@
 
 import click
 
+from hypercolumns.cluster.imports import without_garbage_collection
 from hypercolumns.parameters import Parameters
 from hypercolumns.workspace import SPLITS, Workspace
 from stages.common import stage
@@ -11,7 +12,9 @@ SPLIT = click.Option(["--split"], type=click.Choice([*SPLITS, "both"]), default=
 
 def extract(parameters: Parameters, workspace: Workspace, split: str) -> None:
     """Run the frozen network over all regions, and write a feature store of each split."""
-    from hypercolumns.steps import extract_features  # torch takes seconds to import; `--help` does without
+    # torch takes seconds to import; `--help` does without.
+    with without_garbage_collection():
+        from hypercolumns.steps import extract_features
 
     for name in SPLITS:
         if split in (name, "both"):

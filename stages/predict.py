@@ -1,9 +1,23 @@
 """The DVC stage `predict`."""
 
-from hypercolumns.steps import predict_task
+from hypercolumns.cluster.imports import without_garbage_collection
+from hypercolumns.cluster.workers import PREDICTING, start_early
+from hypercolumns.parameters import Parameters
+from hypercolumns.workspace import Workspace
 from stages.common import TASK, stage
 
-main = stage(predict_task, TASK)
+
+def predict(parameters: Parameters, workspace: Workspace, task: str) -> None:
+    """Predict with the trained model of a task, and write results and heat maps."""
+    start_early(parameters.compute, PREDICTING)
+    # Imported here so that the workers import at the same time.
+    with without_garbage_collection():
+        from hypercolumns.steps import predict_task
+
+    predict_task(parameters, workspace, task)
+
+
+main = stage(predict, TASK)
 
 if __name__ == "__main__":
     main()

@@ -1,9 +1,23 @@
 """The DVC stage `train`."""
 
-from hypercolumns.steps import train_task
+from hypercolumns.cluster.imports import without_garbage_collection
+from hypercolumns.cluster.workers import TRAINING, start_early
+from hypercolumns.parameters import Parameters
+from hypercolumns.workspace import Workspace
 from stages.common import TASK, stage
 
-main = stage(train_task, TASK)
+
+def train(parameters: Parameters, workspace: Workspace, task: str) -> None:
+    """Train the grids of a task on all layers of the train store, and write the model."""
+    start_early(parameters.compute, TRAINING)
+    # Imported here so that the workers import at the same time.
+    with without_garbage_collection():
+        from hypercolumns.steps import train_task
+
+    train_task(parameters, workspace, task)
+
+
+main = stage(train, TASK)
 
 if __name__ == "__main__":
     main()

@@ -1,5 +1,7 @@
 """Backbones by name: their layers, their weights, and the messages for wrong names and files."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,8 @@ from torch.nn import functional
 
 from hypercolumns.backbones import Backbone, create_backbone, registry, vision
 from hypercolumns.backbones.alexnet_caffe import MEAN, AlexNetCaffe
+from hypercolumns.backbones.backbone import state_sha256
+from hypercolumns.backbones.efficientnet_lite0 import EfficientNetLite0, packaged_tensors
 from hypercolumns.backbones.taps import OutputShapes, infer_tap
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import BackboneParameters
@@ -91,10 +95,12 @@ def test_layers_in_the_wrong_order_are_refused_with_the_right_one(
     assert f"backbone.layers is [{', '.join(given)}]; name layers from fine to coarse: {ordered}" in str(caught.value)
 
 
-def test_maps_equal_those_of_the_bare_network(default: Backbone) -> None:
-    """Taps and folded batch norms change nothing: running timm's model block by block gives the same numbers."""
+def test_maps_equal_those_of_the_network_of_timm(default: Backbone) -> None:
+    """Our network, taps and folded batch norms change nothing: timm's model, block by block, gives the same numbers."""
     images = torch.from_numpy(np.random.default_rng(0).random((1, 3, 224, 224), dtype=np.float32))
-    network = registry.build_network(BackboneParameters(), registry.find_recipe("efficientnet_lite0"), 0).eval()
+    network = vision.timm.create_model("tf_efficientnet_lite0").eval()
+    network.load_state_dict(packaged_tensors(network))
+    assert state_sha256(network) == default.weights_sha256
     assert any("BatchNorm" in type(module).__name__ for module in network.modules())
     assert not any("BatchNorm" in type(module).__name__ for module in default.network.modules())
     with torch.inference_mode():
@@ -106,6 +112,24 @@ def test_maps_equal_those_of_the_bare_network(default: Backbone) -> None:
                 torch.testing.assert_close(maps[f"stage{i}"], x, rtol=1e-3, atol=1e-4 * float(x.abs().max()))
         x = network.global_pool(network.bn2(network.conv_head(x)))
         torch.testing.assert_close(maps["pooled"].flatten(1), x, rtol=1e-3, atol=1e-3)
+
+
+def test_efficientnet_lite0_equals_the_network_of_timm_to_the_bit() -> None:
+    """Sides that the strides do not divide need uneven padding."""
+    ours, theirs = EfficientNetLite0().eval(), vision.timm.create_model("tf_efficientnet_lite0").eval()
+    theirs.load_state_dict(ours.state_dict())
+    images = torch.randn(2, 3, 97, 130, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        assert torch.equal(ours(images), theirs(images))
+
+
+def test_the_default_backbone_is_created_without_torchvision_and_timm() -> None:
+    """They take seconds to import."""
+    code = "import sys; from hypercolumns.backbones import create_backbone; from hypercolumns import Parameters\n"
+    code += (
+        "create_backbone(Parameters().backbone); sys.exit(bool({'timm', 'torchvision', 'sympy'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603
 
 
 def test_the_mean_colour_is_normalised_to_zero() -> None:

@@ -19,8 +19,8 @@ _MODULES = (
     "hypercolumns.grid.remote",
     "hypercolumns.tasks.prediction",
     "hypercolumns.proposals.image_set",
+    "higra",
     "torch",
-    "timm",
     "pandas",
 )
 

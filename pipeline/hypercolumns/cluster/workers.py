@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing import forkserver
 
+from hypercolumns.parameters import ComputeParameters
+
 # Module names, because the client does not import them itself: torch and scikit-learn take seconds.
-PROPOSING = ("hypercolumns.proposals.image_set",)
+PROPOSING = ("hypercolumns.proposals.image_set", "higra")
 """Modules that workers preload to propose regions."""
 
 TRAINING = ("hypercolumns.grid.remote", "hypercolumns.grid.exact.solver")
@@ -57,6 +59,12 @@ def start_fork_server(modules: Sequence[str]) -> None:
     finally:
         if in_main_thread:
             signal.signal(signal.SIGINT, handler)
+
+
+def start_early(compute: ComputeParameters, modules: Sequence[str]) -> None:
+    """Start the fork server of local workers, so that it imports while this process does; see `start_fork_server`."""
+    if compute.scheduler is None:
+        start_fork_server(modules)
 
 
 @contextmanager

@@ -4,9 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve
-from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
 
 from hypercolumns.detection.slices import in_slices
 from hypercolumns.regions.boxes import Boxes
@@ -40,6 +37,8 @@ class LinearClassifiers(LinearModel):
 
     def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities (n, categories) of features (n, dimensions); the background has the rest to one."""
+        from scipy.special import softmax  # slow to import
+
         return softmax(self.outputs(features).astype(np.float64), axis=1)[:, :-1]
 
 
@@ -79,6 +78,10 @@ def fit_classifiers(
     start
         Where the optimisation starts; None: at zero.
     """
+    # Imported here, as in `fit_regressor`, since applying a detector does without.
+    from scipy.optimize import minimize
+    from scipy.special import log_softmax
+
     standardised, mean, scale = _standardise(features)
     truth = np.zeros((len(labels), categories + 1), dtype=np.float32)
     truth[np.arange(len(labels)), labels] = 1
@@ -148,6 +151,8 @@ def fit_regressor(features: NDArray[np.float32], moves: NDArray[np.float64], pen
 
     Minimises the mean squared error + penalty * sum of squared weights; mean and scale are folded into the result.
     """
+    from scipy.linalg import solve
+
     standardised, mean, scale = _standardise(features)
     centre = moves.mean(axis=0)
     targets = (moves - centre).astype(np.float32)  # a product with float64 would copy the features as float64

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import higra
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,6 +41,8 @@ def build(superpixels: Superpixels) -> list[Tree]:
     n = superpixels.count
     if n == 1:
         return [Tree(np.zeros((0, 2), dtype=np.int64), np.ones((1, 1), dtype=bool))]
+    import higra  # with Matplotlib it takes a second, which only those who propose regions wait for
+
     graph = higra.UndirectedGraph(n)
     graph.add_edges(superpixels.edges[:, 0], superpixels.edges[:, 1])
     trees = [

@@ -6,9 +6,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
-
 from hypercolumns.annotations.matlab.mat_elements import check_element
 from hypercolumns.errors import InputError
 from hypercolumns.input_files import read_bytes
@@ -19,8 +16,11 @@ _LARGEST = 2**28
 _HEADER_SIZE, _COMPRESSED = 128, 15
 """Bytes before the first element, and the type of a compressed element. MathWorks, MAT-File Format, level 5."""
 
-_PARSE_ERRORS = (OSError, ValueError, TypeError, LookupError, OverflowError, RuntimeError, MatReadError, zlib.error)
-"""Errors that SciPy raises for damaged files, and ours; RuntimeError covers RecursionError and NotImplementedError."""
+_PARSE_ERRORS = (OSError, ValueError, TypeError, LookupError, OverflowError, RuntimeError, zlib.error)
+"""Errors that SciPy raises for damaged files, beside its own, and ours.
+
+RuntimeError covers RecursionError and NotImplementedError.
+"""
 
 
 def read_struct(path: Path, variable: str, label: str) -> dict[str, Any]:
@@ -44,12 +44,16 @@ def read_struct(path: Path, variable: str, label: str) -> dict[str, Any]:
     InputError
         If the file is missing, broken or of another version, or has no struct of that name.
     """
+    # Imported here since formats without .mat files do without.
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
     try:
         stream = BytesIO(_decompress(read_bytes(path, _LARGEST)))
         content = loadmat(stream, variable_names=[variable], simplify_cells=True).get(variable)
     except FileNotFoundError:
         raise InputError(f"The annotation {path} does not exist.") from None
-    except _PARSE_ERRORS as error:
+    except (*_PARSE_ERRORS, MatReadError) as error:
         raise InputError(f"{path} is not {label}: {error}.") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} is not {label}: it has no struct {variable!r}.")

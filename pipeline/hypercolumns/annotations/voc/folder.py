@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects
 
 from hypercolumns.annotations.files import require_folder
 from hypercolumns.annotations.folders import MASK_SUFFIXES, PHOTOGRAPH_SUFFIXES, StemIndex
@@ -61,6 +60,8 @@ class Masks:
                 f"The object {number} in the mask {self.numbers_path} covers the classes {first} and {second} of "
                 f"{self.classes_path}; give each object of a photograph a number of its own, whatever its class."
             )
+        from scipy.ndimage import find_objects  # other formats, such as the built-in one, do without
+
         return [
             MaskObject(number, int(votes[number].argmax()), _box(*place))
             for number, place in enumerate(find_objects(self.numbers, max_label=VOID - 1), start=1)
