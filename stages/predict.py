@@ -1,7 +1,6 @@
 """The DVC stage `predict`."""
 
-from hypercolumns.cluster.imports import without_garbage_collection
-from hypercolumns.cluster.workers import PREDICTING, start_early
+from hypercolumns.cluster.workers import PREDICTING, importing
 from hypercolumns.parameters import Parameters
 from hypercolumns.workspace import Workspace
 from stages.common import TASK, stage
@@ -9,9 +8,7 @@ from stages.common import TASK, stage
 
 def predict(parameters: Parameters, workspace: Workspace, task: str) -> None:
     """Predict with the trained model of a task, and write results and heat maps."""
-    start_early(parameters.compute, PREDICTING)
-    # Imported here so that the workers import at the same time.
-    with without_garbage_collection():
+    with importing(parameters.compute, PREDICTING):
         from hypercolumns.steps import predict_task
 
     predict_task(parameters, workspace, task)

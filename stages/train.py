@@ -1,7 +1,6 @@
 """The DVC stage `train`."""
 
-from hypercolumns.cluster.imports import without_garbage_collection
-from hypercolumns.cluster.workers import TRAINING, start_early
+from hypercolumns.cluster.workers import TRAINING, importing
 from hypercolumns.parameters import Parameters
 from hypercolumns.workspace import Workspace
 from stages.common import TASK, stage
@@ -9,9 +8,7 @@ from stages.common import TASK, stage
 
 def train(parameters: Parameters, workspace: Workspace, task: str) -> None:
     """Train the grids of a task on all layers of the train store, and write the model."""
-    start_early(parameters.compute, TRAINING)
-    # Imported here so that the workers import at the same time.
-    with without_garbage_collection():
+    with importing(parameters.compute, TRAINING):
         from hypercolumns.steps import train_task
 
     train_task(parameters, workspace, task)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing import forkserver
 
+from hypercolumns.cluster.imports import without_garbage_collection
 from hypercolumns.parameters import ComputeParameters
 
 # Module names, because the client does not import them itself: torch and scikit-learn take seconds.
@@ -61,10 +62,16 @@ def start_fork_server(modules: Sequence[str]) -> None:
             signal.signal(signal.SIGINT, handler)
 
 
-def start_early(compute: ComputeParameters, modules: Sequence[str]) -> None:
-    """Start the fork server of local workers, so that it imports while this process does; see `start_fork_server`."""
-    if compute.scheduler is None:
+@contextmanager
+def importing(compute: ComputeParameters, modules: Sequence[str]) -> Iterator[None]:
+    """Import in a `with` block while the fork server of local workers imports `modules`; see `start_fork_server`.
+
+    A stage whose workers import after it takes two thirds of a second longer.
+    """
+    if compute.scheduler is None and modules:
         start_fork_server(modules)
+    with without_garbage_collection():
+        yield
 
 
 @contextmanager
