@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hypercolumns.backbones import Backbone
+from hypercolumns.backbones.engines import engine_on
+from hypercolumns.backbones.packages import ENGINE_PACKAGES, installed_versions
 from hypercolumns.errors import InputError
 from hypercolumns.features.half import FLOAT16_MAX
 
@@ -16,13 +18,23 @@ REGIONS_PER_PASS = 16
 """Size of every forward pass; the last pass is padded, because kernels round differently for other sizes. Any size from
 4 on is equally fast on the CPU."""
 
+RECORDED_PACKAGES = ("numpy", "pillow", "timm", "torch", "torchvision", "zarr")
+"""Packages that can change the bytes of features, besides those of the engine."""
+
 Blocks = dict[str, NDArray[np.float16]]
 """(regions, channels, y, x) by layer."""
 
 
-def precision(device: torch.device) -> str:
-    """Describe the precision in which the network computes on a device."""
-    return f"{device.type}, float16 autocast" if device.type == "cuda" else f"{device.type}, float32"
+def precision(backbone: Backbone, device: torch.device) -> str:
+    """Describe the precision and the engine in which the network computes on a device."""
+    number = "float16 autocast" if device.type == "cuda" else "float32"
+    engine = engine_on(device, backbone)
+    return f"{device.type}, {number}" if engine == "torch" else f"{device.type}, {number}, {engine}"
+
+
+def versions(backbone: Backbone, device: torch.device) -> dict[str, str]:
+    """Versions of the packages that can change the bytes of features."""
+    return installed_versions((*RECORDED_PACKAGES, *ENGINE_PACKAGES[engine_on(device, backbone)]))
 
 
 def autocast(device: torch.device) -> AbstractContextManager[object]:
@@ -72,5 +84,5 @@ def _run_pass(backbone: Backbone, images: Tensor) -> dict[str, Tensor]:
     missing = REGIONS_PER_PASS - len(images)
     padded = torch.cat([images, images.new_zeros((missing, *images.shape[1:]))]) if missing else images
     with torch.inference_mode(), autocast(images.device):
-        maps = backbone(padded.contiguous(memory_format=torch.channels_last))
+        maps = backbone(padded.contiguous(memory_format=backbone.memory_format))
     return {name: values[: len(images)] for name, values in maps.items()}
