@@ -105,7 +105,7 @@ def _export(backbone: Backbone, sizes: Sizes) -> bytes:
     if sizes == "photographs":
         axes[IMAGES] |= {2: "height", 3: "width"}
     file = io.BytesIO()
-    with warnings.catch_warnings(), torch.no_grad():
+    with warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
         warnings.simplefilter("ignore")  # about the newer exporter, and sizes that are constants
         torch.onnx.export(
             _Outputs(backbone),
@@ -115,6 +115,7 @@ def _export(backbone: Backbone, sizes: Sizes) -> bytes:
             output_names=list(backbone.taps),
             dynamic_axes=axes,
             opset_version=OPSET,
+            verbose=False,
             dynamo=False,
         )
     return file.getvalue()

@@ -10,7 +10,7 @@ IMAGES = "images"
 
 
 class Session:
-    """Computes the maps of an ONNX model. Copies are the same object: threads may call it side by side.
+    """Computes the maps of an ONNX model; threads may call it side by side.
 
     Parameters
     ----------
@@ -37,6 +37,3 @@ class Session:
         """Compute the maps (b, channels, y, x) of images (b, 3, height, width) in 0..1, by layer, all float32."""
         outputs = self._session.run(None, {IMAGES: images.contiguous().numpy()})
         return {name: torch.from_numpy(values) for name, values in zip(self._names, outputs, strict=True)}
-
-    def __deepcopy__(self, _memo: dict[int, Any]) -> "Session":
-        return self

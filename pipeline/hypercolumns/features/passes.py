@@ -13,6 +13,7 @@ from hypercolumns.backbones.engines import engine_on
 from hypercolumns.backbones.packages import ENGINE_PACKAGES, installed_versions
 from hypercolumns.errors import InputError
 from hypercolumns.features.half import FLOAT16_MAX
+from hypercolumns.stores.shards import has_only_finite
 
 REGIONS_PER_PASS = 16
 """Size of every forward pass; the last pass is padded, because kernels round differently for other sizes. Any size from
@@ -63,20 +64,22 @@ def to_host(maps: Mapping[str, Tensor], backbone: Backbone) -> Blocks:
     InputError
         When a value of a map is NaN or infinite.
     """
-    # Before clipping, which hides infinite values; the largest of values with a NaN is NaN.
-    largest = {name: values.abs().amax() for name, values in maps.items()}
-    halves = {name: values.clamp(-FLOAT16_MAX, FLOAT16_MAX).half().contiguous() for name, values in maps.items()}
+    halves = {name: values.half().contiguous() for name, values in maps.items()}
     on_host = {name: values.to("cpu", non_blocking=True) for name, values in halves.items()}
-    # Reading a flag waits for the device, so start all copies first.
-    for name, value in largest.items():
-        if not value.isfinite():
-            raise InputError(
-                f"The layer {name!r} of the backbone {backbone.name} has values that are NaN or infinite; check its "
-                f"weights ({backbone.weights}), or set compute.device to cpu in case they overflow in half precision."
-            )
     if any(values.is_cuda for values in halves.values()):
         torch.cuda.current_stream().synchronize()
-    return {name: values.numpy() for name, values in on_host.items()}
+    blocks = {name: values.numpy() for name, values in on_host.items()}
+    for name, block in blocks.items():
+        # Conversion turns too large values into infinity. Clip only then: it takes as long as the conversion.
+        if not has_only_finite(block):
+            if not maps[name].isfinite().all():
+                raise InputError(
+                    f"The layer {name!r} of the backbone {backbone.name} has values that are NaN or infinite; check "
+                    f"its weights ({backbone.weights}), or set compute.device to cpu in case they overflow in half "
+                    f"precision."
+                )
+            blocks[name] = maps[name].clamp(-FLOAT16_MAX, FLOAT16_MAX).half().contiguous().cpu().numpy()
+    return blocks
 
 
 def _run_pass(backbone: Backbone, images: Tensor) -> dict[str, Tensor]:

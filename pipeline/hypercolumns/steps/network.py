@@ -35,6 +35,7 @@ def check_networks(parameters: Parameters) -> "Backbone | None":
     from hypercolumns.backbones.spatial import spatial
     from hypercolumns.detection.run import require_maps
     from hypercolumns.devices import choose_device
+    from hypercolumns.features.extraction import block_shapes
     from hypercolumns.features.photograph_maps import photograph_maps
 
     device = choose_device(parameters.compute.device)
@@ -45,6 +46,7 @@ def check_networks(parameters: Parameters) -> "Backbone | None":
         photograph_maps(whole, photograph, parameters.regions.short_side, device)
     else:
         backbone = prepare(backbone, device, "crops")
+        block_shapes(backbone)
     if parameters.detection.source == "own":
         settings = parameters.backbone.model_copy(update={"layers": parameters.detection.layers})
         detector = create_backbone(settings, parameters.seed, "detection.layers")
