@@ -4,29 +4,34 @@ Neither its place in a pass nor the other regions there may change a bit, nor ma
 in a pass. `regions_per_pass`, the precision and the versions of the libraries belong to the digest of a region.
 """
 
+import itertools
+from typing import get_args
+
 import pytest
 import torch
 from torch import Tensor
 
 from hypercolumns.backbones import Backbone, create_backbone
+from hypercolumns.backbones.engines import prepare
 from hypercolumns.features import passes
 from hypercolumns.features.passes import REGIONS_PER_PASS
 from hypercolumns.parameters import BackboneParameters
+from hypercolumns.parameters.backbone import Engine
 
 NETWORKS = {
     "EfficientNet-Lite0": BackboneParameters(layers=("stage0", "stage2", "stage4", "stage6", "pooled"), input_size=96),
     "SqueezeNet": BackboneParameters(
         name="torchvision:squeezenet1_1", weights="random", layers=("features.3", "classifier.3"), input_size=64
     ),
-    "ViT": BackboneParameters(
-        name="timm:vit_tiny_patch16_224", weights="random", layers=("blocks.3", "blocks.11"), input_size=64
-    ),
+    "ViT": BackboneParameters(name="timm:test_vit", weights="random", layers=("blocks.2", "blocks.5"), input_size=160),
 }
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+@pytest.fixture(scope="module", params=itertools.product(NETWORKS, get_args(Engine)), ids="-".join)
 def backbone(request: pytest.FixtureRequest) -> Backbone:
-    return create_backbone(NETWORKS[request.param], seed=0)
+    name, engine = request.param
+    settings = NETWORKS[name].model_copy(update={"engine": engine})
+    return prepare(create_backbone(settings, seed=0), torch.device("cpu"), "crops")
 
 
 def random_images(backbone: Backbone, n: int, seed: int = 0) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hypercolumns.backbones.taps import Tap, collect
 from hypercolumns.errors import InputError
+from hypercolumns.parameters.backbone import Engine
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,13 @@ class Backbone(nn.Module):
         Tap of each layer in the network.
     weights, weights_sha256
         Origin of the weights (packaged, library, random, file), and the digest of all tensors.
+    engine
+        Engine that features are computed with on the CPU; see `engines.prepare`. The backbone itself runs in PyTorch.
+    memory_format
+        Layout in which images are taken fastest.
     """
+
+    memory_format = torch.channels_last
 
     _mean: Tensor
     _scale: Tensor
@@ -62,11 +69,12 @@ class Backbone(nn.Module):
         std: tuple[float, float, float],
         weights: str,
         weights_sha256: str,
+        engine: Engine,
     ) -> None:
         super().__init__()
         self.name, self.input_size = name, input_size
         self.mean, self.std = mean, std
-        self.weights, self.weights_sha256 = weights, weights_sha256
+        self.weights, self.weights_sha256, self.engine = weights, weights_sha256, engine
         self.taps = dict(taps)
         self.layers = tuple(Layer(layer, tap.channels, tap.stride) for layer, tap in taps.items())
         self._tapped_modules = tuple({tap.module: None for tap in taps.values()})
@@ -83,7 +91,7 @@ class Backbone(nn.Module):
 
     def with_taps(self, taps: Mapping[str, Tap]) -> "Backbone":
         """Make a backbone with other layers that shares the network and the device."""
-        origin = self.weights, self.weights_sha256
+        origin = self.weights, self.weights_sha256, self.engine
         return Backbone(self.name, self.network, taps, self.input_size, self.mean, self.std, *origin).to(self.device)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:

@@ -41,9 +41,8 @@ def create_backbone(settings: BackboneParameters, seed: int = 0, key: str = "bac
     digest = state_sha256(network)
     recipe.fold(network)
     taps = _find_taps(settings, network, recipe, key)
-    return Backbone(
-        settings.name, network, taps, settings.input_size, recipe.mean, recipe.std, settings.weights, digest
-    )
+    origin = settings.weights, digest, settings.engine
+    return Backbone(settings.name, network, taps, settings.input_size, recipe.mean, recipe.std, *origin)
 
 
 def with_layers(backbone: Backbone, settings: BackboneParameters, key: str) -> Backbone:

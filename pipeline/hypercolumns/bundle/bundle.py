@@ -1,6 +1,5 @@
 """Trained models of all tasks, opened from a bundle or collected from the files of the pipeline."""
 
-import importlib.metadata
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ import numpy as np
 
 from hypercolumns.annotations.model import AnnotationSet, Category
 from hypercolumns.backbones import Backbone, create_backbone, with_layers
+from hypercolumns.backbones.packages import ENGINE_PACKAGES, installed_versions
 from hypercolumns.backbones.taps import Tap
 from hypercolumns.bundle import manifest as manifests
 from hypercolumns.bundle.archive import as_folder, pack
@@ -20,8 +20,8 @@ from hypercolumns.definitions import create_task
 from hypercolumns.detection.detector import Detector
 from hypercolumns.detection.features import feature_origin
 from hypercolumns.errors import InputError
-from hypercolumns.features.extraction import RECORDED_PACKAGES
 from hypercolumns.features.origin import Origin, require_origin
+from hypercolumns.features.passes import RECORDED_PACKAGES
 from hypercolumns.grid.model import GridModel
 from hypercolumns.input_files import expand_home, is_file
 from hypercolumns.parameters import Parameters
@@ -151,7 +151,7 @@ def write_bundle(
             ranking=Ranking(FEATURES, ranker.knots.tolist(), ranker.values.tolist(), float(ranker.bias)),  # type: ignore[arg-type]
             parameters=described,
             metrics=metrics,
-            versions={name: importlib.metadata.version(name) for name in RECORDED_PACKAGES},
+            versions=installed_versions((*RECORDED_PACKAGES, *ENGINE_PACKAGES[parameters.backbone.engine])),
             files={file.relative_to(draft).as_posix(): file_sha256(file) for file in files},
         ).sealed()
         (draft / manifests.NAME).write_bytes(manifest.encode())

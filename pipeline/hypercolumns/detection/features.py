@@ -1,6 +1,5 @@
 """Features of any box in a photograph from one network pass: pooled layers, context and geometry."""
 
-import importlib.metadata
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,9 +13,8 @@ from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.backbones import Backbone
 from hypercolumns.detection.candidate_set import Describe, Item, Result
 from hypercolumns.features import photographs
-from hypercolumns.features.extraction import RECORDED_PACKAGES
 from hypercolumns.features.origin import Origin
-from hypercolumns.features.passes import precision, to_host
+from hypercolumns.features.passes import precision, to_host, versions
 from hypercolumns.features.photograph_maps import MAX_ASPECT_RATIO, photograph_maps
 from hypercolumns.features.streams import Streams
 from hypercolumns.parameters import DetectionParameters
@@ -38,7 +36,7 @@ class PhotographFeatures:
     annotations: AnnotationSet
     settings: DetectionParameters
     device: torch.device
-    streams: Streams
+    streams: Streams[Backbone]
     """Copies of the network, each on a thread of its own."""
     cache: ContentCache
     """Keeps the maps of photographs."""
@@ -84,8 +82,8 @@ def maps_key(backbone: Backbone, short_side: int, device: torch.device) -> dict[
     """Everything but the photograph that its maps depend on."""
     return {
         **_maps_origin(backbone, short_side),
-        "precision": precision(device),
-        "versions": {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES},
+        "precision": precision(backbone, device),
+        "versions": versions(backbone, device),
     }
 
 

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.results import Result
 from hypercolumns.backbones import Backbone
+from hypercolumns.backbones.engines import prepare
 from hypercolumns.detection.candidate_set import CandidateSet
 from hypercolumns.detection.detector import Detector
 from hypercolumns.detection.examples import trained_categories
@@ -62,7 +63,7 @@ class DetectionInput:
         key = maps_key(self.backbone, self.settings.short_side, self.device)
         with (
             locked(self.scratch),
-            Streams(self.backbone.to(self.device), self.device) as streams,
+            Streams(prepare(self.backbone, self.device, "photographs", self.scratch), self.device) as streams,
             threadpool_limits(1, "blas"),
         ):
             maps = ContentCache(self.scratch / MAPS / self.split, key)

@@ -1,7 +1,6 @@
 """Extract a feature store: compute the blocks of regions part by part, resuming after an interruption."""
 
 import hashlib
-import importlib.metadata
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,12 +16,13 @@ from tqdm import tqdm
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.backbones import Backbone
+from hypercolumns.backbones.engines import prepare
 from hypercolumns.backbones.spatial import spatial
 from hypercolumns.devices import choose_device
 from hypercolumns.features import photographs, schema
 from hypercolumns.features.generations import Generations
 from hypercolumns.features.known_blocks import NOT_KNOWN, KnownBlocks
-from hypercolumns.features.passes import REGIONS_PER_PASS, Blocks, precision
+from hypercolumns.features.passes import REGIONS_PER_PASS, Blocks, precision, versions
 from hypercolumns.features.photograph_maps import MAX_ASPECT_RATIO, MIN_SAMPLES_PER_SIDE
 from hypercolumns.features.photograph_source import PhotographSource, Spool
 from hypercolumns.features.region_source import PhotographCache, WarpedRegionSource
@@ -34,9 +34,6 @@ from hypercolumns.regions import boxes
 from hypercolumns.scratch.digests import key_digest
 from hypercolumns.scratch.publishing import publish
 from hypercolumns.scratch.work import locked
-
-RECORDED_PACKAGES = ("numpy", "pillow", "timm", "torch", "torchvision", "zarr")
-"""Packages that can change the bytes of a store; it records their versions."""
 
 
 def extract(
@@ -110,7 +107,8 @@ def extract(
     with locked(Path(scratch)), Generations(Path(scratch) / "extract" / out.name, attributes["key"]) as generations:
         if not generations.is_complete():
             known = KnownBlocks(generations.earlier(shapes, digests, reuse))
-            plan = _Plan(regions, annotations, backbone, device, expansion, short_side, compute.batch_size, shapes)
+            sizes = expansion, short_side, compute.batch_size
+            plan = _Plan(regions, annotations, backbone, device, *sizes, shapes, Path(scratch))
             with FeatureStoreWriter(generations.store, shapes) as writer:
                 _write_blocks(plan, digests, known, writer, generations.spool, out.name)
                 writer.finish(regions, digests, expansion, attributes)
@@ -130,6 +128,13 @@ class _Plan:
     short_side: int | None
     batch_size: int
     shapes: schema.Shapes
+    scratch: Path
+
+    def network(self) -> Backbone:
+        """Make the network that computes the maps."""
+        if self.short_side is None:
+            return prepare(self.backbone, self.device, "crops", self.scratch)
+        return prepare(spatial(self.backbone), self.device, "photographs", self.scratch)
 
     def source(self, spool: Path) -> "WarpedRegionSource | PhotographSource":
         """Make the object that computes blocks."""
@@ -150,11 +155,10 @@ def _write_blocks(
     found = known.find(digests)
     missing = np.flatnonzero(found[writer.rows :] == NOT_KNOWN) + writer.rows
     source = plan.source(spool)
-    network = plan.backbone if plan.short_side is None else spatial(plan.backbone)
     with (
         tqdm(total=len(digests), initial=writer.rows, unit=" regions", desc=name, dynamic_ncols=True) as progress,
         ThreadPoolExecutor(1) as pool,
-        Streams(network.to(plan.device), plan.device) as streams,
+        Streams(plan.network(), plan.device) as streams,
     ):
         computed = _regions(source.compute(missing, streams, progress))
         written: Future[None] = Future()
@@ -247,8 +251,8 @@ def _network(backbone: Backbone, short_side: int | None, device: torch.device) -
         "preprocessing": [backbone.input_size, backbone.mean, backbone.std],
         "whole_photographs": None if short_side is None else [short_side, MAX_ASPECT_RATIO, MIN_SAMPLES_PER_SIDE],
         "regions_per_pass": REGIONS_PER_PASS,
-        "precision": precision(device),
-        "versions": {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES},
+        "precision": precision(backbone, device),
+        "versions": versions(backbone, device),
     }
 
 

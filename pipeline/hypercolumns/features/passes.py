@@ -9,20 +9,33 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hypercolumns.backbones import Backbone
+from hypercolumns.backbones.engines import engine_on
+from hypercolumns.backbones.packages import ENGINE_PACKAGES, installed_versions
 from hypercolumns.errors import InputError
 from hypercolumns.features.half import FLOAT16_MAX
+from hypercolumns.stores.shards import has_only_finite
 
 REGIONS_PER_PASS = 16
 """Size of every forward pass; the last pass is padded, because kernels round differently for other sizes. Any size from
 4 on is equally fast on the CPU."""
 
+RECORDED_PACKAGES = ("numpy", "pillow", "timm", "torch", "torchvision", "zarr")
+"""Packages that can change the bytes of features, besides those of the engine."""
+
 Blocks = dict[str, NDArray[np.float16]]
 """(regions, channels, y, x) by layer."""
 
 
-def precision(device: torch.device) -> str:
-    """Describe the precision in which the network computes on a device."""
-    return f"{device.type}, float16 autocast" if device.type == "cuda" else f"{device.type}, float32"
+def precision(backbone: Backbone, device: torch.device) -> str:
+    """Describe the precision and the engine in which the network computes on a device."""
+    number = "float16 autocast" if device.type == "cuda" else "float32"
+    engine = engine_on(device, backbone)
+    return f"{device.type}, {number}" if engine == "torch" else f"{device.type}, {number}, {engine}"
+
+
+def versions(backbone: Backbone, device: torch.device) -> dict[str, str]:
+    """Versions of the packages that can change the bytes of features."""
+    return installed_versions((*RECORDED_PACKAGES, *ENGINE_PACKAGES[engine_on(device, backbone)]))
 
 
 def autocast(device: torch.device) -> AbstractContextManager[object]:
@@ -51,20 +64,22 @@ def to_host(maps: Mapping[str, Tensor], backbone: Backbone) -> Blocks:
     InputError
         When a value of a map is NaN or infinite.
     """
-    # Before clipping, which hides infinite values; the largest of values with a NaN is NaN.
-    largest = {name: values.abs().amax() for name, values in maps.items()}
-    halves = {name: values.clamp(-FLOAT16_MAX, FLOAT16_MAX).half().contiguous() for name, values in maps.items()}
+    halves = {name: values.half().contiguous() for name, values in maps.items()}
     on_host = {name: values.to("cpu", non_blocking=True) for name, values in halves.items()}
-    # Reading a flag waits for the device, so start all copies first.
-    for name, value in largest.items():
-        if not value.isfinite():
-            raise InputError(
-                f"The layer {name!r} of the backbone {backbone.name} has values that are NaN or infinite; check its "
-                f"weights ({backbone.weights}), or set compute.device to cpu in case they overflow in half precision."
-            )
     if any(values.is_cuda for values in halves.values()):
         torch.cuda.current_stream().synchronize()
-    return {name: values.numpy() for name, values in on_host.items()}
+    blocks = {name: values.numpy() for name, values in on_host.items()}
+    for name, block in blocks.items():
+        # Conversion turns too large values into infinity. Clip only then: it takes as long as the conversion.
+        if not has_only_finite(block):
+            if not maps[name].isfinite().all():
+                raise InputError(
+                    f"The layer {name!r} of the backbone {backbone.name} has values that are NaN or infinite; check "
+                    f"its weights ({backbone.weights}), or set compute.device to cpu in case they overflow in half "
+                    f"precision."
+                )
+            blocks[name] = maps[name].clamp(-FLOAT16_MAX, FLOAT16_MAX).half().contiguous().cpu().numpy()
+    return blocks
 
 
 def _run_pass(backbone: Backbone, images: Tensor) -> dict[str, Tensor]:
@@ -72,5 +87,5 @@ def _run_pass(backbone: Backbone, images: Tensor) -> dict[str, Tensor]:
     missing = REGIONS_PER_PASS - len(images)
     padded = torch.cat([images, images.new_zeros((missing, *images.shape[1:]))]) if missing else images
     with torch.inference_mode(), autocast(images.device):
-        maps = backbone(padded.contiguous(memory_format=torch.channels_last))
+        maps = backbone(padded.contiguous(memory_format=backbone.memory_format))
     return {name: values[: len(images)] for name, values in maps.items()}

@@ -48,7 +48,7 @@ def photograph_maps(
     image = pixels.permute(2, 0, 1)[None].float() / 255
     scaled = functional.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
     with torch.inference_mode(), autocast(device):
-        maps = backbone(scaled.contiguous(memory_format=torch.channels_last))
+        maps = backbone(scaled.contiguous(memory_format=backbone.memory_format))
     return {name: values[0].float().contiguous() for name, values in maps.items()}
 
 

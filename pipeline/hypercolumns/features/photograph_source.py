@@ -125,7 +125,7 @@ class PhotographSource:
     short_side: int
     spool: Spool
 
-    def compute(self, rows: NDArray[np.intp], streams: Streams, progress: "tqdm[Any]") -> Iterator[Blocks]:
+    def compute(self, rows: NDArray[np.intp], streams: Streams[Backbone], progress: "tqdm[Any]") -> Iterator[Blocks]:
         """Compute the blocks of `rows`, then yield them in their order, some rows at a time."""
         images = self.images[rows]
         order = np.argsort(images, kind="stable")

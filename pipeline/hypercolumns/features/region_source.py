@@ -54,7 +54,7 @@ class WarpedRegionSource:
     device: torch.device
     batch_size: int
 
-    def compute(self, rows: NDArray[np.intp], streams: Streams, progress: "tqdm[Any]") -> Iterator[Blocks]:
+    def compute(self, rows: NDArray[np.intp], streams: Streams[Backbone], progress: "tqdm[Any]") -> Iterator[Blocks]:
         """Yield the blocks of `rows` in their order, some rows at a time."""
         # In full passes. Results do not depend on which regions share a pass.
         step = -(-self.batch_size // REGIONS_PER_PASS) * REGIONS_PER_PASS

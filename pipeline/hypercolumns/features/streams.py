@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import torch
-
-from hypercolumns.backbones import Backbone
+from torch import nn
 
 MAX_STREAMS = {"cpu": 16, "cuda": 4}
 """Maximal number of streams by device type; 1 for any other. Bounds memory, since each stream holds the tensors of a
@@ -25,19 +24,20 @@ _SWITCH_INTERVAL = 0.0005
 """Seconds until Python's lock passes to a thread that waits for it, a tenth of the default: a stream whose layer is
 computed would otherwise wait while another one runs Python code. Measured."""
 
+Network = TypeVar("Network", bound=nn.Module)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Streams:
-    """Threads that each run a copy of a backbone; a context manager.
+class Streams(Generic[Network]):
+    """Threads that each run a copy of a network; a context manager.
 
     Parameters
     ----------
-    backbone
-        Must be on `device` already.
+    network
+        A backbone, or a module of several ones; must be on `device` already.
     device
-        Device of the backbone.
+        Device of the network.
 
     Notes
     -----
@@ -47,17 +47,17 @@ class Streams:
     overlap with kernels of another. On MPS there is one stream, because PyTorch has a single MPS queue for all threads.
     """
 
-    def __init__(self, backbone: Backbone, device: torch.device) -> None:
+    def __init__(self, network: Network, device: torch.device) -> None:
         self._device = device
         self._threads, self._switch_interval = torch.get_num_threads(), sys.getswitchinterval()
         limit = MAX_STREAMS.get(device.type, 1)
         self._number = min(limit, self._threads) if device.type == "cpu" else limit
         self._pool = ThreadPoolExecutor(self._number, thread_name_prefix="stream")
-        self._idle: SimpleQueue[tuple[Backbone, Callable[[], AbstractContextManager[Any]]]] = SimpleQueue()
+        self._idle: SimpleQueue[tuple[Network, Callable[[], AbstractContextManager[Any]]]] = SimpleQueue()
         for _ in range(self._number):
-            self._idle.put((_copy_with_shared_weights(backbone), self._queue_context()))
+            self._idle.put((_copy_with_shared_weights(network), self._queue_context()))
 
-    def __enter__(self) -> "Streams":
+    def __enter__(self) -> Self:
         if self._device.type == "cpu":
             torch.set_num_threads(1)  # threads inherit the number when they start
         sys.setswitchinterval(_SWITCH_INTERVAL)
@@ -68,8 +68,8 @@ class Streams:
         torch.set_num_threads(self._threads)
         sys.setswitchinterval(self._switch_interval)
 
-    def map(self, function: Callable[[Backbone, Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """Yield `function(backbone, item)` for every item, in order; computes only a few items ahead."""
+    def map(self, function: Callable[[Network, Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield `function(network, item)` for every item, in order; computes only a few items ahead."""
         submitted = (self._pool.submit(self._run, function, item) for item in items)  # lazily, when taken from here
         waiting = deque(itertools.islice(submitted, ITEMS_PER_STREAM * self._number))
         while waiting:
@@ -77,13 +77,13 @@ class Streams:
             waiting.extend(itertools.islice(submitted, 1))
             yield result
 
-    def _run(self, function: Callable[[Backbone, Item], Result], item: Item) -> Result:
-        backbone, queue_context = self._idle.get()
+    def _run(self, function: Callable[[Network, Item], Result], item: Item) -> Result:
+        network, queue_context = self._idle.get()
         try:
             with queue_context(), torch.inference_mode():
-                return function(backbone, item)
+                return function(network, item)
         finally:
-            self._idle.put((backbone, queue_context))
+            self._idle.put((network, queue_context))
 
     def _queue_context(self) -> Callable[[], AbstractContextManager[Any]]:
         """Return a factory of contexts that use a new CUDA queue; of empty contexts on other devices."""
@@ -94,7 +94,7 @@ class Streams:
         return lambda: torch.cuda.stream(stream)
 
 
-def _copy_with_shared_weights(backbone: Backbone) -> Backbone:
-    """Copy a backbone for another thread: tensors are shared, the hooks that read layers are not."""
-    tensors = itertools.chain(backbone.parameters(), backbone.buffers())
-    return copy.deepcopy(backbone, {id(tensor): tensor for tensor in tensors})
+def _copy_with_shared_weights(network: Network) -> Network:
+    """Copy a network for another thread: tensors are shared, the hooks that read layers are not."""
+    tensors = itertools.chain(network.parameters(), network.buffers())
+    return copy.deepcopy(network, {id(tensor): tensor for tensor in tensors})

@@ -17,6 +17,9 @@ LAYERS = {
 """Layers from fine to coarse, by network. Listed here so that a wrong layer is refused without importing torch; the
 layers of other networks are known only after these are built."""
 
+Engine = Literal["onnxruntime", "torch"]
+"""Library that computes the passes of a network on the CPU."""
+
 LIBRARIES = ("torchvision", "timm")
 """Libraries whose models are named LIBRARY:MODEL."""
 
@@ -34,6 +37,8 @@ class BackboneParameters(Section):
     """From fine to coarse; the last one is the top layer of the baselines and the ablation."""
     input_size: Annotated[int, Field(ge=32, le=8192)] = 224
     """Regions are warped to squares of this side, in pixels."""
+    engine: Engine = "onnxruntime"
+    """onnxruntime (twice as fast) or torch (any network). Computes features on the CPU; on a GPU torch always does."""
 
     @field_validator("name")
     @classmethod

@@ -12,10 +12,12 @@ import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
+from torch import nn
 
 from hypercolumns.annotations.model import AnnotationSet, Category, Image
 from hypercolumns.annotations.results import Result
 from hypercolumns.backbones import Backbone
+from hypercolumns.backbones.engines import prepare
 from hypercolumns.backbones.spatial import spatial
 from hypercolumns.bundle.bundle import Bundle
 from hypercolumns.definitions import create_task
@@ -75,11 +77,15 @@ class Segmenter:
         self.tasks = tuple(task for task in known if not tasks or task in tasks)
         self.minimum_score = minimum_score
         self._device = choose_device(device)
-        self._backbone = bundle.backbone.to(self._device)
         self._mode = bundle.manifest.regions.mode
+        backbone = bundle.backbone.to(self._device)
         if self._mode == "image":
-            self._shapes = block_shapes(self._backbone)
-            self._backbone = spatial(self._backbone)
+            self._shapes = block_shapes(backbone)
+            tasks_network = prepare(spatial(backbone), self._device, "photographs")
+        else:
+            tasks_network = prepare(backbone, self._device, "crops")
+        detector = backbone.with_taps(bundle.detection_taps) if bundle.detector else None
+        self._networks = _Networks(tasks_network, detector and prepare(detector, self._device, "photographs"))
 
     @classmethod
     def open(
@@ -157,7 +163,7 @@ class Segmenter:
         try:
             torch.set_num_threads(1)
             with _one_core(), torch.inference_mode():
-                return self._answer(self._backbone, item)
+                return self._answer(self._networks, item)
         finally:
             torch.set_num_threads(threads)
 
@@ -167,27 +173,27 @@ class Segmenter:
         A photograph that cannot be read gives the error in place of answers. Items are taken a few ahead.
         """
 
-        def answer(backbone: Backbone, item: Photograph) -> Answers | InputError:
+        def answer(networks: _Networks, item: Photograph) -> Answers | InputError:
             try:
-                return self._answer(backbone, item)
+                return self._answer(networks, item)
             except InputError as error:
                 return error
 
         # The streams first: they are as many as the threads that `_one_core` takes away.
-        with Streams(self._backbone, self._device) as streams, _one_core():
+        with Streams(self._networks, self._device) as streams, _one_core():
             yield from streams.map(answer, photographs)
 
-    def _answer(self, backbone: Backbone, item: Photograph) -> Answers:
+    def _answer(self, networks: "_Networks", item: Photograph) -> Answers:
         image = item.image
         pixels = item.read()
-        found, labels = self._find_boxes(backbone, image, pixels, item.boxes)
+        found, labels = self._find_boxes(networks.detector, image, pixels, item.boxes)
         regions = detected_regions([box for box in found if box["score"] >= self.minimum_score])
         expanded = geometry.expand(regions[schema.BOX].to_numpy(), self.bundle.manifest.regions.expansion)
         annotations = AnnotationSet((image,), self.categories, (), "")
         tasks = [create_task(name, annotations, self.bundle.parameters) for name in self.tasks]
         results: dict[str, list[Any]] = {name: [] for name in self.tasks}
         heat: dict[str, list[NDArray[np.float32]]] = {name: [] for name in self.tasks}
-        for part, blocks in self._blocks(backbone, pixels, expanded):
+        for part, blocks in self._blocks(networks.tasks, pixels, expanded):
             for task in tasks:
                 scored = self._score(task, regions.iloc[part], blocks)
                 heat[task.name].append(scored)
@@ -195,7 +201,7 @@ class Segmenter:
         return self._collect(image, pixels, regions, expanded, tasks, results, heat)
 
     def _find_boxes(
-        self, backbone: Backbone, image: Image, pixels: NDArray[np.uint8], given: Sequence[Result] | None
+        self, backbone: Backbone | None, image: Image, pixels: NDArray[np.uint8], given: Sequence[Result] | None
     ) -> tuple[Sequence[Result], NDArray[np.int32] | None]:
         """Boxes as COCO results, and the superpixels that heat is projected onto, if the model does that."""
         parameters = self.bundle.parameters
@@ -203,13 +209,12 @@ class Segmenter:
         if given is not None:
             return given, superpixels.segment(pixels, parameters.proposals) if projects else None
         detector, settings = self.bundle.detector, parameters.detection
-        if detector is None:
+        if detector is None or backbone is None:
             raise InputError(
                 f"The model has no detector, since it was trained with detection.source: {settings.source}; give boxes."
             )
         proposals = rank(measure(pixels, parameters.proposals), self.bundle.ranker, parameters.proposals)
-        seen = backbone.with_taps(self.bundle.detection_taps)
-        maps = passes.to_host(photograph_maps(seen, pixels, settings.short_side, self._device), seen)
+        maps = passes.to_host(photograph_maps(backbone, pixels, settings.short_side, self._device), backbone)
         found = detector.detect(
             lambda boxes: describe(maps, image, boxes, settings), with_area(proposals.boxes), image, settings
         )
@@ -264,6 +269,14 @@ class Segmenter:
             targets={task.name: tuple(task.targets) for task in tasks},
             expanded_boxes=expanded[order],
         )
+
+
+class _Networks(nn.Module):
+    """The networks of a model: the one whose maps the grids see, and the one whose maps the detector sees, if any."""
+
+    def __init__(self, tasks: Backbone, detector: Backbone | None) -> None:
+        super().__init__()
+        self.tasks, self.detector = tasks, detector
 
 
 @contextmanager

@@ -36,7 +36,7 @@ _SECONDS = {
     "decode": 0.01,
     "propose": 0.6,
     "detect": 0.3,
-    "forward": 0.022,
+    "forward": 0.011,
     "warp": 0.006,
     "train": 0.004,
     "predict": 0.006,

@@ -22,8 +22,8 @@ def check_networks(parameters: Parameters) -> "Backbone | None":
     ------
     InputError
         If the device does not exist; if `create_backbone` refuses the model, its layers or their order, the weights or
-        the input size; if a layer is a vector where a map is needed; or if the network does not accept entire
-        photographs where it must.
+        the input size; if a layer is a vector where a map is needed; if the network does not accept entire photographs
+        where it must; or if the engine cannot run it.
     """
     if _is_default(parameters):
         return None
@@ -31,20 +31,27 @@ def check_networks(parameters: Parameters) -> "Backbone | None":
     import numpy as np
 
     from hypercolumns.backbones import create_backbone
+    from hypercolumns.backbones.engines import prepare
     from hypercolumns.backbones.spatial import spatial
     from hypercolumns.detection.run import require_maps
     from hypercolumns.devices import choose_device
+    from hypercolumns.features.extraction import block_shapes
     from hypercolumns.features.photograph_maps import photograph_maps
 
     device = choose_device(parameters.compute.device)
     photograph = np.zeros((375, 500, 3), dtype=np.uint8)
     backbone = create_backbone(parameters.backbone, parameters.seed).to(device)
     if parameters.regions.mode == "image":
-        photograph_maps(spatial(backbone), photograph, parameters.regions.short_side, device)
+        whole = prepare(spatial(backbone), device, "photographs")
+        photograph_maps(whole, photograph, parameters.regions.short_side, device)
+    else:
+        backbone = prepare(backbone, device, "crops")
+        block_shapes(backbone)
     if parameters.detection.source == "own":
         settings = parameters.backbone.model_copy(update={"layers": parameters.detection.layers})
-        detector = create_backbone(settings, parameters.seed, "detection.layers").to(device)
+        detector = create_backbone(settings, parameters.seed, "detection.layers")
         require_maps(detector)
+        detector = prepare(detector, device, "photographs")
         photograph_maps(detector, photograph, parameters.detection.short_side, device)
     return backbone
 
