@@ -39,7 +39,9 @@ class _Convolution(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         (kernel, _), (stride, _) = self.kernel_size, self.stride
         if stride > 1:
-            down, right = (max((math.ceil(n / stride) - 1) * stride + kernel - n, 0) for n in x.shape[-2:])
+            # As integers, so that a recorded pass keeps the padding, which is the same for all multiples of the stride.
+            sides = [int(n) for n in x.shape[-2:]]
+            down, right = (max((math.ceil(n / stride) - 1) * stride + kernel - n, 0) for n in sides)
             x = functional.pad(x, (right // 2, right - right // 2, down // 2, down - down // 2))
         return super().forward(x)
 
