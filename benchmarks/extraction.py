@@ -30,7 +30,7 @@ from hypercolumns.regions import boxes
 EXPANSION = 1.2
 """Factor by which the sides of a box are scaled, the default."""
 
-CPU_GOAL = Goal("at least", 0.92)
+CPU_GOAL = Goal("at least", 1.6)
 CUDA_GOAL = Goal("at least", 0.85)
 
 CUDA_BACKBONES = {
@@ -69,7 +69,8 @@ def figures(sizes: Sizes) -> Section:
         "Extraction",
         f"{len(regions)} regions of {len(annotations.images)} drawn scenes of 320 x 240 pixels (JPEG), "
         f"{torch.get_num_threads()} threads of torch, {REGIONS_PER_PASS} regions per forward pass, channels last; "
-        "float32 on the CPU, autocast to float16 on CUDA. Extraction decodes, warps, runs the network and writes the "
+        "float32 on the CPU, autocast to float16 on CUDA. On the CPU extraction runs the network in ONNX Runtime, and "
+        "the bare forward pass runs it in PyTorch. Extraction decodes, warps, runs the network and writes the "
         "store; the bare forward pass runs the network on crops that are in memory. On the CPU all of this shares the "
         "same cores: "
         "the times of decoding with warping, and of writing, alone on all cores, say how much there is to hide.",
@@ -152,7 +153,7 @@ def _random_crops(case: _Case) -> torch.Tensor:
 
 def _extract(case: _Case) -> None:
     out = case.folder / "extracted.zarr"
-    for earlier in (out, case.folder / "scratch"):
+    for earlier in (out, case.folder / "scratch" / "extract"):  # the converted network stays
         shutil.rmtree(earlier, ignore_errors=True)
     compute = ComputeParameters(device="cpu" if case.device == "cpu" else "cuda")
     extract(

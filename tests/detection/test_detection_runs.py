@@ -12,7 +12,7 @@ import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from hypercolumns.annotations.results import write_results
-from hypercolumns.backbones import Backbone, create_backbone
+from hypercolumns.backbones import Backbone, conversion, create_backbone
 from hypercolumns.detection import detector, features, linear_models, run, training
 from hypercolumns.parameters import BackboneParameters, DetectionParameters
 from tests.detection.detection_scenes import candidates, draw, scenes
@@ -52,6 +52,10 @@ class Project:
     @property
     def cache(self) -> Path:
         return self.folder / "scratch" / run.MAPS
+
+    def converted(self) -> list[Path]:
+        """Files of the converted network."""
+        return sorted((self.folder / "scratch" / conversion.FOLDER).rglob("*"))
 
     def kept(self) -> list[Path]:
         """Files of the maps that are kept."""
@@ -237,7 +241,7 @@ def test_parameters_of_learning_compute_no_maps(project: Project) -> None:
 def test_the_scratch_folder_does_not_grow_with_the_number_of_runs(project: Project) -> None:
     """It keeps the maps of the last run alone, whatever ran or was interrupted before."""
     project.run()
-    files = project.kept()
+    files, converted = project.kept(), project.converted()
     for short_side in (64, 128):
         project.settings = SETTINGS.model_copy(update={"short_side": short_side})
         project.interrupt(detector, "best_boxes", 2)
@@ -245,4 +249,5 @@ def test_the_scratch_folder_does_not_grow_with_the_number_of_runs(project: Proje
     for _ in range(2):
         project.run()
         assert project.kept() == files
-        assert {path.name for path in (project.folder / "scratch").iterdir()} == {run.MAPS, "lock"}
+        assert project.converted() == converted
+        assert {path.name for path in (project.folder / "scratch").iterdir()} == {run.MAPS, conversion.FOLDER, "lock"}
