@@ -34,7 +34,7 @@ class StageTime:
     command: str
     seconds: float
     busy: float
-    """Seconds of processor time, of all cores together."""
+    """Seconds of processor time, of all cores and processes of the machine together."""
 
 
 def figures(_sizes: Sizes) -> Section:
@@ -56,7 +56,7 @@ def figures(_sizes: Sizes) -> Section:
         "`dvc repro` in a copy of the checkout without any results, stage by stage, and again with another "
         "`train.grid`, each once. Stages of several tasks or splits are added up. Times include DVC's own work before "
         "a stage. Start is the shortest of three times from starting Python until the modules of a stage are imported. "
-        "Busy cores are processor time over wall time.",
+        "Busy cores are processor time of the whole machine over wall time.",
         (
             Figure("all stages", sum(s.seconds for s in first), "s", _busy_cores(first), Goal("at most", 110)),
             Figure("another grid", sum(s.seconds for s in again), "s", _busy_cores(again), Goal("at most", 25)),
@@ -97,16 +97,15 @@ def _run(project: Path) -> list[StageTime]:
     with subprocess.Popen(  # noqa: S603 - this interpreter
         REPRO, cwd=project, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
-        dvc = psutil.Process(process.pid)
         marks: list[tuple[str, float, float]] = []
         commands: list[str] = []
         last = ("", time.perf_counter(), 0.0)
         for line in process.stdout or ():
             if found := _RUNNING.search(line):
-                marks.append((found.group(1), time.perf_counter(), _busy(dvc)))
+                marks.append((found.group(1), time.perf_counter(), _busy()))
             elif found := _COMMAND.match(line.strip()):
                 commands.append(found.group(1))
-            last = ("", time.perf_counter(), _busy(dvc))
+            last = ("", time.perf_counter(), _busy())
     if process.returncode:
         raise RuntimeError(f"dvc repro ended with {process.returncode}")
     # The time before the first stage is DVC's, and goes to this stage.
@@ -116,10 +115,10 @@ def _run(project: Path) -> list[StageTime]:
     ]
 
 
-def _busy(process: psutil.Process) -> float:
-    """Seconds of processor time of the children that have ended."""
-    times = process.cpu_times()
-    return float(times.children_user + times.children_system)
+def _busy() -> float:
+    """Seconds that all processes of the machine have computed, since those of Dask's workers are not a stage's."""
+    times = psutil.cpu_times()
+    return float(times.user + times.system)
 
 
 def _by_name(stages: Sequence[StageTime]) -> dict[str, list[StageTime]]:
