@@ -16,7 +16,7 @@ from hypercolumns.stores.versions import refusal
 NAME = "model.json"
 """Name of the manifest in the folder of a bundle."""
 
-SCHEMA = "hypercolumns-model/1"
+SCHEMA = "hypercolumns-model/2"
 
 LARGEST = 64 * 2**20
 """Bytes of the largest manifest that is read."""
