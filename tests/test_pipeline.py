@@ -82,10 +82,15 @@ def test_outputs_have_the_documented_keys(one_worker: Path) -> None:
 
 
 def test_the_scratch_folder_holds_what_later_runs_take_over_and_nothing_unfinished(one_worker: Path) -> None:
-    """The data set, the last store of each split, and one file per photograph for candidates, proposals and maps."""
+    """The data set, the last store of each split, and one file per photograph for candidates, proposals and maps.
+
+    Also the networks of the detector and of the stores, converted for ONNX Runtime.
+    """
     scratch = one_worker / ".scratch"
+    (networks,) = (scratch / "onnx").iterdir()
+    assert len(list(networks.iterdir())) == 2
     by_photograph = {"propose-candidates", "propose-proposals", "detection-maps"}
-    others = {"lock", "data-set", "extract", "predict", "train"}
+    others = {"lock", "data-set", "extract", "onnx", "predict", "train"}
     assert {path.name for path in scratch.iterdir()} == others | by_photograph
     (data_set,) = (scratch / "data-set").iterdir()
     assert {path.name for path in data_set.iterdir()} == {"images", "train.json", "val.json"}

@@ -29,6 +29,9 @@ _CANDIDATE_BYTES_PER_PIXEL = 7
 _BYTES_PER_DETECTION_MAP = 460_000
 """Size of the default network's maps that are kept of a photograph of short side 480 for the detector. Measured."""
 
+_NETWORK_BYTES = 13_500_000
+"""Size of the default network as an ONNX model."""
+
 _START_UP = 2.5
 """Seconds that a stage takes without any work. Measured."""
 
@@ -70,7 +73,8 @@ class Cost:
     """Rows of the feature stores, at most."""
     bytes_on_disk: Mapping[str, int]
     """`features` and `proposals`, the stores of both splits below `data`, and `scratch`, the most that `.scratch` holds
-    while a stage runs: what is kept of the photographs, and an unfinished store or the uncompressed training data."""
+    while a stage runs: converted networks, what is kept of the photographs, and an unfinished store or the uncompressed
+    training data."""
     seconds: Mapping[str, float]
     """By stage, on the cores of this machine."""
 
@@ -115,11 +119,13 @@ def estimate_cost(
         forward = _SECONDS["forward"]
         shapes: Mapping[str, tuple[int, int, int]] = {layer: _SHAPES[layer] for layer in parameters.backbone.layers}
         filled = dict.fromkeys(shapes, 1.0)
+        network = _NETWORK_BYTES
     else:
         from hypercolumns.features.extraction import block_shapes  # torch takes seconds to import
 
         forward, filled = _measure(backbone)
         shapes = block_shapes(backbone)
+        network = sum(tensor.nbytes for tensor in backbone.state_dict().values())
     per_instance = 1 + parameters.regions.proposals_per_instance + parameters.regions.jittered_per_instance
     counted = sum(not instance.ignore for instance in sets["val"].instances)
     regions: dict[Split, int] = {"train": trained * per_instance, "val": counted + detections}
@@ -141,7 +147,8 @@ def estimate_cost(
     owns = parameters.detection.source == "own"
     maps = _BYTES_PER_DETECTION_MAP * (parameters.detection.short_side / 480) ** 2 if owns else 0
     proposals = _BYTES_PER_PROPOSAL * (parameters.proposals.max_per_image or 2000)
-    kept = total * (maps + proposals) + bounded * _PHOTOGRAPH_PIXELS * _CANDIDATE_BYTES_PER_PIXEL
+    converted = network * (1 + owns) if parameters.backbone.engine == "onnxruntime" else 0
+    kept = converted + total * (maps + proposals) + bounded * _PHOTOGRAPH_PIXELS * _CANDIDATE_BYTES_PER_PIXEL
     whole = forward * parameters.detection.short_side**2 * 4 / 3 / parameters.backbone.input_size**2
     cores = os.cpu_count() or 1
     tasks = len(parameters.tasks)
