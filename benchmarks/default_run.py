@@ -21,17 +21,17 @@ ROOT = Path(__file__).parents[1]
 
 REPRO = [sys.executable, "-m", "dvc", "repro"]
 
-_RUNNING = re.compile(r"Running stage '(.+)':")
+_RUNNING = "Running stage "
 _GRID, _OTHER_GRID = "\n  grid: 5", "\n  grid: 10"
 _COMMAND = re.compile(r"> python -m stages (.+)")
 
 
 @dataclass(frozen=True)
 class StageTime:
-    """What a stage took in a run of DVC, DVC's own work before it included."""
+    """Time of a stage in a run of DVC, with DVC's own work after it."""
 
-    name: str
     command: str
+    """After `python -m stages`."""
     seconds: float
     busy: float
     """Seconds of processor time, of all cores and processes of the machine together."""
@@ -54,9 +54,9 @@ def figures(_sizes: Sizes) -> Section:
     return Section(
         "Default run",
         "`dvc repro` in a copy of the checkout without any results, stage by stage, and again with another "
-        "`train.grid`, each once. Stages of several tasks or splits are added up. Times include DVC's own work before "
-        "a stage. Start is the shortest of three times from starting Python until the modules of a stage are imported. "
-        "Busy cores are processor time of the whole machine over wall time.",
+        "`train.grid`, each once. Stages of several tasks or splits are added up. Times include DVC's own work after "
+        "a stage, and not its start. Start is the shortest of three times from starting Python until the modules of a "
+        "stage are imported. Busy cores are processor time of the whole machine over wall time.",
         (
             Figure("all stages", sum(s.seconds for s in first), "s", _busy_cores(first), Goal("at most", 110)),
             Figure("another grid", sum(s.seconds for s in again), "s", _busy_cores(again), Goal("at most", 25)),
@@ -97,21 +97,20 @@ def _run(project: Path) -> list[StageTime]:
     with subprocess.Popen(  # noqa: S603 - this interpreter
         REPRO, cwd=project, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
-        marks: list[tuple[str, float, float]] = []
+        marks: list[tuple[float, float]] = []
         commands: list[str] = []
-        last = ("", time.perf_counter(), 0.0)
+        last = time.perf_counter(), _busy()
         for line in process.stdout or ():
-            if found := _RUNNING.search(line):
-                marks.append((found.group(1), time.perf_counter(), _busy()))
+            last = time.perf_counter(), _busy()
+            if _RUNNING in line:
+                marks.append(last)
             elif found := _COMMAND.match(line.strip()):
                 commands.append(found.group(1))
-            last = ("", time.perf_counter(), _busy())
     if process.returncode:
         raise RuntimeError(f"dvc repro ended with {process.returncode}")
-    # The time before the first stage is DVC's, and goes to this stage.
     return [
-        StageTime(name, command, end - start, busy_end - busy)
-        for (name, start, busy), command, (_, end, busy_end) in zip(marks, commands, [*marks[1:], last], strict=True)
+        StageTime(command, end - start, busy_end - busy)
+        for command, (start, busy), (end, busy_end) in zip(commands, marks, [*marks[1:], last], strict=True)
     ]
 
 
