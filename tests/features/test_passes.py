@@ -27,16 +27,23 @@ NETWORKS = {
 }
 
 
-@pytest.fixture(scope="module", params=itertools.product(NETWORKS, get_args(Engine)), ids="-".join)
+ENGINES = [*get_args(Engine), *(["cuda"] if torch.cuda.is_available() else [])]
+"""On the CPU those of the parameters; on a GPU PyTorch."""
+
+
+@pytest.fixture(scope="module", params=itertools.product(NETWORKS, ENGINES), ids="-".join)
 def backbone(request: pytest.FixtureRequest) -> Backbone:
     name, engine = request.param
+    if engine == "cuda":
+        return prepare(create_backbone(NETWORKS[name], seed=0), torch.device("cuda"), "crops")
     settings = NETWORKS[name].model_copy(update={"engine": engine})
     return prepare(create_backbone(settings, seed=0), torch.device("cpu"), "crops")
 
 
 def random_images(backbone: Backbone, n: int, seed: int = 0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    return torch.rand((n, 3, backbone.input_size, backbone.input_size), generator=generator)
+    side = backbone.input_size
+    return torch.rand((n, 3, side, side), generator=generator).to(backbone.device)
 
 
 def features(backbone: Backbone, images: Tensor) -> list[passes.Blocks]:

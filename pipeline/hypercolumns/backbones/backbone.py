@@ -11,6 +11,9 @@ from hypercolumns.backbones.taps import Tap, collect
 from hypercolumns.errors import InputError
 from hypercolumns.parameters.backbone import Engine
 
+_Colour = tuple[float, float, float]
+_Arguments = tuple[str, nn.Module, Mapping[str, Tap], int, _Colour, _Colour, str, str, Engine]
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -65,8 +68,8 @@ class Backbone(nn.Module):
         network: nn.Module,
         taps: Mapping[str, Tap],
         input_size: int,
-        mean: tuple[float, float, float],
-        std: tuple[float, float, float],
+        mean: _Colour,
+        std: _Colour,
         weights: str,
         weights_sha256: str,
         engine: Engine,
@@ -91,8 +94,12 @@ class Backbone(nn.Module):
 
     def with_taps(self, taps: Mapping[str, Tap]) -> "Backbone":
         """Make a backbone with other layers that shares the network and the device."""
+        return Backbone(*self._arguments(taps)).to(self.device)
+
+    def _arguments(self, taps: Mapping[str, Tap]) -> "_Arguments":
+        """Arguments that make a backbone with the same network."""
         origin = self.weights, self.weights_sha256, self.engine
-        return Backbone(self.name, self.network, taps, self.input_size, self.mean, self.std, *origin).to(self.device)
+        return self.name, self.network, taps, self.input_size, self.mean, self.std, *origin
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Compute the maps of the chosen layers, running the network no deeper than they need.

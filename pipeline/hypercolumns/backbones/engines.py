@@ -1,7 +1,6 @@
-"""Engines that compute the passes of a backbone: PyTorch, or on the CPU also ONNX Runtime."""
+"""Engines that compute the passes of a backbone: PyTorch, with CUDA graphs on a GPU, or ONNX Runtime on the CPU."""
 
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,8 @@ from torch import Tensor
 
 from hypercolumns.backbones.backbone import Backbone
 from hypercolumns.backbones.conversion import Sizes, convert
+from hypercolumns.backbones.cuda_graph import GraphBackbone
 from hypercolumns.backbones.session import Session
-from hypercolumns.backbones.taps import Tap
 from hypercolumns.parameters.backbone import Engine
 
 
@@ -25,24 +24,8 @@ class OnnxBackbone(Backbone):
     memory_format = torch.contiguous_format
 
     def __init__(self, original: Backbone, sizes: Sizes, scratch: Path | None) -> None:
-        super().__init__(
-            original.name,
-            original.network,
-            original.taps,
-            original.input_size,
-            original.mean,
-            original.std,
-            original.weights,
-            original.weights_sha256,
-            original.engine,
-        )
-        self._sizes: Sizes = sizes
-        self._scratch = scratch
+        super().__init__(*original._arguments(original.taps))
         self._conversion = _Conversion(original, sizes, scratch)
-
-    def with_taps(self, taps: Mapping[str, Tap]) -> "OnnxBackbone":
-        """Make a backbone with other layers that shares the network; it is converted again."""
-        return OnnxBackbone(super().with_taps(taps), self._sizes, self._scratch)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Compute the maps of the chosen layers; see `Backbone.forward`.
@@ -89,4 +72,6 @@ def prepare(backbone: Backbone, device: torch.device, sizes: Sizes, scratch: Pat
         Folder that keeps converted networks, which the caller holds during passes; None: they are converted anew.
     """
     backbone = backbone.to(device)
-    return backbone if engine_on(device, backbone) == "torch" else OnnxBackbone(backbone, sizes, scratch)
+    if engine_on(device, backbone) == "onnxruntime":
+        return OnnxBackbone(backbone, sizes, scratch)
+    return GraphBackbone(backbone) if device.type == "cuda" and sizes == "crops" else backbone

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from tqdm import tqdm
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.backbones import Backbone
-from hypercolumns.features import passes, photographs
+from hypercolumns.features import passes
+from hypercolumns.features import photographs as photograph_files
+from hypercolumns.features.device_warp import warp_on_device
 from hypercolumns.features.passes import REGIONS_PER_PASS, Blocks
 from hypercolumns.features.streams import Streams
 from hypercolumns.features.warp import warp_into
@@ -27,7 +28,7 @@ class PhotographCache(threading.local):
     """Reads photographs by image id; each thread keeps its latest ones."""
 
     def __init__(self, annotations: AnnotationSet) -> None:
-        self.read = lru_cache(MAX_DECODED)(partial(photographs.read, annotations))
+        self.read = lru_cache(MAX_DECODED)(partial(photograph_files.read, annotations))
 
 
 @dataclass(frozen=True)
@@ -64,32 +65,30 @@ class WarpedRegionSource:
             yield blocks
 
     def _compute(self, backbone: Backbone, rows: NDArray[np.intp]) -> Blocks:
-        return warped_blocks(backbone, [self._photograph_and_box(row) for row in rows.tolist()], self.device)
-
-    def _photograph_and_box(self, row: int) -> tuple[Tensor, NDArray[np.float64]]:
-        """Return a region's photograph and box; on other devices than the CPU, only the part that the box covers."""
-        photo = torch.from_numpy(self.photographs.read(int(self.images[row])))
-        box = self.boxes[row]
-        if self.device.type == "cpu":
-            return photo, box
-        height, width = photo.shape[:2]
-        x0, y0 = np.floor(box[:2]).clip(0, (width - 1, height - 1)).astype(int)
-        x1, y1 = np.ceil(box[2:]).clip((x0 + 1, y0 + 1), (width, height)).astype(int)
-        return passes.to_device(photo[y0:y1, x0:x1].contiguous(), self.device), box - [x0, y0, x0, y0]
+        regions_photographs = [self.photographs.read(image) for image in self.images[rows].tolist()]
+        return warped_blocks(backbone, regions_photographs, self.boxes[rows], self.device)
 
 
 def warped_blocks(
-    backbone: Backbone, photographs_and_boxes: Sequence[tuple[Tensor, NDArray[np.float64]]], device: torch.device
+    backbone: Backbone, photographs: Sequence[NDArray[np.uint8]], boxes: NDArray[np.float64], device: torch.device
 ) -> Blocks:
     """Compute the blocks of n regions, each warped to the input size of the network.
 
     Parameters
     ----------
-    photographs_and_boxes
-        For each region its photograph (height, width, 3), uint8 RGB on the device, and its expanded box in pixels.
+    photographs
+        For each region its photograph (height, width, 3), RGB.
+    boxes
+        (n, 4) expanded boxes, in pixels.
+    device
+        Device of the network.
     """
     size = backbone.input_size
-    crops = torch.empty((len(photographs_and_boxes), size, size, 3), device=device)
-    for square, (photograph, box) in zip(crops, photographs_and_boxes, strict=True):
-        warp_into(square, photograph, box.tolist(), backbone.mean)
-    return passes.to_host(passes.run(backbone, crops.permute(0, 3, 1, 2)), backbone)
+    if device.type == "cpu":
+        squares = torch.empty((len(photographs), size, size, 3))
+        for square, photograph, box in zip(squares, photographs, boxes.tolist(), strict=True):
+            warp_into(square, torch.from_numpy(photograph), box, backbone.mean)
+        crops = squares.permute(0, 3, 1, 2)
+    else:
+        crops = warp_on_device(photographs, boxes, size, backbone.mean, device)
+    return passes.to_host(passes.run(backbone, crops), backbone)

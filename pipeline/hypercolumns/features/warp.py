@@ -1,4 +1,4 @@
-"""Warp boxes of a photograph to squares, on the photograph's device."""
+"""Warp boxes of a photograph to squares on the CPU; `device_warp` does it on other devices."""
 
 import math
 from collections.abc import Sequence
@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-
-from hypercolumns.features.passes import to_device
 
 BANDS = 16
 """Number of bands that a resampling matrix is cut into, which skips most of its zeros. Measured, ours."""
@@ -30,7 +29,7 @@ def warp(photo: Tensor, boxes: Sequence[Sequence[float]], size: int, fill: Seque
 
     Returns
     -------
-    (boxes, 3, size, size) float32 in 0..1, on the photograph's device, channels last in memory.
+    (boxes, 3, size, size) float32 in 0..1, channels last in memory.
 
     Notes
     -----
@@ -38,7 +37,7 @@ def warp(photo: Tensor, boxes: Sequence[Sequence[float]], size: int, fill: Seque
     mode="bilinear", antialias=True, align_corners=False)`. The two axes are resampled one after the other, and only
     from the pixels of the box, so the cost depends on the size of the box and not on that of the photograph.
     """
-    warped = torch.empty((len(boxes), size, size, 3), dtype=torch.float32, device=photo.device)
+    warped = torch.empty((len(boxes), size, size, 3))
     for square, box in zip(warped, boxes, strict=True):
         warp_into(square, photo, box, fill)
     return warped.permute(0, 3, 1, 2)
@@ -50,7 +49,7 @@ def warp_into(square: Tensor, photo: Tensor, box: Sequence[float], fill: Sequenc
     x0, y0, x1, y1 = box
     horizontal, vertical = _resampling(x0, x1, width, size), _resampling(y0, y1, height, size)
     crop = photo[vertical.start : vertical.stop, horizontal.start : horizontal.stop].transpose(0, 1)
-    colour = to_device(torch.tensor(fill, dtype=torch.float32), photo.device)
+    colour = torch.tensor(fill, dtype=torch.float32)
     # Resample the difference from the fill: pixels outside the photograph then contribute zero.
     difference = crop.flatten(1).float().sub_((255 * colour).repeat(crop.shape[1])).unflatten(1, crop.shape[1:])
     resampled = vertical.apply(horizontal.apply(difference).transpose(0, 1)).flatten(1)
@@ -79,33 +78,60 @@ class _Resampling:
     def apply(self, lines: Tensor) -> Tensor:
         """Resample (pixels, n, 3) to (locations, n, 3) float32."""
         if len(lines) == 0:
-            return torch.zeros((self.size, *lines.shape[1:]), device=lines.device)
+            return torch.zeros((self.size, *lines.shape[1:]))
         # Gathering contiguous rows is many times faster than gathering single pixels.
-        bands = lines.flatten(1).index_select(0, to_device(self.pixels, lines.device)).unflatten(0, (BANDS, -1))
-        values = torch.bmm(to_device(self.weights, lines.device), bands)
-        return values.flatten(0, 1)[: self.size].unflatten(1, lines.shape[1:])
+        bands = lines.flatten(1).index_select(0, self.pixels).unflatten(0, (BANDS, -1))
+        return torch.bmm(self.weights, bands).flatten(0, 1)[: self.size].unflatten(1, lines.shape[1:])
 
 
 def _resampling(start: float, stop: float, length: int, size: int) -> _Resampling:
-    """Build the antialiased linear resampling of the interval from `start` to `stop` of a line of `length` pixels.
-
-    The filter is a triangle that reaches one pixel or one location to each side, whichever is larger; it is restricted
-    to the pixels that the interval touches and normalised to sum to one.
-    """
+    """Build the resampling of the interval from `start` to `stop` of a line of `length` pixels."""
     scale = (stop - start) / size
     reach = max(scale, 1.0)
-    touched = math.floor(start), math.ceil(stop)
-    first, last = (min(max(edge, 0), length) for edge in touched)
     per_band = -(-size // BANDS)
     # NumPy takes half the time of torch for small arrays.
     centres = start + (np.arange(BANDS * per_band).reshape(BANDS, per_band) + 0.5) * scale
     lowest = np.ceil(centres[:, 0] - reach - 0.5).astype(np.int64)
     pixels = lowest[:, None] + np.arange(math.ceil((per_band - 1) * scale + 2 * reach) + 1)
-    weights = 1 - np.abs(pixels[:, None, :] + 0.5 - centres[:, :, None]) / reach
-    weights *= (weights > 0) & ((pixels >= touched[0]) & (pixels < touched[1]))[:, None, :]
-    weights /= np.maximum(weights.sum(axis=2, keepdims=True), 1e-12)
-    weights *= ((pixels >= first) & (pixels < last))[:, None, :]
+    touched = math.floor(start), math.ceil(stop)
+    first, last = (min(max(edge, 0), length) for edge in touched)
+    weights = triangle(pixels[:, None, :], centres[:, :, None], reach, touched, (first, last))
     inside = np.clip(pixels - first, 0, max(last - first - 1, 0))
     return _Resampling(
         first, last, size, torch.from_numpy(weights.astype(np.float32)), torch.from_numpy(inside.ravel())
     )
+
+
+Edge = int | NDArray[np.int64]
+
+
+def triangle(
+    pixels: NDArray[np.int64],
+    centres: NDArray[np.floating],
+    reach: float | NDArray[np.floating],
+    touched: tuple[Edge, Edge],
+    inside: tuple[Edge, Edge],
+) -> NDArray[np.floating]:
+    """Compute the weights of antialiased linear resampling; arguments are broadcast against each other.
+
+    The filter is a triangle that reaches one pixel or one location to each side, whichever is larger; it is restricted
+    to the pixels that the interval touches and normalised to sum to one.
+
+    Parameters
+    ----------
+    pixels
+        (..., n) pixels that a location may need.
+    centres
+        (..., 1) centres of locations.
+    reach
+        Half the width of the triangle, in pixels.
+    touched
+        First pixel that the interval touches, and the one after the last.
+    inside
+        The same pixels without those outside the line, which count in the sum, but get no weight.
+    """
+    weights = 1 - np.abs(pixels + 0.5 - centres) / reach
+    weights *= (weights > 0) & ((pixels >= touched[0]) & (pixels < touched[1]))
+    weights /= np.maximum(weights.sum(axis=-1, keepdims=True), 1e-12)
+    weights *= (pixels >= inside[0]) & (pixels < inside[1])
+    return weights

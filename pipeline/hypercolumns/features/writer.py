@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -39,11 +40,13 @@ class FeatureStoreWriter:
             for name, layout in schema.layouts(shapes).items()
         }
         self.rows = next(iter(self._arrays.values())).rows
+        self._pool = ThreadPoolExecutor(len(self._arrays))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._pool.shutdown()
         self._store.__exit__(*error)
 
     def append(self, blocks: Mapping[str, ArrayLike]) -> None:
@@ -56,8 +59,11 @@ class FeatureStoreWriter:
         ValueError
             When a block does not have the shape that the store expects.
         """
-        for name, array in self._arrays.items():
-            array.append(as_float16(blocks[name], name))
+
+        def append(name: str) -> None:
+            self._arrays[name].append(as_float16(blocks[name], name))
+
+        list(self._pool.map(append, self._arrays))  # side by side, since a file's checksum takes one core
         self._store.checkpoint()
         self.rows += len(np.asarray(next(iter(blocks.values()))))
 

@@ -230,10 +230,10 @@ class Segmenter:
             maps = photograph_maps(backbone, pixels, self.bundle.parameters.regions.short_side, self._device)
             yield from cut_blocks(backbone, maps, pixels, expanded, self._shapes)
             return
-        photograph = passes.to_device(torch.from_numpy(pixels), self._device)
         for first in range(0, len(expanded), REGIONS_AT_ONCE):
             part = slice(first, first + REGIONS_AT_ONCE)
-            yield part, warped_blocks(backbone, [(photograph, box) for box in expanded[part]], self._device)
+            boxes = expanded[part]
+            yield part, warped_blocks(backbone, [pixels] * len(boxes), boxes, self._device)
 
     def _score(self, task: Task, regions: pd.DataFrame, blocks: Blocks) -> NDArray[np.float32]:
         categories = regions["category"].to_numpy()

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,9 @@ from hypercolumns.stores.manifest import FileRecord, Manifest
 UNFINISHED = "unfinished.json"
 """Name of the file that describes shards which are not complete."""
 
-CODING_THREADS = max(1, min(4, os.cpu_count() or 1))
-"""Threads that compress or decompress chunks; Zstandard releases the interpreter's lock."""
+CODING_THREADS = max(1, min(16, os.cpu_count() or 1))
+"""Threads that compress or decompress chunks; Zstandard releases the interpreter's lock. A part of 64 regions has 16
+chunks in each layer."""
 
 DimensionNames = tuple[str, ...] | None
 
@@ -202,9 +203,9 @@ class StoreWriter:
         rows = np.asarray(values)
         self.array(name, Layout.of(rows.shape[1:], rows.dtype), dimension_names).append(rows)
 
-    def encode(self, layout: Layout, chunks: Iterable[NDArray[Any]]) -> list[bytes]:
-        """Encode chunks on several threads, in order."""
-        return list(self._pool.map(layout.encode, chunks))
+    def encode(self, layout: Layout, chunks: Iterable[NDArray[Any]]) -> Iterator[bytes]:
+        """Encode chunks on several threads and yield them in order."""
+        return self._pool.map(layout.encode, chunks)
 
     def add(self, name: str, record: FileRecord) -> None:
         """Add a complete file to the manifest; it is named there from the next `checkpoint` or `finish` on."""
