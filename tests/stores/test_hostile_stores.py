@@ -130,7 +130,8 @@ def test_chunks_of_another_size_without_checksum_or_not_finite_are_damage(
 
 def write_column(store: Path, name: str, values: np.ndarray) -> None:
     layout = Layout.of((), values.dtype)
-    chunk = layout.encode(values)
+    rows = np.append(values, np.zeros(layout.chunk_rows - len(values), values.dtype))
+    chunk = with_crc32c(zstd.compress(rows, 1))  # the layout refuses what is not finite
     (store / f"regions/{name}/c/0").write_bytes(chunk + layout.index([len(chunk)]))
     seal(store)
 

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hypercolumns.errors import InputError
-from hypercolumns.stores.shards import has_only_finite
+from hypercolumns.stores.finite import has_only_finite
 
 FLOAT16_MAX = float(np.finfo(np.float16).max)
 """Larger values are stored as this one instead of infinity."""

@@ -13,7 +13,7 @@ from hypercolumns.backbones.engines import engine_on
 from hypercolumns.backbones.packages import ENGINE_PACKAGES, installed_versions
 from hypercolumns.errors import InputError
 from hypercolumns.features.half import FLOAT16_MAX
-from hypercolumns.stores.shards import has_only_finite
+from hypercolumns.stores.finite import has_only_finite
 
 REGIONS_PER_PASS = 16
 """Size of every forward pass; the last pass is padded, because kernels round differently for other sizes. Any size from

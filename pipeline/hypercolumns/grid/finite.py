@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from hypercolumns.errors import InputError
 from hypercolumns.features.schema import REGIONS_PER_PART
 from hypercolumns.features.store import FeatureStore
-from hypercolumns.stores.shards import has_only_finite
+from hypercolumns.stores.finite import has_only_finite
 
 
 def read_finite(store: FeatureStore, layer: str, rows: slice) -> NDArray[np.float16]:

@@ -16,6 +16,7 @@ from numcodecs import zstd
 from numpy.typing import NDArray
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
+from hypercolumns.stores.finite import require_finite
 from hypercolumns.stores.frames import require_content_size
 
 ROOT = "zarr.json"
@@ -77,8 +78,14 @@ class Layout:
         return "/".join([name, "c", str(shard), *("0" for _ in self.item)])
 
     def encode(self, rows: NDArray[Any]) -> bytes:
-        """Encode at most `chunk_rows` rows as a chunk; missing rows are zeros, as Zarr fills them."""
-        rows = np.ascontiguousarray(rows, dtype=self.dtype)
+        """Encode at most `chunk_rows` rows as a chunk; missing rows are zeros, as Zarr fills them.
+
+        Raises
+        ------
+        NotFiniteError
+            When a value is NaN or infinite.
+        """
+        rows = require_finite(np.ascontiguousarray(rows, dtype=self.dtype))
         if len(rows) < self.chunk_rows:
             rows = np.concatenate([rows, np.zeros((self.chunk_rows - len(rows), *self.item), self.dtype)])
         return with_crc32c(bytes(zstd.compress(rows, LEVEL)))

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from zarr.errors import ZarrUserWarning
 
 from hypercolumns.errors import InputError
+from hypercolumns.stores.finite import require_finite
 from hypercolumns.stores.layout import ROOT, Layout
 from hypercolumns.stores.manifest import FileRecord, Manifest
 
@@ -87,6 +88,8 @@ class ArrayWriter:
         ------
         ValueError
             If the rows have another shape.
+        NotFiniteError
+            When a value is NaN or infinite.
         """
         rows: NDArray[Any] = np.asarray(values)
         if rows.shape[1:] != self.layout.item:
@@ -96,7 +99,7 @@ class ArrayWriter:
         step = self.layout.chunk_rows
         complete = len(rows) // step * step
         self._append_chunks([rows[first : first + step] for first in range(0, complete, step)])
-        self._waiting = rows[complete:].astype(self.layout.dtype)
+        self._waiting = require_finite(rows[complete:].astype(self.layout.dtype))
 
     def close(self) -> int:
         """Write the last rows and return the number of all rows."""
