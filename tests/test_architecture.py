@@ -8,7 +8,19 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "pipeline/hypercolumns"
 ORDER = [
-    *("lazy", "errors", "input_files", "parameters", "workspace", "scratch", "stores", "cluster", "devices", "memory"),
+    *(
+        "lazy",
+        "errors",
+        "input_files",
+        "parameters",
+        "packages",
+        "workspace",
+        "scratch",
+        "stores",
+        "cluster",
+        "devices",
+        "memory",
+    ),
     *("regions", "annotations", "drawing", "puppets", "proposals", "backbones", "features", "grid", "detection"),
     *("tasks", "results", "evaluation", "reporting", "definitions", "bundle", "segmenter", "export", "steps", "cli"),
 ]

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from hypercolumns.backbones.backbone import Backbone
-from hypercolumns.backbones.packages import ENGINE_PACKAGES, installed_versions
 from hypercolumns.backbones.session import IMAGES, Session
 from hypercolumns.errors import InputError
+from hypercolumns.packages import ENGINE_PACKAGES, installed_versions
 from hypercolumns.scratch.cache import ContentCache
 from hypercolumns.scratch.digests import key_digest
 

@@ -24,7 +24,7 @@ _ERRORS = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
     *(EOFError, NotImplementedError, OSError, OverflowError, RuntimeError, ValueError),
 )
-"""What `zipfile` raises where an archive is broken or encrypted."""
+"""Errors that `zipfile` raises where an archive is broken or encrypted."""
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 """The first that a ZIP archive can express."""

@@ -11,10 +11,14 @@ from hypercolumns.annotations.files import is_inside
 from hypercolumns.annotations.model import Category
 from hypercolumns.errors import InputError
 from hypercolumns.input_files import is_file, read_bytes
+from hypercolumns.stores.manifest import FileRecord
 from hypercolumns.stores.versions import refusal
 
 NAME = "model.json"
 """Name of the manifest in the folder of a bundle."""
+
+DETECTOR = "detector.zarr"
+"""Name of the detector there."""
 
 SCHEMA = "hypercolumns-model/2"
 
@@ -69,18 +73,18 @@ class Manifest(msgspec.Struct, frozen=True):
     detects: bool
     """Whether there is a detector, in `detector.zarr`; without one, boxes have to be given."""
     thresholds: Mapping[str, float]
-    """`mask`: heat that a pixel of an object exceeds."""
+    """`mask`: the heat that a pixel of an object exceeds."""
     ranking: Ranking
     parameters: Mapping[str, Any]
-    """Of the training run, without those of its data set and machine."""
+    """Parameters of the training run, without those of its data set and machine."""
     metrics: Mapping[str, Any]
-    """On val, by task, and of the proposals."""
+    """Figures measured on val, by task, and those of the proposals."""
     versions: Mapping[str, str]
-    """Of the packages that results depend on."""
+    """Versions of the packages that results depend on."""
     files: Mapping[str, str]
     """SHA-256 of every other file by path."""
     sha256: str = ""
-    """Of this manifest without it."""
+    """SHA-256 of this manifest without this entry."""
 
     def sealed(self) -> "Manifest":
         """Copy with its own digest."""
@@ -133,7 +137,7 @@ class Manifest(msgspec.Struct, frozen=True):
         for name, expected in self.files.items():
             if not is_file(folder / name):
                 yield f"{name} is missing"
-            elif file_sha256(folder / name) != expected:
+            elif FileRecord.measure(folder / name).sha256 != expected:
                 yield f"the SHA-256 of {name} is not the one in {NAME}"
 
 
@@ -141,10 +145,9 @@ class _Schema(msgspec.Struct):
     schema: str
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def grid_path(folder: Path, task: str) -> Path:
+    """Store of the grids of a task in the folder of a bundle."""
+    return folder / "grids" / f"{task}.zarr"
 
 
 def is_safe(name: str) -> bool:

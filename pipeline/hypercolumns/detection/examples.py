@@ -144,10 +144,11 @@ class Examples:
 
     def arrays(self) -> ExampleArrays:
         """Join all examples."""
-        features, labels, moves = zip(*self._parts, strict=True)
-        joined = np.concatenate(features), np.concatenate(labels), np.concatenate(moves)
-        self._parts = [joined]  # replaces the parts, so that only one copy stays in memory
-        return joined
+        if len(self._parts) > 1:
+            features, labels, moves = zip(*self._parts, strict=True)
+            # Replaces the parts, so that only one copy stays in memory.
+            self._parts = [(np.concatenate(features), np.concatenate(labels), np.concatenate(moves))]
+        return self._parts[0]
 
 
 def _share_inside(boxes: Boxes, box: Sequence[float]) -> NDArray[np.float64]:

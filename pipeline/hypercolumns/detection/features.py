@@ -74,7 +74,7 @@ class PhotographFeatures:
 
 
 def feature_origin(backbone: Backbone, settings: DetectionParameters) -> Origin:
-    """What the features of a box in a photograph depend on; a detector is given features of one origin."""
+    """Origin of the features of a box in a photograph; a detector is given features of one origin."""
     return {**_maps_origin(backbone, settings.short_side), "cells": settings.cells, "context": settings.context}
 
 

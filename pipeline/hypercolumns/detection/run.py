@@ -50,7 +50,7 @@ class DetectionInput:
     """All of its layers must be maps."""
     settings: DetectionParameters
     device: torch.device
-    """Where the network runs."""
+    """Device of the network."""
     scratch: Path
     """Folder that keeps the maps of the photographs, about half a megabyte each: the next call computes only what is
     new, and so does one that continues an interrupted call."""

@@ -1,4 +1,4 @@
-"""What an export is made from, collected from a bundle."""
+"""Contents of an export, collected from a bundle."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What features were computed with: kept beside what was learned from them, so that other features are refused."""
+"""Origin of features: kept beside what was learned from them, so that others are refused."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -10,17 +10,14 @@ from torch import Tensor
 
 from hypercolumns.backbones import Backbone
 from hypercolumns.backbones.engines import engine_on
-from hypercolumns.backbones.packages import ENGINE_PACKAGES, installed_versions
 from hypercolumns.errors import InputError
 from hypercolumns.features.half import FLOAT16_MAX
+from hypercolumns.packages import ENGINE_PACKAGES, RECORDED_PACKAGES, installed_versions
 from hypercolumns.stores.finite import has_only_finite
 
 REGIONS_PER_PASS = 16
 """Size of every forward pass; the last pass is padded, because kernels round differently for other sizes. Any size from
 4 on is equally fast on the CPU."""
-
-RECORDED_PACKAGES = ("numpy", "pillow", "timm", "torch", "torchvision", "zarr")
-"""Packages that can change the bytes of features, besides those of the engine."""
 
 Blocks = dict[str, NDArray[np.float16]]
 """(regions, channels, y, x) by layer."""

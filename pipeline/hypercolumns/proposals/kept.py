@@ -1,4 +1,4 @@
-"""What is kept of each photograph below `.scratch`, so that a later run need not segment and measure it again."""
+"""Candidates of each photograph, kept below `.scratch` so that a later run need not segment and measure it again."""
 
 import importlib.metadata
 import io

@@ -91,13 +91,7 @@ class ProposalStore:
         InputError
             When the store does not contain the image.
         """
-        if image_id not in self._row_of:
-            raise InputError(
-                f"{self.path} has no proposals for image {image_id}: it was made from other annotations "
-                f"({len(self)} images).",
-                "propose",
-            )
-        row = self._row_of[image_id]
+        row = self._row(image_id)
         height, width, superpixels, candidates = (int(self._images[name][row]) for name in _IMAGE_COLUMNS[1:])
         bits = self._read("members", row).reshape(candidates, -1)
         return Proposals(
@@ -106,6 +100,25 @@ class ProposalStore:
             boxes=self._read("boxes", row).reshape(candidates, 4),
             scores=self._read("scores", row),
         )
+
+    def boxes(self, image_id: int) -> NDArray[np.float32]:
+        """Read the boxes (n, 4) of the proposals of one image, and nothing else.
+
+        Raises
+        ------
+        InputError
+            When the store does not contain the image.
+        """
+        return self._read("boxes", self._row(image_id)).reshape(-1, 4)
+
+    def _row(self, image_id: int) -> int:
+        if image_id not in self._row_of:
+            raise InputError(
+                f"{self.path} has no proposals for image {image_id}: it was made from other annotations "
+                f"({len(self)} images).",
+                "propose",
+            )
+        return self._row_of[image_id]
 
     @cached_property
     def _row_of(self) -> dict[int, int]:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from hypercolumns.annotations.model import AnnotationSet
-from hypercolumns.bundle.bundle import write_bundle
 from hypercolumns.bundle.manifest import Manifest
+from hypercolumns.bundle.writing import write_bundle
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import Parameters
 from hypercolumns.proposals.store import ProposalStore

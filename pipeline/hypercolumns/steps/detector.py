@@ -1,10 +1,6 @@
 """Train the detector of boxes on train."""
 
 import logging
-from functools import partial
-
-import numpy as np
-from numpy.typing import NDArray
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.backbones import create_backbone
@@ -52,13 +48,9 @@ def detection_input(parameters: Parameters, workspace: Workspace, split: Split) 
     return DetectionInput(
         split,
         AnnotationSet.load(workspace.annotations(split)),
-        partial(_boxes, ProposalStore.open(workspace.proposals(split))),
+        ProposalStore.open(workspace.proposals(split)).boxes,
         create_backbone(network, parameters.seed, "detection.layers"),
         parameters.detection,
         choose_device(parameters.compute.device),
         workspace.scratch,
     )
-
-
-def _boxes(store: ProposalStore, image_id: int) -> NDArray[np.float32]:
-    return store[image_id].boxes
