@@ -17,8 +17,8 @@ from hypercolumns.proposals.image_set import KEPT_PER_SPLIT
 SUBJECTS = ("store", "extraction", "growth")
 """Subjects whose figures the costs are derived from."""
 
-GPU_SPEEDUP = 100
-"""Regions per second of one data-centre GPU over those of the CPU cores measured here. Assumed, not measured."""
+GPU_RATE = 1000
+"""Regions per second of one data-centre GPU with 16 CPU cores, about what was measured; see `docs/decisions.md`."""
 
 RECIPE = Parameters.load(Path(__file__).parents[1] / "recipes" / "voc2012_sbd_onet.yaml")
 
@@ -82,7 +82,7 @@ def write_page(path: Path, sections: Mapping[str, Section], cores: int) -> None:
             format_bytes(data.train_regions * sample),
             f"{_files(regions, shapes):,}",
             format_hours(regions / rate * cores),
-            format_hours(regions / rate / GPU_SPEEDUP),
+            format_hours(regions / GPU_RATE),
             format_hours(regions * exact),
             format_hours(regions * sgd),
         )
@@ -103,8 +103,8 @@ def write_page(path: Path, sections: Mapping[str, Section], cores: int) -> None:
         f"Assumptions: {REGIONS_PER_INSTANCE} training regions per instance (its box and {REGIONS_PER_INSTANCE - 1} "
         "candidates, as in the recipes); 2.4 instances per photograph of VOC, and 860,000 instances in COCO's training "
         f"set; predictions for {DETECTIONS_PER_PHOTOGRAPH} detections and all instances of every val photograph. GPU "
-        f"hours are not measured: they assume that one GPU processes {GPU_SPEEDUP} times the regions per second of "
-        f"these {cores} cores. Training and prediction were measured on a synthetic store of {channels(SMALL)} "
+        f"hours assume {GPU_RATE:,} regions per second, about what one data-centre GPU with 16 cores extracted, whose "
+        "limit was compression and writing ([decisions.md](decisions.md)). Training and prediction were measured on a synthetic store of {channels(SMALL)} "
         f"channels: `exact` with K = {defaults.grid} on all {defaults.heat_map**2} pixels, with a cell that fits into "
         f"a worker's memory, `sgd` with K = 1 on {pixels} pixels per region. The time of training grows with the "
         "number of channels; that of `exact` and of prediction also grows with K."

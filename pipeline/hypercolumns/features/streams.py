@@ -13,9 +13,10 @@ from typing import Any, Generic, Self, TypeVar
 import torch
 from torch import nn
 
-MAX_STREAMS = {"cpu": 16, "cuda": 4}
+MAX_STREAMS = {"cpu": 16, "cuda": 2}
 """Maximal number of streams by device type; 1 for any other. Bounds memory, since each stream holds the tensors of a
-pass: 0.5 GB for 16 regions with VGG-16."""
+pass: 0.5 GB for 16 regions with VGG-16. On CUDA a third one would compete with the writing threads for the interpreter;
+measured."""
 
 ITEMS_PER_STREAM = 2
 """Items that are computed or wait to be consumed, per stream."""
