@@ -31,7 +31,7 @@ DETECTIONS_PER_PHOTOGRAPH = RECIPE.detection.max_per_image
 
 HEADER = (
     "| data set | regions | store | maps while training (exact) | samples while training (sgd) | files | extraction, "
-    "CPU core hours | extraction, GPU hours (assumed) | train and predict (exact), CPU core hours | "
+    "CPU core hours | extraction, GPU hours | train and predict (exact), CPU core hours | "
     "train and predict (sgd), CPU core hours |"
 )
 
@@ -104,7 +104,8 @@ def write_page(path: Path, sections: Mapping[str, Section], cores: int) -> None:
         "candidates, as in the recipes); 2.4 instances per photograph of VOC, and 860,000 instances in COCO's training "
         f"set; predictions for {DETECTIONS_PER_PHOTOGRAPH} detections and all instances of every val photograph. GPU "
         f"hours assume {GPU_RATE:,} regions per second, about what one data-centre GPU with 16 cores extracted, whose "
-        "limit was compression and writing ([decisions.md](decisions.md)). Training and prediction were measured on a synthetic store of {channels(SMALL)} "
+        "limit was compression and writing ([decisions.md](decisions.md)). Training and prediction were measured on a "
+        f"synthetic store of {channels(SMALL)} "
         f"channels: `exact` with K = {defaults.grid} on all {defaults.heat_map**2} pixels, with a cell that fits into "
         f"a worker's memory, `sgd` with K = 1 on {pixels} pixels per region. The time of training grows with the "
         "number of channels; that of `exact` and of prediction also grows with K."

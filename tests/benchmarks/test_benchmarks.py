@@ -185,7 +185,7 @@ def test_the_costs_of_a_data_set_are_measured_slopes_times_its_regions(tmp_path:
     shards = math.ceil(1e8 / (2**29 // (64 * region) * 64))  # parts of 64 regions, 512 MB
     copies = f"{scaling.format_bytes(maps * 1e8)} | {scaling.format_bytes(sample * 1e8)}"
     assert f"| 100,000,000 | 50 TB | {copies} | {shards * len(layers):,} |" in last
-    assert "| 556 | 2.8 | 200 | 100 |" in last
+    assert "| 556 | 28 | 200 | 100 |" in last
 
 
 def test_the_predicted_bytes_of_laid_out_maps_are_those_of_their_files(tmp_path: Path) -> None:
