@@ -30,6 +30,15 @@ def test_a_category_without_labels_borrows_the_shared_grid(store: FeatureStore) 
     assert [group.name for group in category_groups(store.regions, (CAT, DOG), alone, [1])] == ["cat", "dog"]
 
 
+def test_adapted_categories_come_before_the_shared_grid(store: FeatureStore) -> None:
+    """With `sharing: adapted`, every category with labelled regions has a grid, and the shared one is always there."""
+    settings = TrainParameters(sharing="adapted")
+    groups = category_groups(store.regions, (CAT, DOG), settings)
+    assert [(group.name, group.categories) for group in groups] == [("cat", (1,)), ("dog", (2,)), ("shared", ())]
+    groups = category_groups(store.regions, (CAT, DOG, EMU), settings, unlabelled=[1])
+    assert [(group.name, group.categories) for group in groups] == [("dog", (2,)), ("shared", (1, 9))]
+
+
 def test_per_category_needs_regions_of_every_category(store: FeatureStore) -> None:
     """With `sharing: per_category`, a category without regions is an error that names it."""
     with pytest.raises(InputError, match="these categories have no training region: emu"):

@@ -30,6 +30,19 @@ def test_restricting_equals_fitting_one_layer() -> None:
     assert restricted.channels == fitted.channels == 2
 
 
+def test_unfolding_inverts_folding() -> None:
+    """Classifiers of standardised values come back, apart from weights of constant channels."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(3, 2, (30, 5)).astype(np.float32)
+    values[:, 2] = 7
+    standardisation = Standardisation.fit({"a": Moments.measure(values)}, ["a"])
+    weights, bias = rng.normal(size=(2, 5)), rng.normal(size=2)
+    weights[:, 2] = 0
+    found = standardisation.unfold(*standardisation.fold(weights, bias))
+    np.testing.assert_allclose(found[0], weights, rtol=1e-9)
+    np.testing.assert_allclose(found[1], bias, rtol=1e-9)
+
+
 def test_layers_share_unit_length_equally(store: FeatureStore, tmp_path: Path) -> None:
     """The mean squared length of standardised training pixels is one, a third of it in each of three layers."""
     files, moments = lay_out_samples(store, tmp_path, LinearTask(store), pixels_per_region=400)

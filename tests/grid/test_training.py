@@ -159,6 +159,46 @@ def test_an_interrupted_training_resumes_and_gives_the_same_bytes(
     assert not list(SCRATCH.rglob("*.safetensors"))  # as large as the store
 
 
+def test_the_penalty_keeps_adapted_grids_near_the_shared_one(store: FeatureStore, one_worker: Client) -> None:
+    """With a large penalty they are the shared grid; with a smaller one their own regions count."""
+    task, spec = LinearTask(store), GridSpec(store.layers, 2)
+    plain = settings_for("exact").model_copy(update={"tolerance": 1e-5})
+
+    def train(**changes: Any) -> GridModel:
+        (model,) = train_grids(store.path, task, [spec], plain.model_copy(update=changes), one_worker, scratch=SCRATCH)
+        return model
+
+    shared = train(sharing="shared")
+    near, far = (train(sharing="adapted", adaptation=adaptation) for adaptation in (1e4, plain.alpha))
+    assert near.groups == ("cat", "dog", "shared")
+    assert near.group_of_category == {1: 0, 2: 1}
+    for layer in store.layers:
+        np.testing.assert_allclose(near.weights[layer][2], shared.weights[layer][0], rtol=1e-5)
+        np.testing.assert_allclose(near.weights[layer][0], shared.weights[layer][0], rtol=1e-2, atol=1e-3)
+        assert not np.allclose(far.weights[layer][0], shared.weights[layer][0], rtol=1e-2, atol=1e-3)
+
+
+def test_adapted_grids_do_not_depend_on_workers_or_interruptions(
+    store: FeatureStore, one_worker: Client, two_workers: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cells of a category are fitted from the bytes of the shared ones, be these just fitted or kept."""
+    task, specs = LinearTask(store), [GridSpec(("coarse",), 2), GridSpec(store.layers, 1)]
+    settings = settings_for("exact").model_copy(update={"sharing": "adapted"})
+
+    def train(client: Client) -> dict[str, bytes]:
+        return saved_bytes(train_grids(store.path, task, specs, settings, client, scratch=SCRATCH), Path("saved"))
+
+    expected = train(one_worker)
+    shutil.rmtree(SCRATCH)
+    assert train(two_workers) == expected
+    shutil.rmtree(SCRATCH)
+    saved = interrupt_at_cell(monkeypatch, 9)
+    with pytest.raises(KeyboardInterrupt):
+        train(one_worker)
+    assert train(two_workers) == expected
+    assert len(saved) == len(set(saved)) == 3 * (4 + 1)
+
+
 def test_cells_saved_for_one_store_do_not_serve_another(
     store: FeatureStore, tmp_path: Path, one_worker: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,7 @@
-"""Groups of categories that share a grid: all in one, each alone, or alone where there are enough regions."""
+"""Groups of categories that share a grid: all in one, each alone, or alone where there are enough regions.
+
+With `sharing: adapted` every category is alone, and the shared grid is there as well, for the others to start from.
+"""
 
 import math
 from collections.abc import Collection
@@ -34,7 +37,8 @@ def category_groups(
     """Group categories by the grid that answers for them.
 
     With `sharing: auto` a category with at least `sharing_minimum` regions gets its own grid; all others use one that
-    is trained on every region. A category without regions can only use a shared grid. Ours.
+    is trained on every region. A category without regions can only use a shared grid. With `sharing: adapted` all
+    others get their own, and the shared grid comes last in any case. Ours.
 
     Parameters
     ----------
@@ -45,8 +49,8 @@ def category_groups(
     settings
         `sharing` and `sharing_minimum` decide.
     unlabelled
-        Ids of categories whose regions have no labels, such as masks. With `sharing: auto` they use the shared grid,
-        since a grid to itself would answer the same everywhere.
+        Ids of categories whose regions have no labels, such as masks. With `sharing: auto` or `adapted` they use the
+        shared grid, since a grid to itself would answer the same everywhere.
 
     Raises
     ------
@@ -56,8 +60,9 @@ def category_groups(
     ids, column = [c.id for c in categories], regions["category"]
     rows = map(slice, column.searchsorted(ids, "left").tolist(), column.searchsorted(ids, "right").tolist())
     alone = [Group(c.name, (c.id,), category_rows) for c, category_rows in zip(categories, rows, strict=True)]
-    minimum = {"per_category": 1, "auto": settings.sharing_minimum, "shared": math.inf}[settings.sharing]
-    borrowing = unlabelled if settings.sharing == "auto" else ()
+    minima = {"per_category": 1, "adapted": 1, "auto": settings.sharing_minimum, "shared": math.inf}
+    minimum = minima[settings.sharing]
+    borrowing = unlabelled if settings.sharing in ("auto", "adapted") else ()
     separate = [
         group
         for group in alone
@@ -70,7 +75,7 @@ def category_groups(
             f"{', '.join(group.name for group in others)}. "
             "Choose 'auto' or 'shared', or leave them out with dataset.categories."
         )
-    if others:
+    if others or settings.sharing == "adapted":
         sharing = tuple(category for group in others for category in group.categories)
         separate.append(Group(SHARED, sharing, slice(0, len(regions))))
     return tuple(separate)

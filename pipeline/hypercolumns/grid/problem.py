@@ -42,6 +42,9 @@ class CellProblem(Generic[Files]):
     """Seed of whatever the solver draws."""
     device: str
     """Device of the exact solver: cpu or cuda."""
+    origin: "CellFit | None" = None
+    """Classifiers of standardised hypercolumns near which those of a category stay, by the penalty
+    `settings.adaptation`; None: near zero, by `settings.alpha`."""
 
     @property
     def parts(self) -> list[ShardPart]:

@@ -5,6 +5,7 @@ They import torch and scikit-learn only when called: loading these takes seconds
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from hypercolumns.errors import InputError
@@ -35,8 +36,13 @@ def lay_out_shard(files: SampleFiles | MapFiles, shard: int) -> dict[str, Moment
     return None
 
 
-def fit_cell(problem: CellProblem[Any]) -> CellFit | None:
+def fit_cell(problem: CellProblem[Any], shared: CellFit | None = None) -> CellFit | None:
     """Fit the classifiers of one cell; None if the files have been removed meanwhile.
+
+    Parameters
+    ----------
+    shared
+        Classifiers of raw hypercolumns that those of a category are adapted from; None: from nothing.
 
     Returns
     -------
@@ -48,6 +54,9 @@ def fit_cell(problem: CellProblem[Any]) -> CellFit | None:
     torch.set_num_threads(1)  # the last bits of a sum depend on the number of threads, which differs between machines
     try:
         with _ignore_errors_after_client_left(problem.files):
+            if shared is not None:
+                origin = CellFit(*problem.standardisation.unfold(shared.weights, shared.bias))
+                problem = replace(problem, origin=origin)
             fit = _fit(problem)
             return CellFit(*problem.standardisation.fold(fit.weights, fit.bias))
     finally:

@@ -108,6 +108,22 @@ class Standardisation:
         -------
         Weights and biases of the same shapes, applying to raw values.
         """
-        scale, shift = (np.concatenate(list(v.values())).astype(np.float64) for v in (self.scale, self.shift))
+        scale, shift = self._joined
         raw = weights * scale
         return raw, bias - raw @ shift
+
+    def unfold(
+        self, raw: NDArray[np.float64], bias: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Convert classifiers of raw hypercolumns into equivalent ones of standardised ones; the inverse of `fold`.
+
+        Channels that standardisation turns into zero get no weight.
+        """
+        scale, shift = self._joined
+        return np.divide(raw, scale, out=np.zeros_like(raw), where=scale > 0), bias + raw @ shift
+
+    @property
+    def _joined(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Scale and shift (channels of all layers,)."""
+        scale, shift = (np.concatenate(list(v.values())).astype(np.float64) for v in (self.scale, self.shift))
+        return scale, shift

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from itertools import groupby, product
 from pathlib import Path
@@ -21,7 +21,7 @@ from hypercolumns.grid import remote
 from hypercolumns.grid.exact.maps import MapFiles
 from hypercolumns.grid.groups import Group, category_groups
 from hypercolumns.grid.model import GridModel
-from hypercolumns.grid.problem import CellProblem
+from hypercolumns.grid.problem import CellFit, CellProblem
 from hypercolumns.grid.sgd.samples import SampleFiles
 from hypercolumns.grid.spec import GridSpec
 from hypercolumns.grid.standardise import Moments, Standardisation, add_moments
@@ -89,10 +89,20 @@ class _Job:
         return [_Unit(index, group, cell) for group, cell in cells]
 
     def units(self) -> list[_Unit]:
-        """All cells of all grids, those that take longest first."""
+        """All cells of all grids: first those that others are adapted from, then those that take longest."""
         units = [unit for i in range(len(self.specs)) for unit in self.grid_units(i)]
-        # The cells of a grid divide the pixels of the box among them.
-        return sorted(units, key=lambda unit: -len(self.specs[unit.spec].layers) / self.specs[unit.spec].grid ** 2)
+
+        def order(unit: _Unit) -> tuple[bool, float]:
+            spec = self.specs[unit.spec]
+            # The cells of a grid divide the pixels of the box among them.
+            return self.shared_unit(unit) is not None, -len(spec.layers) / spec.grid**2
+
+        return sorted(units, key=order)
+
+    def shared_unit(self, unit: _Unit) -> _Unit | None:
+        """The cell of the shared grid that a cell is adapted from, if it is."""
+        last = len(self.groups) - 1
+        return replace(unit, group=last) if self.settings.sharing == "adapted" and unit.group < last else None
 
     def batches(self, units: list[_Unit]) -> list[list[_Unit]]:
         """Divide `units` into batches that are fitted from the same files: maps serve every K, samples a single one."""
@@ -219,7 +229,8 @@ def _fit_units(
 ) -> None:
     """Fit `units` from `files`, and save each as soon as it is done."""
     moments = _lay_out(files, client)
-    futures = {}
+    futures: dict[Future, _Unit] = {}
+    submitted: dict[_Unit, Future] = {}
     for unit in units:
         spec = job.specs[unit.spec]
         problem = CellProblem(
@@ -233,7 +244,11 @@ def _fit_units(
             seed=job.seed,
             device=job.device,
         )
-        futures[client.submit(remote.fit_cell, problem, pure=False)] = unit
+        origin = job.shared_unit(unit)
+        kept = job.load_fit(origin, work) if origin is not None and origin not in submitted else None
+        shared = submitted.get(origin) if kept is None and origin is not None else kept and CellFit(**kept)
+        submitted[unit] = client.submit(remote.fit_cell, problem, shared, pure=False)
+        futures[submitted[unit]] = unit
     with _cancel_on_error(client, list(futures)):
         for future in as_completed(futures):
             fit, unit = future.result(), futures[future]

@@ -26,10 +26,13 @@ class TrainParameters(Section):
     """exact: stop when no entry of the gradient of the loss is larger than this."""
     fusion: Literal["joint", "per_block"] = "joint"
     """joint: one classifier on all layers. per_block: one per layer, with their calibrated logits added."""
-    sharing: Literal["auto", "shared", "per_category"] = "auto"
-    """shared: one grid for all categories. per_category: one each. auto: one each from `sharing_minimum` regions on."""
+    sharing: Literal["auto", "shared", "per_category", "adapted"] = "auto"
+    """shared: one grid for all categories. per_category: one each. auto: one each from `sharing_minimum` regions on.
+    adapted: one each, near the shared one (solver exact, fusion joint)."""
     sharing_minimum: Positive = 500
     """auto: training regions that a category needs for a grid to itself."""
+    adaptation: Annotated[float, Field(gt=0)] = 5e-4
+    """adapted: L2 penalty on the difference between the weights of a category and the shared ones."""
 
     @model_validator(mode="after")
     def _grid_fits(self) -> "TrainParameters":
@@ -37,6 +40,15 @@ class TrainParameters(Section):
             raise ValueError(
                 f"train.grid is {self.grid}, larger than the heat map of {self.heat_map} locations; "
                 f"choose 1 to {self.heat_map}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _sharing_fits(self) -> "TrainParameters":
+        if self.sharing == "adapted" and (self.solver, self.fusion) != ("exact", "joint"):
+            raise ValueError(
+                f"train.sharing is 'adapted', which needs train.solver exact and train.fusion joint, not {self.solver} "
+                f"and {self.fusion}; change them, or choose auto, shared or per_category"
             )
         return self
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
 from hypercolumns.features.store import FeatureStore
@@ -18,6 +19,7 @@ from hypercolumns.grid.exact import solver as exact
 from hypercolumns.grid.exact.cell_data import CellData
 from hypercolumns.grid.exact.reader import CellReader
 from hypercolumns.grid.exact.solver import ExactSolver
+from hypercolumns.grid.problem import CellFit
 from hypercolumns.grid.remote import fit_cell
 from hypercolumns.grid.shard_files import ShardPart
 from hypercolumns.grid.targets import IGNORE, NEGATIVE, POSITIVE, Targets
@@ -85,6 +87,42 @@ def test_fit_equals_scikit_learn(store: FeatureStore, tmp_path: Path, grid: int,
         plain.fit(hypercolumns[known], labels[known, target])
         np.testing.assert_allclose(fit.weights[target], plain.coef_[0], rtol=1e-4, atol=1e-4)
         np.testing.assert_allclose(fit.bias[target], plain.intercept_[0], rtol=1e-4, atol=1e-4)
+
+
+def test_an_adapted_fit_is_the_minimum_near_its_origin(store: FeatureStore, tmp_path: Path) -> None:
+    """SciPy finds the same minimum of the mean log loss + penalty / 2 |weights - origin|^2, from another start."""
+    task, rng = NoisyTask(store), np.random.default_rng(5)
+    plain = make_solver(store, tmp_path, task, rows=slice(10, 80))
+    width = plain.problem.standardisation.channels
+    origin = CellFit(rng.normal(0, 0.5, (2, width)), rng.normal(size=2))
+    settings = SETTINGS.model_copy(update={"sharing": "adapted", "adaptation": 3e-3})
+    fit = ExactSolver(replace(plain.problem, origin=origin, settings=settings)).fit()
+    hypercolumns, labels = plain_pixels(plain, store, task)
+    for target in range(2):
+        known = labels[:, target] != IGNORE
+        signs, values = 2.0 * labels[known, target] - 1, hypercolumns[known]
+
+        def objective(
+            point: NDArray[np.float64], signs: Any = signs, values: Any = values, target: int = target
+        ) -> Any:
+            moved = point[:-1] - origin.weights[target]
+            margins = signs * (values @ point[:-1] + point[-1])
+            by_score = -signs / (1 + np.exp(margins)) / len(signs)
+            gradient = np.append(values.T @ by_score + settings.adaptation * moved, by_score.sum())
+            return np.logaddexp(0, -margins).mean() + settings.adaptation / 2 * moved @ moved, gradient
+
+        found = minimize(objective, np.zeros(width + 1), jac=True, options={"gtol": 1e-9})
+        np.testing.assert_allclose(fit.weights[target], found.x[:-1], rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(fit.bias[target], found.x[-1], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("label", [POSITIVE, NEGATIVE, IGNORE])
+def test_a_target_without_both_labels_stays_at_its_origin(store: FeatureStore, tmp_path: Path, label: int) -> None:
+    plain = make_solver(store, tmp_path, ConstantTask(store, label))
+    origin = CellFit(np.full((1, plain.problem.standardisation.channels), 0.3), np.array([0.7]))
+    fit = ExactSolver(replace(plain.problem, origin=origin)).fit()
+    assert fit.weights.tolist() == origin.weights.tolist()
+    assert fit.bias.tolist() == [0.7]
 
 
 def test_maps_finer_than_the_heat_map_lose_nothing(tmp_path: Path) -> None:

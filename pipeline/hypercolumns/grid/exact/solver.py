@@ -43,24 +43,28 @@ class ExactSolver(Solver[MapFiles]):
     def fit(self) -> CellFit:
         """Run L-BFGS until no entry of the gradient exceeds `settings.tolerance`.
 
-        The objective is that of scikit-learn's `LogisticRegression` with C = 1 / (alpha * pixels). Ours. The seed is
-        not used, since nothing is drawn. See `Solver.fit`.
+        The objective is that of scikit-learn's `LogisticRegression` with C = 1 / (alpha * pixels), for the difference
+        from `problem.origin` where there is one. Ours. A target whose labels are all alike stays there, or gets a
+        saturated bias. The seed is not used, since nothing is drawn. See `Solver.fit`.
         """
         problem, settings = self.problem, self.problem.settings
         part_counts = np.stack([_count_labels(self._reader.labels(part)) for part in problem.parts])
         counts: NDArray[np.int64] = part_counts.sum(axis=0)
-        weights, bias = np.zeros((len(counts), problem.standardisation.channels)), constant_bias(counts[:, 1] > 0)
+        if problem.origin is None:
+            weights, bias = np.zeros((len(counts), problem.standardisation.channels)), constant_bias(counts[:, 1] > 0)
+        else:
+            weights, bias = problem.origin.weights.copy(), problem.origin.bias.copy()
         mixed = np.flatnonzero((counts > 0).all(axis=1))
         if len(mixed):
             portions = self._portions(mixed, part_counts[:, mixed].sum(axis=2) > 0)
-            minima, solved = self._minimise(portions, counts[mixed])
+            minima, solved = self._minimise(portions, counts[mixed], mixed)
             weights[mixed], bias[mixed] = minima[:, :-1], minima[:, -1]
             if not solved.all():
                 targets = ", ".join(str(target) for target in mixed[~solved])
                 logger.warning(
                     f"train.tolerance of {settings.tolerance:g} was not reached in cell {problem.cell} of K = "
-                    f"{problem.grid} for targets {targets}: it is finer than float32 allows, or train.alpha "
-                    f"({settings.alpha:g}) is too small."
+                    f"{problem.grid} for targets {targets}: it is finer than float32 allows, or the penalty "
+                    f"({self._penalty:g}) is too small."
                 )
         return CellFit(weights, bias)
 
@@ -107,19 +111,25 @@ class ExactSolver(Solver[MapFiles]):
             return [replace(portion, kept=portion.load()) for portion in portions]
         return portions
 
+    @property
+    def _penalty(self) -> float:
+        settings = self.problem.settings
+        return settings.alpha if self.problem.origin is None else settings.adaptation
+
     def _minimise(
-        self, portions: "list[_Portion]", counts: NDArray[np.int64]
+        self, portions: "list[_Portion]", counts: NDArray[np.int64], targets: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Weights with the bias last (target, channel + 1), and whether each target reached the tolerance (target,).
 
-        `counts` (target, 2) are the numbers of negative and positive pixels, neither of them zero.
+        `counts` (target, 2) are the numbers of negative and positive pixels of `targets` (target,), none of them zero.
         """
-        alpha = self.problem.settings.alpha
+        alpha, origin = self._penalty, self.problem.origin
         n_pixels = torch.from_numpy(counts.sum(axis=1).astype(np.float64)).to(self.problem.device)
 
         def evaluate(points: Tensor, problems: Tensor) -> tuple[Tensor, Tensor]:
             loss, gradient = torch.zeros_like(points[:, 0]), torch.zeros_like(points)
-            weights, bias = points[:, :-1].float(), points[:, -1].float()
+            classifiers = (points + nearby[problems]).float()
+            weights, bias = classifiers[:, :-1], classifiers[:, -1]
             for portion in portions:
                 rows, targets = portion.match(problems)
                 if not len(rows):
@@ -134,12 +144,16 @@ class ExactSolver(Solver[MapFiles]):
 
         shape = (len(counts), self.problem.standardisation.channels + 1)
         start = torch.zeros(shape, dtype=torch.float64, device=self.problem.device)
-        # The bias starts at the log odds of the labels, its optimum while all weights are zero.
-        start[:, -1] = torch.from_numpy(np.log(counts[:, 1] / counts[:, 0]))
+        nearby = torch.zeros_like(start)
+        if origin is None:
+            # The bias starts at the log odds of the labels, its optimum while all weights are zero.
+            start[:, -1] = torch.from_numpy(np.log(counts[:, 1] / counts[:, 0]))
+        else:
+            nearby[:] = torch.from_numpy(np.column_stack([origin.weights[targets], origin.bias[targets]]))
         inverse_curvature = torch.ones_like(start[0])
         inverse_curvature[-1] = BIAS_INVERSE_CURVATURE
         minima, solved = minimise(evaluate, start, self.problem.settings.tolerance, inverse_curvature=inverse_curvature)
-        return minima.cpu().numpy(), solved.cpu().numpy()
+        return (minima + nearby).cpu().numpy(), solved.cpu().numpy()
 
 
 @dataclass(frozen=True)
