@@ -27,6 +27,7 @@ from hypercolumns.grid.targets import IGNORE
 from hypercolumns.grid.training import train_grids
 from hypercolumns.parameters import ComputeParameters, TrainParameters
 from hypercolumns.scratch.checked_files import load_arrays, save_arrays
+from hypercolumns.stores import layout, writing
 from tests.damages import DAMAGES
 from tests.grid.conftest import SGD_SETTINGS, SIZE, LinearTask, PartlyLabelledTask, make_store
 
@@ -282,7 +283,8 @@ def test_features_that_are_not_finite_are_refused_by_name(
     blocks = {name: task.store.read(name, slice(0, 90)) for name in task.store.layers}
     blocks["coarse"][70, 0, -1, -1] = value
     store = tmp_path / "store.zarr"
-    monkeypatch.setattr(writer, "as_float16", lambda block, _: block)  # which refuses such values
+    for module in (layout, writing):
+        monkeypatch.setattr(module, "require_finite", lambda values: values)
     writer.write_store(store, task.store.regions, blocks)
     match = r"store\.zarr holds values that are NaN or infinite: part 1 of the array 'blocks/coarse' .* is 70\."
     specs = [GridSpec(task.store.layers, 2)]
@@ -313,7 +315,7 @@ def test_files_removed_during_a_training_end_it_with_a_word(
     monkeypatch.setattr(training, "save_arrays", removing)
     fit_cell = remote.fit_cell
 
-    def fit_without_files(problem: CellProblem[Any]) -> CellFit | None:
+    def fit_without_files(problem: CellProblem[Any], _shared: CellFit | None = None) -> CellFit | None:
         shutil.rmtree(problem.files.folder, ignore_errors=True)
         return fit_cell(problem)
 
@@ -329,7 +331,7 @@ def test_a_fit_that_diverges_is_refused_and_not_kept(
     store: FeatureStore, one_worker: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fit = CellFit(np.full((1, 5), 1e39), np.zeros(1))
-    monkeypatch.setattr(remote, "fit_cell", lambda _: fit)
+    monkeypatch.setattr(remote, "fit_cell", lambda *_: fit)
     with pytest.raises(InputError, match=r"cell \d of K = 2 for shared diverged"):
         train_grids(
             store.path, LinearTask(store), [GridSpec(("coarse",), 2)], SGD_SETTINGS, one_worker, scratch=SCRATCH

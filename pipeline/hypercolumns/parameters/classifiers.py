@@ -27,12 +27,11 @@ class TrainParameters(Section):
     fusion: Literal["joint", "per_block"] = "joint"
     """joint: one classifier on all layers. per_block: one per layer, with their calibrated logits added."""
     sharing: Literal["auto", "shared", "per_category", "adapted"] = "auto"
-    """shared: one grid for all categories. per_category: one each. auto: one each from `sharing_minimum` regions on.
-    adapted: one each, near the shared one (solver exact, fusion joint)."""
+    """shared: one grid for all. per_category, adapted: one per category. auto: so from `sharing_minimum` regions on."""
     sharing_minimum: Positive = 500
     """auto: training regions that a category needs for a grid to itself."""
     adaptation: Annotated[float, Field(gt=0)] = 5e-4
-    """adapted: L2 penalty on the difference between the weights of a category and the shared ones."""
+    """adapted: L2 penalty on how much the weights of a category differ from the shared ones. Needs exact and joint."""
 
     @model_validator(mode="after")
     def _grid_fits(self) -> "TrainParameters":
