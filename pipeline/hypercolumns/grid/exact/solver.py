@@ -113,8 +113,11 @@ class ExactSolver(Solver[MapFiles]):
 
     @property
     def _penalty(self) -> float:
-        settings = self.problem.settings
-        return settings.alpha if self.problem.origin is None else settings.adaptation
+        """Penalty beside the mean loss. The fewer regions a category has, the nearer it stays to the shared grid."""
+        problem, settings = self.problem, self.problem.settings
+        if problem.origin is None:
+            return settings.alpha
+        return settings.adaptation * problem.files.shards[-1].stop / (problem.rows.stop - problem.rows.start)
 
     def _minimise(
         self, portions: "list[_Portion]", counts: NDArray[np.int64], targets: NDArray[np.int64]
