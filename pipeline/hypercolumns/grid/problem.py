@@ -43,8 +43,8 @@ class CellProblem(Generic[Files]):
     device: str
     """Device of the exact solver: cpu or cuda."""
     origin: "CellFit | None" = None
-    """Classifiers of standardised hypercolumns near which those of a category stay, by the penalty
-    `settings.adaptation`; None: near zero, by `settings.alpha`."""
+    """Classifiers of standardised hypercolumns near which those of a category stay, by `settings.adaptation` over the
+    category's share of the regions; None: near zero, by `settings.alpha`."""
 
     @property
     def parts(self) -> list[ShardPart]:

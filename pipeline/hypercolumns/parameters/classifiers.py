@@ -30,8 +30,8 @@ class TrainParameters(Section):
     """shared: one grid for all. per_category, adapted: one per category. auto: so from `sharing_minimum` regions on."""
     sharing_minimum: Positive = 500
     """auto: training regions that a category needs for a grid to itself."""
-    adaptation: Annotated[float, Field(gt=0)] = 5e-4
-    """adapted: L2 penalty on how much the weights of a category differ from the shared ones. Needs exact and joint."""
+    adaptation: Annotated[float, Field(gt=0)] = 1e-4
+    """adapted: L2 penalty on what a category adds to the shared weights, over its share of regions. Exact, joint."""
 
     @model_validator(mode="after")
     def _grid_fits(self) -> "TrainParameters":

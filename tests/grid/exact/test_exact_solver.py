@@ -97,6 +97,7 @@ def test_an_adapted_fit_is_the_minimum_near_its_origin(store: FeatureStore, tmp_
     origin = CellFit(rng.normal(0, 0.5, (2, width)), rng.normal(size=2))
     settings = SETTINGS.model_copy(update={"sharing": "adapted", "adaptation": 3e-3})
     fit = ExactSolver(replace(plain.problem, origin=origin, settings=settings)).fit()
+    penalty = settings.adaptation * len(store) / 70  # rows 10 to 80
     hypercolumns, labels = plain_pixels(plain, store, task)
     for target in range(2):
         known = labels[:, target] != IGNORE
@@ -108,8 +109,8 @@ def test_an_adapted_fit_is_the_minimum_near_its_origin(store: FeatureStore, tmp_
             moved = point[:-1] - origin.weights[target]
             margins = signs * (values @ point[:-1] + point[-1])
             by_score = -signs / (1 + np.exp(margins)) / len(signs)
-            gradient = np.append(values.T @ by_score + settings.adaptation * moved, by_score.sum())
-            return np.logaddexp(0, -margins).mean() + settings.adaptation / 2 * moved @ moved, gradient
+            gradient = np.append(values.T @ by_score + penalty * moved, by_score.sum())
+            return np.logaddexp(0, -margins).mean() + penalty / 2 * moved @ moved, gradient
 
         found = minimize(objective, np.zeros(width + 1), jac=True, options={"gtol": 1e-9})
         np.testing.assert_allclose(fit.weights[target], found.x[:-1], rtol=1e-4, atol=1e-4)
