@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -220,6 +221,8 @@ def start(project: TrainedProject, photographs: Path, out: Path) -> subprocess.P
     command = [sys.executable, "-m", "hypercolumns", "segment", photographs, "--model", project.workspace.bundle]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "pipeline")}
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "env": environment}
+    # Tests that run in the background of a shell ignore Ctrl-C, and the processes that they start would inherit that.
+    options |= {"preexec_fn": partial(signal.signal, signal.SIGINT, signal.SIG_DFL)}
     return subprocess.Popen([*command, "-o", out], **options)  # noqa: S603
 
 

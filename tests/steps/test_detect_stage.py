@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from numpy.typing import NDArray
 from PIL import Image
 
 from hypercolumns.annotations.model import AnnotationSet
@@ -23,11 +24,6 @@ SETTINGS = {"layers": ["stage1", "stage3"], "short_side": 96, "training_regions"
 
 
 @dataclass(frozen=True)
-class _Proposals:
-    boxes: np.ndarray
-
-
-@dataclass(frozen=True)
 class _Store:
     """A stand-in for `ProposalStore` that draws candidates around the annotated instances."""
 
@@ -37,8 +33,8 @@ class _Store:
     def open(cls, path: Path) -> "_Store":
         return cls(AnnotationSet.load(path.parents[1] / "annotations" / f"{path.stem}.json"))
 
-    def __getitem__(self, image_id: int) -> _Proposals:
-        return _Proposals(candidates(self.annotations, image_id).astype(np.float32))
+    def boxes(self, image_id: int) -> NDArray[np.float32]:
+        return candidates(self.annotations, image_id).astype(np.float32)
 
 
 @pytest.fixture
