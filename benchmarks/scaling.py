@@ -31,7 +31,7 @@ DETECTIONS_PER_PHOTOGRAPH = RECIPE.detection.max_per_image
 
 HEADER = (
     "| data set | regions | store | maps while training (exact) | samples while training (sgd) | files | extraction, "
-    "CPU core hours | extraction, GPU hours | train and predict (exact), CPU core hours | "
+    "CPU core hours | extraction, GPU hours (assumed) | train and predict (exact), CPU core hours | "
     "train and predict (sgd), CPU core hours |"
 )
 

@@ -24,8 +24,7 @@ PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # Modules that change no result, and the parameters, whose values are dependencies. A change of how stores are written
 # changes the name of a schema, which is in the package of its kind.
 NEUTRAL = {
-    str((PACKAGE / f"{n}.py").relative_to(ROOT))
-    for n in ("__init__", "devices", "errors", "input_files", "lazy", "packages")
+    str((PACKAGE / f"{n}.py").relative_to(ROOT)) for n in ("__init__", "devices", "errors", "input_files", "lazy")
 }
 NEUTRAL |= {f"stages/{n}.py" for n in ("__init__", "__main__", "common")} | {"pipeline/hypercolumns/workspace.py"}
 _PACKAGES = ("parameters", "cluster", "cli", "scratch", "stores")

@@ -58,9 +58,14 @@ def test_boxes_do_not_influence_each_other(
 
 def test_groups_are_bounded_and_complete() -> None:
     shapes = [(10, 10), (10, 20), (3000, 4000), (5, 5), (5, 5)]
-    groups = list(device_warp._groups(shapes))
+    groups = list(device_warp._groups(shapes, 8))
     assert [i for group in groups for i in range(group.start, group.stop)] == list(range(len(shapes)))
     assert groups == [slice(0, 2), slice(2, 3), slice(3, 5)]
+    narrow = [(4000, 1)] * 20
+    assert list(device_warp._groups(narrow, 1)) == [slice(0, 20)]
+    assert all(
+        (group.stop - group.start) * 4000 * 224 <= device_warp.MAX_PIXELS for group in device_warp._groups(narrow, 224)
+    )
 
 
 def test_no_boxes_give_no_crops() -> None:

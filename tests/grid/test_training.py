@@ -179,8 +179,9 @@ def test_the_penalty_keeps_adapted_grids_near_the_shared_one(store: FeatureStore
         assert not np.allclose(far.weights[layer][0], shared.weights[layer][0], rtol=1e-2, atol=1e-3)
 
 
+@pytest.mark.parametrize("cell", [3, 9])
 def test_adapted_grids_do_not_depend_on_workers_or_interruptions(
-    store: FeatureStore, one_worker: Client, two_workers: Client, monkeypatch: pytest.MonkeyPatch
+    store: FeatureStore, one_worker: Client, two_workers: Client, monkeypatch: pytest.MonkeyPatch, cell: int
 ) -> None:
     """Cells of a category are fitted from the bytes of the shared ones, be these just fitted or kept."""
     task, specs = LinearTask(store), [GridSpec(("coarse",), 2), GridSpec(store.layers, 1)]
@@ -193,7 +194,7 @@ def test_adapted_grids_do_not_depend_on_workers_or_interruptions(
     shutil.rmtree(SCRATCH)
     assert train(two_workers) == expected
     shutil.rmtree(SCRATCH)
-    saved = interrupt_at_cell(monkeypatch, 9)
+    saved = interrupt_at_cell(monkeypatch, cell)  # among the five shared cells, or after them
     with pytest.raises(KeyboardInterrupt):
         train(one_worker)
     assert train(two_workers) == expected
@@ -293,6 +294,35 @@ def test_features_that_are_not_finite_are_refused_by_name(
     assert "hypercolumns verify" in str(error.value)
     assert "alpha" not in str(error.value)
     assert not list(SCRATCH.rglob("*.npz"))
+
+
+def test_an_adapted_cell_is_not_fitted_without_its_origin(
+    store: FeatureStore, one_worker: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a kept shared cell disappears after the start, the run ends, and the next one fits it again."""
+    settings = settings_for("exact").model_copy(update={"sharing": "adapted"})
+
+    def train() -> list[GridModel]:
+        return train_grids(
+            store.path, LinearTask(store), [GridSpec(("coarse",), 1)], settings, one_worker, scratch=SCRATCH
+        )
+
+    expected = train()
+    shutil.rmtree(SCRATCH)
+    saved = interrupt_at_cell(monkeypatch, 2)
+    with pytest.raises(KeyboardInterrupt):
+        train()
+    lay_out = training._lay_out
+
+    def removing(*arguments: Any) -> Any:
+        saved[0].unlink()
+        return lay_out(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "_lay_out", removing)
+        with pytest.raises(InputError, match="was deleted or damaged"):
+            train()
+    assert saved_bytes(train(), Path("again")) == saved_bytes(expected, Path("expected"))
 
 
 @both_solvers

@@ -1,6 +1,7 @@
 """A backbone whose kernels on a CUDA device are recorded once, and launched together for every later pass."""
 
 import gc
+import logging
 import threading
 from typing import Any
 
@@ -9,8 +10,10 @@ from torch import Tensor
 
 from hypercolumns.backbones.backbone import Backbone
 
+logger = logging.getLogger(__name__)
+
 _recording = threading.Lock()
-"""Held while a pass is recorded."""
+"""Held while a pass is recorded: the device may record one at a time, since each begins by waiting for all others."""
 
 _WARM_UP_PASSES = 2
 """Passes before the recorded one, in which libraries choose their algorithms and take their memory."""
@@ -32,7 +35,7 @@ class GraphBackbone(Backbone):
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Compute the maps of the chosen layers; see `Backbone.forward`. Gradients are not kept."""
         recorded = self._recorded
-        if recorded.images is None or recorded.images.shape != images.shape:
+        if recorded.images is None or recorded.key != _key(images):
             self._record(images)
         if recorded.graph is None:
             return super().forward(images)
@@ -43,7 +46,7 @@ class GraphBackbone(Backbone):
 
     def _record(self, images: Tensor) -> None:
         recorded = self._recorded
-        recorded.graph, recorded.maps = None, {}
+        recorded.graph, recorded.maps, recorded.key = None, {}, _key(images)
         recorded.images = images.clone(memory_format=self.memory_format)
         # Weights that autocast keeps in half precision would not outlive the context they were made in.
         precision = torch.autocast(
@@ -63,9 +66,16 @@ class GraphBackbone(Backbone):
                     # Other threads go on allocating, copying and waiting meanwhile.
                     with torch.cuda.graph(graph, stream=torch.cuda.Stream(), capture_error_mode="thread_local"):
                         maps = super().forward(recorded.images)
-                except RuntimeError:  # a network that looks at its values, or out of memory: passes run as they are
+                except RuntimeError as error:  # a network that looks at its values, or out of memory
+                    reason = " ".join(str(error).split())[:200]
+                    logger.warning("Passes of %s run kernel by kernel; recording failed: %s", self.name, reason)
                     return
         recorded.graph, recorded.maps = graph, maps
+
+
+def _key(images: Tensor) -> tuple[torch.Size, torch.dtype, bool, torch.dtype]:
+    """Everything that a recorded pass is fixed to."""
+    return images.shape, images.dtype, torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")
 
 
 class _Recorded:
@@ -73,6 +83,7 @@ class _Recorded:
 
     def __init__(self) -> None:
         self.images: Tensor | None = None
+        self.key: tuple[torch.Size, torch.dtype, bool, torch.dtype] | None = None
         self.maps: dict[str, Tensor] = {}
         self.graph: torch.cuda.CUDAGraph | None = None
 

@@ -166,7 +166,8 @@ def fit_regressor(features: NDArray[np.float32], moves: NDArray[np.float64], pen
     from scipy.linalg import solve
 
     mean, scale = _moments(features)
-    standardised = ((features - mean) / scale).astype(np.float32)
+    standardised = features - mean.astype(np.float32)
+    standardised /= scale.astype(np.float32)  # in place, since the features are large
     centre = moves.mean(axis=0)
     targets = (moves - centre).astype(np.float32)  # a product with float64 would copy the features as float64
     ridge = penalty * len(features) * np.eye(min(features.shape))

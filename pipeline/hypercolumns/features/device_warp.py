@@ -45,7 +45,7 @@ def warp_on_device(
     """
     windows = [_window(photograph, box) for photograph, box in zip(photographs, boxes, strict=True)]
     squares = torch.empty((len(boxes), size, size, 3), device=device)
-    for group in _groups([window.pixels.shape[:2] for window in windows]):
+    for group in _groups([window.pixels.shape[:2] for window in windows], size):
         squares[group] = _warp_group(windows[group], boxes[group], size, fill, device)
     return squares.permute(0, 3, 1, 2)
 
@@ -65,12 +65,15 @@ def _window(photograph: NDArray[np.uint8], box: NDArray[np.float64]) -> _Window:
     return _Window(photograph[y0:y1, x0:x1], (x0, y0))
 
 
-def _groups(shapes: Sequence[tuple[int, ...]]) -> Iterator[slice]:
-    """Split windows into groups that fit `MAX_PIXELS` when all are padded to the largest height and width."""
+def _groups(shapes: Sequence[tuple[int, ...]], size: int) -> Iterator[slice]:
+    """Split windows into groups that fit `MAX_PIXELS` when all are padded to the largest height and width.
+
+    Rows count as `size` wide at least, as they are between the two resamplings.
+    """
     start, height, width = 0, 1, 1
     for i, shape in enumerate(shapes):
         height, width = max(height, shape[0]), max(width, shape[1])
-        if i > start and (i + 1 - start) * height * width > MAX_PIXELS:
+        if i > start and (i + 1 - start) * height * max(width, size) > MAX_PIXELS:
             yield slice(start, i)
             start, height, width = i, max(1, shape[0]), max(1, shape[1])
     if shapes:

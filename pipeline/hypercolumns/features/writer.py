@@ -54,6 +54,8 @@ class FeatureStoreWriter:
     def append(self, blocks: Mapping[str, ArrayLike]) -> None:
         """Write the blocks (region, channel, y, x) of the next regions by layer; they survive the end of the process.
 
+        After an error the writer can only be left; reopening goes on after the last regions that were appended.
+
         Raises
         ------
         InputError
@@ -62,7 +64,7 @@ class FeatureStoreWriter:
             When a block does not have the shape that the store expects.
         """
 
-        def append(name: str) -> None:
+        def append_layer(name: str) -> None:
             values = np.asarray(blocks[name])
             try:
                 # Half precision is checked chunk by chunk, while it is in the processor's cache.
@@ -70,7 +72,7 @@ class FeatureStoreWriter:
             except NotFiniteError:
                 raise InputError(f"There are values that are NaN or infinite in the layer {name!r}.") from None
 
-        list(self._pool.map(append, self._arrays))  # side by side, since a file's checksum takes one core
+        list(self._pool.map(append_layer, self._arrays))  # side by side, since a file's checksum takes one core
         self._store.checkpoint()
         self.rows += len(np.asarray(next(iter(blocks.values()))))
 

@@ -38,7 +38,7 @@ def category_groups(
 
     With `sharing: auto` a category with at least `sharing_minimum` regions gets its own grid; all others use one that
     is trained on every region. A category without regions can only use a shared grid. With `sharing: adapted` all
-    others get their own, and the shared grid comes last in any case. Ours.
+    categories get their own, and the last group is the shared grid that they start from. Ours.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def category_groups(
         raise InputError(
             "train.sharing is 'per_category', but these categories have no training region: "
             f"{', '.join(group.name for group in others)}. "
-            "Choose 'auto' or 'shared', or leave them out with dataset.categories."
+            "Choose 'auto', 'adapted' or 'shared', or leave them out with dataset.categories."
         )
     if others or settings.sharing == "adapted":
         sharing = tuple(category for group in others for category in group.categories)

@@ -21,7 +21,8 @@ Files = TypeVar("Files", bound=ShardFiles)
 class CellProblem(Generic[Files]):
     """Everything needed to fit the classifiers of one cell: one L2-regularised logistic regression per target.
 
-    Each minimises mean log loss + alpha / 2 |weights|^2 over the training pixels of one group of categories.
+    Each minimises mean log loss + penalty / 2 |weights - origin|^2 over the training pixels of one group of categories;
+    without an origin the penalty is alpha.
     """
 
     files: Files

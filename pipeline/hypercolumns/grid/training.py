@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -133,9 +133,11 @@ class _Job:
         """
         if not _is_finite(fit):
             grid, group = self.specs[unit.spec].grid, self.groups[unit.group].name
+            penalty = "alpha" if self.shared_unit(unit) is None else "adaptation"
+            value = getattr(self.settings, penalty)
             raise InputError(
                 f"The classifiers of cell {unit.cell} of K = {grid} for {group} diverged: their weights are NaN or too "
-                f"large, although all features are finite. train.alpha ({self.settings.alpha:g}) is too small."
+                f"large, although all features are finite. train.{penalty} ({value:g}) is too small."
             )
 
     def files(self, work: Path, batch: list[_Unit]) -> SampleFiles | MapFiles:
@@ -244,9 +246,7 @@ def _fit_units(
             seed=job.seed,
             device=job.device,
         )
-        origin = job.shared_unit(unit)
-        kept = job.load_fit(origin, work) if origin is not None and origin not in submitted else None
-        shared = submitted.get(origin) if kept is None and origin is not None else kept and CellFit(**kept)
+        shared = _shared_fit(job, work, job.shared_unit(unit), submitted)
         submitted[unit] = client.submit(remote.fit_cell, problem, shared, pure=False)
         futures[submitted[unit]] = unit
     with _cancel_on_error(client, list(futures)):
@@ -259,6 +259,24 @@ def _fit_units(
             save_arrays(unit.file(work), arrays)
             future.release()
             progress.update()
+
+
+def _shared_fit(
+    job: _Job, work: Path, origin: _Unit | None, submitted: Mapping[_Unit, Future]
+) -> Future | CellFit | None:
+    """The fit that a cell is adapted from: one that was submitted before it, or a kept one; None if there is no origin.
+
+    Raises
+    ------
+    InputError
+        If the kept one is gone: the cell would be fitted as if it had no origin.
+    """
+    if origin is None or origin in submitted:
+        return submitted[origin] if origin else None
+    kept = job.load_fit(origin, work)
+    if kept is None:
+        raise _removed(origin.file(work))
+    return CellFit(**kept)
 
 
 def _lay_out(files: SampleFiles | MapFiles, client: Client) -> dict[str, Moments]:

@@ -27,11 +27,11 @@ class TrainParameters(Section):
     fusion: Literal["joint", "per_block"] = "joint"
     """joint: one classifier on all layers. per_block: one per layer, with their calibrated logits added."""
     sharing: Literal["auto", "shared", "per_category", "adapted"] = "auto"
-    """shared: one grid for all. per_category, adapted: one per category. auto: so from `sharing_minimum` regions on."""
+    """shared: one grid. per_category, adapted: one for each category. auto: for those of `sharing_minimum` regions."""
     sharing_minimum: Positive = 500
     """auto: training regions that a category needs for a grid to itself."""
     adaptation: Annotated[float, Field(gt=0)] = 1e-4
-    """adapted: L2 penalty on what a category adds to the shared weights, over its share of regions. Exact, joint."""
+    """adapted (exact, joint): L2 penalty on what a category adds to shared weights, divided by its share of regions."""
 
     @model_validator(mode="after")
     def _grid_fits(self) -> "TrainParameters":

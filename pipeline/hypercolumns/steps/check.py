@@ -137,8 +137,8 @@ def check_trained(parameters: Parameters, train: AnnotationSet, trained: Sequenc
         logger.warning("No instance of %s can train, so that none will be detected.", choices(lacking))
     elif lacking:
         raise InputError(
-            f"train.sharing is per_category, but no instance of {choices(lacking)} trains; choose auto or shared, or "
-            f"list the others in dataset.categories: [{known}]."
+            f"train.sharing is per_category, but no instance of {choices(lacking)} trains; choose auto, adapted or "
+            f"shared, or list the others in dataset.categories: [{known}]."
         )
 
 

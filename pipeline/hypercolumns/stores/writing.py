@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from zarr.errors import ZarrUserWarning
 
 from hypercolumns.errors import InputError
-from hypercolumns.stores.finite import require_finite
+from hypercolumns.stores.finite import NotFiniteError, require_finite
 from hypercolumns.stores.layout import ROOT, Layout
 from hypercolumns.stores.manifest import FileRecord, Manifest
 
@@ -82,7 +82,7 @@ class ArrayWriter:
         self._lengths: list[int] = []
 
     def append(self, values: ArrayLike) -> None:
-        """Append rows (n, *item).
+        """Append rows (n, *item). After an error the store can only be left: some of the rows may be written.
 
         Raises
         ------
@@ -98,8 +98,11 @@ class ArrayWriter:
             rows = np.concatenate([self._waiting, rows])
         step = self.layout.chunk_rows
         complete = len(rows) // step * step
-        self._append_chunks([rows[first : first + step] for first in range(0, complete, step)])
-        self._waiting = require_finite(rows[complete:].astype(self.layout.dtype))
+        try:
+            self._append_chunks([rows[first : first + step] for first in range(0, complete, step)])
+            self._waiting = require_finite(rows[complete:].astype(self.layout.dtype))
+        except NotFiniteError as error:
+            raise NotFiniteError(f"{error} in the array {self.name!r}") from None
 
     def close(self) -> int:
         """Write the last rows and return the number of all rows."""

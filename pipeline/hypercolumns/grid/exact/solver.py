@@ -43,9 +43,10 @@ class ExactSolver(Solver[MapFiles]):
     def fit(self) -> CellFit:
         """Run L-BFGS until no entry of the gradient exceeds `settings.tolerance`.
 
-        The objective is that of scikit-learn's `LogisticRegression` with C = 1 / (alpha * pixels), for the difference
-        from `problem.origin` where there is one. Ours. A target whose labels are all alike stays there, or gets a
-        saturated bias. The seed is not used, since nothing is drawn. See `Solver.fit`.
+        The objective is that of scikit-learn's `LogisticRegression` with C = 1 / (penalty * pixels), where the weights
+        that are penalised are the difference from `problem.origin` if there is one. Ours. A target whose labels are
+        all alike gets a saturated bias, or with an origin stays there. The seed is not used, since nothing is drawn.
+        See `Solver.fit`.
         """
         problem, settings = self.problem, self.problem.settings
         part_counts = np.stack([_count_labels(self._reader.labels(part)) for part in problem.parts])
@@ -61,10 +62,11 @@ class ExactSolver(Solver[MapFiles]):
             weights[mixed], bias[mixed] = minima[:, :-1], minima[:, -1]
             if not solved.all():
                 targets = ", ".join(str(target) for target in mixed[~solved])
+                penalty = "alpha" if problem.origin is None else "adaptation"
                 logger.warning(
                     f"train.tolerance of {settings.tolerance:g} was not reached in cell {problem.cell} of K = "
-                    f"{problem.grid} for targets {targets}: it is finer than float32 allows, or the penalty "
-                    f"({self._penalty:g}) is too small."
+                    f"{problem.grid} for targets {targets}: it is finer than float32 allows, or train.{penalty} "
+                    f"({getattr(settings, penalty):g}) is too small."
                 )
         return CellFit(weights, bias)
 
