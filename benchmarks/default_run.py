@@ -57,11 +57,10 @@ def figures(_sizes: Sizes) -> Section:
         "`train.grid`, each once. Stages of several tasks or splits are added up. Times include DVC's own work after "
         "a stage, and not its start. Start is the shortest of three times from starting Python until the modules of a "
         "stage are imported. Busy cores are processor time of the whole machine over wall time. Limits, by profile: "
-        "`check` draws all scenes, `prepare` takes them over. `propose` computes on all cores. `detector` runs the "
-        "network for a quarter of its time and fits classifiers for two fifths, at half the rate at which memory is "
-        "read, since products with few columns are not limited by it. `extract` waits for the network. What trains "
-        "on Dask waits two seconds until its workers have imported torch, as long as most grids here take to be fitted "
-        "with K = 5. After each stage DVC writes `dvc.lock` anew, which takes it a third of a second.",
+        "`check` draws all scenes, and `prepare` takes them over. `propose` computes on all cores. `detector` runs the "
+        "network, then fits classifiers whose products have few columns, which costs more than reading the features. "
+        "`extract` waits for the network. Stages that train on Dask wait until their workers have imported torch. "
+        "After each stage DVC writes `dvc.lock` anew.",
         (
             _total("all stages", first, starts, 110),
             _total("another grid", again, starts, 25),
@@ -79,7 +78,8 @@ def _total(name: str, stages: Sequence[StageTime], starts: Mapping[str, float], 
         _busy_cores(stages),
         Goal("at most", goal),
         f"{len(stages)} processes, each of a stage or task that DVC can run alone, take {start:.0f} s until their own "
-        "modules are imported; Dask's start, the imports of its workers and DVC's lock file come on top.",
+        "modules are imported. What Dask's start, the imports of its workers and DVC's lock file add was not measured "
+        "here.",
     )
 
 

@@ -183,20 +183,20 @@ def _forward(case: _Case, crops: torch.Tensor) -> None:
 
 
 def _decode_and_warp(case: _Case) -> None:
-    """Decode and warp every region: on the CPU one after the other, on CUDA a batch at a time."""
+    """Decode and warp every region in this thread, a batch at a time."""
     photographs = PhotographCache(case.annotations)
     expanded = boxes.expand(case.regions[BOX].to_numpy(), EXPANSION)
     images = case.regions["image"].tolist()
     size, mean = case.backbone.input_size, case.backbone.mean
-    if case.device == "cpu":
-        for image, box in zip(images, expanded, strict=True):
-            warp(torch.from_numpy(photographs.read(image)), [box], size, mean)
-        return
     step = ComputeParameters().batch_size
     for first in range(0, len(images), step):
         batch = [photographs.read(image) for image in images[first : first + step]]
-        warp_on_device(batch, expanded[first : first + step], size, mean, torch.device(case.device))
-    torch.cuda.synchronize()
+        if case.device == "cpu":
+            warp(batch, expanded[first : first + step], size, mean)
+        else:
+            warp_on_device(batch, expanded[first : first + step], size, mean, torch.device(case.device))
+    if case.device == "cuda":
+        torch.cuda.synchronize()
 
 
 def _convert_and_write(case: _Case, crops: torch.Tensor) -> None:

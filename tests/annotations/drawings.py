@@ -60,7 +60,7 @@ SCENES = {
     "val01.jpg": (Square("car", 40, 20, 28), Square("dog", 8, 40, 12)),
     "val02.jpg": (Square("car", 50, 7, 14),),
 }
-"""What is drawn in each photograph."""
+"""Objects that are drawn in each photograph."""
 
 TRAIN, VAL = tuple(SCENES)[:4], tuple(SCENES)[4:]
 
@@ -148,7 +148,7 @@ def found(*sets: AnnotationSet) -> dict[str, list[tuple]]:
 
 
 def drawn(folder: str = "", prefix: str = "", names: tuple[str, ...] = tuple(SCENES)) -> dict[str, list[tuple]]:
-    """What `found` must give for the named photographs."""
+    """Objects that `found` must give for the named photographs."""
     return {
         folder + prefix + name: [(s.category, (*s.corners[0], *s.corners[2]), s.side**2) for s in SCENES[name]]
         for name in names

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 import yaml
 from numpy.typing import NDArray
 
@@ -78,11 +77,8 @@ class Project:
     def crops(self, rows: slice) -> NDArray[np.float32]:
         """The crops that the network saw for some rows of the val store."""
         backbone, store = self.source("segmentation").backbone, self.store
-        crops = [
-            warp(torch.from_numpy(photographs.read(self.annotations, int(image))), [box], 96, backbone.mean)
-            for image, box in zip(store.regions["image"][rows], store.expanded_boxes[rows], strict=True)
-        ]
-        return torch.cat(crops).contiguous().numpy()
+        read = [photographs.read(self.annotations, int(image)) for image in store.regions["image"][rows]]
+        return warp(read, store.expanded_boxes[rows], 96, backbone.mean).contiguous().numpy()
 
     def categories(self, task: str, rows: slice) -> NDArray[np.int64]:
         """Positions of the categories of some rows of the val store."""

@@ -41,7 +41,7 @@ def test_it_equals_warping_on_the_cpu(photographs: list[NDArray[np.uint8]], size
     assert warped.device.type == device.type
     assert warped.is_contiguous(memory_format=torch.channels_last)
     for square, photograph, box in zip(warped.cpu(), photographs, BOXES, strict=True):
-        expected = warp(torch.from_numpy(photograph), [box.tolist()], size, FILL)[0]
+        expected = warp([photograph], box[None], size, FILL)[0]
         torch.testing.assert_close(square, expected, rtol=0, atol=1e-6)
 
 

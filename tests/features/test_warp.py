@@ -5,9 +5,14 @@ import pytest
 import torch
 from torch.nn import functional
 
-from hypercolumns.features.warp import warp
+from hypercolumns.features import warp as warping
 
 FILL = (0.5, 0.4, 0.3)
+
+
+def warp(photo: torch.Tensor, boxes: list[tuple], size: int, fill: tuple[float, float, float]) -> torch.Tensor:
+    """Warp boxes of one photograph."""
+    return warping.warp([photo.numpy()] * len(boxes), np.array(boxes, dtype=np.float64), size, fill)
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ class GraphBackbone(Backbone):
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Compute the maps of the chosen layers; see `Backbone.forward`. Gradients are not kept."""
         recorded = self._recorded
-        if recorded.images is None or recorded.key != _key(images):
+        if recorded.key != _key(images):
             self._record(images)
         if recorded.graph is None:
             return super().forward(images)

@@ -61,7 +61,7 @@ class Ranking(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What a bundle says about itself."""
+    """Description of a bundle, kept in it."""
 
     schema: str
     tasks: tuple[str, ...]

@@ -4,7 +4,7 @@ A region at a time, as on the CPU, the interpreter would spend a millisecond on 
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,18 +25,11 @@ def warp_on_device(
     fill: Sequence[float],
     device: torch.device,
 ) -> Tensor:
-    """Do what `warp.warp` does, to rounding, for boxes of several photographs.
-
-    Parameters
-    ----------
-    photographs
-        For each box its photograph (height, width, 3), RGB.
-    boxes
-        (n, 4)
+    """Do what `warp.warp` does, up to rounding.
 
     Returns
     -------
-    (n, 3, size, size) float32 in 0..1, on the device, channels last in memory.
+    The same as those of `warp.warp`, on the device.
 
     Notes
     -----
@@ -127,16 +120,16 @@ def _resample(
     pixels = lowest + np.arange(int(np.ceil(2 * reach.max())) + 1)
     touched = np.floor(start).astype(np.int64), np.ceil(stop).astype(np.int64)
     weights = triangle(pixels, centres, reach, touched, (first, first + number))
-    places = np.clip(pixels - first, 0, np.maximum(number - 1, 0)) + np.arange(len(lines))[:, None, None] * len(
-        lines[0]
-    )
-    flat = lines.reshape(lines.shape[0] * lines.shape[1], -1)
-    # (pixels of a triangle, n * size): one sum after the other.
-    by_pixel = to_device(torch.from_numpy(weights.reshape(-1, weights.shape[-1]).T.astype(np.float32)), flat.device)
-    places_by_pixel = to_device(
-        torch.from_numpy(np.ascontiguousarray(places.reshape(-1, places.shape[-1]).T)), flat.device
-    )
-    total = flat.new_zeros((by_pixel.shape[1], flat.shape[1]))
-    for weight, place in zip(by_pixel, places_by_pixel, strict=True):
+    lines_before = np.arange(len(lines))[:, None, None] * lines.shape[1]
+    places = lines_before + np.clip(pixels - first, 0, np.maximum(number - 1, 0))
+    flat = lines.flatten(0, 1).flatten(1)
+
+    def by_pixel(values: NDArray[Any]) -> Tensor:
+        """(pixels of a triangle, n * size) on the device, for one sum after the other."""
+        transposed = np.ascontiguousarray(values.reshape(-1, values.shape[-1]).T)
+        return to_device(torch.from_numpy(transposed), flat.device)
+
+    total = flat.new_zeros((len(lines) * size, flat.shape[1]))
+    for weight, place in zip(by_pixel(weights.astype(np.float32)), by_pixel(places), strict=True):
         total.addcmul_(flat.index_select(0, place), weight[:, None])
     return total.view(len(lines), size, *lines.shape[2:])

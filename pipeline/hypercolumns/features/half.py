@@ -31,19 +31,13 @@ def as_float16(values: ArrayLike, layer: str) -> NDArray[np.float16]:
     array([5.00e-01, 6.55e+04], dtype=float16)
     """
     numbers = np.asarray(values)
-    require_finite(numbers, f"the layer {layer!r}")
+    if not has_only_finite(numbers):
+        raise not_finite(layer)
     if numbers.dtype == np.float16:
         return numbers
     return np.clip(numbers, -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)
 
 
-def require_finite(values: NDArray[np.floating], what: str) -> None:
-    """Refuse NaN and infinity; `what` names the values in the message.
-
-    Raises
-    ------
-    InputError
-        When a value is not finite.
-    """
-    if not has_only_finite(values):
-        raise InputError(f"There are values that are NaN or infinite in {what}.")
+def not_finite(layer: str) -> InputError:
+    """Error for values of a layer that are NaN or infinite."""
+    return InputError(f"There are values that are NaN or infinite in the layer {layer!r}.")

@@ -18,7 +18,7 @@ from hypercolumns.features import photographs as photograph_files
 from hypercolumns.features.device_warp import warp_on_device
 from hypercolumns.features.passes import REGIONS_PER_PASS, Blocks
 from hypercolumns.features.streams import Streams
-from hypercolumns.features.warp import warp_into
+from hypercolumns.features.warp import warp
 
 MAX_DECODED = 8
 """Decoded photographs kept per thread. Regions are sorted by category, then image, so consecutive rows share one."""
@@ -83,12 +83,9 @@ def warped_blocks(
     device
         Device of the network.
     """
-    size = backbone.input_size
+    size, fill = backbone.input_size, backbone.mean
     if device.type == "cpu":
-        squares = torch.empty((len(photographs), size, size, 3))
-        for square, photograph, box in zip(squares, photographs, boxes.tolist(), strict=True):
-            warp_into(square, torch.from_numpy(photograph), box, backbone.mean)
-        crops = squares.permute(0, 3, 1, 2)
+        crops = warp(photographs, boxes, size, fill)
     else:
-        crops = warp_on_device(photographs, boxes, size, backbone.mean, device)
+        crops = warp_on_device(photographs, boxes, size, fill, device)
     return passes.to_host(passes.run(backbone, crops), backbone)

@@ -1,4 +1,4 @@
-"""Warp boxes of a photograph to squares on the CPU; `device_warp` does it on other devices."""
+"""Warp boxes of photographs to squares on the CPU; `device_warp` does it on other devices."""
 
 import math
 from collections.abc import Sequence
@@ -13,15 +13,17 @@ BANDS = 16
 """Number of bands that a resampling matrix is cut into, which skips most of its zeros. Measured, ours."""
 
 
-def warp(photo: Tensor, boxes: Sequence[Sequence[float]], size: int, fill: Sequence[float]) -> Tensor:
-    """Cut boxes out of a photograph and resample each to `size` x `size`, bilinearly with antialiasing.
+def warp(
+    photographs: Sequence[NDArray[np.uint8]], boxes: NDArray[np.float64], size: int, fill: Sequence[float]
+) -> Tensor:
+    """Cut boxes out of photographs and resample each to `size` x `size`, bilinearly with antialiasing.
 
     Parameters
     ----------
-    photo
-        (height, width, 3) uint8.
+    photographs
+        For each box its photograph (height, width, 3), RGB.
     boxes
-        x0, y0, x1, y1 in pixels, of positive size; may extend beyond the photograph or lie outside it.
+        (n, 4) x0, y0, x1, y1 in pixels, of positive size; may extend beyond the photograph or lie outside it.
     size
         Side of the squares.
     fill
@@ -29,7 +31,7 @@ def warp(photo: Tensor, boxes: Sequence[Sequence[float]], size: int, fill: Seque
 
     Returns
     -------
-    (boxes, 3, size, size) float32 in 0..1, channels last in memory.
+    (n, 3, size, size) float32 in 0..1, channels last in memory.
 
     Notes
     -----
@@ -37,13 +39,13 @@ def warp(photo: Tensor, boxes: Sequence[Sequence[float]], size: int, fill: Seque
     mode="bilinear", antialias=True, align_corners=False)`. The two axes are resampled one after the other, and only
     from the pixels of the box, so the cost depends on the size of the box and not on that of the photograph.
     """
-    warped = torch.empty((len(boxes), size, size, 3))
-    for square, box in zip(warped, boxes, strict=True):
-        warp_into(square, photo, box, fill)
-    return warped.permute(0, 3, 1, 2)
+    squares = torch.empty((len(boxes), size, size, 3))
+    for square, photograph, box in zip(squares, photographs, boxes.tolist(), strict=True):
+        _warp_into(square, torch.from_numpy(photograph), box, fill)
+    return squares.permute(0, 3, 1, 2)
 
 
-def warp_into(square: Tensor, photo: Tensor, box: Sequence[float], fill: Sequence[float]) -> None:
+def _warp_into(square: Tensor, photo: Tensor, box: Sequence[float], fill: Sequence[float]) -> None:
     """Do what `warp` does for one box, into a contiguous (size, size, 3) `square`."""
     height, width, size = *photo.shape[:2], len(square)
     x0, y0, x1, y1 = box
@@ -102,15 +104,15 @@ def _resampling(start: float, stop: float, length: int, size: int) -> _Resamplin
     )
 
 
-Edge = int | NDArray[np.int64]
+_Edge = int | NDArray[np.int64]
 
 
 def triangle(
     pixels: NDArray[np.int64],
     centres: NDArray[np.floating],
     reach: float | NDArray[np.floating],
-    touched: tuple[Edge, Edge],
-    inside: tuple[Edge, Edge],
+    touched: tuple[_Edge, _Edge],
+    inside: tuple[_Edge, _Edge],
 ) -> NDArray[np.floating]:
     """Compute the weights of antialiased linear resampling; arguments are broadcast against each other.
 

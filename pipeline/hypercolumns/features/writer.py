@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from hypercolumns.errors import InputError
 from hypercolumns.features import schema
-from hypercolumns.features.half import as_float16
+from hypercolumns.features.half import as_float16, not_finite
 from hypercolumns.features.schema import Shapes
 from hypercolumns.stores.finite import NotFiniteError
 from hypercolumns.stores.writing import StoreWriter
@@ -70,7 +69,7 @@ class FeatureStoreWriter:
                 # Half precision is checked chunk by chunk, while it is in the processor's cache.
                 self._arrays[name].append(values if values.dtype == np.float16 else as_float16(values, name))
             except NotFiniteError:
-                raise InputError(f"There are values that are NaN or infinite in the layer {name!r}.") from None
+                raise not_finite(name) from None
 
         list(self._pool.map(append_layer, self._arrays))  # side by side, since a file's checksum takes one core
         self._store.checkpoint()

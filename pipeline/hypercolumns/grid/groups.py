@@ -1,7 +1,4 @@
-"""Groups of categories that share a grid: all in one, each alone, or alone where there are enough regions.
-
-With `sharing: adapted` every category is alone, and the shared grid is there as well, for the others to start from.
-"""
+"""Groups of categories that share a grid: all in one, each alone, or alone where there are enough regions."""
 
 import math
 from collections.abc import Collection

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -232,7 +232,7 @@ def _fit_units(
     """Fit `units` from `files`, and save each as soon as it is done."""
     moments = _lay_out(files, client)
     futures: dict[Future, _Unit] = {}
-    submitted: dict[_Unit, Future] = {}
+    fits: dict[_Unit, Future | CellFit] = {}
     for unit in units:
         spec = job.specs[unit.spec]
         problem = CellProblem(
@@ -246,9 +246,11 @@ def _fit_units(
             seed=job.seed,
             device=job.device,
         )
-        shared = _shared_fit(job, work, job.shared_unit(unit), submitted)
-        submitted[unit] = client.submit(remote.fit_cell, problem, shared, pure=False)
-        futures[submitted[unit]] = unit
+        origin = job.shared_unit(unit)
+        if origin is not None and origin not in fits:
+            fits[origin] = _kept_fit(job, work, origin)
+        future = client.submit(remote.fit_cell, problem, fits[origin] if origin else None, pure=False)
+        futures[future], fits[unit] = unit, future
     with _cancel_on_error(client, list(futures)):
         for future in as_completed(futures):
             fit, unit = future.result(), futures[future]
@@ -261,21 +263,17 @@ def _fit_units(
             progress.update()
 
 
-def _shared_fit(
-    job: _Job, work: Path, origin: _Unit | None, submitted: Mapping[_Unit, Future]
-) -> Future | CellFit | None:
-    """The fit that a cell is adapted from: one that was submitted before it, or a kept one; None if there is no origin.
+def _kept_fit(job: _Job, work: Path, unit: _Unit) -> CellFit:
+    """Read a fitted cell that is needed for others, or for the model.
 
     Raises
     ------
     InputError
-        If the kept one is gone: the cell would be fitted as if it had no origin.
+        If it is gone.
     """
-    if origin is None or origin in submitted:
-        return submitted[origin] if origin else None
-    kept = job.load_fit(origin, work)
+    kept = job.load_fit(unit, work)
     if kept is None:
-        raise _removed(origin.file(work))
+        raise _removed(unit.file(work))
     return CellFit(**kept)
 
 
@@ -308,10 +306,8 @@ def _assemble(job: _Job, work: Path, index: int) -> GridModel:
     shape = (len(job.groups), len(job.task.targets), spec.grid**2)
     joint, bias = np.zeros((*shape, sum(channels)), np.float32), np.zeros(shape, np.float32)
     for unit in job.grid_units(index):
-        fit = job.load_fit(unit, work)
-        if fit is None:
-            raise _removed(unit.file(work))
-        joint[unit.group][:, unit.cell], bias[unit.group][:, unit.cell] = fit["weights"], fit["bias"]
+        fit = _kept_fit(job, work, unit)
+        joint[unit.group][:, unit.cell], bias[unit.group][:, unit.cell] = fit.weights, fit.bias
     by_layer = np.split(joint, np.cumsum(channels)[:-1], axis=-1)
     return GridModel(
         spec=spec,

@@ -49,7 +49,7 @@ def write(predictions: Predictions, out: Path, options: Options) -> None:
 
 
 def _values(prediction: Prediction, options: Options, n_keypoints: int, *, is_pose: bool) -> Iterable[float]:
-    """What follows the number of the category in a line; coordinates are shares of the photograph's sides."""
+    """Values after the number of the category in a line; coordinates are shares of the photograph's sides."""
     size = np.array([prediction.image.width, prediction.image.height], dtype=np.float64)
     if prediction.mask is not None and not is_pose:
         polygon = join(polygons(prediction.mask, options.tolerance))

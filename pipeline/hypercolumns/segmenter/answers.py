@@ -1,4 +1,4 @@
-"""What trained models say of one photograph."""
+"""Answers of trained models for one photograph."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run has written."""
+    """Counts of what a run has written."""
 
     photographs: int
     objects: int

@@ -1,4 +1,4 @@
-"""What `hypercolumns heatmap` writes for a photograph: probabilities as arrays, and pictures of them."""
+"""Files that `hypercolumns heatmap` writes for a photograph: probabilities as arrays, and pictures of them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What `hypercolumns segment` writes: pictures for each photograph, and the answers for all of them."""
+"""Files that `hypercolumns segment` writes: pictures for each photograph, and the answers for all of them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ def save_jpeg(path: Path, picture: NDArray[np.uint8]) -> None:
 
 
 def figures(answers: Answers, categories: Sequence[Category]) -> list[Figure]:
-    """What is drawn over a photograph, one figure per box."""
+    """Figures that are drawn over a photograph, one per box."""
     by_id = {category.id: category for category in categories}
     drawn = []
     for i, box in enumerate(answers.boxes):

@@ -1,4 +1,4 @@
-"""What the arrays and attributes of a store must have in common, by kind of store; content is read in pieces."""
+"""Conditions that the arrays and attributes of a store meet, by kind of store; content is read in pieces."""
 
 import hashlib
 import math

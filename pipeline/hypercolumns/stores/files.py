@@ -14,7 +14,7 @@ class Files:
     sizes: Mapping[str, int]
     """Regular files, and links to such."""
     faults: Mapping[str, str]
-    """What is not a file that can be read."""
+    """Why an entry is not a file that can be read, by its path."""
 
     @classmethod
     def list(cls, folder: Path) -> "Files":

@@ -26,7 +26,7 @@ LEVEL = 1
 """Zstandard level. Measured, ours."""
 
 CODECS = (ZstdCodec(level=LEVEL), Crc32cCodec())
-"""What Zarr does with the bytes of a chunk."""
+"""Codecs that Zarr applies to the bytes of a chunk."""
 
 CHUNK_BYTES = 1 << 20
 """Uncompressed size of a chunk of arrays that are read as a whole or by column."""

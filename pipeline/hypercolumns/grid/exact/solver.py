@@ -128,12 +128,12 @@ class ExactSolver(Solver[MapFiles]):
 
         `counts` (target, 2) are the numbers of negative and positive pixels of `targets` (target,), none of them zero.
         """
-        alpha, origin = self._penalty, self.problem.origin
+        origin = self.problem.origin
         n_pixels = torch.from_numpy(counts.sum(axis=1).astype(np.float64)).to(self.problem.device)
 
         def evaluate(points: Tensor, problems: Tensor) -> tuple[Tensor, Tensor]:
             loss, gradient = torch.zeros_like(points[:, 0]), torch.zeros_like(points)
-            classifiers = (points + nearby[problems]).float()
+            classifiers = (points + offset[problems]).float()
             weights, bias = classifiers[:, :-1], classifiers[:, -1]
             for portion in portions:
                 rows, targets = portion.match(problems)
@@ -142,23 +142,23 @@ class ExactSolver(Solver[MapFiles]):
                 losses, gradients = portion.load().select(targets).loss_and_gradient(weights[rows], bias[rows])
                 loss[rows] += losses
                 gradient[rows] += gradients
-            penalty = alpha * points
-            penalty[:, -1] = 0
+            pull = self._penalty * points
+            pull[:, -1] = 0
             count = n_pixels[problems]
-            return loss / count + (penalty * points).sum(dim=1) / 2, gradient / count[:, None] + penalty
+            return loss / count + (pull * points).sum(dim=1) / 2, gradient / count[:, None] + pull
 
         shape = (len(counts), self.problem.standardisation.channels + 1)
         start = torch.zeros(shape, dtype=torch.float64, device=self.problem.device)
-        nearby = torch.zeros_like(start)
+        offset = torch.zeros_like(start)
         if origin is None:
             # The bias starts at the log odds of the labels, its optimum while all weights are zero.
             start[:, -1] = torch.from_numpy(np.log(counts[:, 1] / counts[:, 0]))
         else:
-            nearby[:] = torch.from_numpy(np.column_stack([origin.weights[targets], origin.bias[targets]]))
+            offset[:] = torch.from_numpy(np.column_stack([origin.weights[targets], origin.bias[targets]]))
         inverse_curvature = torch.ones_like(start[0])
         inverse_curvature[-1] = BIAS_INVERSE_CURVATURE
         minima, solved = minimise(evaluate, start, self.problem.settings.tolerance, inverse_curvature=inverse_curvature)
-        return (minima + nearby).cpu().numpy(), solved.cpu().numpy()
+        return (minima + offset).cpu().numpy(), solved.cpu().numpy()
 
 
 @dataclass(frozen=True)
