@@ -72,6 +72,7 @@ def _train(workspace: Workspace, count: int) -> list[Path]:
     annotations = steps.prepare_annotations(parameters, workspace)["val"]
     steps.propose_regions(parameters, workspace)
     steps.train_detector(parameters, workspace)
+    steps.train_rescorer(parameters, workspace)
     steps.extract_features(parameters, workspace, "train")
     for task in parameters.tasks:
         steps.train_task(parameters, workspace, task)

@@ -125,9 +125,13 @@ def test_the_parameters_that_a_stage_reads_are_among_its_dependencies(name: str)
         used |= {"seed", "tasks", "dataset"}
     if name == "extract-val":  # only read for train
         used -= {"regions", "dataset.categories"}
-    if name in ("detector", "detect"):  # use the layers and the image size of `detection`
-        used -= {"backbone"}
+    if name in ("detector", "rescorer", "detect"):  # use the layers and the image size of `detection` and `rescoring`
+        used -= {"backbone", "rescores"}
         used |= {f"backbone.{key}" for key in set(BackboneParameters.model_fields) - {"layers", "input_size", "file"}}
+    if name in ("rescorer", "detect"):
+        used |= {"rescoring", "backbone.input_size"}
+    if name == "rescorer":  # lists single keys: all of detection that features, scores and labels depend on
+        used -= {"detection"}
     if name == "detector":  # lists single keys: all of detection but its file and the choice of boxes
         used -= {"detection"}
         used |= {f"detection.{key}" for key in set(DetectionParameters.model_fields) - CHOICE_OF_BOXES}

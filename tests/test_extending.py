@@ -87,6 +87,7 @@ def test_the_printed_task_goes_through_train_predict_evaluate_and_report(modules
     steps.prepare_annotations(parameters, workspace)
     steps.propose_regions(parameters, workspace)
     steps.train_detector(parameters, workspace)
+    steps.train_rescorer(parameters, workspace)
     steps.detect_objects(parameters, workspace)
     for split in ("train", "val"):
         steps.extract_features(parameters, workspace, split)

@@ -31,6 +31,7 @@ SIZES = {
     "proposals": {"max_per_image": 100},
     "backbone": {"layers": ["stage2", "stage4"], "input_size": 64},
     "detection": {"short_side": 128, "layers": ["stage4"], "max_per_image": 3, "training_regions": 1000},
+    "rescoring": {"boxes_per_image": 8, "input_size": 64, "background_per_image": 8},
     "regions": {"minimum_area": 30},
     "train": {"grid": 2, "heat_map": 20},
     "compute": {"workers": 1, "device": "cpu"},
@@ -75,6 +76,7 @@ def run(settings: dict[str, Any], found: Round, counted: Callable[[], int]) -> N
     steps.prepare_annotations(parameters, workspace)
     steps.propose_regions(parameters, workspace)
     steps.train_detector(parameters, workspace)
+    steps.train_rescorer(parameters, workspace)
     steps.detect_objects(parameters, workspace)
     before = counted()
     stores = {split: steps.extract_features(parameters, workspace, split) for split in SPLITS}

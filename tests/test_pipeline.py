@@ -25,6 +25,7 @@ PARAMETERS: dict[str, Any] = {
     "proposals": {"max_per_image": 150},
     "backbone": {"weights": "random", "layers": ["stage1", "stage4", "pooled"], "input_size": 64},
     "detection": {"short_side": 128, "layers": ["stage4"], "max_per_image": 3, "training_regions": 2000},
+    "rescoring": {"boxes_per_image": 8, "input_size": 64, "background_per_image": 8},
     "regions": {"minimum_area": 30},
     "train": {"grid": 2, "heat_map": 20, "pixels_per_region": 20, "epochs": 2},
     "predict": {"superpixels": True},
@@ -84,13 +85,13 @@ def test_outputs_have_the_documented_keys(one_worker: Path) -> None:
 def test_the_scratch_folder_holds_what_later_runs_take_over_and_nothing_unfinished(one_worker: Path) -> None:
     """The data set, the last store of each split, and one file per photograph for candidates, proposals and maps.
 
-    Also the networks of the detector and of the stores, converted for ONNX Runtime.
+    Also the networks of both steps of detection and of the stores, converted for ONNX Runtime.
     """
     scratch = one_worker / ".scratch"
     (networks,) = (scratch / "onnx").iterdir()
-    assert len(list(networks.iterdir())) == 2
+    assert len(list(networks.iterdir())) == 3
     by_photograph = {"propose-candidates", "propose-proposals", "detection-maps"}
-    others = {"lock", "data-set", "extract", "onnx", "predict", "train"}
+    others = {"lock", "data-set", "extract", "onnx", "predict", "rescoring", "train"}
     assert {path.name for path in scratch.iterdir()} == others | by_photograph
     (data_set,) = (scratch / "data-set").iterdir()
     assert {path.name for path in data_set.iterdir()} == {"images", "train.json", "val.json"}

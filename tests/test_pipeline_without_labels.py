@@ -17,6 +17,7 @@ SETTINGS = {
     "proposals": {"max_per_image": 100},
     "backbone": {"weights": "random", "layers": ["stage1", "stage4", "pooled"], "input_size": 64},
     "detection": {"short_side": 128, "layers": ["stage4"], "max_per_image": 3, "training_regions": 1000},
+    "rescoring": {"boxes_per_image": 8, "input_size": 64, "background_per_image": 8},
     # Without proposals, the training regions do not depend on the ranking, which masks improve.
     "regions": {"minimum_area": 30, "proposals_per_instance": 0},
     "train": {"grid": 2, "heat_map": 20},
@@ -39,6 +40,7 @@ def run(folder: Path, tasks: tuple[str, ...], change: Change, splits: tuple[str,
         replace(drawn, instances=instances, image_root=str(workspace.images)).save(workspace.annotations(split))
     steps.propose_regions(parameters, workspace)
     steps.train_detector(parameters, workspace)
+    steps.train_rescorer(parameters, workspace)
     steps.detect_objects(parameters, workspace)
     for split in SPLITS:
         steps.extract_features(parameters, workspace, split)

@@ -31,6 +31,12 @@ PARAMETERS: dict[str, Any] = {
         "training_regions": 1000,
         "iterations": 5,
     },
+    "rescoring": {
+        "boxes_per_image": 8,
+        "input_size": 48,
+        "background_per_image": 8,
+        "iterations": 5,
+    },
     "regions": {"minimum_area": 30},
     "train": {"grid": 2, "heat_map": 20, "pixels_per_region": 20, "epochs": 2},
     "compute": {"workers": 1, "device": "cpu"},
@@ -89,6 +95,7 @@ def run_to_features(parameters: Parameters, workspace: Workspace) -> None:
     steps.prepare_annotations(parameters, workspace)
     steps.propose_regions(parameters, workspace)
     steps.train_detector(parameters, workspace)
+    steps.train_rescorer(parameters, workspace)
     steps.detect_objects(parameters, workspace)
     for split in ("train", "val"):
         steps.extract_features(parameters, workspace, split)

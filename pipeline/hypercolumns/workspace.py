@@ -61,6 +61,11 @@ class Workspace:
         """Store of the trained detector."""
         return self.data / "detections" / "detector.zarr"
 
+    @property
+    def rescorer(self) -> Path:
+        """Store of the trained second step of detection."""
+        return self.data / "detections" / "rescorer.zarr"
+
     def features(self, split: Split) -> Path:
         """Feature store of a split."""
         return self.data / "features" / f"{split}.zarr"

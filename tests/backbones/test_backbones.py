@@ -334,3 +334,18 @@ def test_nms_equals_a_plain_loop() -> None:
             kept.append(int(i))
     for function in (vision.nms, torch.ops.torchvision.nms):
         assert function(torch.from_numpy(boxes), torch.from_numpy(scores), 0.4).tolist() == kept
+
+
+@pytest.mark.parametrize(("cells", "side"), [(2, 64), (3, 64), (3, 48)])
+def test_averaged_layers_are_means_over_cells(cells: int, side: int) -> None:
+    """As adaptive pooling of a map whose values are first repeated, so that cells need not cover whole values."""
+    backbone = make("efficientnet_lite0", "stage2", "stage4", "pooled", input_size=side)
+    images = torch.rand(2, 3, side, side)
+    with torch.inference_mode():
+        maps, averaged = backbone(images), backbone.averaged(cells)(images)
+    for layer in ("stage2", "stage4"):
+        repeated = maps[layer].repeat_interleave(cells, 2).repeat_interleave(cells, 3)
+        expected = functional.avg_pool2d(repeated, repeated.shape[-1] // cells)
+        assert averaged[layer].shape == (2, maps[layer].shape[1], cells, cells)
+        torch.testing.assert_close(averaged[layer], expected, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(averaged["pooled"], maps["pooled"])

@@ -22,6 +22,7 @@ PARAMETERS = {
     "proposals": {"max_per_image": 100},
     "backbone": {"weights": "random", "layers": ["stage1", "stage4", "pooled"], "input_size": 64},
     "detection": {"short_side": 128, "layers": ["stage4"], "max_per_image": 10, "training_regions": 1000},
+    "rescoring": {"boxes_per_image": 8, "input_size": 64, "background_per_image": 8},
     "regions": {"minimum_area": 30, "jittered_per_instance": 3, "short_side": 64},
     "train": {"grid": 3, "heat_map": 20},
     "segmentation": {"baselines": True},
@@ -66,6 +67,7 @@ class Stage:
 LONG = (
     Stage("propose"),
     Stage("detector"),
+    Stage("rescorer"),
     Stage("detect"),
     Stage("extract-train"),
     Stage("extract-train", image=True),

@@ -14,12 +14,18 @@ from PIL import Image
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.detection.results import ground_truth
-from stages import detector
+from stages import detector, rescorer
 from stages.detect import main
 from tests.detection.detection_scenes import HEIGHT, WIDTH, candidates, draw, scenes
 
 NETWORK = {"name": "efficientnet_lite0", "weights": "random", "layers": ["stage2"]}
 DETECTIONS = "data/detections/val.json"
+RESCORING = {
+    "boxes_per_image": 10,
+    "input_size": 48,
+    "background_per_image": 8,
+    "iterations": 10,
+}
 SETTINGS = {"layers": ["stage1", "stage3"], "short_side": 96, "training_regions": 400, "iterations": 10}
 
 
@@ -51,12 +57,20 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _run(project: Path, network: dict = NETWORK, **settings: object) -> Result:
-    content = {"backbone": network, "detection": SETTINGS | settings, "compute": {"device": "cpu"}}
+def _run(project: Path, network: dict = NETWORK, rescoring: dict | None = None, **settings: object) -> Result:
+    content = {
+        "backbone": network,
+        "detection": SETTINGS | settings,
+        "rescoring": RESCORING | (rescoring or {}),
+        "compute": {"device": "cpu"},
+    }
     (project / "params.yaml").write_text(yaml.safe_dump(content))
     options = [f"--root={project}", f"--params={project / 'params.yaml'}"]
-    trained = CliRunner().invoke(detector.main, options)
-    return trained if trained.exit_code else CliRunner().invoke(main, options)
+    for stage in (detector.main, rescorer.main):
+        trained = CliRunner().invoke(stage, options)
+        if trained.exit_code:
+            return trained
+    return CliRunner().invoke(main, options)
 
 
 def test_a_second_run_gives_the_same_bytes(project: Path) -> None:
@@ -75,6 +89,18 @@ def test_a_second_run_gives_the_same_bytes(project: Path) -> None:
     assert min(x.min(), y.min()) >= 0
     assert (x + width).max() <= WIDTH + 0.02
     assert (y + height).max() <= HEIGHT + 0.02
+
+
+def test_without_a_second_step_the_scores_of_the_detector_stand(project: Path) -> None:
+    """They are other ones, and no crop is made."""
+    assert _run(project).exit_code == 0
+    twice = json.loads((project / DETECTIONS).read_bytes())
+    assert (project / ".scratch/rescoring/crops-val.zarr").exists()
+    shutil.rmtree(project / ".scratch")
+    assert _run(project, rescoring={"boxes_per_image": 0}).exit_code == 0
+    once = json.loads((project / DETECTIONS).read_bytes())
+    assert not (project / ".scratch/rescoring").exists()
+    assert [d["score"] for d in once] != [d["score"] for d in twice]
 
 
 def test_a_category_that_only_val_has_is_logged(project: Path, caplog: pytest.LogCaptureFixture) -> None:

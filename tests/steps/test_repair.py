@@ -46,6 +46,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         steps.prepare_annotations(parameters, workspace)
         steps.propose_regions(parameters, workspace)
         steps.train_detector(parameters, workspace)
+        steps.train_rescorer(parameters, workspace)
         steps.detect_objects(parameters, workspace)
         for split in ("train", "val"):
             steps.extract_features(parameters, workspace, split)  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -27,11 +27,19 @@ class Layer:
         Number of channels.
     stride
         Distance between neighbouring cells in input pixels; 0 for a vector (1 x 1 for any input).
+    cells
+        Cells per side that the map is averaged to; None if it is not.
     """
 
     name: str
     channels: int
     stride: int
+    cells: int | None = None
+
+    @property
+    def key(self) -> list[str | int]:
+        """What tells the values of this layer from those of others of the same network."""
+        return [self.name, self.channels, self.stride, *([] if self.cells is None else [self.cells])]
 
 
 class Backbone(nn.Module):
@@ -79,7 +87,7 @@ class Backbone(nn.Module):
         self.mean, self.std = mean, std
         self.weights, self.weights_sha256, self.engine = weights, weights_sha256, engine
         self.taps = dict(taps)
-        self.layers = tuple(Layer(layer, tap.channels, tap.stride) for layer, tap in taps.items())
+        self.layers = tuple(Layer(layer, tap.channels, tap.stride, tap.cells) for layer, tap in taps.items())
         self._tapped_modules = tuple({tap.module: None for tap in taps.values()})
         # Channels last in memory halve the time of convolutions on the CPU.
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -92,14 +100,18 @@ class Backbone(nn.Module):
         """Current device, where images must be too; `to` changes it in place."""
         return self._mean.device
 
-    def with_taps(self, taps: Mapping[str, Tap]) -> "Backbone":
-        """Make a backbone with other layers that shares the network and the device."""
-        return Backbone(*self._arguments(taps)).to(self.device)
+    def with_taps(self, taps: Mapping[str, Tap], input_size: int | None = None) -> "Backbone":
+        """Make a backbone with other layers, and for other crops if a size is given; shares network and device."""
+        return Backbone(*self._arguments(taps, input_size)).to(self.device)
 
-    def _arguments(self, taps: Mapping[str, Tap]) -> "_Arguments":
+    def averaged(self, cells: int, input_size: int | None = None) -> "Backbone":
+        """Make a backbone that averages every map to `cells` x `cells` cells; otherwise as `with_taps`."""
+        return self.with_taps({name: replace(tap, cells=cells) for name, tap in self.taps.items()}, input_size)
+
+    def _arguments(self, taps: Mapping[str, Tap], input_size: int | None = None) -> "_Arguments":
         """Arguments that make a backbone with the same network."""
         origin = self.weights, self.weights_sha256, self.engine
-        return self.name, self.network, taps, self.input_size, self.mean, self.std, *origin
+        return self.name, self.network, taps, input_size or self.input_size, self.mean, self.std, *origin
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Compute the maps of the chosen layers, running the network no deeper than they need.

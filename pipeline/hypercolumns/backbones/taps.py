@@ -35,6 +35,8 @@ class Tap:
         Distance between neighbouring cells in pixels of the input; 0 for outputs that are 1 x 1 for any input.
     prefix
         Number of tokens before those of the grid.
+    cells
+        Cells per side that the map is averaged to; None leaves it as it is.
     """
 
     module: str
@@ -42,9 +44,14 @@ class Tap:
     channels: int
     stride: int
     prefix: int = 0
+    cells: int | None = None
 
     def as_map(self, output: Tensor, height: int, width: int) -> Tensor:
         """Reshape the module's `output` for an input of `height` x `width` pixels to (b, c, y, x)."""
+        values = self._reshape(output, height, width)
+        return values if self.cells is None or not self.stride else _average(values, self.cells)
+
+    def _reshape(self, output: Tensor, height: int, width: int) -> Tensor:
         if self.form == "vector":
             return output[:, :, None, None]
         if self.form == "channels_last":
@@ -53,6 +60,24 @@ class Tap:
             grid = output[:, self.prefix :].transpose(1, 2)
             return grid.unflatten(2, (height // self.stride, width // self.stride))
         return output
+
+
+def _average(values: Tensor, cells: int) -> Tensor:
+    """Average maps (b, c, y, x) over the parts of `cells` x `cells` equal cells that their values cover.
+
+    Two products, since converters do not know PyTorch's adaptive pooling for sizes that are not multiples of `cells`.
+    """
+    y, x = (_covered(int(size), cells, values) for size in values.shape[2:])  # numbers even while a converter records
+    return y @ values @ x.T
+
+
+def _covered(size: int, cells: int, like: Tensor) -> Tensor:
+    """Share (cells, size) that each of `size` values has in the mean over each of `cells` equal cells."""
+    edges = torch.arange(cells + 1, dtype=torch.float64) * (size / cells)
+    values = torch.arange(size, dtype=torch.float64)
+    stop = torch.minimum(edges[1:, None], values + 1)
+    start = torch.maximum(edges[:-1, None], values)
+    return ((stop - start).clamp(min=0) * (cells / size)).to(like)
 
 
 @dataclass(frozen=True)
@@ -107,9 +132,9 @@ def infer_tap(outputs: OutputShapes, module: str, side: int, prefix: int | None 
     --------
     >>> outputs = OutputShapes({"layer": (1, 64, 14, 14), "block": (1, 197, 192)}, frozenset())
     >>> infer_tap(outputs, "layer", 224)
-    Tap(module='layer', form='map', channels=64, stride=16, prefix=0)
+    Tap(module='layer', form='map', channels=64, stride=16, prefix=0, cells=None)
     >>> infer_tap(outputs, "block", 224)
-    Tap(module='block', form='tokens', channels=192, stride=16, prefix=1)
+    Tap(module='block', form='tokens', channels=192, stride=16, prefix=1, cells=None)
     """
     shape = outputs.shapes[module]
     if len(shape) == 2:

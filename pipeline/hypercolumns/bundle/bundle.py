@@ -10,7 +10,8 @@ from hypercolumns.annotations.model import Category
 from hypercolumns.backbones import Backbone, create_backbone, with_layers
 from hypercolumns.backbones.taps import Tap
 from hypercolumns.bundle.archive import as_folder
-from hypercolumns.bundle.manifest import DETECTOR, NAME, Manifest, Ranking, grid_path
+from hypercolumns.bundle.manifest import DETECTOR, NAME, RESCORER, Manifest, Ranking, grid_path
+from hypercolumns.detection.crops import backbone_of_crops, crops_origin
 from hypercolumns.detection.detector import Detector
 from hypercolumns.detection.features import feature_origin
 from hypercolumns.errors import InputError
@@ -30,9 +31,12 @@ class Bundle:
     """The frozen network with the layers of the grids."""
     detection_taps: Mapping[str, Tap]
     """Taps of the layers that the detector sees, by name."""
+    crops_backbone: Backbone | None
+    """The network that the second step of detection sees crops through; None if there is no second step."""
     grids: Mapping[str, GridModel]
     """By task."""
     detector: Detector | None
+    rescorer: Detector | None
     ranker: Ranker
 
     @property
@@ -63,14 +67,19 @@ class Bundle:
             parameters = Parameters.of(manifest.parameters, f"{path}, {NAME}")
             backbone = _create_backbone(manifest, parameters, weights, path)
             detector, taps = None, dict[str, Tap]()
+            rescorer, crops = None, None
             if manifest.detects:
                 network = parameters.backbone.model_copy(update={"layers": parameters.detection.layers})
                 seen = with_layers(backbone, network, "detection.layers")
                 detector = Detector.open(folder / DETECTOR, feature_origin(seen, parameters.detection))
                 taps = seen.taps
+            if manifest.rescores:
+                crops = backbone_of_crops(backbone.with_taps(taps), parameters.rescoring)
+                origin = crops_origin(crops, parameters.rescoring.expansion)
+                rescorer = Detector.open(folder / RESCORER, origin, "rescorer")
             grids = {task: GridModel.open(grid_path(folder, task)) for task in manifest.tasks}
         ranker = _create_ranker(manifest.ranking, path)
-        return cls(manifest, parameters, backbone, taps, grids, detector, ranker)
+        return cls(manifest, parameters, backbone, taps, crops, grids, detector, rescorer, ranker)
 
 
 def _create_ranker(ranking: Ranking, path: Path) -> Ranker:

@@ -20,7 +20,10 @@ NAME = "model.json"
 DETECTOR = "detector.zarr"
 """Name of the detector there."""
 
-SCHEMA = "hypercolumns-model/2"
+RESCORER = "rescorer.zarr"
+"""Name of the second step of detection there."""
+
+SCHEMA = "hypercolumns-model/3"
 
 LARGEST = 64 * 2**20
 """Bytes of the largest manifest that is read."""
@@ -72,6 +75,8 @@ class Manifest(msgspec.Struct, frozen=True):
     """With the names of their keypoints and parts, and the skeleton."""
     detects: bool
     """Whether there is a detector, in `detector.zarr`; without one, boxes have to be given."""
+    rescores: bool
+    """Whether detection has a second step, in `rescorer.zarr`."""
     thresholds: Mapping[str, float]
     """`mask`: the heat that a pixel of an object exceeds."""
     ranking: Ranking

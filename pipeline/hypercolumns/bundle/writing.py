@@ -8,7 +8,17 @@ from typing import Any
 
 from hypercolumns.annotations.model import AnnotationSet, Category
 from hypercolumns.bundle.archive import pack
-from hypercolumns.bundle.manifest import DETECTOR, NAME, SCHEMA, Manifest, Network, Ranking, Regions, grid_path
+from hypercolumns.bundle.manifest import (
+    DETECTOR,
+    NAME,
+    RESCORER,
+    SCHEMA,
+    Manifest,
+    Network,
+    Ranking,
+    Regions,
+    grid_path,
+)
 from hypercolumns.definitions import create_task
 from hypercolumns.errors import InputError
 from hypercolumns.features.origin import Origin, require_origin
@@ -31,6 +41,7 @@ def write_bundle(
     categories: tuple[Category, ...],
     grids: Mapping[str, Path],
     detector: Path,
+    rescorer: Path,
     ranker: Ranker,
     metrics: Mapping[str, Any],
 ) -> Manifest:
@@ -42,8 +53,8 @@ def write_bundle(
         Of the training data.
     grids
         Stores of trained grids by task.
-    detector
-        Store of the detector.
+    detector, rescorer
+        Stores of both steps of detection.
     metrics
         What was measured on val, by name.
 
@@ -74,6 +85,8 @@ def write_bundle(
             shutil.copytree(path, grid_path(draft, task), copy_function=shutil.copyfile)
         if detects:
             shutil.copytree(detector, draft / DETECTOR, copy_function=shutil.copyfile)
+        if parameters.rescores:
+            shutil.copytree(rescorer, draft / RESCORER, copy_function=shutil.copyfile)
         described = {k: v for k, v in parameters.model_dump(mode="json").items() if k not in _LEFT_OUT}
         files = sorted(file for file in draft.rglob("*") if file.is_file())
         manifest = Manifest(
@@ -83,6 +96,7 @@ def write_bundle(
             regions=Regions(preprocessing["mode"], float(origin["expansion"])),
             categories=categories,
             detects=detects,
+            rescores=parameters.rescores,
             thresholds={"mask": parameters.predict.threshold},
             ranking=Ranking(FEATURES, ranker.knots.tolist(), ranker.values.tolist(), float(ranker.bias)),  # type: ignore[arg-type]
             parameters=described,

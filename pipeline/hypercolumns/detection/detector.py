@@ -41,8 +41,15 @@ class Detector:
         """Make a detector that knows no category."""
         return cls((), LinearClassifiers(np.zeros((0, 1), np.float32), np.zeros(1, np.float32)))
 
-    def score(self, describe: Describe, boxes: Boxes, image: Image) -> tuple[Boxes, NDArray[np.float64]]:
+    def score(
+        self, describe: Describe, boxes: Boxes, image: Image, prior: NDArray[np.float64] | None = None
+    ) -> tuple[Boxes, NDArray[np.float64]]:
         """Score and refine boxes (n, 4) of an image, with the function that describes them.
+
+        Parameters
+        ----------
+        prior
+            (n, categories) factors of the probabilities; None: 1.
 
         Returns
         -------
@@ -56,6 +63,8 @@ class Detector:
             scores[part] = self.classifiers.probabilities(features)
             if self.regressor is not None:
                 refined[part] = clip(self.regressor.refine(boxes[part], features), image.width, image.height)
+        if prior is not None:
+            scores *= prior
         visible = (refined[:, 2:] - refined[:, :2] >= 1).all(axis=1)  # a refined box may leave the image
         return refined[visible], scores[visible]
 
@@ -84,7 +93,7 @@ class Detector:
         Parameters
         ----------
         origin
-            What the features of boxes depend on; see `features.feature_origin`.
+            What the features of boxes depend on; see `features.feature_origin` and `crops.crops_origin`.
         """
         with replacing(path) as store:
             for name, model in (("classifiers", self.classifiers), ("regressor", self.regressor)):
@@ -95,20 +104,27 @@ class Detector:
             store.finish(SCHEMA, {**attributes, "features": origin})
 
     @classmethod
-    def open(cls, path: Path, origin: Origin) -> "Detector":
+    def open(cls, path: Path, origin: Origin, step: str = "detector") -> "Detector":
         """Read a detector that will be given features of that origin.
+
+        Parameters
+        ----------
+        origin
+            See `features.feature_origin` and `crops.crops_origin`.
+        step
+            The step that writes it, for messages.
 
         Raises
         ------
         InputError
             When `path` does not hold a detector of this version, it is damaged, or it was trained on other features.
         """
-        store = Store.open(path, SCHEMA, "detector", "detector")
+        store = Store.open(path, SCHEMA, step, step)
         attributes: dict[str, Any] = store.attributes
-        require_origin(attributes["features"], origin, path, "detector")
+        require_origin(attributes["features"], origin, path, step)
 
         if not attributes["categories"]:
-            raise InputError(f"{path} knows no category: it was made for boxes from elsewhere.", "detector")
+            raise InputError(f"{path} knows no category: it was made for other parameters.", step)
 
         def read(name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
             return store.array(f"{name}/weights")[:], store.array(f"{name}/biases")[:]

@@ -92,7 +92,7 @@ def _maps_origin(backbone: Backbone, short_side: int) -> dict[str, Any]:
         "backbone": backbone.name,
         "weights": backbone.weights,
         "weights_sha256": backbone.weights_sha256,
-        "layers": [[layer.name, layer.channels, layer.stride] for layer in backbone.layers],
+        "layers": [layer.key for layer in backbone.layers],
         "preprocessing": [list(backbone.mean), list(backbone.std), short_side, MAX_ASPECT_RATIO],
     }
 
@@ -108,19 +108,23 @@ def describe(maps: Maps, image: Image, boxes: Boxes, settings: DetectionParamete
     surroundings = clip(expand(boxes, settings.context), *size)
     blocks = [_block(layer, boxes, size, settings.cells) for layer in maps.values()]
     blocks.append(_block(list(maps.values())[-1], surroundings, size, 1))
-    blocks.append(_geometry(boxes, size))
+    blocks.append(geometry(boxes, size))
     return np.concatenate(blocks, axis=1)
 
 
 def _block(layer: NDArray[np.float16], boxes: Boxes, size: tuple[int, int], cells: int) -> NDArray[np.float32]:
     """Means of a layer over the cells of every box, (n, cells * cells * channels), each row of length 1."""
-    means = pool(layer, boxes, size, cells, max(1, SAMPLES_PER_SIDE // cells))
-    pooled = means.reshape(len(boxes), math.prod(means.shape[1:]))  # -1 cannot be inferred when there are no boxes
-    length = np.linalg.norm(pooled, axis=1, keepdims=True)
-    return pooled / np.maximum(length, np.finfo(np.float32).tiny)
+    return unit_rows(pool(layer, boxes, size, cells, max(1, SAMPLES_PER_SIDE // cells)))
 
 
-def _geometry(boxes: Boxes, size: tuple[int, int]) -> NDArray[np.float32]:
+def unit_rows(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Flatten all axes of values (n, ...) but the first, and scale each row to length 1; zeros stay zeros."""
+    rows = values.reshape(len(values), math.prod(values.shape[1:])).astype(np.float32)  # -1 fails if there are no rows
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.maximum(length, np.finfo(np.float32).tiny)
+
+
+def geometry(boxes: Boxes, size: tuple[int, int]) -> NDArray[np.float32]:
     """Corners, square root of the area, area and log aspect ratio of the boxes, relative to the image: (n, 7)."""
     relative = boxes / np.array([*size, *size])
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], np.finfo(np.float32).tiny)

@@ -16,14 +16,16 @@ from hypercolumns.annotations.results import Result
 from hypercolumns.backbones import Backbone
 from hypercolumns.backbones.engines import prepare
 from hypercolumns.detection.candidate_set import CandidateSet
+from hypercolumns.detection.crops import Crops
 from hypercolumns.detection.detector import Detector
 from hypercolumns.detection.examples import trained_categories
 from hypercolumns.detection.features import PhotographFeatures, maps_key
+from hypercolumns.detection.rescoring import choose_examples, choose_shortlists, fit_rescorer
 from hypercolumns.detection.training import train_detector
 from hypercolumns.errors import InputError
 from hypercolumns.features import photographs
 from hypercolumns.features.streams import Streams
-from hypercolumns.parameters import DetectionParameters
+from hypercolumns.parameters import DetectionParameters, RescoringParameters
 from hypercolumns.scratch.cache import ContentCache
 from hypercolumns.scratch.work import locked
 from hypercolumns.workspace import Split
@@ -107,6 +109,49 @@ def detect(given: DetectionInput, detector: Detector) -> list[Result]:
     _warn_of_untrained(given.annotations, detector.categories)
     with given.opened() as candidate_set:
         return detector.detect_in_all(candidate_set, given.settings)
+
+
+@dataclass(frozen=True)
+class SecondStep:
+    """What the second step of detection needs."""
+
+    crops: Crops
+    settings: RescoringParameters
+
+    def train(self, given: DetectionInput, detector: Detector, seed: int) -> Detector:
+        """Train the second step on the boxes that the first one finds.
+
+        Parameters
+        ----------
+        given
+            Photographs with instances.
+        detector
+            The trained first step.
+        seed
+            Seed of the draw of training examples.
+
+        Raises
+        ------
+        InputError
+            As `train`.
+        """
+        rng = np.random.default_rng(seed)
+        with given.opened() as candidate_set:
+            chosen = choose_examples(candidate_set, detector, given.settings, self.settings, rng)
+        # Not above, where the streams of the other network hold the cores.
+        described = self.crops.features(given.split, given.annotations, {key: c.boxes for key, c in chosen.items()})
+        return fit_rescorer(chosen, described, detector.categories, self.settings)
+
+    def detect(self, given: DetectionInput, detector: Detector, rescorer: Detector) -> list[Result]:
+        """Detect objects in photographs in two steps; see `detect`."""
+        _warn_of_untrained(given.annotations, detector.categories)
+        with given.opened() as candidate_set:
+            shortlists = choose_shortlists(candidate_set, detector, self.settings)
+        boxes = {image_id: shortlist.boxes for image_id, shortlist in shortlists.items()}
+        found = []
+        for image, features in self.crops.features(given.split, given.annotations, boxes):
+            found += shortlists[image.id].detect(features, rescorer, image, given.settings)
+        return found
 
 
 def require_maps(backbone: Backbone) -> None:

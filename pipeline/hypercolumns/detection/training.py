@@ -41,9 +41,7 @@ def train_detector(
     rng
         Draws images and regions.
     """
-    max_images = max(1, settings.training_regions // MIN_REGIONS_PER_IMAGE)
-    if len(candidate_set.annotations.images) > max_images:
-        candidate_set = candidate_set.draw(max_images, rng)
+    candidate_set = draw_images(candidate_set, settings, rng)
     per_image = settings.training_regions // len(candidate_set.annotations.images)
     rounds = settings.hard_negative_rounds
     n_random = per_image // 4 if rounds else per_image // 2
@@ -52,8 +50,8 @@ def train_detector(
 
     def draw(image: Image) -> _Choice:
         boxes = examples.boxes(image)
-        positive = _draw(boxes.positive, per_image // 2, rng)
-        return boxes, np.concatenate([positive, _draw(boxes.background, n_random, rng)])
+        positive = draw_rows(boxes.positive, per_image // 2, rng)
+        return boxes, np.concatenate([positive, draw_rows(boxes.background, n_random, rng)])
 
     for boxes, rows, features in candidate_set.map("collecting examples", _describe_all, draw):
         examples.add(boxes, rows, features)
@@ -94,6 +92,12 @@ def _describe_hardest(
     return _describe_all(describe, (boxes, rows[np.argsort(-objectness, kind="stable")[:number]]))
 
 
-def _draw(rows: NDArray[np.intp], number: int, rng: np.random.Generator) -> NDArray[np.intp]:
+def draw_images(candidate_set: CandidateSet, settings: DetectionParameters, rng: np.random.Generator) -> CandidateSet:
+    """Restrict a set to some of its images, drawn at random, if each would contribute too few regions otherwise."""
+    limit = max(1, settings.training_regions // MIN_REGIONS_PER_IMAGE)
+    return candidate_set if len(candidate_set.annotations.images) <= limit else candidate_set.draw(limit, rng)
+
+
+def draw_rows(rows: NDArray[np.intp], number: int, rng: np.random.Generator) -> NDArray[np.intp]:
     """Draw at most `number` of the rows without replacement, ascending."""
     return rows if len(rows) <= number else np.sort(rng.choice(rows, number, replace=False))

@@ -247,7 +247,7 @@ def _network(backbone: Backbone, short_side: int | None, device: torch.device) -
     return {
         "backbone": backbone.name,
         "weights": [backbone.weights, backbone.weights_sha256],
-        "layers": [[layer.name, layer.channels, layer.stride] for layer in backbone.layers],
+        "layers": [layer.key for layer in backbone.layers],
         "preprocessing": [backbone.input_size, backbone.mean, backbone.std],
         "whole_photographs": None if short_side is None else [short_side, MAX_ASPECT_RATIO, MIN_SAMPLES_PER_SIDE],
         "regions_per_pass": REGIONS_PER_PASS,

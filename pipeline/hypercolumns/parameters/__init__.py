@@ -1,7 +1,12 @@
 """The parameters of the pipeline: one typed model that reads `params.yaml`. Defaults live here and nowhere else."""
 
 from hypercolumns.parameters.backbone import BackboneParameters
-from hypercolumns.parameters.boxes import DetectionParameters, ProposalParameters, RegionParameters
+from hypercolumns.parameters.boxes import (
+    DetectionParameters,
+    ProposalParameters,
+    RegionParameters,
+    RescoringParameters,
+)
 from hypercolumns.parameters.classifiers import PredictParameters, TrainParameters
 from hypercolumns.parameters.compute import ComputeParameters
 from hypercolumns.parameters.dataset import DatasetParameters, PuppetsParameters
@@ -22,6 +27,7 @@ __all__ = [
     "ProposalParameters",
     "PuppetsParameters",
     "RegionParameters",
+    "RescoringParameters",
     "TaskParameters",
     "TrainParameters",
 ]

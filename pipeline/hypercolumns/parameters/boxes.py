@@ -40,7 +40,7 @@ class DetectionParameters(Section):
     max_per_image: Positive = 10
     """Best detections kept per image, also when they come from a file. Crowded photographs need more, about 20."""
     layers: Annotated[tuple[str, ...], Field(min_length=1)] = ("stage4", "stage6")
-    """Layers of the backbone, from fine to coarse, that describe a region. Ours, measured."""
+    """Layers of the backbone, from fine to coarse, that describe a box in both steps. Ours, measured."""
     short_side: Annotated[int, Field(ge=32, le=8192)] = 480
     """Photographs are scaled to this short side, in pixels, for the network. Ours, measured."""
     cells: Annotated[int, Field(ge=1, le=32)] = 3
@@ -78,6 +78,31 @@ class DetectionParameters(Section):
                 f"({self.positive_overlap}): a proposal could be background and object at once"
             )
         return self
+
+
+class RescoringParameters(Section):
+    """The second step of detection: the best boxes of a photograph pass the network alone and are scored again."""
+
+    boxes_per_image: Count = 100
+    """Boxes of each photograph of val that are scored again; 0 keeps the detector's scores. More take time. R-CNN."""
+    suppression_overlap: Share = 0.6
+    """A box is not scored again when its IoU with a better one of any category exceeds this. Ours, measured."""
+    input_size: Annotated[int, Field(ge=32, le=8192)] | None = None
+    """Boxes are warped to squares of this side, in pixels; null: that of the backbone. Smaller ones take less time."""
+    cells: Annotated[int, Field(ge=1, le=32)] = 3
+    """Each layer of `detection` is averaged over `cells` x `cells` cells of the warped box. Ours, measured."""
+    expansion: Annotated[float, Field(ge=1, le=4)] = 1.4
+    """Boxes are enlarged by this factor before the network sees them. Ours, measured."""
+    proposals_per_instance: Count = 4
+    """Proposals that train as positives of one instance, at most, besides its box."""
+    background_per_image: Positive = 32
+    """Boxes of each training photograph that train as background, at most: those that the detector scores highest."""
+    penalty: Annotated[float, Field(ge=0)] = 1e-2
+    """L2 penalty of the classifiers on standardised features. Ours, measured."""
+    iterations: Positive = 60
+    """L-BFGS iterations of the fit."""
+    regression_penalty: Annotated[float, Field(gt=0)] | None = 1.0
+    """L2 penalty of the bounding-box regression on standardised features; null leaves boxes unchanged. R-CNN."""
 
 
 class RegionParameters(Section):

@@ -8,7 +8,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model
 
 from hypercolumns.errors import InputError, choices, explain
 from hypercolumns.parameters.backbone import LAYERS, BackboneParameters
-from hypercolumns.parameters.boxes import DetectionParameters, ProposalParameters, RegionParameters
+from hypercolumns.parameters.boxes import (
+    DetectionParameters,
+    ProposalParameters,
+    RegionParameters,
+    RescoringParameters,
+)
 from hypercolumns.parameters.classifiers import AblateParameters, PredictParameters, TrainParameters
 from hypercolumns.parameters.compute import ComputeParameters
 from hypercolumns.parameters.dataset import DatasetParameters
@@ -39,6 +44,7 @@ class Parameters(Section):
     proposals: ProposalParameters = ProposalParameters()
     backbone: BackboneParameters = BackboneParameters()
     detection: DetectionParameters = DetectionParameters()
+    rescoring: RescoringParameters = RescoringParameters()
     regions: RegionParameters = RegionParameters()
     train: TrainParameters = TrainParameters()
     predict: PredictParameters = PredictParameters()
@@ -99,6 +105,11 @@ class Parameters(Section):
                     f"[{', '.join(ordered)}]"
                 )
         return self
+
+    @property
+    def rescores(self) -> bool:
+        """Whether detection has a second step."""
+        return self.detection.source == "own" and self.rescoring.boxes_per_image > 0
 
     def task_section(self, name: str) -> Any:
         """Return the parameters of a registered task, an instance of the class of its section.

@@ -22,7 +22,10 @@ from hypercolumns.backbones.spatial import spatial
 from hypercolumns.bundle.bundle import Bundle
 from hypercolumns.definitions import create_task
 from hypercolumns.detection.candidate_set import with_area
+from hypercolumns.detection.crops import describe_crops
+from hypercolumns.detection.detector import best_boxes
 from hypercolumns.detection.features import describe
+from hypercolumns.detection.rescoring import Shortlist
 from hypercolumns.devices import choose_device
 from hypercolumns.errors import InputError, choices
 from hypercolumns.features import passes, schema
@@ -85,7 +88,12 @@ class Segmenter:
         else:
             tasks_network = prepare(backbone, self._device, "crops")
         detector = backbone.with_taps(bundle.detection_taps) if bundle.detector else None
-        self._networks = _Networks(tasks_network, detector and prepare(detector, self._device, "photographs"))
+        crops = bundle.crops_backbone
+        self._networks = _Networks(
+            tasks_network,
+            detector and prepare(detector, self._device, "photographs"),
+            crops and prepare(crops, self._device, "crops"),
+        )
 
     @classmethod
     def open(
@@ -186,7 +194,7 @@ class Segmenter:
     def _answer(self, networks: "_Networks", item: Photograph) -> Answers:
         image = item.image
         pixels = item.read()
-        found, labels = self._find_boxes(networks.detector, image, pixels, item.boxes)
+        found, labels = self._find_boxes(networks, image, pixels, item.boxes)
         regions = detected_regions([box for box in found if box["score"] >= self.minimum_score])
         expanded = geometry.expand(regions[schema.BOX].to_numpy(), self.bundle.manifest.regions.expansion)
         annotations = AnnotationSet((image,), self.categories, (), "")
@@ -201,7 +209,7 @@ class Segmenter:
         return self._collect(image, pixels, regions, expanded, tasks, results, heat)
 
     def _find_boxes(
-        self, backbone: Backbone | None, image: Image, pixels: NDArray[np.uint8], given: Sequence[Result] | None
+        self, networks: "_Networks", image: Image, pixels: NDArray[np.uint8], given: Sequence[Result] | None
     ) -> tuple[Sequence[Result], NDArray[np.int32] | None]:
         """Boxes as COCO results, and the superpixels that heat is projected onto, if the model does that."""
         parameters = self.bundle.parameters
@@ -209,16 +217,32 @@ class Segmenter:
         if given is not None:
             return given, superpixels.segment(pixels, parameters.proposals) if projects else None
         detector, settings = self.bundle.detector, parameters.detection
-        if detector is None or backbone is None:
+        if detector is None or networks.detector is None:
             raise InputError(
                 f"The model has no detector, since it was trained with detection.source: {settings.source}; give boxes."
             )
         proposals = rank(measure(pixels, parameters.proposals), self.bundle.ranker, parameters.proposals)
+        backbone, candidates = networks.detector, with_area(proposals.boxes)
         maps = passes.to_host(photograph_maps(backbone, pixels, settings.short_side, self._device), backbone)
-        found = detector.detect(
-            lambda boxes: describe(maps, image, boxes, settings), with_area(proposals.boxes), image, settings
-        )
+        scored = detector.score(lambda boxes: describe(maps, image, boxes, settings), candidates, image)
+        if networks.crops is None:
+            found = best_boxes(image.id, *scored, detector.categories, settings)
+        else:
+            shortlist = Shortlist.of(*scored, parameters.rescoring)
+            found = self._rescore(networks.crops, shortlist, image, pixels)
         return found, proposals.superpixels if projects else None
+
+    def _rescore(
+        self, backbone: Backbone, shortlist: Shortlist, image: Image, pixels: NDArray[np.uint8]
+    ) -> list[Result]:
+        """Detect objects among the boxes of a shortlist, each of which passes the network alone."""
+        rescorer, parameters = self.bundle.rescorer, self.bundle.parameters
+        boxes = shortlist.boxes
+        if rescorer is None or not len(boxes):
+            return []
+        expanded = geometry.expand(boxes, parameters.rescoring.expansion)
+        blocks = warped_blocks(backbone, [pixels] * len(boxes), expanded, self._device)
+        return shortlist.detect(describe_crops(blocks, boxes, image), rescorer, image, parameters.detection)
 
     def _blocks(
         self, backbone: Backbone, pixels: NDArray[np.uint8], expanded: NDArray[np.float64]
@@ -272,11 +296,11 @@ class Segmenter:
 
 
 class _Networks(nn.Module):
-    """The networks of a model: the one whose maps the grids see, and the one whose maps the detector sees, if any."""
+    """The networks of a model: what the grids, the detector, if any, and its second step, if any, see."""
 
-    def __init__(self, tasks: Backbone, detector: Backbone | None) -> None:
+    def __init__(self, tasks: Backbone, detector: Backbone | None, crops: Backbone | None) -> None:
         super().__init__()
-        self.tasks, self.detector = tasks, detector
+        self.tasks, self.detector, self.crops = tasks, detector, crops
 
 
 @contextmanager

@@ -11,4 +11,5 @@ from .prepare import prepare_annotations as prepare_annotations
 from .propose import propose_regions as propose_regions
 from .repair import repair_store as repair_store
 from .report import write_report as write_report
+from .rescorer import train_rescorer as train_rescorer
 from .train import train_task as train_task

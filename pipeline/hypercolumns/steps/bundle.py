@@ -33,6 +33,7 @@ def bundle_models(parameters: Parameters, workspace: Workspace) -> Manifest:
         AnnotationSet.load(workspace.annotations("train")).categories,
         {task: workspace.model(task) for task in tasks},
         workspace.detector,
+        workspace.rescorer,
         ProposalStore.open(workspace.proposals("train")).ranker,
         {name: _read(path) for name, path in metrics.items() if path.exists()},
     )

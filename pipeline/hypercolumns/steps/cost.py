@@ -149,6 +149,15 @@ def estimate_cost(
     proposals = _BYTES_PER_PROPOSAL * (parameters.proposals.max_per_image or 2000)
     converted = network * (1 + owns) if parameters.backbone.engine == "onnxruntime" else 0
     kept = converted + total * (maps + proposals) + bounded * _PHOTOGRAPH_PIXELS * _CANDIDATE_BYTES_PER_PIXEL
+    instances = sum(not instance.ignore for instance in sets["train"].instances)
+    crops = (
+        instances * (1 + parameters.rescoring.proposals_per_instance)
+        + photographs["train"] * parameters.rescoring.background_per_image
+        + photographs["val"] * parameters.rescoring.boxes_per_image
+    )
+    seen_again = crops if parameters.rescores else 0
+    side = parameters.backbone.input_size
+    crop = forward * ((parameters.rescoring.input_size or side) / side) ** 2
     whole = forward * parameters.detection.short_side**2 * 4 / 3 / parameters.backbone.input_size**2
     cores = os.cpu_count() or 1
     tasks = len(parameters.tasks)
@@ -159,6 +168,7 @@ def estimate_cost(
         "check": _SECONDS["decode"] * pixels,
         "propose": _SECONDS["propose"] * bounded,
         "detect": (_SECONDS["detect"] + whole) * total if owns else 0.0,
+        "rescore": (crop + _SECONDS["warp"]) * seen_again,
         "extract": (forward + _SECONDS["warp"]) * sum(regions.values()),
         "train": train * tasks,
         "predict": predict * tasks,

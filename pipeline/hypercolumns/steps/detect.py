@@ -14,6 +14,7 @@ from hypercolumns.evaluation.detections import box_overlaps, match_categories, m
 from hypercolumns.input_files import expand_home
 from hypercolumns.parameters import Parameters
 from hypercolumns.steps.detector import detection_input
+from hypercolumns.steps.rescorer import second_step
 from hypercolumns.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -45,7 +46,11 @@ def _detections(parameters: Parameters, workspace: Workspace, annotations: Annot
     if settings.source == "file":
         return results.from_file(expand_home(settings.file), annotations, settings.max_per_image)
     given = detection_input(parameters, workspace, "val")
-    return detect(given, Detector.open(workspace.detector, feature_origin(given.backbone, settings)))
+    detector = Detector.open(workspace.detector, feature_origin(given.backbone, settings))
+    if not parameters.rescores:
+        return detect(given, detector)
+    second = second_step(given, parameters, workspace)
+    return second.detect(given, detector, Detector.open(workspace.rescorer, second.crops.origin, "rescorer"))
 
 
 def _summary(parameters: Parameters, annotations: AnnotationSet, detections: list[Result]) -> str:

@@ -33,6 +33,7 @@ def check_networks(parameters: Parameters) -> "Backbone | None":
     from hypercolumns.backbones import create_backbone
     from hypercolumns.backbones.engines import prepare
     from hypercolumns.backbones.spatial import spatial
+    from hypercolumns.detection.crops import backbone_of_crops
     from hypercolumns.detection.run import require_maps
     from hypercolumns.devices import choose_device
     from hypercolumns.features.extraction import block_shapes
@@ -49,10 +50,12 @@ def check_networks(parameters: Parameters) -> "Backbone | None":
         block_shapes(backbone)
     if parameters.detection.source == "own":
         settings = parameters.backbone.model_copy(update={"layers": parameters.detection.layers})
-        detector = create_backbone(settings, parameters.seed, "detection.layers")
-        require_maps(detector)
-        detector = prepare(detector, device, "photographs")
+        maps = create_backbone(settings, parameters.seed, "detection.layers")
+        require_maps(maps)
+        detector = prepare(maps, device, "photographs")
         photograph_maps(detector, photograph, parameters.detection.short_side, device)
+        if parameters.rescores:
+            block_shapes(prepare(backbone_of_crops(maps, parameters.rescoring), device, "crops"))
     return backbone
 
 

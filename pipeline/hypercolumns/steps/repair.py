@@ -62,7 +62,7 @@ def repair_store(parameters: Parameters, workspace: Workspace, found: Verificati
 def _repairs(parameters: Parameters, workspace: Workspace) -> dict[Path, _Repair]:
     """How each store of the workspace is repaired, by its path."""
     # Imported here since each needs other libraries, some of which take seconds or may be missing.
-    from hypercolumns.steps import predict_task, propose_regions, train_detector, train_task
+    from hypercolumns.steps import predict_task, propose_regions, train_detector, train_rescorer, train_task
 
     repairs: dict[Path, _Repair] = {}
 
@@ -73,6 +73,7 @@ def _repairs(parameters: Parameters, workspace: Workspace) -> dict[Path, _Repair
         repairs[workspace.features(split).resolve()] = partial(_repair_features, parameters, workspace, split)
         add(workspace.proposals(split), "propose", partial(propose_regions, parameters))
     add(workspace.detector, "detector", partial(train_detector, parameters))
+    add(workspace.rescorer, "rescorer", partial(train_rescorer, parameters))
     for task in parameters.tasks:
         add(workspace.model(task), "train", partial(train_task, parameters, task=task))
         add(workspace.heat_maps(task), "predict", partial(predict_task, parameters, task=task))

@@ -1,0 +1,232 @@
+"""The second step of detection: which boxes are seen again, what it learns, and that a run gives the same bytes."""
+
+import os
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from hypercolumns.annotations.model import AnnotationSet, Image
+from hypercolumns.annotations.results import Result
+from hypercolumns.backbones import Backbone, create_backbone
+from hypercolumns.detection import crops, rescoring
+from hypercolumns.detection.crops import Crops, backbone_of_crops, describe_crops
+from hypercolumns.detection.detector import Detector
+from hypercolumns.detection.examples import BACKGROUND, training_instances
+from hypercolumns.detection.linear_models import LinearClassifiers
+from hypercolumns.detection.rescoring import Shortlist, choose_examples, choose_shortlists, fit_rescorer
+from hypercolumns.detection.run import DetectionInput, SecondStep, train
+from hypercolumns.features.store import FeatureStore
+from hypercolumns.parameters import (
+    BackboneParameters,
+    ComputeParameters,
+    DetectionParameters,
+    RescoringParameters,
+)
+from hypercolumns.regions.boxes import Boxes, expand, from_coco, iou
+from tests.detection.detection_scenes import KnownFeatures, candidates, draw, scenes, separable, separable_features
+
+CATEGORIES = (3, 7)
+DETECTION = DetectionParameters(max_per_image=5)
+SETTINGS = RescoringParameters(
+    boxes_per_image=12, background_per_image=8, penalty=1e-4, iterations=100, regression_penalty=None
+)
+
+
+def _blind() -> tuple[Detector, KnownFeatures]:
+    """A first step that knows nothing, and the features that it is given."""
+    classifiers = LinearClassifiers(np.zeros((1, 3), np.float32), np.zeros(3, np.float32))
+    features = KnownFeatures(lambda _, boxes: np.zeros((len(boxes), 1), np.float32))
+    return Detector(CATEGORIES, classifiers), features
+
+
+def _described(annotations: AnnotationSet, boxes: Mapping[int, Boxes]) -> Iterator[tuple[Image, NDArray[np.float32]]]:
+    """Separable features instead of those of crops."""
+    features = separable_features(annotations)
+    return ((image, features.describe(image, boxes[image.id])) for image in annotations.images)
+
+
+def test_the_shortlist_has_the_best_boxes_of_all_categories() -> None:
+    """A box next to a better one of another category is dropped, and the rest is limited in number."""
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 11], [50, 50, 60, 60], [80, 80, 90, 90.0]])
+    scores = np.array([[0.2, 0.5], [0.6, 0.1], [0.3, 0.0], [0.1, 0.2]])
+    settings = RescoringParameters(boxes_per_image=2, suppression_overlap=0.5)
+    chosen = Shortlist.of(boxes, scores, settings)
+    assert chosen.boxes.tolist() == boxes[[1, 2]].tolist()
+    assert chosen.scores.tolist() == scores[[1, 2]].tolist()
+
+
+def test_scores_of_both_steps_count() -> None:
+    """With features that say nothing, the order is that of the first step."""
+    detector, _ = _blind()
+    shortlist = Shortlist(np.array([[0, 0, 10, 10], [30, 30, 40, 40.0]]), np.array([[0.09, 0.0], [0.36, 0.0]]))
+    image = scenes(1, seed=0).images[0]
+    found = shortlist.detect(np.zeros((2, 1), np.float32), detector, image, DETECTION)
+    best = [d["score"] for d in found if d["category_id"] == 3]
+    assert best == pytest.approx([0.6 / 3, 0.3 / 3], abs=1e-5)
+
+
+def test_examples_are_instances_boxes_on_them_and_the_hardest_background() -> None:
+    """Labels and objects fit the boxes; background is what scores highest."""
+    annotations = scenes(3, seed=1)
+
+    def widths(_: Image, boxes: Boxes) -> NDArray[np.float32]:
+        return (boxes[:, 2:3] - boxes[:, :1]).astype(np.float32) / 96
+
+    by_width = Detector(CATEGORIES, LinearClassifiers(np.array([[9, 0, 0]], np.float32), np.zeros(3, np.float32)))
+    candidate_set = separable(annotations, KnownFeatures(widths))
+    chosen = choose_examples(candidate_set, by_width, DETECTION, SETTINGS, np.random.default_rng(0))
+    for image in annotations.images:
+        instances, of_image = annotations.instances_by_image[image.id], chosen[image.id]
+        truth = np.array([i.box for i in training_instances(instances)])
+        assert of_image.boxes[:2].tolist() == truth.tolist()
+        overlaps = iou(of_image.boxes, truth)
+        positive = of_image.labels != BACKGROUND
+        assert (overlaps[positive].max(axis=1) >= DETECTION.positive_overlap).all()
+        assert (overlaps[~positive].max(axis=1) < DETECTION.negative_overlap).all()
+        labels = np.array([CATEGORIES.index(i.category_id) for i in instances])[overlaps.argmax(axis=1)]
+        assert of_image.labels[positive].tolist() == labels[positive].tolist()
+        assert of_image.objects[positive].tolist() == truth[overlaps.argmax(axis=1)][positive].tolist()
+        counts = np.bincount(overlaps[positive].argmax(axis=1))
+        assert counts.max() <= 1 + SETTINGS.proposals_per_instance
+        hardest = of_image.boxes[~positive]
+        assert len(hardest) == SETTINGS.background_per_image
+        every = candidates(annotations, image.id)
+        widest = every[iou(every, truth).max(axis=1) < DETECTION.negative_overlap]
+        assert hardest[0].tolist() == widest[(widest[:, 2] - widest[:, 0]).argmax()].tolist()
+
+
+def test_the_second_step_finds_what_the_first_one_cannot_tell() -> None:
+    """The first step scores all boxes alike; after the second, the best two boxes of an image are its objects."""
+    detector, features = _blind()
+    wide = SETTINGS.model_copy(update={"boxes_per_image": 200, "suppression_overlap": 0.9})
+    train_set, test = scenes(20, seed=2), scenes(10, seed=3)
+    chosen = choose_examples(separable(train_set, features), detector, DETECTION, wide, np.random.default_rng(0))
+    boxes = {image_id: of_image.boxes for image_id, of_image in chosen.items()}
+    rescorer = fit_rescorer(chosen, _described(train_set, boxes), CATEGORIES, wide)
+    shortlists = choose_shortlists(separable(test, features), detector, wide)
+    listed = {image_id: shortlist.boxes for image_id, shortlist in shortlists.items()}
+    for image, described in _described(test, listed):
+        best = shortlists[image.id].detect(described, rescorer, image, DETECTION)[:2]
+        for truth in test.instances_by_image[image.id]:
+            same = [from_coco(d["bbox"]) for d in best if d["category_id"] == truth.category_id]
+            assert max((iou(box, truth.box)[0, 0] for box in same), default=0) > 0.6
+
+
+# Runs with a network of random weights, on drawn photographs.
+
+NETWORK = BackboneParameters(weights="random", layers=("stage1", "stage3"), input_size=64)
+FIRST = DetectionParameters(layers=NETWORK.layers, short_side=96, training_regions=400, iterations=10, max_per_image=5)
+SECOND = RescoringParameters(
+    boxes_per_image=10,
+    input_size=48,
+    cells=2,
+    background_per_image=6,
+    iterations=10,
+)
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    return create_backbone(NETWORK, 0, "detection.layers")
+
+
+class Project:
+    """Photographs, and the two steps on them."""
+
+    def __init__(self, folder: Path, backbone: Backbone) -> None:
+        self.folder = folder
+        for split, count, seed in (("train", 6, 0), ("val", 3, 1)):
+            (folder / split).mkdir()
+            draw(scenes(count, seed), folder / split)
+        sets = {
+            "train": scenes(6, 0, root=str(folder / "train")),
+            "val": scenes(3, 1, root=str(folder / "val")),
+        }
+        self.scratch = folder / "scratch"
+        self.given = {
+            split: DetectionInput(
+                split, of_split, partial(candidates, of_split), backbone, FIRST, torch.device("cpu"), self.scratch
+            )
+            for split, of_split in sets.items()
+        }
+        seen = backbone_of_crops(backbone, SECOND)
+        self.second = SecondStep(Crops(seen, 1.4, ComputeParameters(device="cpu"), self.scratch), SECOND)
+
+    def run(self) -> list[Result]:
+        detector = train(self.given["train"], 0)
+        rescorer = self.second.train(self.given["train"], detector, 0)
+        return self.second.detect(self.given["val"], detector, rescorer)
+
+
+@pytest.fixture
+def project(tmp_path: Path, backbone: Backbone) -> Project:
+    return Project(tmp_path, backbone)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, backbone: Backbone) -> list[Result]:
+    return Project(tmp_path_factory.mktemp("undisturbed"), backbone).run()
+
+
+def test_detections_are_complete(undisturbed: list[Result]) -> None:
+    """As many as allowed in every photograph, the best first."""
+    assert [d["image_id"] for d in undisturbed] == [1] * 5 + [2] * 5 + [3] * 5
+    for first in (0, 5, 10):
+        scores = [d["score"] for d in undisturbed[first : first + 5]]
+        assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_the_number_of_cores_changes_nothing(
+    project: Project, undisturbed: list[Result], monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    before = torch.get_num_threads()
+    torch.set_num_threads(cores)
+    try:
+        assert project.run() == undisturbed
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(crops, "describe_crops"), (rescoring, "fit_regressor"), (rescoring, "best_boxes")]
+)
+def test_a_run_goes_on_after_an_interruption(
+    project: Project, undisturbed: list[Result], monkeypatch: pytest.MonkeyPatch, module: object, name: str
+) -> None:
+    """And computes no crop again that the interrupted one has kept."""
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            project.run()
+    kept = {path.name for path in (project.scratch / "extract").iterdir()}
+    with monkeypatch.context() as patch:
+        if "crops-val.zarr" in kept:
+            patch.setattr("hypercolumns.features.region_source.warped_blocks", _interrupt)
+        assert project.run() == undisturbed
+
+
+def _interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_crops_are_kept_as_a_feature_store(project: Project) -> None:
+    """Its blocks are the means of the maps of each warped box, and describe the box as a photograph alone would."""
+    project.run()
+    store = FeatureStore.open(project.scratch / crops.FOLDER / "crops-val.zarr")
+    assert {layer: store.read(layer, slice(0, 1)).shape[2:] for layer in store.layers} == {
+        "stage1": (2, 2),
+        "stage3": (2, 2),
+    }
+    boxes = store.regions[["x0", "y0", "x1", "y1"]].to_numpy()
+    assert np.allclose(store.expanded_boxes, expand(boxes, 1.4))
+    image = project.given["val"].annotations.images[0]
+    described = describe_crops({layer: store.read(layer, slice(0, 3)) for layer in store.layers}, boxes[:3], image)
+    lengths = [np.linalg.norm(part, axis=1) for part in np.split(described[:, :-7], [4 * 24], axis=1)]
+    assert np.allclose(lengths, 1, atol=1e-3)
