@@ -1,7 +1,7 @@
 """The second step of detection: which boxes are seen again, what it learns, and that a run gives the same bytes."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,16 @@ from hypercolumns.detection.crops import Crops, backbone_of_crops, describe_crop
 from hypercolumns.detection.detector import Detector
 from hypercolumns.detection.examples import BACKGROUND, training_instances
 from hypercolumns.detection.linear_models import LinearClassifiers
-from hypercolumns.detection.rescoring import Shortlist, choose_examples, choose_shortlists, fit_rescorer
+from hypercolumns.detection.rescoring import (
+    PARTIAL_OVERLAP,
+    ChosenBoxes,
+    CropFeaturesOf,
+    Shortlist,
+    choose_examples,
+    choose_shortlists,
+    detect_again,
+    fit_rescorer,
+)
 from hypercolumns.detection.run import DetectionInput, SecondStep, train
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.parameters import (
@@ -44,10 +53,10 @@ def _blind() -> tuple[Detector, KnownFeatures]:
     return Detector(CATEGORIES, classifiers), features
 
 
-def _described(annotations: AnnotationSet, boxes: Mapping[int, Boxes]) -> Iterator[tuple[Image, NDArray[np.float32]]]:
+def _described(annotations: AnnotationSet, listed: Mapping[int, Shortlist | ChosenBoxes]) -> CropFeaturesOf:
     """Separable features instead of those of crops."""
     features = separable_features(annotations)
-    return ((image, features.describe(image, boxes[image.id])) for image in annotations.images)
+    return lambda image_id: features.describe(annotations.image_by_id[image_id], listed[image_id].boxes)
 
 
 def test_the_shortlist_has_the_best_boxes_of_all_categories() -> None:
@@ -65,7 +74,9 @@ def test_scores_of_both_steps_count() -> None:
     detector, _ = _blind()
     shortlist = Shortlist(np.array([[0, 0, 10, 10], [30, 30, 40, 40.0]]), np.array([[0.09, 0.0], [0.36, 0.0]]))
     image = scenes(1, seed=0).images[0]
-    found = shortlist.detect(np.zeros((2, 1), np.float32), detector, image, DETECTION)
+    found = shortlist.detect(
+        lambda boxes: np.zeros((len(boxes), 1), np.float32), np.zeros((2, 0), np.float32), detector, image, DETECTION
+    )
     best = [d["score"] for d in found if d["category_id"] == 3]
     assert best == pytest.approx([0.6 / 3, 0.3 / 3], abs=1e-5)
 
@@ -87,13 +98,15 @@ def test_examples_are_instances_boxes_on_them_and_the_hardest_background() -> No
         overlaps = iou(of_image.boxes, truth)
         positive = of_image.labels != BACKGROUND
         assert (overlaps[positive].max(axis=1) >= DETECTION.positive_overlap).all()
-        assert (overlaps[~positive].max(axis=1) < DETECTION.negative_overlap).all()
+        assert (overlaps[~positive].max(axis=1) < PARTIAL_OVERLAP).all()
         labels = np.array([CATEGORIES.index(i.category_id) for i in instances])[overlaps.argmax(axis=1)]
         assert of_image.labels[positive].tolist() == labels[positive].tolist()
         assert of_image.objects[positive].tolist() == truth[overlaps.argmax(axis=1)][positive].tolist()
         counts = np.bincount(overlaps[positive].argmax(axis=1))
-        assert counts.max() <= 1 + SETTINGS.proposals_per_instance
-        hardest = of_image.boxes[~positive]
+        assert counts.max() <= 1 + SETTINGS.positive_per_instance
+        is_partial = ~positive & (overlaps.max(axis=1) >= DETECTION.negative_overlap)
+        assert np.bincount(overlaps[is_partial].argmax(axis=1)).max() <= SETTINGS.partial_per_instance
+        hardest = of_image.boxes[~positive & ~is_partial]
         assert len(hardest) == SETTINGS.background_per_image
         every = candidates(annotations, image.id)
         widest = every[iou(every, truth).max(axis=1) < DETECTION.negative_overlap]
@@ -105,14 +118,15 @@ def test_the_second_step_finds_what_the_first_one_cannot_tell() -> None:
     detector, features = _blind()
     wide = SETTINGS.model_copy(update={"boxes_per_image": 200, "suppression_overlap": 0.9})
     train_set, test = scenes(20, seed=2), scenes(10, seed=3)
-    chosen = choose_examples(separable(train_set, features), detector, DETECTION, wide, np.random.default_rng(0))
-    boxes = {image_id: of_image.boxes for image_id, of_image in chosen.items()}
-    rescorer = fit_rescorer(chosen, _described(train_set, boxes), CATEGORIES, wide)
-    shortlists = choose_shortlists(separable(test, features), detector, wide)
-    listed = {image_id: shortlist.boxes for image_id, shortlist in shortlists.items()}
-    for image, described in _described(test, listed):
-        best = shortlists[image.id].detect(described, rescorer, image, DETECTION)[:2]
-        for truth in test.instances_by_image[image.id]:
+    known = separable(train_set, features)
+    chosen = choose_examples(known, detector, DETECTION, wide, np.random.default_rng(0))
+    rescorer = fit_rescorer(known, chosen, _described(train_set, chosen), CATEGORIES, wide)
+    new = separable(test, features)
+    shortlists = choose_shortlists(new, detector, wide)
+    found = detect_again(new, shortlists, _described(test, shortlists), rescorer, DETECTION)
+    for image_id, truths in test.instances_by_image.items():
+        best = [d for d in found if d["image_id"] == image_id][:2]
+        for truth in truths:
             same = [from_coco(d["bbox"]) for d in best if d["category_id"] == truth.category_id]
             assert max((iou(box, truth.box)[0, 0] for box in same), default=0) > 0.6
 
@@ -226,7 +240,6 @@ def test_crops_are_kept_as_a_feature_store(project: Project) -> None:
     }
     boxes = store.regions[["x0", "y0", "x1", "y1"]].to_numpy()
     assert np.allclose(store.expanded_boxes, expand(boxes, 1.4))
-    image = project.given["val"].annotations.images[0]
-    described = describe_crops({layer: store.read(layer, slice(0, 3)) for layer in store.layers}, boxes[:3], image)
-    lengths = [np.linalg.norm(part, axis=1) for part in np.split(described[:, :-7], [4 * 24], axis=1)]
+    described = describe_crops({layer: store.read(layer, slice(0, 3)) for layer in store.layers})
+    lengths = [np.linalg.norm(part, axis=1) for part in np.split(described, [4 * 24], axis=1)]
     assert np.allclose(lengths, 1, atol=1e-3)

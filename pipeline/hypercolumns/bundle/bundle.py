@@ -11,7 +11,7 @@ from hypercolumns.backbones import Backbone, create_backbone, with_layers
 from hypercolumns.backbones.taps import Tap
 from hypercolumns.bundle.archive import as_folder
 from hypercolumns.bundle.manifest import DETECTOR, NAME, RESCORER, Manifest, Ranking, grid_path
-from hypercolumns.detection.crops import backbone_of_crops, crops_origin
+from hypercolumns.detection.crops import backbone_of_crops, rescoring_origin
 from hypercolumns.detection.detector import Detector
 from hypercolumns.detection.features import feature_origin
 from hypercolumns.errors import InputError
@@ -73,9 +73,9 @@ class Bundle:
                 seen = with_layers(backbone, network, "detection.layers")
                 detector = Detector.open(folder / DETECTOR, feature_origin(seen, parameters.detection))
                 taps = seen.taps
-            if manifest.rescores:
-                crops = backbone_of_crops(backbone.with_taps(taps), parameters.rescoring)
-                origin = crops_origin(crops, parameters.rescoring.expansion)
+            if manifest.detects and manifest.rescores:
+                crops = backbone_of_crops(seen, parameters.rescoring)
+                origin = rescoring_origin(seen, parameters.detection, parameters.rescoring)
                 rescorer = Detector.open(folder / RESCORER, origin, "rescorer")
             grids = {task: GridModel.open(grid_path(folder, task)) for task in manifest.tasks}
         ranker = _create_ranker(manifest.ranking, path)

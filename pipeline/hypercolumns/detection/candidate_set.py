@@ -1,6 +1,6 @@
 """An image set as the detector sees it: annotations, candidate boxes, and features of any box."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
@@ -49,8 +49,12 @@ class CandidateSet:
     def draw(self, number: int, rng: np.random.Generator) -> "CandidateSet":
         """Restrict the set to `number` of its images, drawn at random without replacement."""
         images = self.annotations.images
-        chosen = np.sort(rng.choice(len(images), number, replace=False))
-        return replace(self, annotations=replace(self.annotations, images=tuple(images[i] for i in chosen)))
+        return self.only({images[i].id for i in rng.choice(len(images), number, replace=False)})
+
+    def only(self, image_ids: Collection[int]) -> "CandidateSet":
+        """Restrict the set to the images with these ids."""
+        images = tuple(image for image in self.annotations.images if image.id in image_ids)
+        return replace(self, annotations=replace(self.annotations, images=images))
 
     def map(
         self, activity: str, function: Callable[[Describe, Item], Result], prepare: Callable[[Image], Item]

@@ -1,6 +1,6 @@
 """Features of boxes from their warped crops, which the network sees alone; kept in a feature store."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hypercolumns.annotations.model import AnnotationSet, Image
+from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.backbones import Backbone
-from hypercolumns.detection.features import geometry, unit_rows
+from hypercolumns.detection.features import feature_origin, unit_rows
 from hypercolumns.features import schema
 from hypercolumns.features.extraction import extract
 from hypercolumns.features.origin import Origin
 from hypercolumns.features.passes import Blocks
-from hypercolumns.parameters import ComputeParameters, RescoringParameters
+from hypercolumns.features.store import FeatureStore
+from hypercolumns.parameters import ComputeParameters, DetectionParameters, RescoringParameters
 from hypercolumns.regions.boxes import Boxes
 from hypercolumns.workspace import Split
 
@@ -39,34 +40,23 @@ class Crops:
     scratch: Path
     """Folder that keeps the crops' features: boxes of the last call are not computed again."""
 
-    @property
-    def origin(self) -> Origin:
-        """Origin of the features; what is trained on them is given features of one origin."""
-        return crops_origin(self.backbone, self.expansion)
-
-    def features(
-        self, split: Split, annotations: AnnotationSet, boxes: Mapping[int, Boxes]
-    ) -> Iterator[tuple[Image, NDArray[np.float32]]]:
-        """Yield every image that has boxes, and the features (n, dimensions) of these.
+    def extract(self, split: Split, annotations: AnnotationSet, boxes: Mapping[int, Boxes]) -> "CropFeatures":
+        """Compute the blocks of the crops of all boxes, those that the last call has kept excepted.
 
         Parameters
         ----------
         boxes
-            (n, 4) by image id.
+            (n, 4) by image id; at least one image has boxes.
 
         Raises
         ------
         InputError
             When a photograph cannot be read, or a layer has values that are not finite.
         """
-        images = [annotations.image_by_id[image_id] for image_id in sorted(boxes) if len(boxes[image_id])]
-        if not images:
-            return
-        table = _table([(image.id, boxes[image.id]) for image in images])
         out = self.scratch / FOLDER / f"crops-{split}.zarr"
         out.parent.mkdir(parents=True, exist_ok=True)
         store = extract(
-            table,
+            _table(boxes),
             annotations,
             self.backbone,
             out,
@@ -74,21 +64,30 @@ class Crops:
             expansion=self.expansion,
             compute=self.compute,
         )
-        start = 0
-        for image in images:
-            rows = slice(start, start + len(boxes[image.id]))
-            blocks = {layer: store.read(layer, rows) for layer in store.layers}
-            yield image, describe_crops(blocks, boxes[image.id], image)
-            start = rows.stop
+        stops = np.cumsum([len(of_image) for of_image in boxes.values()])
+        return CropFeatures(
+            store,
+            {key: slice(int(stop) - len(boxes[key]), int(stop)) for key, stop in zip(boxes, stops, strict=True)},
+        )
 
 
-def describe_crops(blocks: Blocks, boxes: Boxes, image: Image) -> NDArray[np.float32]:
-    """Features (n, dimensions) of boxes (n, 4) in an image from the blocks of their crops. Ours.
+@dataclass(frozen=True)
+class CropFeatures:
+    """Features of the crops of all boxes of an image set."""
 
-    Each layer is scaled to length 1, so that none outweighs the others. Position, size and shape of the box follow.
-    """
-    layers = [unit_rows(block) for block in blocks.values()]
-    return np.concatenate([*layers, geometry(boxes, (image.width, image.height))], axis=1)
+    store: FeatureStore
+    rows: Mapping[int, slice]
+    """Rows of the store by image id."""
+
+    def read(self, image_id: int) -> NDArray[np.float32]:
+        """Read the features (n, dimensions) of the boxes of an image; see `describe_crops`."""
+        rows = self.rows[image_id]
+        return describe_crops({layer: self.store.read(layer, rows) for layer in self.store.layers})
+
+
+def describe_crops(blocks: Blocks) -> NDArray[np.float32]:
+    """Features (n, dimensions) of n boxes from the blocks of their crops: each layer is scaled to length 1. Ours."""
+    return np.concatenate([unit_rows(block) for block in blocks.values()], axis=1)
 
 
 def backbone_of_crops(backbone: Backbone, settings: RescoringParameters) -> Backbone:
@@ -96,23 +95,16 @@ def backbone_of_crops(backbone: Backbone, settings: RescoringParameters) -> Back
     return backbone.averaged(settings.cells, settings.input_size)
 
 
-def crops_origin(backbone: Backbone, expansion: float) -> Origin:
-    """Origin of the features of crops that a backbone sees; see `Crops.origin`."""
-    return {
-        "backbone": backbone.name,
-        "weights": backbone.weights,
-        "weights_sha256": backbone.weights_sha256,
-        "layers": [layer.key for layer in backbone.layers],
-        "preprocessing": [list(backbone.mean), list(backbone.std), backbone.input_size],
-        "expansion": expansion,
-    }
+def rescoring_origin(backbone: Backbone, detection: DetectionParameters, settings: RescoringParameters) -> Origin:
+    """Origin of the features of the second step, with the backbone that sees photographs."""
+    size = settings.input_size or backbone.input_size
+    return {**feature_origin(backbone, detection), "crops": [size, settings.cells, settings.expansion]}
 
 
-def _table(boxes: list[tuple[int, Boxes]]) -> pd.DataFrame:
+def _table(boxes: Mapping[int, Boxes]) -> pd.DataFrame:
     """Table of regions in the order of the images, with the columns of `schema.COLUMNS`."""
-    images = np.repeat([image_id for image_id, _ in boxes], [len(of_image) for _, of_image in boxes])
-    corners = np.concatenate([of_image for _, of_image in boxes])
+    images = np.repeat(list(boxes), [len(of_image) for of_image in boxes.values()])
     columns: dict[str, Any] = dict.fromkeys(schema.COLUMNS, 0.0)
     columns |= {"image": images, "category": _NONE, "instance": _NONE, "kind": "detection"}
-    columns |= dict(zip(schema.BOX, corners.T, strict=True))
+    columns |= dict(zip(schema.BOX, np.concatenate(list(boxes.values())).T, strict=True))
     return pd.DataFrame(columns).astype({**schema.COLUMNS, "kind": object})

@@ -108,7 +108,7 @@ def describe(maps: Maps, image: Image, boxes: Boxes, settings: DetectionParamete
     surroundings = clip(expand(boxes, settings.context), *size)
     blocks = [_block(layer, boxes, size, settings.cells) for layer in maps.values()]
     blocks.append(_block(list(maps.values())[-1], surroundings, size, 1))
-    blocks.append(geometry(boxes, size))
+    blocks.append(_geometry(boxes, size))
     return np.concatenate(blocks, axis=1)
 
 
@@ -124,7 +124,7 @@ def unit_rows(values: NDArray[np.floating]) -> NDArray[np.float32]:
     return rows / np.maximum(length, np.finfo(np.float32).tiny)
 
 
-def geometry(boxes: Boxes, size: tuple[int, int]) -> NDArray[np.float32]:
+def _geometry(boxes: Boxes, size: tuple[int, int]) -> NDArray[np.float32]:
     """Corners, square root of the area, area and log aspect ratio of the boxes, relative to the image: (n, 7)."""
     relative = boxes / np.array([*size, *size])
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], np.finfo(np.float32).tiny)

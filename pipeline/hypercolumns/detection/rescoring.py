@@ -1,12 +1,11 @@
 """The second step of detection: the best boxes of a photograph pass the network alone and are scored again (R-CNN)."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from hypercolumns.annotations.model import Image, Instance
 from hypercolumns.annotations.results import Result
@@ -16,10 +15,19 @@ from hypercolumns.detection.examples import BACKGROUND, label_boxes, training_in
 from hypercolumns.detection.linear_models import encode_moves, fit_classifiers, fit_regressor
 from hypercolumns.detection.training import draw_images, draw_rows
 from hypercolumns.parameters import DetectionParameters, RescoringParameters
-from hypercolumns.regions.boxes import Boxes
+from hypercolumns.regions.boxes import Boxes, iou
 
 PRIOR_POWER = 0.5
 """Power of the first step's probability in the final score. Ours, measured."""
+
+
+PARTIAL_OVERLAP = 0.5
+"""Boxes whose IoU with every instance is smaller are background: the first step leaves those that overlap one out, the
+second one has to tell them from better ones. Ours, measured."""
+
+
+CropFeaturesOf = Callable[[int], NDArray[np.float32]]
+"""Given the id of an image, returns features (n, dimensions) of the crops of its boxes; see `crops.CropFeatures`."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +46,17 @@ class Shortlist:
         return cls(boxes[rows], scores[rows])
 
     def detect(
-        self, features: NDArray[np.float32], rescorer: Detector, image: Image, settings: DetectionParameters
+        self,
+        describe: Describe,
+        crop_features: NDArray[np.float32],
+        rescorer: Detector,
+        image: Image,
+        settings: DetectionParameters,
     ) -> list[Result]:
-        """Detect objects with the features (n, dimensions) of the crops of the boxes; see `detector.best_boxes`."""
-        prior = self.scores**PRIOR_POWER
-        return best_boxes(
-            image.id, *rescorer.score(lambda _: features, self.boxes, image, prior), rescorer.categories, settings
-        )
+        """Detect objects with the features of the boxes in the photograph and in their crops; see `best_boxes`."""
+        features = _join(describe(self.boxes), crop_features)
+        boxes, scores = rescorer.score(lambda _: features, self.boxes, image, self.scores**PRIOR_POWER)
+        return best_boxes(image.id, boxes, scores, rescorer.categories, settings)
 
 
 @dataclass(frozen=True)
@@ -62,14 +74,14 @@ class ChosenBoxes:
 def choose_shortlists(
     candidate_set: CandidateSet, detector: Detector, settings: RescoringParameters
 ) -> dict[int, Shortlist]:
-    """Choose the boxes of every image, by its id, that are scored again."""
+    """Choose the boxes of every image that are scored again, by its id; images without a box are left out."""
 
     def choose(describe: Describe, item: tuple[Image, Boxes]) -> tuple[Image, Shortlist]:
         image, boxes = item
         return image, Shortlist.of(*detector.score(describe, boxes, image), settings)
 
     chosen = candidate_set.map("choosing boxes", choose, lambda image: (image, candidate_set.boxes(image)))
-    return {image.id: shortlist for image, shortlist in chosen}
+    return {image.id: shortlist for image, shortlist in chosen if len(shortlist.boxes)}
 
 
 def choose_examples(
@@ -79,10 +91,10 @@ def choose_examples(
     settings: RescoringParameters,
     rng: np.random.Generator,
 ) -> dict[int, ChosenBoxes]:
-    """Choose the boxes of every image, by its id, that the second step is trained on.
+    """Choose the boxes that the second step is trained on, by id of the image; images without any are left out.
 
-    Positives are the boxes of instances, and of those of the detector some that overlap each instance; background are
-    the boxes that the detector mistakes most for objects.
+    Positives are the boxes of instances, and of those of the detector some that overlap each instance. Background are
+    some that show only a part of an instance or much around it, and those that the detector mistakes most for objects.
 
     Parameters
     ----------
@@ -102,14 +114,31 @@ def choose_examples(
     chosen = {}
     for image, boxes, scores in drawn.map("choosing examples", score, lambda image: (image, drawn.boxes(image))):
         instances = drawn.annotations.instances_by_image[image.id]
-        labels = label_boxes(boxes, instances, detector.categories, detection)
-        chosen[image.id] = _choose(boxes, scores, instances, detector.categories, labels, settings, rng)
-    return chosen
+        chosen[image.id] = _choose(boxes, scores, instances, detector.categories, detection, settings, rng)
+    return {image_id: of_image for image_id, of_image in chosen.items() if len(of_image.boxes)}
+
+
+def detect_again(
+    candidate_set: CandidateSet,
+    shortlists: Mapping[int, Shortlist],
+    crop_features: CropFeaturesOf,
+    rescorer: Detector,
+    settings: DetectionParameters,
+) -> list[Result]:
+    """Detect objects in every image of a set, among the boxes of its shortlist and with the features of their crops."""
+
+    def detect(describe: Describe, item: tuple[Image, NDArray[np.float32]]) -> list[Result]:
+        image, of_image = item
+        return shortlists[image.id].detect(describe, of_image, rescorer, image, settings)
+
+    found = candidate_set.map("scoring again", detect, lambda image: (image, crop_features(image.id)))
+    return [detection for detections in found for detection in detections]
 
 
 def fit_rescorer(
+    candidate_set: CandidateSet,
     chosen: Mapping[int, ChosenBoxes],
-    described: Iterator[tuple[Image, NDArray[np.float32]]],
+    crop_features: CropFeaturesOf,
     categories: tuple[int, ...],
     settings: RescoringParameters,
 ) -> Detector:
@@ -117,28 +146,36 @@ def fit_rescorer(
 
     Parameters
     ----------
+    candidate_set
+        The images of `chosen`.
     chosen
         Boxes to train on by image id.
-    described
-        The images that have such boxes, by ascending id, and the features (n, dimensions) of the boxes.
     categories
         Ids of the categories, in the order of the labels.
     """
-    ordered = [chosen[image_id] for image_id in sorted(chosen)]
+
+    def describe_twice(describe: Describe, item: tuple[Image, NDArray[np.float32]]) -> NDArray[np.float32]:
+        image, of_image = item
+        return _join(describe(chosen[image.id].boxes), of_image)
+
+    ordered = [chosen[image.id] for image in candidate_set.annotations.images]
     boxes, labels, objects = (
         np.concatenate([getattr(of_image, name) for of_image in ordered]) for name in ("boxes", "labels", "objects")
     )
-    features = _joined((of_image for _, of_image in described), len(boxes))
+    described = candidate_set.map("describing", describe_twice, lambda image: (image, crop_features(image.id)))
+    features = _stack(described, len(boxes))
     positive = np.flatnonzero(labels != BACKGROUND)
-    targets = np.where(labels == BACKGROUND, len(categories), labels)
-    with threadpool_limits(1, "blas"):
-        classifiers = fit_classifiers(
-            features, targets, len(categories), penalty=settings.penalty, iterations=settings.iterations
-        )
-        regressor = None
-        if settings.regression_penalty is not None:
-            moves = encode_moves(boxes[positive], objects[positive])
-            regressor = fit_regressor(features[positive], moves, settings.regression_penalty)
+    classifiers = fit_classifiers(
+        features,
+        np.where(labels == BACKGROUND, len(categories), labels),
+        len(categories),
+        penalty=settings.penalty,
+        iterations=settings.iterations,
+    )
+    regressor = None
+    if settings.regression_penalty is not None:
+        moves = encode_moves(boxes[positive], objects[positive])
+        regressor = fit_regressor(features[positive], moves, settings.regression_penalty)
     return Detector(categories, classifiers, regressor)
 
 
@@ -147,19 +184,25 @@ def _choose(
     scores: NDArray[np.float64],
     instances: Sequence[Instance],
     categories: Sequence[int],
-    labelled: tuple[NDArray[np.intp], NDArray[np.intp]],
+    detection: DetectionParameters,
     settings: RescoringParameters,
     rng: np.random.Generator,
 ) -> ChosenBoxes:
-    """Choose examples among the boxes (n, 4) of an image, given their scores (n, categories) and labels."""
+    """Choose examples among the boxes (n, 4) of an image, which the first step gave the scores (n, categories)."""
     trained = training_instances(instances)
     own = np.array([i.box for i in trained], dtype=np.float64).reshape(-1, 4)
-    labels, matches = labelled
+    negative = min(PARTIAL_OVERLAP, detection.positive_overlap)
+    labels, matches = label_boxes(
+        boxes, instances, categories, detection.model_copy(update={"negative_overlap": negative})
+    )
+    far = (iou(boxes, [i.box for i in instances]) < detection.negative_overlap).all(axis=1)
+    partial = (labels == BACKGROUND) & ~far
     rows = [
-        draw_rows(np.flatnonzero((labels >= 0) & (matches == number)), settings.proposals_per_instance, rng)
+        draw_rows(np.flatnonzero(of_kind & (matches == number)), limit, rng)
         for number in range(len(trained))
+        for of_kind, limit in ((labels >= 0, settings.positive_per_instance), (partial, settings.partial_per_instance))
     ]
-    background = np.flatnonzero(labels == BACKGROUND)
+    background = np.flatnonzero((labels == BACKGROUND) & far)
     hardest = suppress(
         boxes[background],
         scores[background].max(axis=1),
@@ -176,12 +219,17 @@ def _choose(
     )
 
 
-def _joined(parts: Iterator[NDArray[np.float32]], total: int) -> NDArray[np.float32]:
-    """Join arrays (n, dimensions) with `total` rows together, of which only one is in memory beside the result."""
+def _join(in_photograph: NDArray[np.float32], in_crop: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Features of the second step: those of the first one, then those of the crops."""
+    return np.concatenate([in_photograph, in_crop], axis=1)
+
+
+def _stack(parts: Iterator[NDArray[np.float32]], total: int) -> NDArray[np.float32]:
+    """Stack arrays (n, dimensions) with `total` rows together, of which only one is in memory beside the result."""
     first = next(parts)
-    joined = np.empty((total, first.shape[1]), np.float32)
+    stacked = np.empty((total, first.shape[1]), np.float32)
     start = 0
     for part in itertools.chain([first], parts):
-        joined[start : start + len(part)] = part
+        stacked[start : start + len(part)] = part
         start += len(part)
-    return joined
+    return stacked

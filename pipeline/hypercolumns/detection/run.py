@@ -1,7 +1,7 @@
 """Trains a detector on the photographs of one split and applies it to those of another."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,15 @@ from hypercolumns.detection.crops import Crops
 from hypercolumns.detection.detector import Detector
 from hypercolumns.detection.examples import trained_categories
 from hypercolumns.detection.features import PhotographFeatures, maps_key
-from hypercolumns.detection.rescoring import choose_examples, choose_shortlists, fit_rescorer
+from hypercolumns.detection.rescoring import (
+    ChosenBoxes,
+    CropFeaturesOf,
+    Shortlist,
+    choose_examples,
+    choose_shortlists,
+    detect_again,
+    fit_rescorer,
+)
 from hypercolumns.detection.training import train_detector
 from hypercolumns.errors import InputError
 from hypercolumns.features import photographs
@@ -135,23 +143,29 @@ class SecondStep:
         InputError
             As `train`.
         """
-        rng = np.random.default_rng(seed)
         with given.opened() as candidate_set:
+            rng = np.random.default_rng(seed)
             chosen = choose_examples(candidate_set, detector, given.settings, self.settings, rng)
-        # Not above, where the streams of the other network hold the cores.
-        described = self.crops.features(given.split, given.annotations, {key: c.boxes for key, c in chosen.items()})
-        return fit_rescorer(chosen, described, detector.categories, self.settings)
+        crops = self._extract(given, chosen)
+        with given.opened() as candidate_set:
+            used = candidate_set.only(chosen)
+            return fit_rescorer(used, chosen, crops, detector.categories, self.settings)
 
     def detect(self, given: DetectionInput, detector: Detector, rescorer: Detector) -> list[Result]:
         """Detect objects in photographs in two steps; see `detect`."""
         _warn_of_untrained(given.annotations, detector.categories)
         with given.opened() as candidate_set:
             shortlists = choose_shortlists(candidate_set, detector, self.settings)
-        boxes = {image_id: shortlist.boxes for image_id, shortlist in shortlists.items()}
-        found = []
-        for image, features in self.crops.features(given.split, given.annotations, boxes):
-            found += shortlists[image.id].detect(features, rescorer, image, given.settings)
-        return found
+        if not shortlists:
+            return []
+        crops = self._extract(given, shortlists)
+        with given.opened() as candidate_set:
+            return detect_again(candidate_set.only(shortlists), shortlists, crops, rescorer, given.settings)
+
+    def _extract(self, given: DetectionInput, of_images: Mapping[int, Shortlist | ChosenBoxes]) -> CropFeaturesOf:
+        """Extract the features of crops while no other network holds the cores."""
+        boxes = {image_id: of_image.boxes for image_id, of_image in of_images.items()}
+        return self.crops.extract(given.split, given.annotations, boxes).read
 
 
 def require_maps(backbone: Backbone) -> None:

@@ -85,7 +85,7 @@ class RescoringParameters(Section):
 
     boxes_per_image: Count = 100
     """Boxes of each photograph of val that are scored again; 0 keeps the detector's scores. More take time. R-CNN."""
-    suppression_overlap: Share = 0.6
+    suppression_overlap: Share = 0.75
     """A box is not scored again when its IoU with a better one of any category exceeds this. Ours, measured."""
     input_size: Annotated[int, Field(ge=32, le=8192)] | None = None
     """Boxes are warped to squares of this side, in pixels; null: that of the backbone. Smaller ones take less time."""
@@ -93,14 +93,16 @@ class RescoringParameters(Section):
     """Each layer of `detection` is averaged over `cells` x `cells` cells of the warped box. Ours, measured."""
     expansion: Annotated[float, Field(ge=1, le=4)] = 1.4
     """Boxes are enlarged by this factor before the network sees them. Ours, measured."""
-    proposals_per_instance: Count = 4
-    """Proposals that train as positives of one instance, at most, besides its box."""
+    positive_per_instance: Count = 4
+    """Boxes that train as positives of one instance, at most, besides its own."""
+    partial_per_instance: Count = 3
+    """Boxes that overlap an instance too little and train as background, at most."""
     background_per_image: Positive = 32
-    """Boxes of each training photograph that train as background, at most: those that the detector scores highest."""
-    penalty: Annotated[float, Field(ge=0)] = 1e-2
+    """Other boxes of a training photograph that train as background, at most: those the detector scores highest."""
+    penalty: Annotated[float, Field(ge=0)] = 3e-2
     """L2 penalty of the classifiers on standardised features. Ours, measured."""
-    iterations: Positive = 60
-    """L-BFGS iterations of the fit."""
+    iterations: Positive = 40
+    """L-BFGS iterations of the fit; stopping early also regularises."""
     regression_penalty: Annotated[float, Field(gt=0)] | None = 1.0
     """L2 penalty of the bounding-box regression on standardised features; null leaves boxes unchanged. R-CNN."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,10 @@ from hypercolumns.backbones.engines import prepare
 from hypercolumns.backbones.spatial import spatial
 from hypercolumns.bundle.bundle import Bundle
 from hypercolumns.definitions import create_task
-from hypercolumns.detection.candidate_set import with_area
+from hypercolumns.detection.candidate_set import Describe, with_area
 from hypercolumns.detection.crops import describe_crops
 from hypercolumns.detection.detector import best_boxes
-from hypercolumns.detection.features import describe
+from hypercolumns.detection.features import describe as describe_boxes
 from hypercolumns.detection.rescoring import Shortlist
 from hypercolumns.devices import choose_device
 from hypercolumns.errors import InputError, choices
@@ -224,16 +225,17 @@ class Segmenter:
         proposals = rank(measure(pixels, parameters.proposals), self.bundle.ranker, parameters.proposals)
         backbone, candidates = networks.detector, with_area(proposals.boxes)
         maps = passes.to_host(photograph_maps(backbone, pixels, settings.short_side, self._device), backbone)
-        scored = detector.score(lambda boxes: describe(maps, image, boxes, settings), candidates, image)
+        describe = partial(describe_boxes, maps, image, settings=settings)
+        scored = detector.score(describe, candidates, image)
         if networks.crops is None:
             found = best_boxes(image.id, *scored, detector.categories, settings)
         else:
             shortlist = Shortlist.of(*scored, parameters.rescoring)
-            found = self._rescore(networks.crops, shortlist, image, pixels)
+            found = self._rescore(networks.crops, shortlist, describe, image, pixels)
         return found, proposals.superpixels if projects else None
 
     def _rescore(
-        self, backbone: Backbone, shortlist: Shortlist, image: Image, pixels: NDArray[np.uint8]
+        self, backbone: Backbone, shortlist: Shortlist, describe: Describe, image: Image, pixels: NDArray[np.uint8]
     ) -> list[Result]:
         """Detect objects among the boxes of a shortlist, each of which passes the network alone."""
         rescorer, parameters = self.bundle.rescorer, self.bundle.parameters
@@ -242,7 +244,7 @@ class Segmenter:
             return []
         expanded = geometry.expand(boxes, parameters.rescoring.expansion)
         blocks = warped_blocks(backbone, [pixels] * len(boxes), expanded, self._device)
-        return shortlist.detect(describe_crops(blocks, boxes, image), rescorer, image, parameters.detection)
+        return shortlist.detect(describe, describe_crops(blocks), rescorer, image, parameters.detection)
 
     def _blocks(
         self, backbone: Backbone, pixels: NDArray[np.uint8], expanded: NDArray[np.float64]

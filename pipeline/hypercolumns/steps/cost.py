@@ -151,7 +151,7 @@ def estimate_cost(
     kept = converted + total * (maps + proposals) + bounded * _PHOTOGRAPH_PIXELS * _CANDIDATE_BYTES_PER_PIXEL
     instances = sum(not instance.ignore for instance in sets["train"].instances)
     crops = (
-        instances * (1 + parameters.rescoring.proposals_per_instance)
+        instances * (1 + parameters.rescoring.positive_per_instance + parameters.rescoring.partial_per_instance)
         + photographs["train"] * parameters.rescoring.background_per_image
         + photographs["val"] * parameters.rescoring.boxes_per_image
     )

@@ -7,6 +7,7 @@ import numpy as np
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.results import Result, write_results
 from hypercolumns.detection import results
+from hypercolumns.detection.crops import rescoring_origin
 from hypercolumns.detection.detector import Detector
 from hypercolumns.detection.features import feature_origin
 from hypercolumns.detection.run import detect
@@ -50,7 +51,8 @@ def _detections(parameters: Parameters, workspace: Workspace, annotations: Annot
     if not parameters.rescores:
         return detect(given, detector)
     second = second_step(given, parameters, workspace)
-    return second.detect(given, detector, Detector.open(workspace.rescorer, second.crops.origin, "rescorer"))
+    origin = rescoring_origin(given.backbone, settings, parameters.rescoring)
+    return second.detect(given, detector, Detector.open(workspace.rescorer, origin, "rescorer"))
 
 
 def _summary(parameters: Parameters, annotations: AnnotationSet, detections: list[Result]) -> str:

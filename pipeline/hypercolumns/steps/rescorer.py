@@ -2,7 +2,7 @@
 
 import logging
 
-from hypercolumns.detection.crops import Crops, backbone_of_crops
+from hypercolumns.detection.crops import Crops, backbone_of_crops, rescoring_origin
 from hypercolumns.detection.detector import Detector
 from hypercolumns.detection.features import feature_origin
 from hypercolumns.detection.run import DetectionInput, SecondStep
@@ -30,7 +30,7 @@ def train_rescorer(parameters: Parameters, workspace: Workspace) -> Detector:
     second = second_step(given, parameters, workspace)
     detector = Detector.open(workspace.detector, feature_origin(given.backbone, parameters.detection))
     rescorer = second.train(given, detector, parameters.seed)
-    rescorer.save(workspace.rescorer, second.crops.origin)
+    rescorer.save(workspace.rescorer, rescoring_origin(given.backbone, parameters.detection, parameters.rescoring))
     logger.info("rescorer: %d categories", len(rescorer.categories))
     return rescorer
 
