@@ -83,8 +83,8 @@ class DetectionParameters(Section):
 class RescoringParameters(Section):
     """The second step of detection: the best boxes of a photograph pass the network alone and are scored again."""
 
-    boxes_per_image: Count = 100
-    """Boxes of each photograph of val that are scored again; 0 keeps the detector's scores. More take time. R-CNN."""
+    boxes_per_image: Count = 20
+    """Boxes of each photograph of val that are scored again; 0 keeps the detector's scores. More take time. Ours."""
     suppression_overlap: Share = 0.75
     """A box is not scored again when its IoU with a better one of any category exceeds this. Ours, measured."""
     input_size: Annotated[int, Field(ge=32, le=8192)] | None = None
@@ -93,11 +93,11 @@ class RescoringParameters(Section):
     """Each layer of `detection` is averaged over `cells` x `cells` cells of the warped box. Ours, measured."""
     expansion: Annotated[float, Field(ge=1, le=4)] = 1.4
     """Boxes are enlarged by this factor before the network sees them. Ours, measured."""
-    positive_per_instance: Count = 4
+    positive_per_instance: Count = 2
     """Boxes that train as positives of one instance, at most, besides its own."""
-    partial_per_instance: Count = 3
+    partial_per_instance: Count = 2
     """Boxes that overlap an instance too little and train as background, at most."""
-    background_per_image: Positive = 32
+    background_per_image: Positive = 8
     """Other boxes of a training photograph that train as background, at most: those the detector scores highest."""
     penalty: Annotated[float, Field(ge=0)] = 3e-2
     """L2 penalty of the classifiers on standardised features. Ours, measured."""
