@@ -20,11 +20,9 @@ from hypercolumns.regions.boxes import Boxes, iou
 PRIOR_POWER = 0.5
 """Power of the first step's probability in the final score. Ours, measured."""
 
-
 PARTIAL_OVERLAP = 0.5
 """Boxes whose IoU with every instance is smaller are background: the first step leaves those that overlap one out, the
 second one has to tell them from better ones. Ours, measured."""
-
 
 CropFeaturesOf = Callable[[int], NDArray[np.float32]]
 """Given the id of an image, returns features (n, dimensions) of the crops of its boxes; see `crops.CropFeatures`."""

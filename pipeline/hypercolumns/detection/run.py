@@ -152,7 +152,15 @@ class SecondStep:
             return fit_rescorer(used, chosen, crops, detector.categories, self.settings)
 
     def detect(self, given: DetectionInput, detector: Detector, rescorer: Detector) -> list[Result]:
-        """Detect objects in photographs in two steps; see `detect`."""
+        """Detect objects in photographs in two steps; see `detect`.
+
+        Raises
+        ------
+        InputError
+            As `detect`, and when the steps know other categories.
+        """
+        if rescorer.categories != detector.categories:
+            raise InputError("The rescorer was trained for other categories than the detector.", "rescorer")
         _warn_of_untrained(given.annotations, detector.categories)
         with given.opened() as candidate_set:
             shortlists = choose_shortlists(candidate_set, detector, self.settings)
