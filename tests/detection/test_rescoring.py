@@ -29,6 +29,7 @@ from hypercolumns.detection.rescoring import (
     fit_rescorer,
 )
 from hypercolumns.detection.run import DetectionInput, SecondStep, train
+from hypercolumns.errors import InputError
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.parameters import (
     BackboneParameters,
@@ -243,3 +244,11 @@ def test_crops_are_kept_as_a_feature_store(project: Project) -> None:
     described = describe_crops({layer: store.read(layer, slice(0, 3)) for layer in store.layers})
     lengths = [np.linalg.norm(part, axis=1) for part in np.split(described, [4 * 24], axis=1)]
     assert np.allclose(lengths, 1, atol=1e-3)
+
+
+def test_steps_with_other_categories_are_refused(project: Project) -> None:
+    """Their scores could not be multiplied."""
+    detector, _ = _blind()
+    other = Detector((3,), detector.classifiers)
+    with pytest.raises(InputError, match="trained for other categories"):
+        project.second.detect(project.given["val"], detector, other)
