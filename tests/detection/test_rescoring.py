@@ -16,11 +16,10 @@ from hypercolumns.backbones import Backbone, create_backbone
 from hypercolumns.detection import crops, rescoring
 from hypercolumns.detection.crops import Crops, backbone_of_crops, describe_crops
 from hypercolumns.detection.detector import Detector
-from hypercolumns.detection.examples import BACKGROUND, training_instances
+from hypercolumns.detection.examples import BACKGROUND, LabelledBoxes, training_instances
 from hypercolumns.detection.linear_models import LinearClassifiers
 from hypercolumns.detection.rescoring import (
     PARTIAL_OVERLAP,
-    ChosenBoxes,
     CropFeaturesOf,
     Shortlist,
     choose_examples,
@@ -54,7 +53,7 @@ def _blind() -> tuple[Detector, KnownFeatures]:
     return Detector(CATEGORIES, classifiers), features
 
 
-def _described(annotations: AnnotationSet, listed: Mapping[int, Shortlist | ChosenBoxes]) -> CropFeaturesOf:
+def _described(annotations: AnnotationSet, listed: Mapping[int, Shortlist | LabelledBoxes]) -> CropFeaturesOf:
     """Separable features instead of those of crops."""
     features = separable_features(annotations)
     return lambda image_id: features.describe(annotations.image_by_id[image_id], listed[image_id].boxes)
@@ -210,7 +209,7 @@ def test_the_number_of_cores_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("module", "name"), [(crops, "describe_crops"), (rescoring, "fit_regressor"), (rescoring, "best_boxes")]
+    ("module", "name"), [(crops, "describe_crops"), (rescoring, "fit_positive_moves"), (rescoring, "best_boxes")]
 )
 def test_a_run_goes_on_after_an_interruption(
     project: Project, undisturbed: list[Result], monkeypatch: pytest.MonkeyPatch, module: object, name: str

@@ -38,7 +38,7 @@ class Layer:
 
     @property
     def key(self) -> list[str | int]:
-        """What tells the values of this layer from those of others of the same network."""
+        """Properties that tell the values of this layer from those of others of the same network."""
         return [self.name, self.channels, self.stride, *([] if self.cells is None else [self.cells])]
 
 

@@ -67,17 +67,20 @@ def _average(values: Tensor, cells: int) -> Tensor:
 
     Two products, since converters do not know PyTorch's adaptive pooling for sizes that are not multiples of `cells`.
     """
-    y, x = (_covered(int(size), cells, values) for size in values.shape[2:])  # numbers even while a converter records
+    # Sizes are numbers even while a converter records.
+    y, x = (_shares(int(size), cells, values.device).to(values.dtype) for size in values.shape[2:])
     return y @ values @ x.T
 
 
-def _covered(size: int, cells: int, like: Tensor) -> Tensor:
-    """Share (cells, size) that each of `size` values has in the mean over each of `cells` equal cells."""
-    edges = torch.arange(cells + 1, dtype=torch.float64) * (size / cells)
-    values = torch.arange(size, dtype=torch.float64)
-    stop = torch.minimum(edges[1:, None], values + 1)
-    start = torch.maximum(edges[:-1, None], values)
-    return ((stop - start).clamp(min=0) * (cells / size)).to(like)
+def _shares(size: int, cells: int, device: torch.device) -> Tensor:
+    """Share (cells, size) that each of `size` values has in the mean over each of `cells` equal cells.
+
+    Made on the device from integers: a copy from the host could not be recorded as part of a CUDA graph.
+    """
+    cell = torch.arange(cells, device=device)[:, None] * size
+    value = torch.arange(size, device=device) * cells
+    overlap = torch.minimum(cell + size, value + cells) - torch.maximum(cell, value)
+    return overlap.clamp(min=0) / size
 
 
 @dataclass(frozen=True)

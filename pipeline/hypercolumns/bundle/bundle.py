@@ -11,7 +11,7 @@ from hypercolumns.backbones import Backbone, create_backbone, with_layers
 from hypercolumns.backbones.taps import Tap
 from hypercolumns.bundle.archive import as_folder
 from hypercolumns.bundle.manifest import DETECTOR, NAME, RESCORER, Manifest, Ranking, grid_path
-from hypercolumns.detection.crops import backbone_of_crops, rescoring_origin
+from hypercolumns.detection.crops import rescoring_origin
 from hypercolumns.detection.detector import Detector
 from hypercolumns.detection.features import feature_origin
 from hypercolumns.errors import InputError
@@ -31,8 +31,6 @@ class Bundle:
     """The frozen network with the layers of the grids."""
     detection_taps: Mapping[str, Tap]
     """Taps of the layers that the detector sees, by name."""
-    crops_backbone: Backbone | None
-    """The network that the second step of detection sees crops through; None if there is no second step."""
     grids: Mapping[str, GridModel]
     """By task."""
     detector: Detector | None
@@ -67,19 +65,18 @@ class Bundle:
             parameters = Parameters.of(manifest.parameters, f"{path}, {NAME}")
             backbone = _create_backbone(manifest, parameters, weights, path)
             detector, taps = None, dict[str, Tap]()
-            rescorer, crops = None, None
+            rescorer = None
             if manifest.detects:
                 network = parameters.backbone.model_copy(update={"layers": parameters.detection.layers})
                 seen = with_layers(backbone, network, "detection.layers")
                 detector = Detector.open(folder / DETECTOR, feature_origin(seen, parameters.detection))
                 taps = seen.taps
-            if manifest.detects and manifest.rescores:
-                crops = backbone_of_crops(seen, parameters.rescoring)
-                origin = rescoring_origin(seen, parameters.detection, parameters.rescoring)
-                rescorer = Detector.open(folder / RESCORER, origin, "rescorer")
+                if manifest.rescores:
+                    origin = rescoring_origin(seen, parameters.detection, parameters.rescoring)
+                    rescorer = Detector.open(folder / RESCORER, origin, "rescorer")
             grids = {task: GridModel.open(grid_path(folder, task)) for task in manifest.tasks}
         ranker = _create_ranker(manifest.ranking, path)
-        return cls(manifest, parameters, backbone, taps, crops, grids, detector, rescorer, ranker)
+        return cls(manifest, parameters, backbone, taps, grids, detector, rescorer, ranker)
 
 
 def _create_ranker(ranking: Ranking, path: Path) -> Ranker:

@@ -80,7 +80,7 @@ def label_boxes(
 
 @dataclass(frozen=True)
 class LabelledBoxes:
-    """The boxes of an image: those of its training instances, then its candidates."""
+    """Boxes of an image: those of its training instances, then candidates."""
 
     image: Image
     boxes: Boxes
@@ -99,6 +99,15 @@ class LabelledBoxes:
     def background(self) -> NDArray[np.intp]:
         """Rows of the boxes that are background."""
         return np.flatnonzero(self.labels == BACKGROUND)
+
+    def targets(self, rows: NDArray[np.intp], background: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Labels and moves of these rows as in `ExampleArrays`; `background` is the label of background."""
+        labels = self.labels[rows]
+        moves = np.full((len(rows), 4), np.nan)
+        positive = labels >= 0
+        if positive.any():
+            moves[positive] = encode_moves(self.boxes[rows][positive], self.objects[rows][positive])
+        return np.where(positive, labels, background), moves
 
 
 class Examples:
@@ -133,12 +142,7 @@ class Examples:
 
     def add(self, boxes: LabelledBoxes, rows: NDArray[np.intp], features: NDArray[np.float32]) -> None:
         """Add these rows of the boxes of an image to the set, with their features (rows, dimensions)."""
-        labels = boxes.labels[rows]
-        moves = np.full((len(rows), 4), np.nan)
-        positive = labels >= 0
-        if positive.any():
-            moves[positive] = encode_moves(boxes.boxes[rows][positive], boxes.objects[rows][positive])
-        self._parts.append((features, np.where(positive, labels, len(self._categories)), moves))
+        self._parts.append((features, *boxes.targets(rows, len(self._categories))))
         earlier = self._rows.get(boxes.image.id, rows[:0])
         self._rows[boxes.image.id] = np.concatenate([earlier, rows])
 

@@ -11,9 +11,9 @@ from hypercolumns.annotations.model import Image, Instance
 from hypercolumns.annotations.results import Result
 from hypercolumns.detection.candidate_set import CandidateSet, Describe
 from hypercolumns.detection.detector import Detector, best_boxes, suppress
-from hypercolumns.detection.examples import BACKGROUND, label_boxes, training_instances
-from hypercolumns.detection.linear_models import encode_moves, fit_classifiers, fit_regressor
-from hypercolumns.detection.training import draw_images, draw_rows
+from hypercolumns.detection.examples import BACKGROUND, LabelledBoxes, label_boxes, training_instances
+from hypercolumns.detection.linear_models import fit_classifiers
+from hypercolumns.detection.training import draw_images, draw_rows, fit_positive_moves
 from hypercolumns.parameters import DetectionParameters, RescoringParameters
 from hypercolumns.regions.boxes import Boxes, iou
 
@@ -57,18 +57,6 @@ class Shortlist:
         return best_boxes(image.id, boxes, scores, rescorer.categories, settings)
 
 
-@dataclass(frozen=True)
-class ChosenBoxes:
-    """Boxes of one image that the second step is trained on."""
-
-    boxes: Boxes
-    """(n, 4)"""
-    labels: NDArray[np.intp]
-    """(n,) index of a category, or BACKGROUND."""
-    objects: Boxes
-    """(n, 4) boxes of the best overlapping training instances; NaN if there are none."""
-
-
 def choose_shortlists(
     candidate_set: CandidateSet, detector: Detector, settings: RescoringParameters
 ) -> dict[int, Shortlist]:
@@ -88,7 +76,7 @@ def choose_examples(
     detection: DetectionParameters,
     settings: RescoringParameters,
     rng: np.random.Generator,
-) -> dict[int, ChosenBoxes]:
+) -> dict[int, LabelledBoxes]:
     """Choose the boxes that the second step is trained on, by id of the image; images without any are left out.
 
     Positives are the boxes of instances, and of those of the detector some that overlap each instance. Background are
@@ -112,7 +100,8 @@ def choose_examples(
     chosen = {}
     for image, boxes, scores in drawn.map("choosing examples", score, lambda image: (image, drawn.boxes(image))):
         instances = drawn.annotations.instances_by_image[image.id]
-        chosen[image.id] = _choose(boxes, scores, instances, detector.categories, detection, settings, rng)
+        boxes, labels, objects = _choose(boxes, scores, instances, detector.categories, detection, settings, rng)
+        chosen[image.id] = LabelledBoxes(image, boxes, labels, objects)
     return {image_id: of_image for image_id, of_image in chosen.items() if len(of_image.boxes)}
 
 
@@ -135,7 +124,7 @@ def detect_again(
 
 def fit_rescorer(
     candidate_set: CandidateSet,
-    chosen: Mapping[int, ChosenBoxes],
+    chosen: Mapping[int, LabelledBoxes],
     crop_features: CropFeaturesOf,
     categories: tuple[int, ...],
     settings: RescoringParameters,
@@ -156,24 +145,15 @@ def fit_rescorer(
         image, of_image = item
         return _join(describe(chosen[image.id].boxes), of_image)
 
-    ordered = [chosen[image.id] for image in candidate_set.annotations.images]
-    boxes, labels, objects = (
-        np.concatenate([getattr(of_image, name) for of_image in ordered]) for name in ("boxes", "labels", "objects")
-    )
+    images, background = candidate_set.annotations.images, len(categories)
+    targets = [chosen[image.id].targets(np.arange(len(chosen[image.id].boxes)), background) for image in images]
+    labels, moves = (np.concatenate(of_images) for of_images in zip(*targets, strict=True))
     described = candidate_set.map("describing", describe_twice, lambda image: (image, crop_features(image.id)))
-    features = _stack(described, len(boxes))
-    positive = np.flatnonzero(labels != BACKGROUND)
+    features = _stack(described, len(labels))
     classifiers = fit_classifiers(
-        features,
-        np.where(labels == BACKGROUND, len(categories), labels),
-        len(categories),
-        penalty=settings.penalty,
-        iterations=settings.iterations,
+        features, labels, len(categories), penalty=settings.penalty, iterations=settings.iterations
     )
-    regressor = None
-    if settings.regression_penalty is not None:
-        moves = encode_moves(boxes[positive], objects[positive])
-        regressor = fit_regressor(features[positive], moves, settings.regression_penalty)
+    regressor = fit_positive_moves((features, labels, moves), len(categories), settings.regression_penalty)
     return Detector(categories, classifiers, regressor)
 
 
@@ -185,8 +165,13 @@ def _choose(
     detection: DetectionParameters,
     settings: RescoringParameters,
     rng: np.random.Generator,
-) -> ChosenBoxes:
-    """Choose examples among the boxes (n, 4) of an image, which the first step gave the scores (n, categories)."""
+) -> tuple[Boxes, NDArray[np.intp], Boxes]:
+    """Choose examples among the boxes (n, 4) of an image, which the first step gave the scores (n, categories).
+
+    Returns
+    -------
+    Boxes, labels and objects as in `LabelledBoxes`.
+    """
     trained = training_instances(instances)
     own = np.array([i.box for i in trained], dtype=np.float64).reshape(-1, 4)
     negative = min(PARTIAL_OVERLAP, detection.positive_overlap)
@@ -210,7 +195,7 @@ def _choose(
     chosen = np.concatenate([*rows, background[hardest]]).astype(np.intp)
     own_labels = np.array([categories.index(i.category_id) for i in trained], dtype=np.intp)
     objects = own[matches[chosen]] if trained else np.full((len(chosen), 4), np.nan)
-    return ChosenBoxes(
+    return (
         np.concatenate([own, boxes[chosen]]),
         np.concatenate([own_labels, labels[chosen]]),
         np.concatenate([own, objects]),

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,9 @@ from hypercolumns.backbones.engines import prepare
 from hypercolumns.detection.candidate_set import CandidateSet
 from hypercolumns.detection.crops import Crops
 from hypercolumns.detection.detector import Detector
-from hypercolumns.detection.examples import trained_categories
+from hypercolumns.detection.examples import LabelledBoxes, trained_categories
 from hypercolumns.detection.features import PhotographFeatures, maps_key
 from hypercolumns.detection.rescoring import (
-    ChosenBoxes,
     CropFeaturesOf,
     Shortlist,
     choose_examples,
@@ -69,7 +69,6 @@ class DetectionInput:
     def opened(self) -> Iterator[CandidateSet]:
         """Yield the set of images that a detector is trained on or applied to; holds the scratch folder."""
         require_maps(self.backbone)
-        contents = _contents(self.annotations)
         key = maps_key(self.backbone, self.settings.short_side, self.device)
         with (
             locked(self.scratch),
@@ -77,9 +76,15 @@ class DetectionInput:
             threadpool_limits(1, "blas"),
         ):
             maps = ContentCache(self.scratch / MAPS / self.split, key)
-            features = PhotographFeatures(self.annotations, self.settings, self.device, streams, maps, contents)
+            features = PhotographFeatures(self.annotations, self.settings, self.device, streams, maps, self._contents)
             yield CandidateSet(self.split, self.annotations, self.candidates, features)
-            maps.keep_only(set(contents.values()))
+            maps.keep_only(set(self._contents.values()))
+
+    @cached_property
+    def _contents(self) -> dict[int, str]:
+        """Digests of the photographs by image id; read once, though the two steps of detection open the set twice."""
+        found = photographs.digests(self.annotations, [image.id for image in self.annotations.images])
+        return {image_id: content.hex() for image_id, content in found.items()}
 
 
 def train(given: DetectionInput, seed: int) -> Detector:
@@ -121,7 +126,7 @@ def detect(given: DetectionInput, detector: Detector) -> list[Result]:
 
 @dataclass(frozen=True)
 class SecondStep:
-    """What the second step of detection needs."""
+    """The second step of detection, in which boxes of a first one pass the network alone."""
 
     crops: Crops
     settings: RescoringParameters
@@ -170,7 +175,7 @@ class SecondStep:
         with given.opened() as candidate_set:
             return detect_again(candidate_set.only(shortlists), shortlists, crops, rescorer, given.settings)
 
-    def _extract(self, given: DetectionInput, of_images: Mapping[int, Shortlist | ChosenBoxes]) -> CropFeaturesOf:
+    def _extract(self, given: DetectionInput, of_images: Mapping[int, Shortlist | LabelledBoxes]) -> CropFeaturesOf:
         """Extract the features of crops while no other network holds the cores."""
         boxes = {image_id: of_image.boxes for image_id, of_image in of_images.items()}
         return self.crops.extract(given.split, given.annotations, boxes).read
@@ -190,12 +195,6 @@ def require_maps(backbone: Backbone) -> None:
             f"detection.layers names {vectors[0]!r}, which in {backbone.name} is one vector for the entire photograph; "
             "choose layers that are maps."
         )
-
-
-def _contents(annotations: AnnotationSet) -> dict[int, str]:
-    """Digests of the photographs by image id."""
-    found = photographs.digests(annotations, [image.id for image in annotations.images])
-    return {image_id: content.hex() for image_id, content in found.items()}
 
 
 def _warn_of_untrained(annotations: AnnotationSet, categories: Sequence[int]) -> None:

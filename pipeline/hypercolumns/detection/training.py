@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from hypercolumns.annotations.model import Image
 from hypercolumns.detection.candidate_set import CandidateSet, Describe
 from hypercolumns.detection.detector import BOXES_PER_SLICE, Detector
-from hypercolumns.detection.examples import Examples, LabelledBoxes
-from hypercolumns.detection.linear_models import LinearClassifiers, fit_classifiers, fit_regressor
+from hypercolumns.detection.examples import ExampleArrays, Examples, LabelledBoxes
+from hypercolumns.detection.linear_models import BoxRegressor, LinearClassifiers, fit_classifiers, fit_regressor
 from hypercolumns.detection.slices import slices
 from hypercolumns.parameters import DetectionParameters
 
@@ -68,12 +68,17 @@ def train_detector(
         for boxes, rows, features in candidate_set.map("looking for hard negatives", describe_hardest, examples.boxes):
             examples.add(boxes, rows, features)
         classifiers = fit(classifiers)
-    regressor = None
-    if settings.regression_penalty is not None:
-        features, labels, moves = examples.arrays()
-        positive = np.flatnonzero(labels < len(categories))
-        regressor = fit_regressor(features[positive], moves[positive], settings.regression_penalty)
+    regressor = fit_positive_moves(examples.arrays(), len(categories), settings.regression_penalty)
     return Detector(tuple(categories), classifiers, regressor)
+
+
+def fit_positive_moves(examples: ExampleArrays, categories: int, penalty: float | None) -> BoxRegressor | None:
+    """Fit a regressor to the positive examples; None without a penalty."""
+    if penalty is None:
+        return None
+    features, labels, moves = examples
+    positive = np.flatnonzero(labels < categories)
+    return fit_regressor(features[positive], moves[positive], penalty)
 
 
 def _describe_all(describe: Describe, choice: _Choice) -> _Described:

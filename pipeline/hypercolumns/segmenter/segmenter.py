@@ -23,7 +23,7 @@ from hypercolumns.backbones.spatial import spatial
 from hypercolumns.bundle.bundle import Bundle
 from hypercolumns.definitions import create_task
 from hypercolumns.detection.candidate_set import Describe, with_area
-from hypercolumns.detection.crops import describe_crops
+from hypercolumns.detection.crops import backbone_of_crops, describe_crops
 from hypercolumns.detection.detector import best_boxes
 from hypercolumns.detection.features import describe as describe_boxes
 from hypercolumns.detection.rescoring import Shortlist
@@ -89,7 +89,7 @@ class Segmenter:
         else:
             tasks_network = prepare(backbone, self._device, "crops")
         detector = backbone.with_taps(bundle.detection_taps) if bundle.detector else None
-        crops = bundle.crops_backbone
+        crops = backbone_of_crops(detector, bundle.parameters.rescoring) if detector and bundle.rescorer else None
         self._networks = _Networks(
             tasks_network,
             detector and prepare(detector, self._device, "photographs"),
