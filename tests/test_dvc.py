@@ -34,6 +34,9 @@ NEUTRAL |= {"pipeline/hypercolumns/steps/__init__.py"}
 CHOICE_OF_BOXES = {"file", "max_per_image", "suppression_overlap"}
 """Parameters of `detection` that training does not read."""
 
+ONLY_TRAINING = {"hard_negative_rounds", "penalty", "iterations", "regression_penalty"}
+"""Parameters of `detection` that only its own training reads."""
+
 DEFINITIONS = PACKAGE / "definitions.py"
 USED_FIELDS = {
     **dict.fromkeys(("train", "predict", "baselines", "ablate"), "create"),
@@ -132,6 +135,7 @@ def test_the_parameters_that_a_stage_reads_are_among_its_dependencies(name: str)
         used |= {"rescoring", "backbone.input_size"}
     if name == "rescorer":  # lists single keys: all of detection that features, scores and labels depend on
         used -= {"detection"}
+        used |= {f"detection.{key}" for key in set(DetectionParameters.model_fields) - CHOICE_OF_BOXES - ONLY_TRAINING}
     if name == "detector":  # lists single keys: all of detection but its file and the choice of boxes
         used -= {"detection"}
         used |= {f"detection.{key}" for key in set(DetectionParameters.model_fields) - CHOICE_OF_BOXES}

@@ -1,1 +1,1 @@
-"""A trained pipeline as one folder or file: grids, detector, ranking of candidates, and a manifest."""
+"""A trained pipeline as one folder or file: grids, both steps of detection, ranking of candidates, and a manifest."""

@@ -41,10 +41,27 @@ class Detector:
         """Make a detector that knows no category."""
         return cls((), LinearClassifiers(np.zeros((0, 1), np.float32), np.zeros(1, np.float32)))
 
-    def score(
-        self, describe: Describe, boxes: Boxes, image: Image, prior: NDArray[np.float64] | None = None
-    ) -> tuple[Boxes, NDArray[np.float64]]:
+    def score(self, describe: Describe, boxes: Boxes, image: Image) -> tuple[Boxes, NDArray[np.float64]]:
         """Score and refine boxes (n, 4) of an image, with the function that describes them.
+
+        Returns
+        -------
+        As `score_features`.
+        """
+        found = [(boxes[:0].copy(), np.zeros((0, len(self.categories))))]
+        for part in slices(len(boxes), BOXES_PER_SLICE):
+            found.append(self.score_features(describe(boxes[part]), boxes[part], image))
+        refined, scores = zip(*found, strict=True)
+        return np.concatenate(refined), np.concatenate(scores)
+
+    def score_features(
+        self,
+        features: NDArray[np.float32],
+        boxes: Boxes,
+        image: Image,
+        prior: NDArray[np.float64] | None = None,
+    ) -> tuple[Boxes, NDArray[np.float64]]:
+        """Score and refine boxes (n, 4) of an image, given their features (n, dimensions).
 
         Parameters
         ----------
@@ -56,13 +73,9 @@ class Detector:
         Boxes (n, 4), clipped to the image if they were refined, and probabilities (n, categories). Boxes that are less
         than a pixel wide or high are left out.
         """
-        scores = np.zeros((len(boxes), len(self.categories)))
-        refined = boxes.copy()
-        for part in slices(len(boxes), BOXES_PER_SLICE):
-            features = describe(boxes[part])
-            scores[part] = self.classifiers.probabilities(features)
-            if self.regressor is not None:
-                refined[part] = clip(self.regressor.refine(boxes[part], features), image.width, image.height)
+        scores, refined = self.classifiers.probabilities(features), boxes.copy()
+        if self.regressor is not None:
+            refined = clip(self.regressor.refine(boxes, features), image.width, image.height)
         if prior is not None:
             scores *= prior
         visible = (refined[:, 2:] - refined[:, :2] >= 1).all(axis=1)  # a refined box may leave the image
@@ -93,7 +106,7 @@ class Detector:
         Parameters
         ----------
         origin
-            What the features of boxes depend on; see `features.feature_origin` and `crops.crops_origin`.
+            What the features of boxes depend on; see `features.feature_origin` and `crops.rescoring_origin`.
         """
         with replacing(path) as store:
             for name, model in (("classifiers", self.classifiers), ("regressor", self.regressor)):
@@ -110,7 +123,7 @@ class Detector:
         Parameters
         ----------
         origin
-            See `features.feature_origin` and `crops.crops_origin`.
+            See `features.feature_origin` and `crops.rescoring_origin`.
         step
             The step that writes it, for messages.
 

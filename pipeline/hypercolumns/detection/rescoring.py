@@ -53,7 +53,7 @@ class Shortlist:
     ) -> list[Result]:
         """Detect objects with the features of the boxes in the photograph and in their crops; see `best_boxes`."""
         features = _join(describe(self.boxes), crop_features)
-        boxes, scores = rescorer.score(lambda _: features, self.boxes, image, self.scores**PRIOR_POWER)
+        boxes, scores = rescorer.score_features(features, self.boxes, image, self.scores**PRIOR_POWER)
         return best_boxes(image.id, boxes, scores, rescorer.categories, settings)
 
 

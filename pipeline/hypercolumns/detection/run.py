@@ -148,13 +148,14 @@ class SecondStep:
         InputError
             As `train`.
         """
-        with given.opened() as candidate_set:
-            rng = np.random.default_rng(seed)
-            chosen = choose_examples(candidate_set, detector, given.settings, self.settings, rng)
-        crops = self._extract(given, chosen)
-        with given.opened() as candidate_set:
-            used = candidate_set.only(chosen)
-            return fit_rescorer(used, chosen, crops, detector.categories, self.settings)
+        with locked(given.scratch):  # also between the two passes, so that no other run replaces the crops
+            with given.opened() as candidate_set:
+                rng = np.random.default_rng(seed)
+                chosen = choose_examples(candidate_set, detector, given.settings, self.settings, rng)
+            crops = self._extract(given, chosen)
+            with given.opened() as candidate_set:
+                used = candidate_set.only(chosen)
+                return fit_rescorer(used, chosen, crops, detector.categories, self.settings)
 
     def detect(self, given: DetectionInput, detector: Detector, rescorer: Detector) -> list[Result]:
         """Detect objects in photographs in two steps; see `detect`.
@@ -167,13 +168,14 @@ class SecondStep:
         if rescorer.categories != detector.categories:
             raise InputError("The rescorer was trained for other categories than the detector.", "rescorer")
         _warn_of_untrained(given.annotations, detector.categories)
-        with given.opened() as candidate_set:
-            shortlists = choose_shortlists(candidate_set, detector, self.settings)
-        if not shortlists:
-            return []
-        crops = self._extract(given, shortlists)
-        with given.opened() as candidate_set:
-            return detect_again(candidate_set.only(shortlists), shortlists, crops, rescorer, given.settings)
+        with locked(given.scratch):  # as in training
+            with given.opened() as candidate_set:
+                shortlists = choose_shortlists(candidate_set, detector, self.settings)
+            if not shortlists:
+                return []
+            crops = self._extract(given, shortlists)
+            with given.opened() as candidate_set:
+                return detect_again(candidate_set.only(shortlists), shortlists, crops, rescorer, given.settings)
 
     def _extract(self, given: DetectionInput, of_images: Mapping[int, Shortlist | LabelledBoxes]) -> CropFeaturesOf:
         """Extract the features of crops while no other network holds the cores."""

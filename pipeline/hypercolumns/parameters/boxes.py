@@ -86,7 +86,8 @@ class RescoringParameters(Section):
     boxes_per_image: Count = 20
     """Boxes of each photograph of val that are scored again; 0 keeps the detector's scores. More take time. Ours."""
     suppression_overlap: Share = 0.5
-    """A box is not scored again when its IoU with a better one of any category exceeds this. Ours, measured."""
+    """A box whose IoU with a better one of any category exceeds this is not scored again, nor background in training.
+    Ours, measured."""
     input_size: Annotated[int, Field(ge=32, le=8192)] | None = None
     """Boxes are warped to squares of this side, in pixels; null: that of the backbone. Smaller ones take less time."""
     cells: Annotated[int, Field(ge=1, le=32)] = 3

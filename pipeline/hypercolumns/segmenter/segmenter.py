@@ -243,8 +243,8 @@ class Segmenter:
         if rescorer is None or not len(boxes):
             return []
         expanded = geometry.expand(boxes, parameters.rescoring.expansion)
-        blocks = warped_blocks(backbone, [pixels] * len(boxes), expanded, self._device)
-        return shortlist.detect(describe, describe_crops(blocks), rescorer, image, parameters.detection)
+        parts = [describe_crops(blocks) for _, blocks in self._warped(backbone, pixels, expanded)]
+        return shortlist.detect(describe, np.concatenate(parts), rescorer, image, parameters.detection)
 
     def _blocks(
         self, backbone: Backbone, pixels: NDArray[np.uint8], expanded: NDArray[np.float64]
@@ -256,6 +256,12 @@ class Segmenter:
             maps = photograph_maps(backbone, pixels, self.bundle.parameters.regions.short_side, self._device)
             yield from cut_blocks(backbone, maps, pixels, expanded, self._shapes)
             return
+        yield from self._warped(backbone, pixels, expanded)
+
+    def _warped(
+        self, backbone: Backbone, pixels: NDArray[np.uint8], expanded: NDArray[np.float64]
+    ) -> Iterator[tuple[slice, Blocks]]:
+        """Yield the blocks of expanded boxes (n, 4), each of which passes the network alone, some at a time."""
         for first in range(0, len(expanded), REGIONS_AT_ONCE):
             part = slice(first, first + REGIONS_AT_ONCE)
             boxes = expanded[part]

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 def bundle_models(parameters: Parameters, workspace: Workspace) -> Manifest:
-    """Write grids, detector, ranking of candidates and metrics as one folder, and as one file.
+    """Write grids, both steps of detection, ranking of candidates and metrics as one folder, and as one file.
 
     Raises
     ------
