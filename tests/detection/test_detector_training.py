@@ -32,7 +32,14 @@ BOX = [10, 10, 40, 40]
 
 
 def _labels(boxes: list[list[float]], *instances: Instance) -> list[int]:
-    return label_boxes(np.array(boxes, dtype=float), instances, (3, 7), SETTINGS)[0].tolist()
+    labels, _ = label_boxes(
+        np.array(boxes, dtype=float),
+        instances,
+        (3, 7),
+        positive_overlap=SETTINGS.positive_overlap,
+        negative_overlap=SETTINGS.negative_overlap,
+    )
+    return labels.tolist()
 
 
 def test_overlap_decides_the_label() -> None:

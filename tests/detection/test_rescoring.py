@@ -1,19 +1,23 @@
 """The second step of detection: which boxes are seen again, what it learns, and that a run gives the same bytes."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image as Picture
 
 from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.annotations.results import Result
 from hypercolumns.backbones import Backbone, create_backbone
 from hypercolumns.detection import crops, rescoring
+from hypercolumns.detection.candidate_set import CandidateSet
 from hypercolumns.detection.crops import Crops, backbone_of_crops, describe_crops
 from hypercolumns.detection.detector import Detector
 from hypercolumns.detection.examples import BACKGROUND, LabelledBoxes, training_instances
@@ -27,8 +31,12 @@ from hypercolumns.detection.rescoring import (
     detect_again,
     fit_rescorer,
 )
-from hypercolumns.detection.run import DetectionInput, SecondStep, train
+from hypercolumns.detection.run import DetectionInput, Rescoring, train
 from hypercolumns.errors import InputError
+from hypercolumns.features import region_source
+from hypercolumns.features.passes import Blocks
+from hypercolumns.features.region_source import warped_blocks
+from hypercolumns.features.schema import BOX
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.parameters import (
     BackboneParameters,
@@ -37,7 +45,16 @@ from hypercolumns.parameters import (
     RescoringParameters,
 )
 from hypercolumns.regions.boxes import Boxes, expand, from_coco, iou
-from tests.detection.detection_scenes import KnownFeatures, candidates, draw, scenes, separable, separable_features
+from hypercolumns.workspace import SPLITS, Split
+from tests.detection.detection_scenes import (
+    KnownFeatures,
+    candidates,
+    draw,
+    make_instance,
+    scenes,
+    separable,
+    separable_features,
+)
 
 CATEGORIES = (3, 7)
 DETECTION = DetectionParameters(max_per_image=5)
@@ -70,7 +87,7 @@ def test_the_shortlist_has_the_best_boxes_of_all_categories() -> None:
 
 
 def test_scores_of_both_steps_count() -> None:
-    """With features that say nothing, the order is that of the first step."""
+    """With features that say nothing, the order is that of the first step; scores that agree stay as they are."""
     detector, _ = _blind()
     shortlist = Shortlist(np.array([[0, 0, 10, 10], [30, 30, 40, 40.0]]), np.array([[0.09, 0.0], [0.36, 0.0]]))
     image = scenes(1, seed=0).images[0]
@@ -78,7 +95,12 @@ def test_scores_of_both_steps_count() -> None:
         lambda boxes: np.zeros((len(boxes), 1), np.float32), np.zeros((2, 0), np.float32), detector, image, DETECTION
     )
     best = [d["score"] for d in found if d["category_id"] == 3]
-    assert best == pytest.approx([0.6 / 3, 0.3 / 3], abs=1e-5)
+    assert best == pytest.approx([(0.6 / 3) ** (2 / 3), (0.3 / 3) ** (2 / 3)], abs=1e-5)
+    agreeing = Shortlist(shortlist.boxes[:1], np.full((1, 2), 1 / 3))
+    (score, _) = agreeing.detect(
+        lambda boxes: np.zeros((len(boxes), 1), np.float32), np.zeros((1, 0), np.float32), detector, image, DETECTION
+    )
+    assert score["score"] == pytest.approx(1 / 3, abs=1e-5)
 
 
 def test_examples_are_instances_boxes_on_them_and_the_hardest_background() -> None:
@@ -111,6 +133,45 @@ def test_examples_are_instances_boxes_on_them_and_the_hardest_background() -> No
         every = candidates(annotations, image.id)
         widest = every[iou(every, truth).max(axis=1) < DETECTION.negative_overlap]
         assert hardest[0].tolist() == widest[(widest[:, 2] - widest[:, 0]).argmax()].tolist()
+
+
+def test_boxes_near_ignored_instances_are_no_examples() -> None:
+    """They may show an object; nor do they count among the partial boxes of an instance that is trained on."""
+    trained, ignored = make_instance(1, 1, 3, [0, 0, 20, 20]), make_instance(2, 1, 7, [60, 20, 80, 40], difficult=True)
+    on_trained, on_ignored = [[0, 0, 20, 8]], [[60, 20, 80, 28], [60, 32, 80, 40], [60, 20, 70, 40], [60, 20, 80, 40]]
+    annotations = replace(scenes(1, seed=0), instances=(trained, ignored))
+    detector, features = _blind()
+    candidate_set = CandidateSet("train", annotations, lambda _: on_ignored + on_trained, features)
+    chosen = choose_examples(candidate_set, detector, DETECTION, SETTINGS, np.random.default_rng(0))[1]
+    assert chosen.boxes.tolist() == [list(trained.box), *on_trained]
+    assert chosen.labels.tolist() == [0, BACKGROUND]
+
+
+def test_the_number_of_examples_is_bounded() -> None:
+    """Those that are left keep their labels and objects."""
+    annotations = scenes(4, seed=1)
+    detector, features = _blind()
+    candidate_set = separable(annotations, features)
+    every, some = (
+        choose_examples(
+            candidate_set,
+            detector,
+            DETECTION.model_copy(update={"training_regions": limit}),
+            SETTINGS,
+            np.random.default_rng(0),
+        )
+        for limit in (4000, 32)
+    )
+    assert len(every) == 4
+    assert len(some) == 1, "fewer photographs, rather than few boxes of each"
+    ((image_id, of_image),) = some.items()
+    assert len(of_image.boxes) <= 32
+    bounded = rescoring._at_most(10, every, np.random.default_rng(0))
+    assert sum(len(b.boxes) for b in bounded.values()) == 10
+    for image_id, of_image in bounded.items():
+        rows = [every[image_id].boxes.tolist().index(box) for box in of_image.boxes.tolist()]
+        assert of_image.labels.tolist() == every[image_id].labels[rows].tolist()
+        assert np.array_equal(of_image.objects, every[image_id].objects[rows], equal_nan=True)
 
 
 def test_the_second_step_finds_what_the_first_one_cannot_tell() -> None:
@@ -169,7 +230,11 @@ class Project:
             for split, of_split in sets.items()
         }
         seen = backbone_of_crops(backbone, SECOND)
-        self.second = SecondStep(Crops(seen, 1.4, ComputeParameters(device="cpu"), self.scratch), SECOND)
+        self.second = Rescoring(Crops(seen, 1.4, ComputeParameters(device="cpu"), self.scratch), SECOND)
+
+    def crops(self, split: Split) -> FeatureStore:
+        """Open what is kept of the crops of a split."""
+        return FeatureStore.open(self.scratch / crops.FOLDER / f"crops-{split}.zarr")
 
     def run(self) -> list[Result]:
         detector = train(self.given["train"], 0)
@@ -214,16 +279,22 @@ def test_the_number_of_cores_changes_nothing(
 def test_a_run_goes_on_after_an_interruption(
     project: Project, undisturbed: list[Result], monkeypatch: pytest.MonkeyPatch, module: object, name: str
 ) -> None:
-    """And computes no crop again that the interrupted one has kept."""
+    """And both together see every crop once."""
+    seen = 0
+
+    def count(network: Backbone, photographs: Sequence[NDArray[np.uint8]], *others: Any) -> Blocks:
+        nonlocal seen
+        seen += len(photographs)
+        return warped_blocks(network, photographs, *others)
+
+    monkeypatch.setattr(region_source, "warped_blocks", count)
     with monkeypatch.context() as patch:
         patch.setattr(module, name, _interrupt)
         with pytest.raises(KeyboardInterrupt):
             project.run()
-    kept = {path.name for path in (project.scratch / "extract").iterdir()}
-    with monkeypatch.context() as patch:
-        if "crops-val.zarr" in kept:
-            patch.setattr("hypercolumns.features.region_source.warped_blocks", _interrupt)
-        assert project.run() == undisturbed
+    assert seen > 0
+    assert project.run() == undisturbed
+    assert seen == sum(len(project.crops(split).regions) for split in SPLITS)
 
 
 def _interrupt(*_: object, **__: object) -> None:
@@ -231,18 +302,30 @@ def _interrupt(*_: object, **__: object) -> None:
 
 
 def test_crops_are_kept_as_a_feature_store(project: Project) -> None:
-    """Its blocks are the means of the maps of each warped box, and describe the box as a photograph alone would."""
+    """Its blocks are the means of the maps of each warped box over the parts of a grid."""
     project.run()
-    store = FeatureStore.open(project.scratch / crops.FOLDER / "crops-val.zarr")
-    assert {layer: store.read(layer, slice(0, 1)).shape[2:] for layer in store.layers} == {
-        "stage1": (2, 2),
-        "stage3": (2, 2),
-    }
-    boxes = store.regions[["x0", "y0", "x1", "y1"]].to_numpy()
-    assert np.allclose(store.expanded_boxes, expand(boxes, 1.4))
-    described = describe_crops({layer: store.read(layer, slice(0, 3)) for layer in store.layers})
-    lengths = [np.linalg.norm(part, axis=1) for part in np.split(described, [4 * 24], axis=1)]
-    assert np.allclose(lengths, 1, atol=1e-3)
+    store = project.crops("val")
+    boxes = expand(store.regions[list(BOX)].to_numpy(), 1.4)
+    assert np.allclose(store.expanded_boxes, boxes)
+    photographs = [
+        np.array(Picture.open(project.folder / "val" / f"{image}.png").convert("RGB"))
+        for image in store.regions["image"]
+    ]
+    crops_network = create_backbone(NETWORK.model_copy(update={"input_size": SECOND.input_size}), 0, "detection.layers")
+    for layer, maps in warped_blocks(crops_network, photographs, boxes, torch.device("cpu")).items():
+        side = maps.shape[-1]
+        # Every pixel stands for 2 x 2, so that each of the 2 x 2 parts has as many.
+        parts = maps.astype(np.float32).repeat(2, axis=2).repeat(2, axis=3).reshape(*maps.shape[:2], 2, side, 2, side)
+        assert np.allclose(store.read(layer, slice(None)), parts.mean(axis=(3, 5)), rtol=5e-3, atol=2e-3), layer
+
+
+def test_each_layer_of_a_crop_has_length_1() -> None:
+    """So that no layer counts more than another."""
+    rng = np.random.default_rng(0)
+    blocks = {name: rng.normal(0, size, (5, size, 2, 2)).astype(np.float32) for name, size in (("a", 3), ("b", 7))}
+    described = describe_crops(blocks)
+    for part in np.split(described, [3 * 4], axis=1):
+        assert np.allclose(np.linalg.norm(part, axis=1), 1)
 
 
 def test_steps_with_other_categories_are_refused(project: Project) -> None:

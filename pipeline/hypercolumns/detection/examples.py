@@ -49,13 +49,18 @@ def training_instances(instances: Sequence[Instance]) -> list[Instance]:
 
 
 def label_boxes(
-    boxes: Boxes, instances: Sequence[Instance], categories: Sequence[int], settings: DetectionParameters
+    boxes: Boxes,
+    instances: Sequence[Instance],
+    categories: Sequence[int],
+    *,
+    positive_overlap: float,
+    negative_overlap: float,
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Label each of the boxes (n, 4) by the instances that it overlaps. After R-CNN.
 
     A box is a positive example of the training instance that it overlaps best when their IoU reaches
-    `settings.positive_overlap`. It is background when its IoU with every instance, including those not trained on,
-    stays below `settings.negative_overlap` and less than half of it lies in a crowd.
+    `positive_overlap`. It is background when its IoU with every instance, including those not trained on, stays below
+    `negative_overlap` and less than half of it lies in a crowd.
 
     Returns
     -------
@@ -64,7 +69,7 @@ def label_boxes(
     """
     labels = np.full(len(boxes), BACKGROUND, dtype=np.intp)
     matches = np.zeros(len(boxes), dtype=np.intp)
-    labels[(iou(boxes, [i.box for i in instances]) >= settings.negative_overlap).any(axis=1)] = UNUSED
+    labels[(iou(boxes, [i.box for i in instances]) >= negative_overlap).any(axis=1)] = UNUSED
     # A crowd covers many objects, so a box mostly inside it is not background even if its IoU is low.
     for crowd in (i for i in instances if i.crowd):
         labels[_share_inside(boxes, crowd.box) >= 0.5] = UNUSED
@@ -73,7 +78,7 @@ def label_boxes(
         overlaps = iou(boxes, [i.box for i in trained])
         matches = overlaps.argmax(axis=1)
         category_indices = np.array([categories.index(i.category_id) for i in trained])
-        positive = overlaps.max(axis=1) >= settings.positive_overlap
+        positive = overlaps.max(axis=1) >= positive_overlap
         labels[positive] = category_indices[matches[positive]]
     return labels, matches
 
@@ -89,6 +94,10 @@ class LabelledBoxes:
     """(n,) as `label_boxes` returns them, but UNUSED for boxes that are examples already."""
     objects: Boxes
     """(n, 4) boxes of the best overlapping training instances; NaN if there are none."""
+
+    def only(self, rows: NDArray[np.intp]) -> "LabelledBoxes":
+        """Select some of the boxes."""
+        return LabelledBoxes(self.image, self.boxes[rows], self.labels[rows], self.objects[rows])
 
     @property
     def positive(self) -> NDArray[np.intp]:
@@ -135,7 +144,13 @@ class Examples:
         instances = self._candidate_set.annotations.instances_by_image[image.id]
         trained = np.array([i.box for i in training_instances(instances)], dtype=np.float64).reshape(-1, 4)
         boxes = np.concatenate([trained, self._candidate_set.boxes(image)])
-        labels, matches = label_boxes(boxes, instances, self._categories, self._settings)
+        labels, matches = label_boxes(
+            boxes,
+            instances,
+            self._categories,
+            positive_overlap=self._settings.positive_overlap,
+            negative_overlap=self._settings.negative_overlap,
+        )
         objects = trained[matches] if len(trained) else np.full_like(boxes, np.nan)
         labels[self._rows.get(image.id, np.array([], dtype=np.intp))] = UNUSED
         return LabelledBoxes(image, boxes, labels, objects)

@@ -18,7 +18,8 @@ from hypercolumns.parameters import DetectionParameters, RescoringParameters
 from hypercolumns.regions.boxes import Boxes, iou
 
 PRIOR_POWER = 0.5
-"""Power of the first step's probability in the final score. Ours, measured."""
+"""Weight of the first step's probability beside the second one's in the final score, their weighted geometric mean.
+Ours, measured."""
 
 PARTIAL_OVERLAP = 0.5
 """Boxes whose IoU with every instance is smaller are background: the first step leaves those that overlap one out, the
@@ -53,7 +54,8 @@ class Shortlist:
     ) -> list[Result]:
         """Detect objects with the features of the boxes in the photograph and in their crops; see `best_boxes`."""
         features = _join(describe(self.boxes), crop_features)
-        boxes, scores = rescorer.score_features(features, self.boxes, image, self.scores**PRIOR_POWER)
+        boxes, product = rescorer.score_features(features, self.boxes, image, self.scores**PRIOR_POWER)
+        scores = product ** (1 / (1 + PRIOR_POWER))  # a mean again: as large as a single probability
         return best_boxes(image.id, boxes, scores, rescorer.categories, settings)
 
 
@@ -87,9 +89,9 @@ def choose_examples(
     detector
         The trained first step.
     detection
-        Overlaps that decide about labels, and the limit of the number of images; see `training.draw_images`.
+        Overlaps that decide about labels, and the most examples in memory; see `training.draw_images`.
     rng
-        Draws images and positives.
+        Draws images and examples.
     """
 
     def score(describe: Describe, item: tuple[Image, Boxes]) -> tuple[Image, Boxes, NDArray[np.float64]]:
@@ -102,6 +104,7 @@ def choose_examples(
         instances = drawn.annotations.instances_by_image[image.id]
         boxes, labels, objects = _choose(boxes, scores, instances, detector.categories, detection, settings, rng)
         chosen[image.id] = LabelledBoxes(image, boxes, labels, objects)
+    chosen = _at_most(detection.training_regions, chosen, rng)
     return {image_id: of_image for image_id, of_image in chosen.items() if len(of_image.boxes)}
 
 
@@ -173,33 +176,49 @@ def _choose(
     Boxes, labels and objects as in `LabelledBoxes`.
     """
     trained = training_instances(instances)
-    own = np.array([i.box for i in trained], dtype=np.float64).reshape(-1, 4)
-    negative = min(PARTIAL_OVERLAP, detection.positive_overlap)
+    truth = np.array([i.box for i in trained], dtype=np.float64).reshape(-1, 4)
+    true_labels = np.array([categories.index(i.category_id) for i in trained], dtype=np.intp)
     labels, matches = label_boxes(
-        boxes, instances, categories, detection.model_copy(update={"negative_overlap": negative})
+        boxes,
+        instances,
+        categories,
+        positive_overlap=detection.positive_overlap,
+        negative_overlap=min(PARTIAL_OVERLAP, detection.positive_overlap),
     )
-    far = (iou(boxes, [i.box for i in instances]) < detection.negative_overlap).all(axis=1)
-    partial = (labels == BACKGROUND) & ~far
-    rows = [
-        draw_rows(np.flatnonzero(of_kind & (matches == number)), limit, rng)
-        for number in range(len(trained))
-        for of_kind, limit in ((labels >= 0, settings.positive_per_instance), (partial, settings.partial_per_instance))
+    near = [
+        (iou(boxes, [i.box for i in some]) >= detection.negative_overlap).any(axis=1)
+        for some in (trained, [i for i in instances if i.ignore])
     ]
-    background = np.flatnonzero((labels == BACKGROUND) & far)
-    hardest = suppress(
-        boxes[background],
-        scores[background].max(axis=1),
-        settings.suppression_overlap,
-        settings.background_per_image,
-    )
-    chosen = np.concatenate([*rows, background[hardest]]).astype(np.intp)
-    own_labels = np.array([categories.index(i.category_id) for i in trained], dtype=np.intp)
-    objects = own[matches[chosen]] if trained else np.full((len(chosen), 4), np.nan)
+    background = (labels == BACKGROUND) & ~near[1]
+    rows = [
+        draw_rows(np.flatnonzero(kind & (matches == number)), limit, rng)
+        for number in range(len(trained))
+        for kind, limit in (
+            (labels >= 0, settings.positive_per_instance),
+            (background & near[0], settings.partial_per_instance),
+        )
+    ]
+    far = np.flatnonzero(background & ~near[0])
+    hardest = suppress(boxes[far], scores[far].max(axis=1), settings.suppression_overlap, settings.background_per_image)
+    chosen = np.concatenate([*rows, far[hardest]]).astype(np.intp)
+    objects = truth[matches[chosen]] if trained else np.full((len(chosen), 4), np.nan)
     return (
-        np.concatenate([own, boxes[chosen]]),
-        np.concatenate([own_labels, labels[chosen]]),
-        np.concatenate([own, objects]),
+        np.concatenate([truth, boxes[chosen]]),
+        np.concatenate([true_labels, labels[chosen]]),
+        np.concatenate([truth, objects]),
     )
+
+
+def _at_most(number: int, chosen: Mapping[int, LabelledBoxes], rng: np.random.Generator) -> dict[int, LabelledBoxes]:
+    """Draw `number` of the boxes of all images if there are more."""
+    stops = np.cumsum([len(of_image.boxes) for of_image in chosen.values()])
+    rows = draw_rows(np.arange(stops[-1]), number, rng)
+    parts = np.split(rows, np.searchsorted(rows, stops[:-1]))
+    starts = [0, *stops[:-1]]
+    return {
+        image_id: of_image.only(part - start)
+        for (image_id, of_image), part, start in zip(chosen.items(), parts, starts, strict=True)
+    }
 
 
 def _join(in_photograph: NDArray[np.float32], in_crop: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -125,7 +125,7 @@ def detect(given: DetectionInput, detector: Detector) -> list[Result]:
 
 
 @dataclass(frozen=True)
-class SecondStep:
+class Rescoring:
     """The second step of detection, in which boxes of a first one pass the network alone."""
 
     crops: Crops

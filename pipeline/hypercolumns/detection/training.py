@@ -20,9 +20,6 @@ _Choice = tuple[LabelledBoxes, NDArray[np.intp]]
 _Described = tuple[LabelledBoxes, NDArray[np.intp], NDArray[np.float32]]
 """The same, and the features of the chosen rows."""
 
-MIN_REGIONS_PER_IMAGE = 32
-"""Least regions per image; with fewer, none would remain for hard negatives, so images are left out instead."""
-
 
 def train_detector(
     candidate_set: CandidateSet, categories: Sequence[int], settings: DetectionParameters, rng: np.random.Generator
@@ -31,8 +28,7 @@ def train_detector(
 
     Every image contributes the same number of regions: up to half of them positive, the rest background drawn at random
     and, in later rounds, the background that the classifiers of the previous round score highest. Memory is bounded by
-    `settings.training_regions` regions; if the images are too many for `MIN_REGIONS_PER_IMAGE` each, only some of them,
-    drawn at random, are used.
+    `settings.training_regions` regions and `settings.training_images` images, drawn at random.
 
     Parameters
     ----------
@@ -98,8 +94,8 @@ def _describe_hardest(
 
 
 def draw_images(candidate_set: CandidateSet, settings: DetectionParameters, rng: np.random.Generator) -> CandidateSet:
-    """Restrict a set to some of its images, drawn at random, if each would contribute too few regions otherwise."""
-    limit = max(1, settings.training_regions // MIN_REGIONS_PER_IMAGE)
+    """Restrict a set to `settings.training_images` of its images, drawn at random, if it has more."""
+    limit = settings.training_images
     return candidate_set if len(candidate_set.annotations.images) <= limit else candidate_set.draw(limit, rng)
 
 

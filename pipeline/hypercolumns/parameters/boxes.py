@@ -64,6 +64,11 @@ class DetectionParameters(Section):
     suppression_overlap: Share = 0.3
     """A detection is dropped when its box IoU with a better one of its category exceeds this. R-CNN."""
 
+    @property
+    def training_images(self) -> int:
+        """Most photographs that train. With fewer than 32 regions of each, none would remain for hard negatives."""
+        return max(1, self.training_regions // 32)
+
     @model_validator(mode="after")
     def _file_is_named(self) -> "DetectionParameters":
         if self.source == "file" and self.file == NO_FILE:

@@ -3,12 +3,12 @@
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hypercolumns.annotations.model import AnnotationSet
-from hypercolumns.parameters import Parameters
+from hypercolumns.parameters import BackboneParameters, Parameters
 from hypercolumns.workspace import Split
 
 if TYPE_CHECKING:
@@ -29,8 +29,21 @@ _CANDIDATE_BYTES_PER_PIXEL = 7
 _BYTES_PER_DETECTION_MAP = 460_000
 """Size of the default network's maps that are kept of a photograph of short side 480 for the detector. Measured."""
 
-_NETWORK_BYTES = 13_500_000
-"""Size of the default network as an ONNX model."""
+_BYTES_PER_CROP = 7_400
+"""Size of the blocks that are kept of a box that the second step of detection sees, with the default network and 3 x 3
+cells. Measured."""
+
+_NETWORK_BYTES = {
+    "stage0": 7_000,
+    "stage1": 58_000,
+    "stage2": 210_000,
+    "stage3": 980_000,
+    "stage4": 2_700_000,
+    "stage5": 9_300_000,
+    "stage6": 11_700_000,
+    "pooled": 13_300_000,
+}
+"""Size of the default network up to a layer, as an ONNX model."""
 
 _START_UP = 2.5
 """Seconds that a stage takes without any work. Measured."""
@@ -119,13 +132,11 @@ def estimate_cost(
         forward = _SECONDS["forward"]
         shapes: Mapping[str, tuple[int, int, int]] = {layer: _SHAPES[layer] for layer in parameters.backbone.layers}
         filled = dict.fromkeys(shapes, 1.0)
-        network = _NETWORK_BYTES
     else:
         from hypercolumns.features.extraction import block_shapes  # torch takes seconds to import
 
         forward, filled = _measure(backbone)
         shapes = block_shapes(backbone)
-        network = sum(tensor.nbytes for tensor in backbone.state_dict().values())
     per_instance = 1 + parameters.regions.proposals_per_instance + parameters.regions.jittered_per_instance
     counted = sum(not instance.ignore for instance in sets["val"].instances)
     regions: dict[Split, int] = {"train": trained * per_instance, "val": counted + detections}
@@ -147,15 +158,13 @@ def estimate_cost(
     owns = parameters.detection.source == "own"
     maps = _BYTES_PER_DETECTION_MAP * (parameters.detection.short_side / 480) ** 2 if owns else 0
     proposals = _BYTES_PER_PROPOSAL * (parameters.proposals.max_per_image or 2000)
-    converted = network * (1 + owns) if parameters.backbone.engine == "onnxruntime" else 0
-    kept = converted + total * (maps + proposals) + bounded * _PHOTOGRAPH_PIXELS * _CANDIDATE_BYTES_PER_PIXEL
-    instances = sum(not instance.ignore for instance in sets["train"].instances)
-    crops = (
-        instances * (1 + parameters.rescoring.positive_per_instance + parameters.rescoring.partial_per_instance)
-        + photographs["train"] * parameters.rescoring.background_per_image
-        + photographs["val"] * parameters.rescoring.boxes_per_image
-    )
-    seen_again = crops if parameters.rescores else 0
+    seen_again = _seen_again(parameters, sets)
+    converted = _network_bytes(parameters.backbone.layers, backbone)
+    converted += (owns + parameters.rescores) * _network_bytes(parameters.detection.layers, backbone)
+    converted *= parameters.backbone.engine == "onnxruntime"
+    crops = seen_again * _BYTES_PER_CROP * (parameters.rescoring.cells / 3) ** 2
+    candidates = bounded * _PHOTOGRAPH_PIXELS * _CANDIDATE_BYTES_PER_PIXEL
+    kept = converted + candidates + total * (maps + proposals) + crops
     side = parameters.backbone.input_size
     crop = forward * ((parameters.rescoring.input_size or side) / side) ** 2
     whole = forward * parameters.detection.short_side**2 * 4 / 3 / parameters.backbone.input_size**2
@@ -188,6 +197,26 @@ def estimate_cost(
         },
         seconds={stage: _START_UP * runs.get(stage, 1) + seconds / cores for stage, seconds in work.items()},
     )
+
+
+def _network_bytes(layers: Sequence[str], backbone: "Backbone | None") -> int:
+    """Size of the converted network up to the last of the layers; of others than the default one, of all of it."""
+    if backbone is None or backbone.name == BackboneParameters().name:
+        return _NETWORK_BYTES[layers[-1]]
+    return sum(tensor.nbytes for tensor in backbone.state_dict().values())
+
+
+def _seen_again(parameters: Parameters, sets: Mapping[Split, AnnotationSet]) -> float:
+    """Estimate the number of boxes that the second step of detection sees."""
+    if not parameters.rescores:
+        return 0
+    settings, limit = parameters.rescoring, parameters.detection.training_regions
+    images = len(sets["train"].images)
+    share = min(1, parameters.detection.training_images / images) if images else 0
+    instances = sum(not instance.ignore for instance in sets["train"].instances)
+    per_instance = 1 + settings.positive_per_instance + settings.partial_per_instance
+    train = share * (instances * per_instance + images * settings.background_per_image)
+    return min(train, limit) + len(sets["val"].images) * settings.boxes_per_image
 
 
 def _measure(backbone: "Backbone") -> tuple[float, dict[str, float]]:

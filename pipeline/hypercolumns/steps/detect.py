@@ -15,7 +15,7 @@ from hypercolumns.evaluation.detections import box_overlaps, match_categories, m
 from hypercolumns.input_files import expand_home
 from hypercolumns.parameters import Parameters
 from hypercolumns.steps.detector import detection_input
-from hypercolumns.steps.rescorer import second_step
+from hypercolumns.steps.rescorer import rescoring_of
 from hypercolumns.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -50,9 +50,9 @@ def _detections(parameters: Parameters, workspace: Workspace, annotations: Annot
     detector = Detector.open(workspace.detector, feature_origin(given.backbone, settings))
     if not parameters.rescores:
         return detect(given, detector)
-    second = second_step(given, parameters, workspace)
+    rescoring = rescoring_of(given, parameters, workspace)
     origin = rescoring_origin(given.backbone, settings, parameters.rescoring)
-    return second.detect(given, detector, Detector.open(workspace.rescorer, origin, "rescorer"))
+    return rescoring.detect(given, detector, Detector.open(workspace.rescorer, origin, "rescorer"))
 
 
 def _summary(parameters: Parameters, annotations: AnnotationSet, detections: list[Result]) -> str:

@@ -5,7 +5,7 @@ import logging
 from hypercolumns.detection.crops import Crops, backbone_of_crops, rescoring_origin
 from hypercolumns.detection.detector import Detector
 from hypercolumns.detection.features import feature_origin
-from hypercolumns.detection.run import DetectionInput, SecondStep
+from hypercolumns.detection.run import DetectionInput, Rescoring
 from hypercolumns.parameters import Parameters
 from hypercolumns.steps.detector import detection_input
 from hypercolumns.workspace import Workspace
@@ -27,16 +27,16 @@ def train_rescorer(parameters: Parameters, workspace: Workspace) -> Detector:
         rescorer.save(workspace.rescorer, {})
         return rescorer
     given = detection_input(parameters, workspace, "train")
-    second = second_step(given, parameters, workspace)
+    rescoring = rescoring_of(given, parameters, workspace)
     detector = Detector.open(workspace.detector, feature_origin(given.backbone, parameters.detection))
-    rescorer = second.train(given, detector, parameters.seed)
+    rescorer = rescoring.train(given, detector, parameters.seed)
     rescorer.save(workspace.rescorer, rescoring_origin(given.backbone, parameters.detection, parameters.rescoring))
     logger.info("rescorer: %d categories", len(rescorer.categories))
     return rescorer
 
 
-def second_step(given: DetectionInput, parameters: Parameters, workspace: Workspace) -> SecondStep:
+def rescoring_of(given: DetectionInput, parameters: Parameters, workspace: Workspace) -> Rescoring:
     """Collect what the second step of detection needs besides what the first one does."""
     settings = parameters.rescoring
     seen = backbone_of_crops(given.backbone, settings)
-    return SecondStep(Crops(seen, settings.expansion, parameters.compute, workspace.scratch), settings)
+    return Rescoring(Crops(seen, settings.expansion, parameters.compute, workspace.scratch), settings)
