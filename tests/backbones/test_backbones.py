@@ -14,7 +14,7 @@ from torch.nn import functional
 from hypercolumns.backbones import Backbone, create_backbone, registry, vision
 from hypercolumns.backbones.alexnet_caffe import MEAN, AlexNetCaffe
 from hypercolumns.backbones.backbone import state_sha256
-from hypercolumns.backbones.efficientnet_lite0 import EfficientNetLite0, packaged_tensors
+from hypercolumns.backbones.efficientnet_lite import SCALES, EfficientNetLite, packaged_tensors
 from hypercolumns.backbones.taps import OutputShapes, infer_tap
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import BackboneParameters
@@ -99,7 +99,7 @@ def test_maps_equal_those_of_the_network_of_timm(default: Backbone) -> None:
     """Our network, taps and folded batch norms change nothing: timm's model, block by block, gives the same numbers."""
     images = torch.from_numpy(np.random.default_rng(0).random((1, 3, 224, 224), dtype=np.float32))
     network = vision.timm.create_model("tf_efficientnet_lite0").eval()
-    network.load_state_dict(packaged_tensors(network))
+    network.load_state_dict(packaged_tensors("efficientnet_lite0", network))
     assert state_sha256(network) == default.weights_sha256
     assert any("BatchNorm" in type(module).__name__ for module in network.modules())
     assert not any("BatchNorm" in type(module).__name__ for module in default.network.modules())
@@ -114,10 +114,12 @@ def test_maps_equal_those_of_the_network_of_timm(default: Backbone) -> None:
         torch.testing.assert_close(maps["pooled"].flatten(1), x, rtol=1e-3, atol=1e-3)
 
 
-def test_efficientnet_lite0_equals_the_network_of_timm_to_the_bit() -> None:
-    """Sides that the strides do not divide need uneven padding."""
-    ours, theirs = EfficientNetLite0().eval(), vision.timm.create_model("tf_efficientnet_lite0").eval()
-    theirs.load_state_dict(ours.state_dict())
+@pytest.mark.parametrize("name", SCALES)
+def test_efficientnet_lite_equals_the_network_of_timm_to_the_bit(name: str) -> None:
+    """With the packaged weights. Sides that the strides do not divide need uneven padding."""
+    ours, theirs = EfficientNetLite(*SCALES[name]).eval(), vision.timm.create_model(f"tf_{name}").eval()
+    for network in (ours, theirs):
+        network.load_state_dict(packaged_tensors(name, network))
     images = torch.randn(2, 3, 97, 130, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         assert torch.equal(ours(images), theirs(images))
@@ -273,7 +275,7 @@ def test_weights_that_do_not_fit_are_refused_by_name(tmp_path: Path) -> None:
         ({"layers": ("stage1", "stage1")}, ["'stage1' more than once"]),
         ({"name": "timm:vit_smal_patch16_224"}, ["vit_small_patch16_224"]),
         ({"name": "torchvision:resnet5"}, ["resnet50"]),
-        ({"name": "alexnet"}, ["packaged", "efficientnet_lite0"]),
+        ({"name": "alexnet"}, ["packaged", "efficientnet_lite0", "efficientnet_lite2"]),
         ({"weights": "file", "file": "nowhere/weights.pth"}, ["nowhere/weights.pth", "does not exist"]),
         ({"name": "alexnet_caffe", "weights": "random", "layers": ("fc7",)}, ["input_size", "224 x 224"]),
         ({"name": "alexnet_caffe", "weights": "library", "layers": ("fc7",)}, ["no library", "file"]),

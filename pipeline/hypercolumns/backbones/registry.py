@@ -3,11 +3,12 @@
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from hypercolumns.backbones import alexnet_caffe, efficientnet_lite0
+from hypercolumns.backbones import alexnet_caffe, efficientnet_lite
 from hypercolumns.backbones.weights import load_weights, read_weights
 from hypercolumns.errors import InputError, choices
 from hypercolumns.input_files import expand_home
@@ -69,23 +70,25 @@ def find_recipe(name: str) -> Recipe:
     return {"torchvision": _torchvision, "timm": _timm}[library](model)
 
 
-def _efficientnet_lite0() -> Recipe:
+def _efficientnet_lite(name: str) -> Recipe:
+    build = partial(efficientnet_lite.EfficientNetLite, *efficientnet_lite.SCALES[name])
+
     def download() -> nn.Module:
         from hypercolumns.backbones.vision import timm
 
-        network = efficientnet_lite0.EfficientNetLite0()
-        network.load_state_dict(timm.create_model("tf_efficientnet_lite0", pretrained=True).state_dict())
+        network = build()
+        network.load_state_dict(timm.create_model(f"tf_{name}", pretrained=True).state_dict())
         return network
 
     return Recipe(
-        efficientnet_lite0.EfficientNetLite0,
-        efficientnet_lite0.MEAN,
-        efficientnet_lite0.STD,
-        efficientnet_lite0.LAYERS,
-        packaged=efficientnet_lite0.packaged_tensors,
+        build,
+        efficientnet_lite.MEAN,
+        efficientnet_lite.STD,
+        efficientnet_lite.LAYERS,
+        packaged=partial(efficientnet_lite.packaged_tensors, name),
         library=download,
-        address="https://huggingface.co/timm/tf_efficientnet_lite0.in1k (model.safetensors)",
-        fold=efficientnet_lite0.fold,
+        address=f"https://huggingface.co/timm/tf_{name}.in1k (model.safetensors)",
+        fold=efficientnet_lite.fold,
     )
 
 
@@ -168,7 +171,7 @@ def _colour(values: list[float] | tuple[float, ...]) -> Colour:
 
 
 REGISTRY: dict[str, Callable[[], Recipe]] = {
-    "efficientnet_lite0": _efficientnet_lite0,
+    **{name: partial(_efficientnet_lite, name) for name in efficientnet_lite.SCALES},
     "alexnet_caffe": _alexnet_caffe,
     "alexnet": _alexnet,
     "vgg16": _vgg16,
@@ -208,7 +211,7 @@ def build_network(settings: BackboneParameters, recipe: Recipe, seed: int) -> nn
         if recipe.packaged is None:
             raise InputError(
                 f"backbone.weights: no installed package ships weights for {settings.name} (packaged: "
-                f"efficientnet_lite0 only); choose library, random or file."
+                f"{choices(efficientnet_lite.SCALES)}); choose library, random or file."
             )
         load_weights(network, recipe.packaged(network), f"the package with weights of {settings.name}")
     elif settings.weights == "file":

@@ -8,8 +8,9 @@ from hypercolumns.errors import choices
 from hypercolumns.parameters.section import NO_FILE, Section
 
 _ALEXNET = ("conv1", "pool1", "conv2", "pool2", "conv3", "conv4", "conv5", "pool5", "fc6", "fc7")
+_EFFICIENTNET = (*(f"stage{i}" for i in range(7)), "pooled")
 LAYERS = {
-    "efficientnet_lite0": (*(f"stage{i}" for i in range(7)), "pooled"),
+    **{f"efficientnet_lite{scale}": _EFFICIENTNET for scale in range(3)},
     "alexnet_caffe": _ALEXNET,
     "alexnet": _ALEXNET,
     "vgg16": (*(f"pool{i}" for i in range(1, 6)), "fc6", "fc7"),
@@ -28,7 +29,7 @@ class BackboneParameters(Section):
     """The frozen network, and the layers whose maps are cached."""
 
     name: str = "efficientnet_lite0"
-    """efficientnet_lite0, alexnet, alexnet_caffe, vgg16, torchvision:MODEL or timm:MODEL."""
+    """efficientnet_lite0 (1, 2), alexnet, alexnet_caffe, vgg16, torchvision:MODEL or timm:MODEL."""
     weights: Literal["packaged", "library", "random", "file"] = "packaged"
     """packaged (in an installed package), library (downloaded by torchvision or timm), random (seeded) or file."""
     file: str = NO_FILE

