@@ -21,6 +21,9 @@ PRIOR_POWER = 0.5
 """Weight of the first step's probability beside the second one's in the final score, their weighted geometric mean.
 Ours, measured."""
 
+RANK_OFFSET = 10
+"""Added to the rank of a box, so that the first ones are not alone among those that are scored again. Ours."""
+
 PARTIAL_OVERLAP = 0.5
 """Boxes whose IoU with every instance is smaller are background: the first step leaves those that overlap one out, the
 second one has to tell them from better ones. Ours, measured."""
@@ -40,8 +43,20 @@ class Shortlist:
 
     @classmethod
     def of(cls, boxes: Boxes, scores: NDArray[np.float64], settings: RescoringParameters) -> "Shortlist":
-        """Choose the best of the boxes (n, 4) of a photograph by their scores (n, categories)."""
-        rows = suppress(boxes, scores.max(axis=1), settings.suppression_overlap, settings.boxes_per_image)
+        """Choose boxes of a photograph.
+
+        Their order counts besides their scores: it comes from what the image shows at their borders, and so knows
+        better how well they fit.
+
+        Parameters
+        ----------
+        boxes
+            (n, 4) as proposed, the best first.
+        scores
+            (n, categories) probabilities in the first step.
+        """
+        quality = scores.max(axis=1) / np.sqrt(RANK_OFFSET + np.arange(len(boxes)))
+        rows = suppress(boxes, quality, settings.suppression_overlap, settings.boxes_per_image)
         return cls(boxes[rows], scores[rows])
 
     def detect(
