@@ -28,6 +28,7 @@ from hypercolumns.evaluation.detections import (
 )
 from hypercolumns.evaluation.judgement import Answers, Judgement, category_table, rounded
 from hypercolumns.evaluation.plots import category_rows, precision_recall_rows
+from hypercolumns.evaluation.resampling import draw_photographs, resampled_mean, resampled_precision, standard_error
 from hypercolumns.parameters import EvaluateParameters, Parameters
 
 AT_50, AT_70 = 4, 6
@@ -91,8 +92,8 @@ def evaluate_segmentation(
     metrics : dict
         AP in points of 0..100, overlaps and shares in 0..1; None where nothing counts. `ap_r_vol` is the mean AP^r
         over the overlaps .1, .2, ... .9. `diagnosis` has the causes of lost precision for masks and for boxes; its
-        `ap_r_50_perfect_masks` is AP^r at .5 if the masks in the detected boxes were perfect. `per_category` holds
-        the metrics by category name.
+        `ap_r_50_perfect_masks` is AP^r at .5 if the masks in the detected boxes were perfect. `standard_errors` says
+        how much some metrics would differ with other photographs. `per_category` holds the metrics by category name.
     matches : dict
         The verdicts on the masks in detected boxes at `THRESHOLDS`, by category id.
 
@@ -107,7 +108,7 @@ def evaluate_segmentation(
     treated as crowds. Ours.
     """
     detections, boxes = answers.in_detections, answers.detected_boxes
-    with_masks = _unmasked_as_crowd(annotations)
+    with_masks = unmasked_as_crowd(annotations)
     on_masks = overlaps_by_image(with_masks, detections, mask_overlaps)
     matches = match_categories(with_masks, detections, on_masks, THRESHOLDS, settings.matching)
     on_boxes = overlaps_by_image(annotations, boxes, box_overlaps)
@@ -116,6 +117,7 @@ def evaluate_segmentation(
     on_perfect = overlaps_by_image(with_masks, perfect, mask_overlaps)
     perfect_matches = match_categories(with_masks, perfect, on_perfect, THRESHOLDS, settings.matching)
     instances, ious = ground_truth_box_ious(annotations, answers.in_instances, settings)
+    draws = draw_photographs(annotations)
 
     per_category = {}
     for category in annotations.categories:
@@ -140,12 +142,18 @@ def evaluate_segmentation(
             "box_recall_50": diagnosis.recall(on_boxes, THRESHOLDS[AT_50]),
             "box_recall_70": diagnosis.recall(on_boxes, THRESHOLDS[AT_70]),
         },
+        "standard_errors": {
+            "ap_r_50": to_points(standard_error(resampled_precision(with_masks, detections, matches, AT_50, draws))),
+            "ap_r_70": to_points(standard_error(resampled_precision(with_masks, detections, matches, AT_70, draws))),
+            "box_ap_50": to_points(standard_error(resampled_precision(annotations, boxes, box_matches, AT_50, draws))),
+            "mean_iou": standard_error(resampled_mean(annotations, instances, ious, draws)),
+        },
         "per_category": per_category,
     }
     return metrics, matches
 
 
-def _unmasked_as_crowd(annotations: AnnotationSet) -> AnnotationSet:
+def unmasked_as_crowd(annotations: AnnotationSet) -> AnnotationSet:
     """Mark instances without a mask as crowds, so that a mask inside their boxes is neither right nor wrong.
 
     As difficult instances they would make right masks false: the mask of a thin object overlaps its box little.
@@ -206,7 +214,7 @@ def ground_truth_box_ious(
     InputError
         When one of them has no result: leaving it out would flatter the mean.
     """
-    counted = counted_instances(_unmasked_as_crowd(annotations), settings.minimum_area)
+    counted = counted_instances(unmasked_as_crowd(annotations), settings.minimum_area)
     ious = dict(zip((r["instance_id"] for r in results), mask_ious(annotations, results), strict=True))
     missing = [instance.id for instance in counted if instance.id not in ious]
     if missing:
