@@ -60,6 +60,22 @@ def test_a_share_that_leaves_a_split_empty_is_refused(tmp_path):
         readers.read_splits(settings, ["segmentation"])
 
 
+def test_a_larger_limit_adds_photographs_to_those_of_a_smaller_one(tmp_path):
+    """And val stays as it is; a limit above their number changes nothing."""
+    names = [f"{number}.png" for number in range(60)]
+    settings = make_coco(tmp_path, names).model_copy(update={"val_share": 0.25})
+    every, few, some, limitless = (
+        readers.read_splits(settings.model_copy(update={"train_limit": limit}), ["segmentation"])
+        for limit in (None, 5, 20, 1000)
+    )
+    assert len(few["train"].images) == 5
+    assert len(some["train"].images) == 20
+    assert names_of(few["train"]) < names_of(some["train"]) < names_of(every["train"]) == names_of(limitless["train"])
+    assert [i.image_id for i in few["train"].instances] == [image.id for image in few["train"].images]
+    assert names_of(few["val"]) == names_of(every["val"])
+    assert list(names_of(few["train"])) != names[:5]
+
+
 def test_val_may_be_a_folder_of_photographs(tmp_path):
     """It has the categories of train, and its photographs with their sizes, but no instance."""
     settings = make_coco(tmp_path, ["a.png", "b.png"])

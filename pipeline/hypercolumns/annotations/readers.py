@@ -55,6 +55,8 @@ def read_splits(
         sets["val"] = read_folder(settings, sets["train"].categories)
     else:
         sets["val"] = read(settings, "val", bad_items["val"])
+    if settings.train_limit is not None:
+        sets["train"] = _limited(sets["train"], settings.train_limit)
     sets["val"] = align(sets["val"], sets["train"].categories, tasks)
     sets = _with_checked_photographs(sets, settings, bad_items, decode)
     return {split: replace(s, counts={**s.counts, **bad_items[split].counts}) for split, s in sets.items()}
@@ -103,12 +105,7 @@ def _held_out(annotations: AnnotationSet, share: float) -> dict[Split, Annotatio
     InputError
         If one of the splits gets no photograph.
     """
-
-    def is_held_out(image: Image) -> bool:
-        digest = hashlib.sha256(image.file_name.encode()).digest()
-        return int.from_bytes(digest[:8]) < share * 2**64
-
-    held_out = {image.id for image in annotations.images if is_held_out(image)}
+    held_out = {image.id for image in annotations.images if _name_hash(image) < share * 2**64}
     sets: dict[Split, AnnotationSet] = {}
     for split in SPLITS:
         images = tuple(image for image in annotations.images if (image.id in held_out) == (split == "val"))
@@ -125,6 +122,24 @@ def _held_out(annotations: AnnotationSet, share: float) -> dict[Split, Annotatio
             counts=annotations.counts if split == "train" else {},
         )
     return sets
+
+
+def _limited(annotations: AnnotationSet, limit: int) -> AnnotationSet:
+    """Keep `limit` photographs, chosen by a hash of file names: a larger limit adds to those of a smaller one."""
+    if len(annotations.images) <= limit:
+        return annotations
+    kept = {image.id for image in sorted(annotations.images, key=_name_hash)[:limit]}
+    return replace(
+        annotations,
+        images=tuple(image for image in annotations.images if image.id in kept),
+        instances=tuple(i for i in annotations.instances if i.image_id in kept),
+        description=f"{annotations.description}, {limit} photographs by dataset.train_limit",
+    )
+
+
+def _name_hash(image: Image) -> int:
+    """64 bits that depend on the name of a photograph alone."""
+    return int.from_bytes(hashlib.sha256(image.file_name.encode()).digest()[:8])
 
 
 def rename(annotations: AnnotationSet, settings: DatasetParameters) -> AnnotationSet:

@@ -41,6 +41,8 @@ class DatasetParameters(Section):
     """As `train`, for val; or a folder of photographs below `root`, without annotations, to predict on."""
     val_share: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Share of the photographs of `train` held out as val, chosen by a hash of their names; null: val is `val`."""
+    train_limit: Positive | None = None
+    """Most photographs of `train` to learn from, those with the lowest hashes of their names; null: all."""
     images: str = "JPEGImages"
     """coco: folder of the photographs below `root`."""
     val_images: str | None = None
