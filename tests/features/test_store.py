@@ -69,6 +69,9 @@ def test_regions_come_back_as_written(store: FeatureStore, table: pd.DataFrame) 
     pd.testing.assert_frame_equal(store.regions, table, check_dtype=False)
     assert len(store) == N
     expected = boxes.expand(table[["x0", "y0", "x1", "y1"]].to_numpy(), 1.5)
+    mirrored = (table["kind"] == "mirrored").to_numpy()
+    assert mirrored.any()
+    expected[mirrored] = expected[mirrored][:, [2, 1, 0, 3]]
     np.testing.assert_array_equal(store.expanded_boxes, expected)
 
 

@@ -140,8 +140,8 @@ def write_column(store: Path, name: str, values: np.ndarray) -> None:
     ("column", "values", "message"),
     [
         ("category", np.array([1, 1, 3, 1, 3, 3]), "it is not sorted"),
-        ("kind", np.array([0, 1, 2, 3, 4, 0], np.int8), "not in 0 .. 3"),
-        ("kind", np.array([0, 1, 2, 3, -1, 0], np.int8), "not in 0 .. 3"),
+        ("kind", np.array([0, 1, 2, 3, 5, 0], np.int8), "not in 0 .. 4"),
+        ("kind", np.array([0, 1, 2, 3, -1, 0], np.int8), "not in 0 .. 4"),
         ("x1", np.array([0, 1, 2, 3, np.inf, 0]), "NaN or infinite"),
     ],
 )

@@ -30,7 +30,6 @@ from hypercolumns.features.store import FeatureStore
 from hypercolumns.features.streams import Streams
 from hypercolumns.features.writer import FeatureStoreWriter, require_sorted
 from hypercolumns.parameters import ComputeParameters
-from hypercolumns.regions import boxes
 from hypercolumns.scratch.digests import key_digest
 from hypercolumns.scratch.publishing import publish
 from hypercolumns.scratch.work import locked
@@ -139,7 +138,7 @@ class _Plan:
     def source(self, spool: Path) -> "WarpedRegionSource | PhotographSource":
         """Make the object that computes blocks."""
         images = self.regions["image"].to_numpy()
-        expanded = boxes.expand(self.regions[schema.BOX].to_numpy(), self.expansion)
+        expanded = schema.expanded_boxes(self.regions, self.expansion)
         if self.short_side is None:
             cache = PhotographCache(self.annotations)
             return WarpedRegionSource(cache, images, expanded, self.device, self.batch_size)
@@ -261,7 +260,7 @@ def _digests(
 ) -> NDArray[np.uint8]:
     """Digest of what the blocks of each region depend on: (region, `schema.DIGEST_BYTES`)."""
     files = photographs.digests(annotations, regions["image"].unique().tolist())
-    expanded = boxes.expand(regions[schema.BOX].to_numpy(), expansion)
+    expanded = schema.expanded_boxes(regions, expansion)
     shared = bytes.fromhex(key_digest(network))
     digests = np.empty((len(regions), schema.DIGEST_BYTES), np.uint8)
     for digest, image, box in zip(digests, regions["image"], np.ascontiguousarray(expanded), strict=True):

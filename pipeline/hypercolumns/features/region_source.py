@@ -79,13 +79,18 @@ def warped_blocks(
     photographs
         For each region its photograph (height, width, 3), RGB.
     boxes
-        (n, 4) expanded boxes, in pixels.
+        (n, 4) expanded boxes, in pixels; one with x0 > x1 is mirrored.
     device
         Device of the network.
     """
     size, fill = backbone.input_size, backbone.mean
+    mirrored = boxes[:, 0] > boxes[:, 2]
+    boxes = np.where(mirrored[:, None], boxes[:, [2, 1, 0, 3]], boxes)
     if device.type == "cpu":
         crops = warp(photographs, boxes, size, fill)
     else:
         crops = warp_on_device(photographs, boxes, size, fill, device)
+    if mirrored.any():
+        rows = torch.from_numpy(np.flatnonzero(mirrored)).to(crops.device)
+        crops[rows] = crops[rows].flip(-1)
     return passes.to_host(passes.run(backbone, crops), backbone)

@@ -5,14 +5,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from hypercolumns.regions.boxes import Boxes, expand
 from hypercolumns.stores.layout import Layout
 
-SCHEMA = "hypercolumns-features/3"
+SCHEMA = "hypercolumns-features/4"
 """Root attribute `schema`; readers refuse any other."""
 
-KINDS = ("ground_truth", "proposal", "jittered", "detection")
-"""Origins of a region's box; stored as the position in this tuple."""
+KINDS = ("ground_truth", "proposal", "jittered", "detection", "mirrored")
+"""Origins of a region's box; stored as the position in this tuple. "mirrored" is a copy of one of the first three that
+the network sees in a mirror."""
 
 REGIONS_PER_CHUNK = 4
 """A chunk is the smallest unit that can be read. Measured, ours."""
@@ -56,6 +59,17 @@ def regions_per_shard(shapes: Shapes) -> int:
     region = sum(2 * math.prod(shape) for shape in shapes.values())
     regions = max(1, SHARD_BYTES // (region * REGIONS_PER_PART)) * REGIONS_PER_PART
     return min(regions, MAX_REGIONS_PER_SHARD)
+
+
+def expanded_boxes(regions: pd.DataFrame, expansion: float) -> Boxes:
+    """Boxes (n, 4) that the network sees, x0, y0, x1, y1 in pixels; may extend beyond the photograph.
+
+    The box of a mirrored region runs from its right side x0 to its left side x1, as the network sees it.
+    """
+    expanded = expand(regions[BOX].to_numpy(), expansion)
+    mirrored = (regions["kind"] == "mirrored").to_numpy()
+    expanded[mirrored] = expanded[mirrored][:, [2, 1, 0, 3]]
+    return expanded
 
 
 def layouts(shapes: Shapes) -> dict[str, Layout]:

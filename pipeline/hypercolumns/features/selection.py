@@ -22,6 +22,8 @@ NEAR_DUPLICATE = 0.95
 Row = tuple[Any, ...]
 """Values of a region, in the order of `schema.COLUMNS`."""
 
+_KIND = list(COLUMNS).index("kind")
+
 logger = logging.getLogger(__name__)
 
 
@@ -32,7 +34,7 @@ def training_regions(
     seed: int,
     wanted: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Select the boxes to train on: those of instances, candidates that overlap them, and jittered copies.
+    """Select the boxes to train on: those of instances, candidates that overlap them, jittered and mirrored copies.
 
     Instances that are crowd, difficult or smaller than `settings.minimum_area` are not used for training. A candidate
     belongs to the instance that it overlaps most, even if that instance is not used. Paper, training.
@@ -72,6 +74,8 @@ def training_regions(
             # A generator per image, so that the boxes of an image do not depend on other images.
             rng = np.random.default_rng([seed, image_id])
             rows += _jittered(usable, annotations.image_by_id[image_id], settings, rng)
+    if settings.mirrored:
+        rows += [(*row[:_KIND], "mirrored", *row[_KIND + 1 :]) for row in rows]
     table = _table(rows)
     _check_categories(annotations, table, wanted, settings.minimum_area)
     return table

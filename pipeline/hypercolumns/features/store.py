@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from hypercolumns.errors import InputError, choices
 from hypercolumns.features import schema
-from hypercolumns.regions import boxes
 from hypercolumns.regions.interpolation import interpolate_into
 from hypercolumns.stores.reading import Store, StoredArray
 
@@ -109,8 +108,8 @@ class FeatureStore:
 
     @cached_property
     def expanded_boxes(self) -> NDArray[np.float64]:
-        """(region, 4) boxes that the network saw, x0, y0, x1, y1 in pixels; may extend beyond the image."""
-        return boxes.expand(self.regions[schema.BOX].to_numpy(), self.attributes["expansion"])
+        """(region, 4) boxes that the network saw, x0, y0, x1, y1 in pixels; see `schema.expanded_boxes`."""
+        return schema.expanded_boxes(self.regions, self.attributes["expansion"])
 
     def read(self, layer: str, rows: slice) -> NDArray[np.float16]:
         """Read a layer's block of contiguous rows as (rows, channel, y, x); complete parts are fastest.

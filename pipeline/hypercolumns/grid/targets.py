@@ -39,7 +39,7 @@ class Targets(Protocol):
         regions
             Rows of the region table of a store.
         boxes
-            (region, 4) expanded boxes in pixels of the photograph.
+            (region, 4) expanded boxes in pixels of the photograph; that of a mirrored region has x0 > x1.
         size
             Locations per side of a heat map.
 

@@ -130,5 +130,15 @@ class RegionParameters(Section):
     """Copies of the box of each training instance with sides moved at random."""
     jitter: Share = 0.08
     """Farthest that a side moves, as a share of the width or height of the box."""
+    mirrored: bool = False
+    """Every region trains in a mirror too, in which left and right parts and keypoints change places. Ours."""
     minimum_area: Count = 100
     """Instances with fewer pixels do not train."""
+
+    @model_validator(mode="after")
+    def _mirrored_fits(self) -> "RegionParameters":
+        if self.mirrored and self.mode == "image":
+            raise ValueError(
+                "regions.mirrored needs regions.mode warp: in mode image the network sees photographs once"
+            )
+        return self

@@ -138,6 +138,7 @@ def estimate_cost(
         forward, filled = _measure(backbone)
         shapes = block_shapes(backbone)
     per_instance = 1 + parameters.regions.proposals_per_instance + parameters.regions.jittered_per_instance
+    per_instance *= 1 + parameters.regions.mirrored
     counted = sum(not instance.ignore for instance in sets["val"].instances)
     regions: dict[Split, int] = {"train": trained * per_instance, "val": counted + detections}
     photographs: dict[Split, int] = {split: len(annotations.images) for split, annotations in sets.items()}

@@ -38,7 +38,7 @@ class Kind:
 
 
 KINDS = (
-    Kind("hypercolumns-features", 3, "feature store", "extract", "features", check_features),
+    Kind("hypercolumns-features", 4, "feature store", "extract", "features", check_features),
     Kind("hypercolumns-proposals", 3, "proposal store", "propose", "proposals", check_proposals),
     Kind("hypercolumns-detector", 1, "detector", "detector", "detector", check_detector),
     Kind("hypercolumns-grid", 3, "model", "train", "grid", check_grid),
@@ -57,7 +57,7 @@ def find_kind(schema: str | None) -> Kind:
 
     Examples
     --------
-    >>> find_kind("hypercolumns-features/3").words
+    >>> find_kind("hypercolumns-features/4").words
     'feature store'
     """
     for kind in KINDS:

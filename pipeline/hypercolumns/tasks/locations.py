@@ -27,7 +27,8 @@ def pixels_under(box: NDArray[np.float64], size: int, width: int, height: int) -
     Parameters
     ----------
     box
-        Expanded box x0, y0, x1, y1 that the map covers; may extend beyond the photograph.
+        Expanded box x0, y0, x1, y1 that the map covers; may extend beyond the photograph. With x0 > x1 the locations
+        run from right to left.
     size
         Locations along each side of the map.
     width

@@ -13,6 +13,7 @@ from hypercolumns.annotations.model import AnnotationSet, Category, Instance
 from hypercolumns.grid.targets import IGNORE, Targets
 from hypercolumns.regions.boxes import to_coco
 from hypercolumns.tasks.locations import Pixels, pixels_under
+from hypercolumns.tasks.mirroring import mirrored_positions
 
 
 @dataclass(frozen=True)
@@ -91,11 +92,14 @@ class AnnotatedTask(ABC):
 
     def target_maps(self, regions: pd.DataFrame, boxes: NDArray[np.float64], size: int) -> NDArray[np.int8]:
         """Label every location by `label`; see `Targets.target_maps`."""
+        in_mirror = mirrored_positions(self.targets)
         maps = np.full((len(regions), len(self.targets), size, size), IGNORE, dtype=np.int8)
         for region_maps, instance_id, box in zip(maps, regions["instance"], boxes, strict=True):
             instance = self.annotations.instance_by_id[int(instance_id)]
             image = self.annotations.image_by_id[instance.image_id]
             self.label(instance, pixels_under(box, size, image.width, image.height), region_maps)
+            if box[0] > box[2]:
+                region_maps[:] = region_maps[in_mirror]
         return maps
 
     @abstractmethod
