@@ -43,8 +43,12 @@ PARAMETERS: dict[str, Any] = {
 }
 
 KINDS: dict[str, dict[str, Any]] = {
-    "warp": {"regions": {"mode": "warp"}, "predict": {"superpixels": True}},
-    "image": {"regions": {"mode": "image", "short_side": 128}, "predict": {"superpixels": False}},
+    "warp": {"regions": {"mode": "warp", "mirrored": True}, "predict": {"superpixels": True}},
+    "image": {
+        "regions": {"mode": "image", "short_side": 128},
+        "predict": {"superpixels": False},
+        "rescoring": {"boxes_per_image": 0},
+    },
 }
 """Changes of the parameters by name of the project."""
 

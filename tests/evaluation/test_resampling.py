@@ -115,6 +115,7 @@ def folder(tmp_path: Path, monkeypatch) -> Path:
     (tmp_path / "perfect.json").write_text(json.dumps([{**r} for r in perfect(annotations) if r.pop("instance_id")]))
     (tmp_path / "true.json").write_text(json.dumps(perfect(annotations)))
     (tmp_path / "boxes.json").write_text(json.dumps([{**r} for r in results if r.pop("segmentation")]))
+    (tmp_path / "points.json").write_text(json.dumps([r | {"keypoints": []} for r in results]))
     (tmp_path / "none.json").write_text("[]")
     return tmp_path
 
@@ -150,6 +151,7 @@ def test_boxes_and_masks_in_true_boxes_are_compared_too(file, title):
     [
         ("one.json", "boxes.json", "compare files of one kind"),
         ("one.json", "true.json", "compare files of one kind"),
+        ("points.json", "points.json", "points.json has keypoints; masks and boxes can be compared"),
         ("none.json", "one.json", "none.json has no result to compare"),
         ("nowhere.json", "one.json", "nowhere.json does not exist"),
     ],
