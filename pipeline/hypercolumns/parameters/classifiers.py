@@ -64,7 +64,7 @@ class PredictParameters(Section):
 
 
 class AblateParameters(Section):
-    """Comparison in ground-truth boxes: each layer alone, all but one, and all layers with several K."""
+    """Comparison in ground-truth boxes: each layer alone, all but one, all with several K. `adapted` counts as auto."""
 
     grid: Positive = 5
     """K when layers are left out, here and in the baselines."""

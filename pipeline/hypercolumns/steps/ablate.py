@@ -24,7 +24,8 @@ logger = logging.getLogger(__name__)
 def ablate_layers(parameters: Parameters, workspace: Workspace) -> list[dict[str, Any]]:
     """Train and evaluate each layer alone, all layers but one, and all layers with several K; write the metrics.
 
-    Without a mask to learn from in train, or to compare with in val, nothing is trained.
+    Without a mask to learn from in train, or to compare with in val, nothing is trained. With `train.sharing: adapted`
+    the grids compared are those of `auto`: adapting each of them takes ten times as long and says nothing about layers.
 
     Returns
     -------
@@ -40,6 +41,9 @@ def ablate_layers(parameters: Parameters, workspace: Workspace) -> list[dict[str
     reason = _reason_to_skip(parameters, workspace, truth)
     if reason:
         logger.info("ablation: %s, so nothing is trained", reason)
+    if parameters.train.sharing == "adapted":
+        train = parameters.train.model_copy(update={"sharing": "auto"})
+        parameters = parameters.model_copy(update={"train": train})
     with locked(workspace.scratch):  # fitted cells and predictions are kept until the metrics are written
         rows = [] if reason else _compare(parameters, workspace, truth)
         path = workspace.metric("ablation")
