@@ -76,6 +76,11 @@ def test_a_larger_limit_adds_photographs_to_those_of_a_smaller_one(tmp_path):
     assert list(names_of(few["train"])) != names[:5]
 
 
+def test_drawn_scenes_have_a_number_of_their_own_in_place_of_a_limit():
+    with pytest.raises(ValueError, match=r"dataset\.train_limit is for data sets on disk; puppets have"):
+        DatasetParameters(format="puppets", train_limit=5)
+
+
 def test_val_may_be_a_folder_of_photographs(tmp_path):
     """It has the categories of train, and its photographs with their sizes, but no instance."""
     settings = make_coco(tmp_path, ["a.png", "b.png"])

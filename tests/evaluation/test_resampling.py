@@ -87,7 +87,7 @@ def test_draws_have_as_many_photographs_and_the_same_every_time():
 
 
 def test_the_standard_error_of_a_mean_is_the_textbook_one():
-    """Of one value per photograph: deviation over the square root of their number."""
+    """With one value per photograph it is their deviation over the square root of their number."""
     rng = np.random.default_rng(0)
     values = rng.normal(0, 1, 200)
     annotations = annotation_set(*(instance(n, (0, 0, 9, 9), image_id=n) for n in range(1, 201)), images=200)
@@ -115,7 +115,8 @@ def folder(tmp_path: Path, monkeypatch) -> Path:
     (tmp_path / "perfect.json").write_text(json.dumps([{**r} for r in perfect(annotations) if r.pop("instance_id")]))
     (tmp_path / "true.json").write_text(json.dumps(perfect(annotations)))
     (tmp_path / "boxes.json").write_text(json.dumps([{**r} for r in results if r.pop("segmentation")]))
-    (tmp_path / "points.json").write_text(json.dumps([r | {"keypoints": []} for r in results]))
+    for answer in ("keypoints", "parts"):
+        (tmp_path / f"{answer}.json").write_text(json.dumps([r | {answer: []} for r in results]))
     (tmp_path / "none.json").write_text("[]")
     return tmp_path
 
@@ -151,7 +152,8 @@ def test_boxes_and_masks_in_true_boxes_are_compared_too(file, title):
     [
         ("one.json", "boxes.json", "compare files of one kind"),
         ("one.json", "true.json", "compare files of one kind"),
-        ("points.json", "points.json", "points.json has keypoints; masks and boxes can be compared"),
+        ("keypoints.json", "keypoints.json", "keypoints.json has keypoints; masks and boxes can be compared"),
+        ("parts.json", "parts.json", "parts.json has parts; masks and boxes can be compared"),
         ("none.json", "one.json", "none.json has no result to compare"),
         ("nowhere.json", "one.json", "nowhere.json does not exist"),
     ],

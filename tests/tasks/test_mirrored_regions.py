@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance, Part
+from hypercolumns.errors import InputError
 from hypercolumns.features.extraction import extract
 from hypercolumns.features.region_source import warped_blocks
 from hypercolumns.features.schema import BOX, expanded_boxes
@@ -95,6 +96,17 @@ def test_targets_are_those_of_the_mirrored_photograph(name: str, box: tuple[floa
     assert np.array_equal(found[0], found[1])
 
 
+def test_left_and_right_change_places_within_a_category() -> None:
+    """What one category calls left has no counterpart in another one."""
+    categories = (Category(1, "cat", ("left_eye", "nose")), Category(2, "dog", ("right_eye", "left_eye")))
+    image = Image(1, "a.png", WIDTH, HEIGHT)
+    shown = Instance(1, 1, 1, None, (0, 0, 60, 40), 1.0, keypoints=(10.0, 10.0, 2.0, 40.0, 20.0, 2.0))
+    task = TASKS["keypoints"](AnnotationSet((image,), categories, (shown,), "."))
+    (maps,) = task.target_maps(pd.DataFrame({"instance": [1]}), np.array([[60.0, 0, 0, 40]]), 20)
+    assert task.targets == ("left_eye", "nose", "right_eye")
+    assert [bool((of_target == 1).any()) for of_target in maps] == [True, True, False]
+
+
 def test_blocks_are_those_of_the_mirrored_photograph() -> None:
     rng = np.random.default_rng(0)
     photograph = rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
@@ -160,6 +172,7 @@ def test_every_training_region_has_a_mirrored_copy() -> None:
         (["L_Eye", "R_Eye", "B_Head"], [1, 0, 2]),
         (["RIGHT hand", "LEFT hand", "Lefthand", "Righthand"], [1, 0, 3, 2]),
         (["lear", "rear", "lfleg", "rfleg", "leg", "tail"], [1, 0, 3, 2, 4, 5]),
+        (["lamp", "ramp", "eyeL", "eyeR", "TAIL"], [0, 1, 3, 2, 4]),
         (["front_left_door", "front_right_door", "wheel"], [1, 0, 2]),
         (["eye.l", "eye.r", "leye"], [1, 0, 2]),
         ([], []),
@@ -167,6 +180,22 @@ def test_every_training_region_has_a_mirrored_copy() -> None:
 )
 def test_left_and_right_names_are_exchanged(names: list[str], expected: list[int]) -> None:
     assert mirrored_positions(names) == expected
+
+
+def test_mirrored_regions_of_whole_photographs_are_refused(tmp_path) -> None:
+    """From Python, too, where no parameters are checked."""
+    annotations = write_photographs(tmp_path)
+    with pytest.raises(InputError, match="Mirrored regions pass the network alone"):
+        extract(
+            make_regions(4).assign(kind="mirrored"),
+            annotations,
+            make_backbone(),
+            tmp_path / "a.zarr",
+            scratch=tmp_path / "s",
+            expansion=1.2,
+            short_side=96,
+            compute=CPU,
+        )
 
 
 def test_whole_photographs_are_not_mirrored() -> None:

@@ -51,7 +51,7 @@ class Shortlist:
         Parameters
         ----------
         boxes
-            (n, 4) as proposed, the best first.
+            (n, 4) in the order of the proposals, which come best first.
         scores
             (n, categories) probabilities in the first step.
         """
@@ -200,20 +200,20 @@ def _choose(
         positive_overlap=detection.positive_overlap,
         negative_overlap=min(PARTIAL_OVERLAP, detection.positive_overlap),
     )
-    near = [
+    near_trained, near_ignored = (
         (iou(boxes, [i.box for i in some]) >= detection.negative_overlap).any(axis=1)
         for some in (trained, [i for i in instances if i.ignore])
-    ]
-    background = (labels == BACKGROUND) & ~near[1]
+    )
+    background = (labels == BACKGROUND) & ~near_ignored
     rows = [
         draw_rows(np.flatnonzero(kind & (matches == number)), limit, rng)
         for number in range(len(trained))
         for kind, limit in (
             (labels >= 0, settings.positive_per_instance),
-            (background & near[0], settings.partial_per_instance),
+            (background & near_trained, settings.partial_per_instance),
         )
     ]
-    far = np.flatnonzero(background & ~near[0])
+    far = np.flatnonzero(background & ~near_trained)
     hardest = suppress(boxes[far], scores[far].max(axis=1), settings.suppression_overlap, settings.background_per_image)
     chosen = np.concatenate([*rows, far[hardest]]).astype(np.intp)
     objects = truth[matches[chosen]] if trained else np.full((len(chosen), 4), np.nan)

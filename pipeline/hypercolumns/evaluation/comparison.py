@@ -79,8 +79,9 @@ def _kind(path: Path) -> str:
     entries = [entry for entry in read_entries(path) if isinstance(entry, dict)]
     if not entries:
         raise InputError(f"{path} has no result to compare.")
-    if "keypoints" in entries[0]:
-        raise InputError(f"{path} has keypoints; masks and boxes can be compared.")
+    for answer in ("keypoints", "parts"):
+        if answer in entries[0]:
+            raise InputError(f"{path} has {answer}; masks and boxes can be compared.")
     if "instance_id" in entries[0]:
         return _IN_INSTANCES
     return _MASKS if "segmentation" in entries[0] else _BOXES

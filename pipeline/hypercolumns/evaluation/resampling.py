@@ -22,8 +22,9 @@ Draws = NDArray[np.int64]
 def draw_photographs(annotations: AnnotationSet, seed: int = 0) -> Draws:
     """Draw photographs with replacement. Efron, 1979. A single one, which says nothing about others, gives no draw."""
     count = len(annotations.images)
-    resamples = RESAMPLES if count > 1 else 0
-    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / max(count, 1)), size=resamples)
+    if count < 2:
+        return np.zeros((0, count), np.int64)
+    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
 
 
 def resampled_precision(
@@ -57,8 +58,9 @@ def resampled_precision(
     means = [np.zeros(0)]
     for first in range(0, len(draws), step):
         some = draws[first : first + step]
+        instances = some @ positives
         precisions = [
-            _precision(matches[category_id], images, some @ positives[:, column], threshold, some)
+            _precision(matches[category_id], images, instances[:, column], threshold, some)
             for category_id, column in columns.items()
         ]
         means.append(_known_mean(np.stack(precisions)))
@@ -71,9 +73,9 @@ def resampled_mean(
     """Mean of the values (n,) of n instances in every draw, (resamples,); NaN for a draw without any of them."""
     position = {image.id: n for n, image in enumerate(annotations.images)}
     images = np.array([position[instance.image_id] for instance in instances], dtype=np.intp)
-    weights = draws[:, images]
+    sums, counts = np.bincount(images, values, len(position)), np.bincount(images, minlength=len(position))
     with np.errstate(invalid="ignore"):
-        return (weights @ values) / weights.sum(axis=1)
+        return (draws @ sums) / (draws @ counts)
 
 
 def standard_error(values: NDArray[np.float64]) -> float | None:

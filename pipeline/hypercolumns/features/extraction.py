@@ -19,6 +19,7 @@ from hypercolumns.backbones import Backbone
 from hypercolumns.backbones.engines import prepare
 from hypercolumns.backbones.spatial import spatial
 from hypercolumns.devices import choose_device
+from hypercolumns.errors import InputError
 from hypercolumns.features import photographs, schema
 from hypercolumns.features.generations import Generations
 from hypercolumns.features.known_blocks import NOT_KNOWN, KnownBlocks
@@ -90,10 +91,12 @@ def extract(
     Raises
     ------
     InputError
-        When a photograph is missing, unreadable or of another size, a layer has values that are not finite, or
-        a layer is not a map although `short_side` is given.
+        When a photograph is missing, unreadable or of another size, a layer has values that are not finite, or a layer
+        is not a map or a region is mirrored although `short_side` is given.
     """
     require_sorted(regions)
+    if short_side is not None and (regions["kind"] == "mirrored").any():
+        raise InputError("Mirrored regions pass the network alone; they cannot be cut out of the maps of photographs.")
     out, compute = Path(out), compute or ComputeParameters()
     device = choose_device(compute.device)
     # Blocks have the same shapes in both modes, so that later steps need not know the mode.

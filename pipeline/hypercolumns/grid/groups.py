@@ -33,9 +33,10 @@ def category_groups(
 ) -> tuple[Group, ...]:
     """Group categories by the grid that answers for them.
 
-    With `sharing: auto` a category with at least `sharing_minimum` regions gets its own grid; all others use one that
-    is trained on every region. A category without regions can only use a shared grid. With `sharing: adapted` all
-    categories get their own, and the last group is the shared grid that they start from. Ours.
+    With `sharing: auto` a category with at least `sharing_minimum` regions, mirrored ones not counted, gets its own
+    grid; all others use one that is trained on every region. A category without regions can only use a shared grid.
+    With `sharing: adapted` all categories get their own, and the last group is the shared grid that they start from.
+    Ours.
 
     Parameters
     ----------
@@ -56,6 +57,7 @@ def category_groups(
     """
     ids, column = [c.id for c in categories], regions["category"]
     rows = map(slice, column.searchsorted(ids, "left").tolist(), column.searchsorted(ids, "right").tolist())
+    counts = column[regions["kind"] != "mirrored"].value_counts()
     alone = [Group(c.name, (c.id,), category_rows) for c, category_rows in zip(categories, rows, strict=True)]
     minima = {"per_category": 1, "adapted": 1, "auto": settings.sharing_minimum, "shared": math.inf}
     minimum = minima[settings.sharing]
@@ -63,7 +65,7 @@ def category_groups(
     separate = [
         group
         for group in alone
-        if group.rows.stop - group.rows.start >= minimum and group.categories[0] not in borrowing
+        if counts.get(group.categories[0], 0) >= minimum and group.categories[0] not in borrowing
     ]
     others = [group for group in alone if group not in separate]
     if others and settings.sharing == "per_category":

@@ -29,7 +29,7 @@ class BackboneParameters(Section):
     """The frozen network, and the layers whose maps are cached."""
 
     name: str = "efficientnet_lite0"
-    """efficientnet_lite0 (1, 2), alexnet, alexnet_caffe, vgg16, torchvision:MODEL or timm:MODEL."""
+    """efficientnet_lite0, _lite1, _lite2, alexnet, alexnet_caffe, vgg16, torchvision:MODEL or timm:MODEL."""
     weights: Literal["packaged", "library", "random", "file"] = "packaged"
     """packaged (in an installed package), library (downloaded by torchvision or timm), random (seeded) or file."""
     file: str = NO_FILE

@@ -91,8 +91,7 @@ class RescoringParameters(Section):
     boxes_per_image: Count = 20
     """Boxes of each photograph of val that are scored again; 0 keeps the detector's scores. More take time. Ours."""
     suppression_overlap: Share = 0.6
-    """A box whose IoU with a better one of any category exceeds this is not scored again, nor background in training.
-    Ours, measured."""
+    """A box that overlaps a better one by more than this IoU is not scored again, nor background in training. Ours."""
     input_size: Annotated[int, Field(ge=32, le=8192)] | None = None
     """Boxes are warped to squares of this side, in pixels; null: that of the backbone. Smaller ones take less time."""
     cells: Annotated[int, Field(ge=1, le=32)] = 3

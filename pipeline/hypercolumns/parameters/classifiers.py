@@ -29,7 +29,7 @@ class TrainParameters(Section):
     sharing: Literal["auto", "shared", "per_category", "adapted"] = "auto"
     """shared: one grid. per_category, adapted: one for each category. auto: for those of `sharing_minimum` regions."""
     sharing_minimum: Positive = 500
-    """auto: training regions that a category needs for a grid to itself."""
+    """auto: training regions that a category needs for a grid to itself; mirrored ones do not count."""
     adaptation: Annotated[float, Field(gt=0)] = 1e-4
     """adapted (exact, joint): L2 penalty on what a category adds to shared weights, divided by its share of regions."""
 
@@ -64,7 +64,7 @@ class PredictParameters(Section):
 
 
 class AblateParameters(Section):
-    """Comparison in ground-truth boxes: each layer alone, all but one, all with several K. `adapted` counts as auto."""
+    """Comparison in ground-truth boxes: layers alone, all but one, all with several K. `adapted` counts as auto."""
 
     grid: Positive = 5
     """K when layers are left out, here and in the baselines."""

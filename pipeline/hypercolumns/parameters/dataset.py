@@ -102,6 +102,8 @@ class DatasetParameters(Section):
         for key, formats in used_by.items():
             if getattr(self, key) and self.format in _ON_DISK and self.format not in formats:
                 raise ValueError(f"dataset.{key} needs dataset.format {' or '.join(formats)}, not {self.format}")
+        if self.train_limit is not None and self.format == "puppets":
+            raise ValueError("dataset.train_limit is for data sets on disk; puppets have dataset.puppets.train_images")
         if self.parts_of is not None and self.format != "coco":
             raise ValueError(f"dataset.parts_of needs dataset.format coco, not {self.format}")
         return self

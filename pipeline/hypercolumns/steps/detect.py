@@ -15,7 +15,7 @@ from hypercolumns.evaluation.detections import box_overlaps, match_categories, m
 from hypercolumns.input_files import expand_home
 from hypercolumns.parameters import Parameters
 from hypercolumns.steps.detector import detection_input
-from hypercolumns.steps.rescorer import rescoring_of
+from hypercolumns.steps.rescorer import make_rescoring
 from hypercolumns.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def _detections(parameters: Parameters, workspace: Workspace, annotations: Annot
     detector = Detector.open(workspace.detector, feature_origin(given.backbone, settings))
     if not parameters.rescores:
         return detect(given, detector)
-    rescoring = rescoring_of(given, parameters, workspace)
+    rescoring = make_rescoring(given, parameters, workspace)
     origin = rescoring_origin(given.backbone, settings, parameters.rescoring)
     return rescoring.detect(given, detector, Detector.open(workspace.rescorer, origin, "rescorer"))
 

@@ -27,7 +27,7 @@ def train_rescorer(parameters: Parameters, workspace: Workspace) -> Detector:
         rescorer.save(workspace.rescorer, {})
         return rescorer
     given = detection_input(parameters, workspace, "train")
-    rescoring = rescoring_of(given, parameters, workspace)
+    rescoring = make_rescoring(given, parameters, workspace)
     detector = Detector.open(workspace.detector, feature_origin(given.backbone, parameters.detection))
     rescorer = rescoring.train(given, detector, parameters.seed)
     rescorer.save(workspace.rescorer, rescoring_origin(given.backbone, parameters.detection, parameters.rescoring))
@@ -35,7 +35,7 @@ def train_rescorer(parameters: Parameters, workspace: Workspace) -> Detector:
     return rescorer
 
 
-def rescoring_of(given: DetectionInput, parameters: Parameters, workspace: Workspace) -> Rescoring:
+def make_rescoring(given: DetectionInput, parameters: Parameters, workspace: Workspace) -> Rescoring:
     """Collect what the second step of detection needs besides what the first one does."""
     settings = parameters.rescoring
     seen = backbone_of_crops(given.backbone, settings)

@@ -5,8 +5,11 @@ from collections.abc import Sequence
 
 _SIDES = {"left": "right", "right": "left", "l": "r", "r": "l"}
 
-_PATTERNS = (r"left|right", r"(?<![a-z])[lr](?![a-z])", r"^[lr]")
-"""Where a name says its side, the surest way first: a word, a letter that stands alone, the first letter."""
+_PATTERNS = (r"(?i)left|right", r"(?i)(?<![a-z])[lr](?![a-z])", r"(?<=[a-z0-9])[LR]$")
+"""How names say their side: by a word, by a letter that stands alone, or by a capital at the end."""
+
+_FIRST_LETTER = r"(?i)^[lr]"
+"""As in PASCAL-Part (leye, reye). Needs two pairs: a lamp and a ramp alone are not the sides of anything."""
 
 
 def mirrored_positions(names: Sequence[str]) -> list[int]:
@@ -16,15 +19,30 @@ def mirrored_positions(names: Sequence[str]) -> list[int]:
     --------
     >>> mirrored_positions(["nose", "left_eye", "right_eye"])
     [0, 2, 1]
-    >>> mirrored_positions(["L_Ear", "R_Ear", "lhand", "rhand", "leg"])
+    >>> mirrored_positions(["L_Ear", "R_Ear", "eyeL", "eyeR", "lid"])
     [1, 0, 3, 2, 4]
     """
-    positions = {name: position for position, name in enumerate(names)}
-    counterparts = []
-    for name in names:
-        swapped = (re.sub(pattern, _other_side, name, flags=re.IGNORECASE) for pattern in _PATTERNS)
-        counterparts.append(next((positions[s] for s in swapped if s != name and s in positions), positions[name]))
+    counterparts = list(range(len(names)))
+    for pattern in _PATTERNS:
+        _pair(counterparts, _counterparts(pattern, names))
+    by_first_letter = _counterparts(_FIRST_LETTER, names)
+    if len(by_first_letter) >= 4:
+        _pair(counterparts, by_first_letter)
     return counterparts
+
+
+def _counterparts(pattern: str, names: Sequence[str]) -> dict[int, int]:
+    """Positions of names by those of the names that they become when the side in them is exchanged."""
+    positions = {name: position for position, name in enumerate(names)}
+    swapped = {position: re.sub(pattern, _other_side, name) for name, position in positions.items()}
+    return {p: positions[name] for p, name in swapped.items() if name in positions and positions[name] != p}
+
+
+def _pair(counterparts: list[int], found: dict[int, int]) -> None:
+    """Fill in counterparts of names that have none so far."""
+    for position, other in found.items():
+        if counterparts[position] == position and counterparts[other] in (other, position):
+            counterparts[position] = other
 
 
 def _other_side(match: re.Match[str]) -> str:

@@ -85,6 +85,10 @@ class AnnotatedTask(ABC):
     def targets(self) -> tuple[str, ...]:
         """Names of the targets; see `Targets.targets`."""
 
+    @abstractmethod
+    def targets_of(self, category_id: int) -> Sequence[int]:
+        """Positions of the targets of a category; see `Task.targets_of`."""
+
     @property
     def categories(self) -> tuple[Category, ...]:
         """All categories of the annotations."""
@@ -92,14 +96,15 @@ class AnnotatedTask(ABC):
 
     def target_maps(self, regions: pd.DataFrame, boxes: NDArray[np.float64], size: int) -> NDArray[np.int8]:
         """Label every location by `label`; see `Targets.target_maps`."""
-        in_mirror = mirrored_positions(self.targets)
         maps = np.full((len(regions), len(self.targets), size, size), IGNORE, dtype=np.int8)
         for region_maps, instance_id, box in zip(maps, regions["instance"], boxes, strict=True):
             instance = self.annotations.instance_by_id[int(instance_id)]
             image = self.annotations.image_by_id[instance.image_id]
             self.label(instance, pixels_under(box, size, image.width, image.height), region_maps)
             if box[0] > box[2]:
-                region_maps[:] = region_maps[in_mirror]
+                own = np.array(self.targets_of(instance.category_id), dtype=np.intp)
+                in_mirror = mirrored_positions([self.targets[target] for target in own])
+                region_maps[own] = region_maps[own[in_mirror]]
         return maps
 
     @abstractmethod
