@@ -205,3 +205,19 @@ def test_a_saved_detector_detects_the_same(penalty: float | None, tmp_path: Path
     with pytest.raises(InputError, match=r"d\.zarr was trained on features of another network.*cells was 3, and is 2"):
         Detector.open(tmp_path / "d.zarr", {"backbone": "a", "cells": 2})
     assert (again.regressor is None) == (penalty is None)
+
+
+def test_photographs_without_an_object_are_not_among_few_that_are_drawn() -> None:
+    """They would leave nothing to learn; with room for all photographs they are background."""
+    annotations = scenes(6, seed=0)
+    only = dataclasses.replace(annotations, instances=annotations.instances_by_image[4])
+    settings = SETTINGS.model_copy(update={"training_regions": 64})
+    drawn = training.draw_images(separable(only), settings, np.random.default_rng(0))
+    assert [image.id for image in drawn.annotations.images] == [4]
+    room = settings.model_copy(update={"training_regions": 6 * 32})
+    assert len(training.draw_images(separable(only), room, np.random.default_rng(0)).annotations.images) == 6
+
+
+def test_without_a_positive_example_there_is_no_regressor() -> None:
+    examples = np.zeros((3, 2), np.float32), np.full(3, 2), np.full((3, 4), np.nan)
+    assert training.fit_positive_moves(examples, 2, 1.0) is None

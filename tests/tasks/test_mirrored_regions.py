@@ -175,6 +175,8 @@ def test_every_training_region_has_a_mirrored_copy() -> None:
         (["lamp", "ramp", "eyeL", "eyeR", "TAIL"], [0, 1, 3, 2, 4]),
         (["front_left_door", "front_right_door", "wheel"], [1, 0, 2]),
         (["eye.l", "eye.r", "leye"], [1, 0, 2]),
+        (["left_l", "left_r", "right_r"], [0, 2, 1]),
+        (["LEft", "Right", "Left"], [0, 2, 1]),
         ([], []),
     ],
 )

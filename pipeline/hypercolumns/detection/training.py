@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hypercolumns.annotations.model import Image
 from hypercolumns.detection.candidate_set import CandidateSet, Describe
 from hypercolumns.detection.detector import BOXES_PER_SLICE, Detector
-from hypercolumns.detection.examples import ExampleArrays, Examples, LabelledBoxes
+from hypercolumns.detection.examples import ExampleArrays, Examples, LabelledBoxes, training_instances
 from hypercolumns.detection.linear_models import BoxRegressor, LinearClassifiers, fit_classifiers, fit_regressor
 from hypercolumns.detection.slices import slices
 from hypercolumns.parameters import DetectionParameters
@@ -69,11 +69,11 @@ def train_detector(
 
 
 def fit_positive_moves(examples: ExampleArrays, categories: int, penalty: float | None) -> BoxRegressor | None:
-    """Fit a regressor to the positive examples; None without a penalty."""
-    if penalty is None:
-        return None
+    """Fit a regressor to the positive examples; None without a penalty or an example."""
     features, labels, moves = examples
     positive = np.flatnonzero(labels < categories)
+    if penalty is None or not len(positive):
+        return None
     return fit_regressor(features[positive], moves[positive], penalty)
 
 
@@ -94,9 +94,12 @@ def _describe_hardest(
 
 
 def draw_images(candidate_set: CandidateSet, settings: DetectionParameters, rng: np.random.Generator) -> CandidateSet:
-    """Restrict a set to `settings.training_images` of its images, drawn at random, if it has more."""
-    limit = settings.training_images
-    return candidate_set if len(candidate_set.annotations.images) <= limit else candidate_set.draw(limit, rng)
+    """Restrict a set to `settings.training_images` of its images, drawn from those with an object, if it has more."""
+    limit, annotations = settings.training_images, candidate_set.annotations
+    if len(annotations.images) <= limit:
+        return candidate_set
+    with_object = candidate_set.only({i.image_id for i in training_instances(annotations.instances)})
+    return with_object.draw(min(limit, len(with_object.annotations.images)), rng)
 
 
 def draw_rows(rows: NDArray[np.intp], number: int, rng: np.random.Generator) -> NDArray[np.intp]:

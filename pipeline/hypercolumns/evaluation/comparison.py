@@ -90,7 +90,10 @@ def _kind(path: Path) -> str:
 def _measure(annotations: AnnotationSet, path: Path, kind: str, settings: EvaluateParameters, draws: Draws) -> Measured:
     if kind == _IN_INSTANCES:
         results: Results = read_results(path, annotations, MASK, "instances")
-        instances, ious = ground_truth_box_ious(annotations, results, settings)
+        try:
+            instances, ious = ground_truth_box_ious(annotations, results, settings)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
         if not instances:
             raise InputError("No instance counts: all are crowds, difficult, without a mask or too small.")
         columns = {"mean IoU": ious, "above .5": ious > 0.5, "above .7": ious > 0.7}

@@ -59,7 +59,7 @@ class DetectionParameters(Section):
     """L2 penalty of the region classifiers on standardised features. Ours, measured."""
     iterations: Positive = 30
     """L-BFGS iterations per fit; stopping early also regularises."""
-    regression_penalty: Annotated[float, Field(gt=0)] | None = 1.0
+    regression_penalty: Annotated[float, Field(ge=1e-6)] | None = 1.0
     """L2 penalty of the bounding-box regression on standardised features; null leaves boxes unchanged. R-CNN."""
     suppression_overlap: Share = 0.3
     """A detection is dropped when its box IoU with a better one of its category exceeds this. R-CNN."""
@@ -108,7 +108,7 @@ class RescoringParameters(Section):
     """L2 penalty of the classifiers on standardised features. Ours, measured."""
     iterations: Positive = 40
     """L-BFGS iterations of the fit; stopping early also regularises."""
-    regression_penalty: Annotated[float, Field(gt=0)] | None = 1.0
+    regression_penalty: Annotated[float, Field(ge=1e-6)] | None = 1.0
     """L2 penalty of the bounding-box regression on standardised features; null leaves boxes unchanged. R-CNN."""
 
 

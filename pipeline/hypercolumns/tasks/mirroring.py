@@ -39,9 +39,13 @@ def _counterparts(pattern: str, names: Sequence[str]) -> dict[int, int]:
 
 
 def _pair(counterparts: list[int], found: dict[int, int]) -> None:
-    """Fill in counterparts of names that have none so far."""
+    """Fill in the counterparts of names that become each other and have none so far."""
     for position, other in found.items():
-        if counterparts[position] == position and counterparts[other] in (other, position):
+        if (
+            found.get(other) == position
+            and counterparts[position] == position
+            and counterparts[other] in (other, position)
+        ):
             counterparts[position] = other
 
 
