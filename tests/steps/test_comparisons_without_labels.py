@@ -12,6 +12,7 @@ import pytest
 from hypercolumns import Parameters, Workspace, steps
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.features.writer import write_store
+from hypercolumns.steps import ablate
 from tests.evaluation.scenes_for_evaluation import annotation_set, instance
 
 PARAMETERS = Parameters.model_validate({"tasks": ["segmentation"], "segmentation": {"baselines": True}})
@@ -67,3 +68,14 @@ def test_baselines_are_not_trained_without_annotations_of_their_task(
     assert steps.predict_baselines(PARAMETERS, workspace, "segmentation") == {}
     assert [file.name for file in workspace.baselines("segmentation").iterdir()] == ["README"]
     assert "no instance of val that counts is annotated with segmentation" in caplog.text
+
+
+def test_adapted_grids_are_compared_as_auto_shares_them(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adapting the grids of every configuration takes too long."""
+    shown = annotation_set(instance(1, (0, 0, 20, 20)))
+    save(workspace, shown, shown)
+    seen = []
+    monkeypatch.setattr(ablate, "_compare", lambda parameters, *_: seen.append(parameters.train.sharing) or [])
+    for sharing in ("adapted", "shared"):
+        steps.ablate_layers(Parameters.model_validate({"train": {"sharing": sharing}}), workspace)
+    assert seen == ["auto", "shared"]
