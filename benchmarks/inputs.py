@@ -18,7 +18,7 @@ from hypercolumns.features.writer import FeatureStoreWriter
 from hypercolumns.parameters import DatasetParameters, PredictParameters, PuppetsParameters, TrainParameters
 from hypercolumns.puppets.generator import generate
 from hypercolumns.regions import boxes
-from hypercolumns.tasks.segmentation import segment
+from hypercolumns.tasks.segmentation import figure
 from hypercolumns.tasks.task import Region, coco_result
 
 Shape = tuple[int, int, int]
@@ -130,5 +130,4 @@ class SyntheticTask:
 
     def answer(self, heat: NDArray[np.float32], region: Region) -> list[Mapping[str, Any]]:
         """See `hypercolumns.tasks.task.Task`."""
-        mask = segment(heat[0], region.box, region.width, region.height, PredictParameters().threshold)
-        return [coco_result(region.row, {"segmentation": mask})]
+        return [coco_result(region.row, figure(heat[0], region, PredictParameters()))]

@@ -28,7 +28,7 @@ PARAMETERS: dict[str, Any] = {
     "rescoring": {"boxes_per_image": 8, "input_size": 64, "background_per_image": 8},
     "regions": {"minimum_area": 30},
     "train": {"grid": 2, "heat_map": 20, "pixels_per_region": 20, "epochs": 2},
-    "predict": {"superpixels": True},
+    "predict": {"superpixels": 1},
     "ablate": {"grid": 2, "grids": [1, 2]},
     "report": {"gallery": 2},
 }

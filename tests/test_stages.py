@@ -157,7 +157,7 @@ def test_a_parameter_file_that_is_edited_meanwhile_is_not_recorded(
     [
         ("train@parts", "train: {grid: 5}"),
         ("train@parts", "keypoints: {baselines: false}"),
-        ("train@parts", "predict: {superpixels: false}"),
+        ("train@parts", "predict: {superpixels: 0}"),
         ("extract-val", "regions: {proposals_per_instance: 3}"),
         ("", "compute: {workers: 1}"),
     ],

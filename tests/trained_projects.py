@@ -43,10 +43,10 @@ PARAMETERS: dict[str, Any] = {
 }
 
 KINDS: dict[str, dict[str, Any]] = {
-    "warp": {"regions": {"mode": "warp", "mirrored": True}, "predict": {"superpixels": True}},
+    "warp": {"regions": {"mode": "warp", "mirrored": True}, "predict": {"superpixels": 1}},
     "image": {
         "regions": {"mode": "image", "short_side": 128},
-        "predict": {"superpixels": False},
+        "predict": {"superpixels": 0},
         "rescoring": {"boxes_per_image": 0},
     },
 }

@@ -26,7 +26,7 @@ PARAMETERS = {
     "regions": {"minimum_area": 30, "jittered_per_instance": 3, "short_side": 64},
     "train": {"grid": 3, "heat_map": 20},
     "segmentation": {"baselines": True},
-    "predict": {"superpixels": True},
+    "predict": {"superpixels": 1},
     "ablate": {"grid": 2, "grids": [1, 2]},
     "compute": {"workers": 1, "batch_size": 16, "device": "cpu"},
 }

@@ -98,7 +98,7 @@ def test_every_parameter_is_listed_as_in_the_file():
     assert dict(sections["general"])["seed"] == "0"
     assert dict(sections["dataset"])["puppets.width"] == "320"
     assert dict(sections["dataset"])["categories"] == "[]"
-    assert dict(sections["predict"])["superpixels"] == "false"
+    assert dict(sections["dataset"])["skip_bad"] == "false"
     assert dict(sections["dataset"])["val_images"] == "null"
     assert set(sections) - {"general"} == {*Parameters.model_fields, *TASK_SECTIONS} - {"seed", "tasks"}
 

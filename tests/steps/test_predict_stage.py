@@ -35,7 +35,7 @@ from tests.reporting.page_project import squares
 
 pytestmark = pytest.mark.usefixtures("project")
 
-PARAMETERS = Parameters.model_validate({"predict": {"superpixels": False}, "compute": {"workers": 1}})
+PARAMETERS = Parameters.model_validate({"predict": {"superpixels": 0}, "compute": {"workers": 1}})
 WORKSPACE = Workspace()
 DETECTIONS = 188
 KEPT_BEFORE_KILL = 2
@@ -64,7 +64,7 @@ if __name__ == "__main__":
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Inputs of the stage, as the current folder: 200 regions, in four parts, and a random model."""
     monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text("predict: {superpixels: false}\ncompute: {workers: 1}\n")
+    Path("params.yaml").write_text("predict: {superpixels: 0}\ncompute: {workers: 1}\n")
     annotations = squares()
     annotations.save(WORKSPACE.annotations("val"))
     rng = np.random.default_rng(0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from hypercolumns.tasks.pasting import mean_by_superpixel, paste
+from hypercolumns.tasks.pasting import mix_superpixels, paste
 
 HEAT = np.random.default_rng(0).random((50, 50)).astype(np.float32)
 
@@ -30,13 +30,16 @@ def test_a_box_without_a_pixel_centre_gives_an_empty_patch(box: list[float]) -> 
     assert paste(HEAT, np.array(box), 40, 60).values.size == 0
 
 
-def test_superpixels_take_their_mean_heat_counting_zero_outside_the_box() -> None:
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_pixels_are_mixed_with_the_mean_of_their_superpixel_counting_zero_outside_the_box(share: float) -> None:
     labels = np.zeros((6, 8), dtype=np.int32)
     labels[:, 4:] = 1
     labels[5] = 2
-    patch = paste(np.full((50, 50), 0.8, np.float32), np.array([0.0, 0.0, 6.0, 4.0]), 8, 6)
-    projected = mean_by_superpixel(patch, labels)
+    patch = paste(HEAT, np.array([0.0, 0.0, 6.0, 4.0]), 8, 6)
+    mixed = mix_superpixels(patch, labels, share)
     pasted = np.zeros((6, 8), np.float32)
     pasted[patch.window] = patch.values
     for label in range(3):
-        np.testing.assert_allclose(projected.values[labels == label], pasted[labels == label].mean(), rtol=1e-6)
+        of_label = pasted[labels == label]
+        expected = share * of_label.mean() + (1 - share) * of_label
+        np.testing.assert_allclose(mixed.values[labels == label], expected, atol=1e-6)

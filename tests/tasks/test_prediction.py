@@ -69,7 +69,9 @@ def test_targets_and_an_answer_are_all_that_a_new_task_needs(tmp_path: Path, mon
             task.store, task, [GridSpec(("fine", "top"), 2)], settings, client, scratch=Path("scratch")
         )
         kept = ("ground_truth",)
-        found, again = predict(task.store, task, [model, model], PredictParameters(), client, keep_heat=kept)
+        found, again = predict(
+            task.store, task, [model, model], PredictParameters(superpixels=0), client, keep_heat=kept
+        )
     assert found["detection"].results == []
     found = found["ground_truth"]
     assert found.results == again["ground_truth"].results
@@ -88,10 +90,10 @@ def test_a_model_of_other_targets_or_categories_is_refused(tmp_path: Path) -> No
     weights = {"fine": np.zeros((1, 1, 1, 2), np.float32)}
     model = GridModel(GridSpec(("fine",), 1), 10, ("dark",), ("all",), {1: 0, 2: 0}, weights, np.zeros((1, 1, 1)))
     with pytest.raises(InputError, match=r"targets dark, but the annotations of .*store\.zarr have bright"):
-        predict(task.store, task, [model], PredictParameters(), None)  # type: ignore[arg-type]
+        predict(task.store, task, [model], PredictParameters(superpixels=0), None)  # type: ignore[arg-type]
     model = replace(model, targets=("bright",), group_of_category={1: 0})
     with pytest.raises(InputError, match=r"knows the categories 1, but .*store\.zarr also has 2"):
-        predict(task.store, task, [model], PredictParameters(), None)  # type: ignore[arg-type]
+        predict(task.store, task, [model], PredictParameters(superpixels=0), None)  # type: ignore[arg-type]
 
 
 def test_union_keeps_each_name_once_in_order_of_appearance() -> None:

@@ -1,16 +1,19 @@
 """Segmentation task: target maps show the instance's mask, and a perfect heat map gives that mask back."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
+from hypercolumns.features.schema import BOX
 from hypercolumns.parameters import PredictParameters
-from hypercolumns.tasks.segmentation import SegmentationTask, segment
-from hypercolumns.tasks.task import coco_result
+from hypercolumns.tasks.segmentation import SegmentationTask, expected_iou, figure
+from hypercolumns.tasks.task import Region, coco_result
 
 WIDTH, HEIGHT = 80, 60
 SHAPE = np.hypot(*np.mgrid[-25:35, -40:40]) < 17
@@ -51,6 +54,11 @@ def test_an_instance_without_a_mask_has_no_labels() -> None:
     assert np.all(task.target_maps(pd.DataFrame({"instance": [5]}), np.array([[20.0, 10.0, 60.0, 50.0]]), 40) == -1)
 
 
+def region(box: Sequence[float], kind: str = "detection", superpixels: NDArray[np.int32] | None = None) -> Region:
+    row = {"image": 1, "category": 2, "instance": 5, "kind": kind, "score": 0.5}
+    return Region(row | dict(zip(BOX, box, strict=True)), np.array(box), WIDTH, HEIGHT, superpixels)
+
+
 @pytest.mark.parametrize("expansion", [1.0, 1.2, 2.0])
 def test_a_perfect_heat_map_nearly_gives_the_mask_back(expansion: float) -> None:
     x0, y0, x1, y1 = masks.box(masks.encode(SHAPE))
@@ -58,25 +66,59 @@ def test_a_perfect_heat_map_nearly_gives_the_mask_back(expansion: float) -> None
     centre = np.array([x0 + x1, y0 + y1]) / 2
     box = [*(centre - half), *(centre + half)]
     heat = np.clip(labels(box, 50), 0, 1).astype(np.float32)
-    mask = segment(heat, np.array(box), WIDTH, HEIGHT, 0.5)
-    assert masks.iou([mask], [masks.encode(SHAPE)])[0, 0] > 0.93
+    answer = figure(heat, region(box), PredictParameters(threshold=0.5))
+    assert masks.iou([answer["segmentation"]], [masks.encode(SHAPE)])[0, 0] > 0.93
 
 
-def test_heat_at_the_threshold_gives_an_empty_mask() -> None:
-    mask = segment(np.full((50, 50), 0.4, np.float32), np.array([0.0, 0, 40, 40]), WIDTH, HEIGHT, 0.4)
-    assert masks.area(mask) == 0
+def test_heat_at_the_threshold_gives_an_empty_mask_without_a_score_in_the_box_of_the_detection() -> None:
+    (answer,) = SegmentationTask(annotations(), PredictParameters(threshold=0.4)).answer(
+        np.full((1, 50, 50), 0.4, np.float32), region([0.0, 0, 40, 40])
+    )
+    assert masks.area(answer["segmentation"]) == 0
+    assert answer["score"] == 0
+    assert answer["bbox"] == [0, 0, 40, 40]
 
 
 def test_projection_onto_superpixels_that_fit_the_object_gives_its_exact_mask() -> None:
-    superpixels = SHAPE.astype(np.int32)
-    box = np.array(masks.box(masks.encode(SHAPE)))
-    mask = segment(np.full((50, 50), 0.6, np.float32), box, WIDTH, HEIGHT, 0.5, superpixels)
-    assert np.array_equal(masks.decode(mask), SHAPE)
+    box = masks.box(masks.encode(SHAPE))
+    on_superpixels = region(box, superpixels=SHAPE.astype(np.int32))
+    answer = figure(np.full((50, 50), 0.6, np.float32), on_superpixels, PredictParameters(threshold=0.5, superpixels=1))
+    assert np.array_equal(masks.decode(answer["segmentation"]), SHAPE)
+
+
+def test_the_score_of_a_detection_falls_with_the_expected_iou_of_its_mask_and_its_box_fits_the_mask() -> None:
+    heat = np.zeros((40, 40), np.float32)
+    heat[10:30, 5:35], heat[:10] = 0.8, 0.3
+    box = [20.0, 10.0, 60.0, 50.0]  # a location per pixel
+    answer = figure(heat, region(box), PredictParameters(overlap_exponent=2))
+    assert answer["bbox"] == [25, 20, 30, 20]
+    overlap, union = 600 * 0.8, 600 + 400 * 0.3
+    assert answer["score"] == pytest.approx(0.5 * (overlap / union) ** 2)
+    assert figure(heat, region(box), PredictParameters(overlap_exponent=0))["score"] == 0.5
+
+
+def test_the_expected_iou_is_that_of_expected_areas() -> None:
+    rng = np.random.default_rng(0)
+    heat = rng.random((40, 50)).astype(np.float32)
+    mask = heat > 0.4
+    drawn = rng.random((400, 40, 50)) < heat
+    overlap, union = (drawn & mask).sum((1, 2)).mean(), (drawn | mask).sum((1, 2)).mean()
+    assert expected_iou(heat, mask) == pytest.approx(overlap / union, rel=2e-3)
+    assert expected_iou(mask.astype(np.float32), mask) == 1
+
+
+def test_an_answer_in_the_box_of_an_instance_keeps_its_box_and_score() -> None:
+    heat = np.full((1, 50, 50), 0.3, np.float32)
+    heat[0, 20:30, 20:30] = 0.9
+    settings = PredictParameters()
+    box = [20.0, 10.0, 60.0, 50.0]
+    (answer,) = SegmentationTask(annotations(), settings).answer(heat, region(box, "ground_truth"))
+    assert answer["bbox"] == [20, 10, 40, 40]
+    assert answer["score"] == 0.5
 
 
 @pytest.mark.parametrize("kind", ["detection", "ground_truth"])
 def test_only_results_in_ground_truth_boxes_name_their_instance(kind: str) -> None:
-    region = {"image": 1, "category": 2, "instance": 5, "kind": kind, "score": 0.5}
-    result = coco_result(region | {"x0": 1.0, "y0": 2.0, "x1": 4.0, "y1": 8.0}, {"segmentation": masks.encode(SHAPE)})
+    result = coco_result(region([1, 2, 4, 8], kind).row, {"segmentation": masks.encode(SHAPE)})
     assert result["bbox"] == [1, 2, 3, 6]
     assert ("instance_id" in result) == (kind == "ground_truth")

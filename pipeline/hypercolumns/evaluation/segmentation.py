@@ -81,7 +81,7 @@ def evaluate_segmentation(
     annotations
         The ground truth.
     answers
-        Scored masks in detected boxes, masks in the boxes of instances, and the detected boxes.
+        Scored masks in detected boxes, with tight boxes; masks in the boxes of instances; and the detected boxes.
     settings
         Matching rule, and minimum area of instances in ground-truth boxes.
     expansion
@@ -91,9 +91,11 @@ def evaluate_segmentation(
     -------
     metrics : dict
         AP in points of 0..100, overlaps and shares in 0..1; None where nothing counts. `ap_r_vol` is the mean AP^r
-        over the overlaps .1, .2, ... .9. `diagnosis` has the causes of lost precision for masks and for boxes; its
-        `ap_r_50_perfect_masks` is AP^r at .5 if the masks in the detected boxes were perfect. `standard_errors` says
-        how much some metrics would differ with other photographs. `per_category` holds the metrics by category name.
+        over the overlaps .1, .2, ... .9. `box_ap_50` and `box_ap_70` judge the boxes of the answers, which fit their
+        masks, and `detected_boxes` those that the detector found. `diagnosis` has the causes of lost precision for
+        masks and for boxes; its `ap_r_50_perfect_masks` is AP^r at .5 if the masks in the detected boxes were perfect.
+        `standard_errors` says how much some metrics would differ with other photographs. `per_category` holds the
+        metrics by category name.
     matches : dict
         The verdicts on the masks in detected boxes at `THRESHOLDS`, by category id.
 
@@ -107,13 +109,15 @@ def evaluate_segmentation(
     Paper, section 4.1. Instances without a mask count in the metrics of boxes only; for those of masks they are
     treated as crowds. Ours.
     """
-    detections, boxes = answers.in_detections, answers.detected_boxes
+    detections, detected = answers.in_detections, answers.detected_boxes
     with_masks = unmasked_as_crowd(annotations)
     on_masks = overlaps_by_image(with_masks, detections, mask_overlaps)
     matches = match_categories(with_masks, detections, on_masks, THRESHOLDS, settings.matching)
-    on_boxes = overlaps_by_image(annotations, boxes, box_overlaps)
-    box_matches = match_categories(annotations, boxes, on_boxes, THRESHOLDS, settings.matching)
-    perfect = diagnosis.with_perfect_masks(annotations, boxes, on_boxes, expansion)
+    on_boxes = overlaps_by_image(annotations, detections, box_overlaps)
+    box_matches = match_categories(annotations, detections, on_boxes, THRESHOLDS, settings.matching)
+    on_detected = overlaps_by_image(annotations, detected, box_overlaps)
+    detected_matches = match_categories(annotations, detected, on_detected, THRESHOLDS, settings.matching)
+    perfect = diagnosis.with_perfect_masks(annotations, detected, on_detected, expansion)
     on_perfect = overlaps_by_image(with_masks, perfect, mask_overlaps)
     perfect_matches = match_categories(with_masks, perfect, on_perfect, THRESHOLDS, settings.matching)
     instances, ious = ground_truth_box_ious(annotations, answers.in_instances, settings)
@@ -132,6 +136,10 @@ def evaluate_segmentation(
     metrics = {
         **_precisions(matches, box_matches),
         "box_ap_70": to_points(mean_average_precision(box_matches, AT_70)),
+        "detected_boxes": {
+            "ap_50": to_points(mean_average_precision(detected_matches, AT_50)),
+            "ap_70": to_points(mean_average_precision(detected_matches, AT_70)),
+        },
         "detections": len(detections),
         "positives": sum(m.positives for m in matches.values()),
         "ground_truth_boxes": summarise_ious(ious),
@@ -145,7 +153,9 @@ def evaluate_segmentation(
         "standard_errors": {
             "ap_r_50": to_points(standard_error(resampled_precision(with_masks, detections, matches, AT_50, draws))),
             "ap_r_70": to_points(standard_error(resampled_precision(with_masks, detections, matches, AT_70, draws))),
-            "box_ap_50": to_points(standard_error(resampled_precision(annotations, boxes, box_matches, AT_50, draws))),
+            "box_ap_50": to_points(
+                standard_error(resampled_precision(annotations, detections, box_matches, AT_50, draws))
+            ),
             "mean_iou": standard_error(resampled_mean(annotations, instances, ious, draws)),
         },
         "per_category": per_category,

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from hypercolumns.parameters.section import Positive, Section
+from hypercolumns.parameters.section import Positive, Section, Share
 
 
 class TrainParameters(Section):
@@ -58,9 +58,11 @@ class PredictParameters(Section):
     blending: Literal["probability", "logit"] = "probability"
     """probability or logit: the output of the classifiers that is interpolated between cells."""
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.4
-    """A pixel (or superpixel) belongs to the object when its heat exceeds this."""
-    superpixels: bool = False
-    """Average heat maps over superpixels. Paper, section 4.1, System 1."""
+    """A pixel belongs to the object when its heat exceeds this."""
+    superpixels: Share = 0.3
+    """Share of the mean over its superpixel in the heat of a pixel. 1: paper, section 4.1, System 1. Ours, measured."""
+    overlap_exponent: Annotated[float, Field(ge=0, le=10)] = 2.0
+    """Scores of detections are multiplied by this power of the IoU expected of their masks. Ours, measured."""
 
 
 class AblateParameters(Section):

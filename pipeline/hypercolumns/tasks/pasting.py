@@ -50,8 +50,8 @@ def paste(heat: NDArray[np.float32], box: NDArray[np.float64], width: int, heigh
     return Patch(top, left, np.asarray(rows @ heat @ columns.T, dtype=np.float32))
 
 
-def mean_by_superpixel(patch: Patch, superpixels: NDArray[np.int32]) -> Patch:
-    """Replace every pixel's value by the mean over its superpixel. Paper, section 4.1, System 1.
+def mix_superpixels(patch: Patch, superpixels: NDArray[np.int32], share: float) -> Patch:
+    """Mix every pixel's value with the mean over its superpixel. Paper, section 4.1, System 1: the mean alone.
 
     Parameters
     ----------
@@ -59,6 +59,8 @@ def mean_by_superpixel(patch: Patch, superpixels: NDArray[np.int32]) -> Patch:
         Values; pixels outside the patch count as zero.
     superpixels
         (height, width) labels of the whole photograph.
+    share
+        Weight of the mean in 0..1.
 
     Returns
     -------
@@ -68,7 +70,9 @@ def mean_by_superpixel(patch: Patch, superpixels: NDArray[np.int32]) -> Patch:
     labels = superpixels[patch.window]
     total = np.bincount(labels.ravel(), weights=patch.values.ravel(), minlength=int(superpixels.max()) + 1)
     mean = total / np.bincount(superpixels.ravel(), minlength=len(total))
-    return Patch(0, 0, mean[superpixels].astype(np.float32))
+    values = (share * mean).astype(np.float32)[superpixels]
+    values[patch.window] += np.float32(1 - share) * patch.values
+    return Patch(0, 0, values)
 
 
 def _resize(start: float, stop: float, length: int, source: int) -> tuple[int, NDArray[np.float32]]:

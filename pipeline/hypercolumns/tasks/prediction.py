@@ -66,7 +66,7 @@ def predict(
     task
         The task. It is sent to every worker, so give it annotations without instances.
     settings
-        Blending of cells, threshold and projection onto superpixels.
+        Blending of cells, threshold, share of superpixels and scores of masks.
     client
         Client of the Dask cluster to run on.
     kinds
@@ -100,7 +100,10 @@ def predict(
     The results do not depend on the number of workers or their threads.
     """
     if settings.superpixels and proposals is None:
-        raise InputError("predict.superpixels is true, so the proposal store that holds the superpixels is needed.")
+        raise InputError(
+            f"predict.superpixels is {settings.superpixels:g}, so the proposal store that holds superpixels is needed; "
+            "0 needs none."
+        )
     if (scratch is None) != (task_key is None):
         raise ValueError("`scratch` and `task_key` are given together or not at all")
     store = FeatureStore.open(store_path)

@@ -11,8 +11,9 @@ from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Instance
 from hypercolumns.grid.targets import IGNORE, NEGATIVE, POSITIVE
 from hypercolumns.parameters import PredictParameters
+from hypercolumns.regions.boxes import to_coco
 from hypercolumns.tasks.locations import Pixels
-from hypercolumns.tasks.pasting import mean_by_superpixel, paste
+from hypercolumns.tasks.pasting import mix_superpixels, paste
 from hypercolumns.tasks.task import AnnotatedTask, Region, coco_result
 
 
@@ -34,9 +35,8 @@ class SegmentationTask(AnnotatedTask):
         maps[0] = figure_labels(self.annotations, instance, pixels)
 
     def answer(self, heat: NDArray[np.float32], region: Region) -> list[dict[str, Any]]:
-        """Answer with the mask of the region, as `segmentation`; see `Task.answer`."""
-        mask = segment(heat[0], region.box, region.width, region.height, self.settings.threshold, region.superpixels)
-        return [coco_result(region.row, {"segmentation": mask})]
+        """Answer with the mask of the region, as `segmentation`; see `figure` and `Task.answer`."""
+        return [coco_result(region.row, figure(heat[0], region, self.settings))]
 
 
 def figure_labels(annotations: AnnotationSet, instance: Instance, pixels: Pixels) -> NDArray[np.int_]:
@@ -55,34 +55,42 @@ def figure_labels(annotations: AnnotationSet, instance: Instance, pixels: Pixels
     return labels
 
 
-def segment(
-    heat: NDArray[np.float32],
-    box: NDArray[np.float64],
-    width: int,
-    height: int,
-    threshold: float,
-    superpixels: NDArray[np.int32] | None = None,
-) -> masks.RLE:
-    """Cut out a region's mask: the pixels or superpixels whose heat exceeds the threshold.
+def figure(heat: NDArray[np.float32], region: Region, settings: PredictParameters) -> dict[str, Any]:
+    """Cut out a region's mask: the pixels whose heat exceeds the threshold.
 
     Parameters
     ----------
     heat
         (size, size) probabilities.
-    box
-        Expanded box x0, y0, x1, y1 that they cover.
-    width
-        Width of the photograph in pixels.
-    height
-        Height of the photograph in pixels.
-    threshold
-        Probability that the mask must exceed.
-    superpixels
-        (height, width) labels of the photograph to project onto, or None to decide pixel by pixel.
+
+    Returns
+    -------
+    The mask as `segmentation`. For a detection also `bbox`, the tight box of the mask unless that is empty, and
+    `score`: the score of the box times a power of the IoU that the mask would have if the heat of each pixel were the
+    probability that it belongs to the object. Ours.
     """
-    patch = paste(heat, box, width, height)
-    if superpixels is not None:
-        patch = mean_by_superpixel(patch, superpixels)
-    mask = np.zeros((height, width), dtype=bool)
-    mask[patch.window] = patch.values > threshold
-    return masks.encode(mask)
+    patch = paste(heat, region.box, region.width, region.height)
+    if region.superpixels is not None:
+        patch = mix_superpixels(patch, region.superpixels, settings.superpixels)
+    inside = patch.values > settings.threshold
+    mask = np.zeros((region.height, region.width), dtype=bool)
+    mask[patch.window] = inside
+    answer: dict[str, Any] = {"segmentation": masks.encode(mask)}
+    if not region.is_ground_truth:
+        answer["score"] = float(region.row["score"]) * expected_iou(patch.values, inside) ** settings.overlap_exponent
+        if inside.any():
+            answer["bbox"] = to_coco(masks.box(answer["segmentation"])).tolist()
+    return answer
+
+
+def expected_iou(heat: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
+    """IoU of a mask with an object that each pixel belongs to with a probability: expected overlap over union.
+
+    Examples
+    --------
+    >>> expected_iou(np.array([1.0, 0.5, 0.0]), np.array([True, True, False]))
+    0.75
+    """
+    overlap = float(heat[mask].sum(dtype=np.float64))
+    union = float(heat.sum(dtype=np.float64)) + np.count_nonzero(mask) - overlap
+    return overlap / union if union else 0.0
