@@ -147,6 +147,18 @@ def test_boxes_and_masks_in_true_boxes_are_compared_too(file, title):
 
 
 @pytest.mark.usefixtures("folder")
+def test_masks_are_compared_by_their_boxes_as_well_if_both_files_have_them():
+    both = run("one.json", "one.json").stdout
+    assert "AP^r .7" in both
+    assert "box AP .7" in both
+    without = [{**result} for result in json.loads(Path("one.json").read_text()) if result.pop("bbox")]
+    Path("without.json").write_text(json.dumps(without))
+    masks_only = run("without.json", "one.json").stdout
+    assert "AP^r .7" in masks_only
+    assert "box AP" not in masks_only
+
+
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
     ("first", "second", "complaint"),
     [

@@ -21,7 +21,7 @@ from hypercolumns.cli.command import command
 def main(first: Path, second: Path, annotations: Path, params: Path) -> None:
     """Compare two files of COCO results on the same photographs, with the standard error of the difference.
 
-    FIRST and SECOND are files of one kind from two runs, such as data/predictions/segmentation.json (AP^r),
+    FIRST and SECOND are files of one kind from two runs, such as data/predictions/segmentation.json (AP^r, box AP),
     data/detections/val.json (box AP) or data/predictions/segmentation_ground_truth.json (mask IoU in the boxes of
     instances).
     """

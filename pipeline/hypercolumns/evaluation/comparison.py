@@ -1,6 +1,6 @@
 """Two lists of results on the same photographs, compared with the standard error of their difference."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +46,7 @@ def compare(annotations: AnnotationSet, first: Path, second: Path, settings: Eva
         The ground truth of both.
     first, second
         Files of COCO results. If their entries have `instance_id`, the mask IoU in the boxes of instances is
-        compared; else AP^r if they have masks, and box AP if they have not.
+        compared; else AP^r if they have masks, and box AP if they have boxes.
     settings
         Matching rule, and minimum area of instances in ground-truth boxes.
 
@@ -55,12 +55,15 @@ def compare(annotations: AnnotationSet, first: Path, second: Path, settings: Eva
     InputError
         If a file cannot be used, the two are of different kinds, or no instance counts.
     """
-    kinds = [_kind(path) for path in (first, second)]
-    if kinds[0] != kinds[1]:
-        raise InputError(f"{first} has {kinds[0]}, but {second} has {kinds[1]}; compare files of one kind.")
+    comparable, comparable_too = _kinds(first), _kinds(second)
+    if comparable[0] != comparable_too[0]:
+        raise InputError(
+            f"{first} has {comparable[0]}, but {second} has {comparable_too[0]}; compare files of one kind."
+        )
+    kinds = [kind for kind in comparable if kind in comparable_too]
     draws = draw_photographs(annotations)
-    measured = [_measure(annotations, path, kinds[0], settings, draws) for path in (first, second)]
-    factor, digits = (1, 3) if kinds[0] == _IN_INSTANCES else (100, 1)
+    measured = [_measure(annotations, path, kinds, settings, draws) for path in (first, second)]
+    factor, digits = (1, 3) if _IN_INSTANCES in kinds else (100, 1)
     rows = {}
     for title, (value, resampled) in measured[0].items():
         other, resampled_other = measured[1][title]
@@ -68,14 +71,16 @@ def compare(annotations: AnnotationSet, first: Path, second: Path, settings: Eva
         numbers = [f"{factor * v:.{digits}f}" for v in (value, other)]
         spread = "-" if error is None else f"{factor * error:.{digits}f}"
         rows[title] = [*numbers, f"{factor * (other - value):+.{digits}f}", spread]
+    photographs = len(annotations.images)
     note = (
-        f"{kinds[0]} of {len(annotations.images)} photographs, standard errors from {len(draws)} draws of them.\n"
+        f"{' and '.join(kinds)} of {photographs} photographs, standard errors from {len(draws)} draws of them.\n"
         "A difference of less than two standard errors may be chance."
     )
     return table(rows, ("first", "second", "difference", "std. error"), note)
 
 
-def _kind(path: Path) -> str:
+def _kinds(path: Path) -> list[str]:
+    """What the results of a file can be compared by."""
     entries = [entry for entry in read_entries(path) if isinstance(entry, dict)]
     if not entries:
         raise InputError(f"{path} has no result to compare.")
@@ -83,25 +88,43 @@ def _kind(path: Path) -> str:
         if answer in entries[0]:
             raise InputError(f"{path} has {answer}; masks and boxes can be compared.")
     if "instance_id" in entries[0]:
-        return _IN_INSTANCES
-    return _MASKS if "segmentation" in entries[0] else _BOXES
+        return [_IN_INSTANCES]
+    if "segmentation" not in entries[0]:
+        return [_BOXES]
+    return [_MASKS, _BOXES] if all("bbox" in entry for entry in entries) else [_MASKS]
 
 
-def _measure(annotations: AnnotationSet, path: Path, kind: str, settings: EvaluateParameters, draws: Draws) -> Measured:
-    if kind == _IN_INSTANCES:
-        results: Results = read_results(path, annotations, MASK, "instances")
-        try:
-            instances, ious = ground_truth_box_ious(annotations, results, settings)
-        except InputError as error:
-            raise InputError(f"{path}: {error}") from None
-        if not instances:
-            raise InputError("No instance counts: all are crowds, difficult, without a mask or too small.")
-        columns = {"mean IoU": ious, "above .5": ious > 0.5, "above .7": ious > 0.7}
-        return {
-            title: (float(values.mean()), resampled_mean(annotations, instances, values.astype(np.float64), draws))
-            for title, values in columns.items()
-        }
-    on_masks = kind == _MASKS
+def _measure(
+    annotations: AnnotationSet, path: Path, kinds: Sequence[str], settings: EvaluateParameters, draws: Draws
+) -> Measured:
+    measured: dict[str, tuple[float, NDArray[np.float64]]] = {}
+    for kind in kinds:
+        measured |= (
+            _masks_in_instances(annotations, path, settings, draws)
+            if kind == _IN_INSTANCES
+            else _precisions(annotations, path, kind == _MASKS, settings, draws)
+        )
+    return measured
+
+
+def _masks_in_instances(annotations: AnnotationSet, path: Path, settings: EvaluateParameters, draws: Draws) -> Measured:
+    results: Results = read_results(path, annotations, MASK, "instances")
+    try:
+        instances, ious = ground_truth_box_ious(annotations, results, settings)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    if not instances:
+        raise InputError("No instance counts: all are crowds, difficult, without a mask or too small.")
+    columns = {"mean IoU": ious, "above .5": ious > 0.5, "above .7": ious > 0.7}
+    return {
+        title: (float(values.mean()), resampled_mean(annotations, instances, values.astype(np.float64), draws))
+        for title, values in columns.items()
+    }
+
+
+def _precisions(
+    annotations: AnnotationSet, path: Path, on_masks: bool, settings: EvaluateParameters, draws: Draws
+) -> Measured:
     truth = unmasked_as_crowd(annotations) if on_masks else annotations
     results = read_results(path, annotations, MASK if on_masks else BOX)
     overlaps = overlaps_by_image(truth, results, mask_overlaps if on_masks else box_overlaps)

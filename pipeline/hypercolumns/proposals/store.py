@@ -92,10 +92,10 @@ class ProposalStore:
             When the store does not contain the image.
         """
         row = self._row(image_id)
-        height, width, superpixels, candidates = (int(self._images[name][row]) for name in _IMAGE_COLUMNS[1:])
+        superpixels, candidates = (int(self._images[name][row]) for name in _IMAGE_COLUMNS[3:])
         bits = self._read("members", row).reshape(candidates, -1)
         return Proposals(
-            superpixels=self._read("superpixels", row).reshape(height, width),
+            superpixels=self.superpixels(image_id),
             members=np.unpackbits(bits, axis=1, count=superpixels).astype(bool),
             boxes=self._read("boxes", row).reshape(candidates, 4),
             scores=self._read("scores", row),
@@ -110,6 +110,18 @@ class ProposalStore:
             When the store does not contain the image.
         """
         return self._read("boxes", self._row(image_id)).reshape(-1, 4)
+
+    def superpixels(self, image_id: int) -> NDArray[np.int32]:
+        """Read the superpixel labels (height, width) of one image, and nothing else.
+
+        Raises
+        ------
+        InputError
+            When the store does not contain the image.
+        """
+        row = self._row(image_id)
+        height, width = (int(self._images[name][row]) for name in _IMAGE_COLUMNS[1:3])
+        return self._read("superpixels", row).reshape(height, width)
 
     def _row(self, image_id: int) -> int:
         if image_id not in self._row_of:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ from hypercolumns.tasks import kept_parts
 from hypercolumns.tasks.answering import answer_regions, score_regions
 from hypercolumns.tasks.kept_parts import Prediction
 from hypercolumns.tasks.task import Task
+
+_PHOTOGRAPHS_AT_ONCE = 8
+"""Photographs whose superpixels are in memory together; neighbouring regions share them."""
 
 
 @dataclass(frozen=True)
@@ -183,11 +187,8 @@ def _predictions(
     wanted = np.flatnonzero(regions["kind"].isin(job.kinds).to_numpy())
     layers = sorted({layer for model in models for layer in model.spec.layers})
     blocks = {layer: read_finite(store, layer, rows)[wanted] for layer in layers} if len(wanted) else {}
-    store_of_superpixels = ProposalStore.open(job.proposals) if job.proposals else None
-
-    def superpixels(image_id: int) -> NDArray[np.int32] | None:
-        return store_of_superpixels[image_id].superpixels if store_of_superpixels else None
-
+    stored = ProposalStore.open(job.proposals) if job.proposals else None
+    superpixels = lru_cache(_PHOTOGRAPHS_AT_ONCE)(lambda image_id: stored.superpixels(image_id) if stored else None)
     regions, boxes = regions.iloc[wanted], boxes[wanted]
     categories, kinds = (regions[name].to_numpy() for name in ("category", "kind"))
     predictions = []
