@@ -173,9 +173,9 @@ def test_paths_that_are_no_bundle(tmp_path: Path) -> None:
         (b"{}", "not the manifest"),
         (b"\xff\xfe", "not the manifest"),
         (b"[" * 100_000, "not the manifest"),
-        (b'{"schema": "hypercolumns-model/4"}', "newer version"),
+        (b'{"schema": "hypercolumns-model/5"}', "newer version"),
         (b'{"schema": "hypercolumns-grid/1"}', "not a trained model"),
-        (b'{"schema": "hypercolumns-model/3"}', "damaged"),
+        (b'{"schema": "hypercolumns-model/4"}', "damaged"),
     ],
 )
 def test_manifests_that_are_none(folder: Path, content: bytes, words: str) -> None:

@@ -33,6 +33,7 @@ PARAMETERS = {
     "detection": {"source": "ground_truth"},
     "regions": {"minimum_area": 30},
     "train": {"grid": 3, "heat_map": 25},
+    "predict": {"superpixels": 0},  # which exported files do not know
     "compute": {"workers": 1, "device": "cpu"},
 }
 SHARING = {

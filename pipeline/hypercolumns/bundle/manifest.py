@@ -23,7 +23,7 @@ DETECTOR = "detector.zarr"
 RESCORER = "rescorer.zarr"
 """Name of the second step of detection there."""
 
-SCHEMA = "hypercolumns-model/3"
+SCHEMA = "hypercolumns-model/4"
 
 LARGEST = 64 * 2**20
 """Bytes of the largest manifest that is read."""

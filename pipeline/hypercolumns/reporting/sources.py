@@ -9,7 +9,16 @@ from hypercolumns.errors import InputError, choices
 from hypercolumns.evaluation.judgement import rounded
 
 PROPOSALS = ("box_recall_50", "box_recall_70", "mask_abo", "per_image", "instances")
-SEGMENTATION = ("ap_r_50", "ap_r_70", "ap_r_vol", "box_ap_50", "ground_truth_boxes", "diagnosis", "per_category")
+SEGMENTATION = (
+    "ap_r_50",
+    "ap_r_70",
+    "ap_r_vol",
+    "box_ap_50",
+    "detected_boxes",
+    "ground_truth_boxes",
+    "diagnosis",
+    "per_category",
+)
 _ABLATION = ("blocks", "grid", "mean_iou", "iou_70")
 """Keys that the page needs from the metrics of proposals and of segmentation, and from each entry of the ablation."""
 
