@@ -214,7 +214,7 @@ def _train(store: Path, folder: Path, client: Client, settings: TrainParameters)
 
 def _predict(store: Path, folder: Path, client: Client, settings: TrainParameters) -> None:
     model = GridModel.open(_model_path(store, folder, settings))
-    predict(store, SyntheticTask(), [model], PredictParameters(), client)
+    predict(store, SyntheticTask(), [model], PredictParameters(superpixels=0), client)
 
 
 def _model_path(store: Path, folder: Path, settings: TrainParameters) -> Path:

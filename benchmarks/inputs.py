@@ -18,7 +18,7 @@ from hypercolumns.features.writer import FeatureStoreWriter
 from hypercolumns.parameters import DatasetParameters, PredictParameters, PuppetsParameters, TrainParameters
 from hypercolumns.puppets.generator import generate
 from hypercolumns.regions import boxes
-from hypercolumns.tasks.segmentation import figure
+from hypercolumns.tasks.segmentation import cut_out
 from hypercolumns.tasks.task import Region, coco_result
 
 Shape = tuple[int, int, int]
@@ -130,4 +130,4 @@ class SyntheticTask:
 
     def answer(self, heat: NDArray[np.float32], region: Region) -> list[Mapping[str, Any]]:
         """See `hypercolumns.tasks.task.Task`."""
-        return [coco_result(region.row, figure(heat[0], region, PredictParameters()))]
+        return [coco_result(region.row, cut_out(heat[0], region, PredictParameters(superpixels=0)))]

@@ -7,7 +7,7 @@ from tests.trained_projects import TrainedProject, train_project
 
 @pytest.fixture(scope="session")
 def warped(tmp_path_factory: pytest.TempPathFactory) -> TrainedProject:
-    """Regions are warped before the network, and masks are projected onto superpixels."""
+    """Regions are warped before the network, and masks lean on superpixels."""
     return train_project(tmp_path_factory.mktemp("warped"), "warp")
 
 

@@ -118,6 +118,7 @@ def test_a_task_that_is_not_registered_has_no_section() -> None:
         ("train: 5", "train is 5; it must be a mapping."),
         ("train:", "train is null; it must be a mapping."),
         ("tasks: segmentation", "tasks is 'segmentation'; it must be a list such as [a, b]."),
+        ("predict: {superpixels: true}", "predict.superpixels is True; it must not be true or false."),
         ("predict: {superpixels: 3}", "predict.superpixels is 3; it must be at most 1.0."),
         ("dataset: {root: 3}", "dataset.root is 3; it must be a string."),
         (

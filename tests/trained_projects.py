@@ -43,7 +43,7 @@ PARAMETERS: dict[str, Any] = {
 }
 
 KINDS: dict[str, dict[str, Any]] = {
-    "warp": {"regions": {"mode": "warp", "mirrored": True}, "predict": {"superpixels": 1}},
+    "warp": {"regions": {"mode": "warp", "mirrored": True}},
     "image": {
         "regions": {"mode": "image", "short_side": 128},
         "predict": {"superpixels": 0},

@@ -141,7 +141,7 @@ def _run_pipeline(annotations: AnnotationSet, regions: pd.DataFrame, folder: str
     """Measure the seconds to extract, train and predict, and the bytes of the store."""
     os.chdir(folder)  # for its scratch files
     backbone, path = default_backbone(), Path(folder) / "ours.zarr"
-    task = SegmentationTask(annotations, PredictParameters())
+    task = SegmentationTask(annotations, PredictParameters(superpixels=0))
     scratch, compute = Path(folder) / "scratch", ComputeParameters(device="cpu")
 
     def extract_all(some: pd.DataFrame, out: Path) -> None:
@@ -156,7 +156,7 @@ def _run_pipeline(annotations: AnnotationSet, regions: pd.DataFrame, folder: str
         spec = GridSpec(FeatureStore.open(path).layers, TrainParameters().grid)
         (model,) = train_grids(path, task, [spec], TrainParameters(), client, scratch=scratch)
         trained = time.perf_counter()
-        predict(path, task, [model], PredictParameters(), client)
+        predict(path, task, [model], PredictParameters(superpixels=0), client)
         predicted = time.perf_counter()
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     shutil.rmtree(path)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.cli.main import main
 from hypercolumns.evaluation import resampling
@@ -20,6 +21,7 @@ from hypercolumns.evaluation.detections import (
     overlaps_by_image,
 )
 from hypercolumns.evaluation.resampling import draw_photographs, resampled_mean, resampled_precision, standard_error
+from hypercolumns.regions.boxes import to_coco
 from tests.evaluation.scenes_for_evaluation import annotation_set, detection, instance, perfect, random_scene
 
 DRAWS = np.array([[1, 1, 1, 1], [2, 0, 1, 1], [0, 3, 0, 1], [0, 0, 0, 4], [0, 0, 0, 0]])
@@ -146,23 +148,34 @@ def test_boxes_and_masks_in_true_boxes_are_compared_too(file, title):
     assert title in run(file, file).stdout
 
 
+def rows(*files: str) -> list[list[str]]:
+    return [line.split() for line in run(*files).stdout.splitlines() if line.startswith(("AP^r", "box AP"))]
+
+
 @pytest.mark.usefixtures("folder")
-def test_masks_are_compared_by_their_boxes_as_well_if_both_files_have_them():
-    both = run("one.json", "one.json").stdout
-    assert "AP^r .7" in both
-    assert "box AP .7" in both
-    without = [{**result} for result in json.loads(Path("one.json").read_text()) if result.pop("bbox")]
-    Path("without.json").write_text(json.dumps(without))
-    masks_only = run("without.json", "one.json").stdout
-    assert "AP^r .7" in masks_only
-    assert "box AP" not in masks_only
+def test_masks_are_compared_by_the_boxes_around_them_too():
+    results = json.loads(Path("one.json").read_text())
+    tight = [r | {"bbox": to_coco(masks.box(r.pop("segmentation"))).tolist()} for r in results]
+    Path("tight.json").write_text(json.dumps(tight))
+    assert [row[:2] for row in rows("one.json", "one.json")[:2]] == [["AP^r", ".5"], ["AP^r", ".7"]]
+    assert rows("one.json", "one.json")[2:] == rows("tight.json", "tight.json") == rows("one.json", "tight.json")
+
+
+@pytest.mark.usefixtures("folder")
+def test_boxes_are_compared_where_only_boxes_are_annotated():
+    annotations = photographs()[0]
+    unmasked = tuple(replace(each, segmentation=None) for each in annotations.instances)
+    replace(annotations, instances=unmasked).save(Path("data/annotations/val.json"))
+    assert [row[:3] for row in rows("one.json", "one.json")] == [
+        ["box", "AP", ".5"],
+        ["box", "AP", ".7"],
+    ]
 
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize(
     ("first", "second", "complaint"),
     [
-        ("one.json", "boxes.json", "compare files of one kind"),
         ("one.json", "true.json", "compare files of one kind"),
         ("keypoints.json", "keypoints.json", "keypoints.json has keypoints; masks and boxes can be compared"),
         ("parts.json", "parts.json", "parts.json has parts; masks and boxes can be compared"),

@@ -57,6 +57,21 @@ def test_no_detections_score_0_and_miss_every_instance(settings):
     assert metrics["diagnosis"]["boxes"]["missed"] == metrics["positives"]
 
 
+def test_boxes_of_answers_and_detected_boxes_are_judged_apart():
+    annotations, _ = scene()
+    right = perfect(annotations)
+    corner = {"bbox": [0.0, 0.0, 1.0, 1.0], "segmentation": masks.encode(rectangle(0, 0, 1, 1))}
+    wrong = [{**result, **corner} for result in right]
+    fits = evaluate_segmentation(annotations, Answers(right, right, wrong), VOC, EXPANSION)[0]
+    assert (fits["box_ap_50"], fits["box_ap_70"]) == (100, 100)
+    assert fits["detected_boxes"] == {"ap_50": 0, "ap_70": 0}
+    assert fits["diagnosis"]["boxes"]["missed"] == 0
+    found = evaluate_segmentation(annotations, Answers(wrong, right, right), VOC, EXPANSION)[0]
+    assert (found["box_ap_50"], found["box_ap_70"]) == (0, 0)
+    assert found["detected_boxes"] == {"ap_50": 100, "ap_70": 100}
+    assert found["diagnosis"]["ap_r_50_perfect_masks"] == 100
+
+
 def test_empty_masks_score_0():
     annotations, _ = scene()
     empty = masks.encode(np.zeros((40, 60), dtype=bool))

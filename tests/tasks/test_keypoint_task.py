@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
@@ -22,9 +23,13 @@ def task(keypoints=(20.5, 15.25, 2, 50.0, 30.0, 1), category=2, radius=0.1, hypo
     return KeypointTask(annotations, KeypointParameters(radius=radius, hypotheses=hypotheses))
 
 
+def no_superpixels() -> NDArray[np.int32]:
+    raise AssertionError("keypoints do not depend on superpixels")
+
+
 def region(category=2, kind="detection", box=BOX) -> Region:
     row = {"image": 1, "category": category, "instance": 7, "kind": kind, "score": 0.5}
-    return Region(row | dict(zip(("x0", "y0", "x1", "y1"), box, strict=True)), box, WIDTH, HEIGHT)
+    return Region(row | dict(zip(("x0", "y0", "x1", "y1"), box, strict=True)), box, WIDTH, HEIGHT, no_superpixels)
 
 
 def maps(keypoint_task: KeypointTask, box=BOX) -> np.ndarray:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance, Part
@@ -38,10 +39,15 @@ def maps(part_task: PartTask) -> np.ndarray:
     return part_task.target_maps(pd.DataFrame({"instance": [7]}), BOX[None], 50)[0]
 
 
+def single_pixels() -> NDArray[np.int32]:
+    """Superpixels that leave heat as it is."""
+    return np.arange(WIDTH * HEIGHT, dtype=np.int32).reshape(HEIGHT, WIDTH)
+
+
 def answer(heat: np.ndarray) -> list:
     row = {"image": 1, "category": 2, "instance": 7, "kind": "ground_truth", "score": 0.5}
     row |= dict(zip(("x0", "y0", "x1", "y1"), BOX, strict=True))
-    return task().answer(heat.astype(np.float32), Region(row, BOX, WIDTH, HEIGHT))
+    return task().answer(heat.astype(np.float32), Region(row, BOX, WIDTH, HEIGHT, single_pixels))
 
 
 def decoded(result: dict) -> dict[str, np.ndarray]:

@@ -1,6 +1,6 @@
 """Segmentation task: target maps show the instance's mask, and a perfect heat map gives that mask back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
 from hypercolumns.features.schema import BOX
 from hypercolumns.parameters import PredictParameters
-from hypercolumns.tasks.segmentation import SegmentationTask, expected_iou, figure
+from hypercolumns.tasks.segmentation import SegmentationTask, cut_out, expected_iou
 from hypercolumns.tasks.task import Region, coco_result
 
 WIDTH, HEIGHT = 80, 60
@@ -54,8 +54,18 @@ def test_an_instance_without_a_mask_has_no_labels() -> None:
     assert np.all(task.target_maps(pd.DataFrame({"instance": [5]}), np.array([[20.0, 10.0, 60.0, 50.0]]), 40) == -1)
 
 
-def region(box: Sequence[float], kind: str = "detection", superpixels: NDArray[np.int32] | None = None) -> Region:
-    row = {"image": 1, "category": 2, "instance": 5, "kind": kind, "score": 0.5}
+def single_pixels() -> NDArray[np.int32]:
+    """Superpixels that leave heat as it is."""
+    return np.arange(WIDTH * HEIGHT, dtype=np.int32).reshape(HEIGHT, WIDTH)
+
+
+def region(
+    box: Sequence[float],
+    kind: str = "detection",
+    score: float = 0.5,
+    superpixels: Callable[[], NDArray[np.int32]] = single_pixels,
+) -> Region:
+    row = {"image": 1, "category": 2, "instance": 5, "kind": kind, "score": score}
     return Region(row | dict(zip(BOX, box, strict=True)), np.array(box), WIDTH, HEIGHT, superpixels)
 
 
@@ -66,7 +76,7 @@ def test_a_perfect_heat_map_nearly_gives_the_mask_back(expansion: float) -> None
     centre = np.array([x0 + x1, y0 + y1]) / 2
     box = [*(centre - half), *(centre + half)]
     heat = np.clip(labels(box, 50), 0, 1).astype(np.float32)
-    answer = figure(heat, region(box), PredictParameters(threshold=0.5))
+    answer = cut_out(heat, region(box), PredictParameters(threshold=0.5))
     assert masks.iou([answer["segmentation"]], [masks.encode(SHAPE)])[0, 0] > 0.93
 
 
@@ -79,22 +89,55 @@ def test_heat_at_the_threshold_gives_an_empty_mask_without_a_score_in_the_box_of
     assert answer["bbox"] == [0, 0, 40, 40]
 
 
-def test_projection_onto_superpixels_that_fit_the_object_gives_its_exact_mask() -> None:
+def test_superpixels_that_fit_the_object_give_its_exact_mask() -> None:
     box = masks.box(masks.encode(SHAPE))
-    on_superpixels = region(box, superpixels=SHAPE.astype(np.int32))
-    answer = figure(np.full((50, 50), 0.6, np.float32), on_superpixels, PredictParameters(threshold=0.5, superpixels=1))
+    on_superpixels = region(box, superpixels=lambda: SHAPE.astype(np.int32))
+    settings = PredictParameters(threshold=0.5, superpixels=1)
+    answer = cut_out(np.full((50, 50), 0.6, np.float32), on_superpixels, settings)
     assert np.array_equal(masks.decode(answer["segmentation"]), SHAPE)
 
 
-def test_the_score_of_a_detection_falls_with_the_expected_iou_of_its_mask_and_its_box_fits_the_mask() -> None:
+def test_a_mask_and_its_score_follow_from_heat_mixed_with_superpixels() -> None:
+    heat = np.zeros((40, 40), np.float32)
+    heat[10:30, 5:35] = 0.8
+    labels = np.zeros((HEIGHT, WIDTH), np.int32)
+    labels[20:40, 25:60] = 1  # five columns more than the heat
+    box = [20.0, 10.0, 60.0, 50.0]  # a location per pixel
+    mean = 600 * 0.8 / 700
+    pure = cut_out(heat, region(box), PredictParameters(overlap_weight=0.5, threshold=0.2))
+    mixed = cut_out(
+        heat,
+        region(box, superpixels=lambda: labels),
+        PredictParameters(overlap_weight=0.5, threshold=0.2, superpixels=0.3),
+    )
+    assert pure["bbox"] == [25, 20, 30, 20]
+    assert mixed["bbox"] == [25, 20, 35, 20]  # .3 times the mean exceeds the threshold
+    overlap = 600 * (0.7 * 0.8 + 0.3 * mean) + 100 * 0.3 * mean
+    assert mixed["score"] == pytest.approx((0.5 * overlap / 700) ** 0.5, abs=1e-6)
+
+
+@pytest.mark.parametrize("weight", [0, 0.5, 0.8])
+def test_the_score_is_a_weighted_mean_with_the_expected_iou_of_the_mask(weight: float) -> None:
     heat = np.zeros((40, 40), np.float32)
     heat[10:30, 5:35], heat[:10] = 0.8, 0.3
-    box = [20.0, 10.0, 60.0, 50.0]  # a location per pixel
-    answer = figure(heat, region(box), PredictParameters(overlap_exponent=2))
+    box = [20.0, 10.0, 60.0, 50.0]
+    answer = cut_out(heat, region(box), PredictParameters(overlap_weight=weight))
     assert answer["bbox"] == [25, 20, 30, 20]
-    overlap, union = 600 * 0.8, 600 + 400 * 0.3
-    assert answer["score"] == pytest.approx(0.5 * (overlap / union) ** 2)
-    assert figure(heat, region(box), PredictParameters(overlap_exponent=0))["score"] == 0.5
+    quality = 600 * 0.8 / (600 + 400 * 0.3)
+    assert answer["score"] == pytest.approx(0.5 ** (1 - weight) * quality**weight, abs=1e-6)
+
+
+def test_better_masks_never_rank_lower() -> None:
+    """Not even with scores of any scale from a file."""
+    sharp, blurred, empty = (np.full((40, 40), level, np.float32) for level in (0.99, 0.5, 0.0))
+    box = [20.0, 10.0, 60.0, 50.0]
+    for score in (-1.5, 0.0, 0.2, 30.0):
+        results = [
+            SegmentationTask(annotations(), PredictParameters()).answer(heat[None], region(box, score=score))[0]
+            for heat in (empty, blurred, sharp)
+        ]
+        scores = [result["score"] for result in results]
+        assert scores == sorted(scores)
 
 
 def test_the_expected_iou_is_that_of_expected_areas() -> None:

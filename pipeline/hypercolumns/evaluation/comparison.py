@@ -1,6 +1,6 @@
 """Two lists of results on the same photographs, compared with the standard error of their difference."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,9 @@ from hypercolumns.annotations.results import Results, read_entries, read_results
 from hypercolumns.errors import InputError
 from hypercolumns.evaluation.detections import (
     THRESHOLDS,
+    OverlapFunction,
     box_overlaps,
+    mask_box_overlaps,
     mask_overlaps,
     match_categories,
     mean_average_precision,
@@ -45,25 +47,25 @@ def compare(annotations: AnnotationSet, first: Path, second: Path, settings: Eva
     annotations
         The ground truth of both.
     first, second
-        Files of COCO results. If their entries have `instance_id`, the mask IoU in the boxes of instances is
-        compared; else AP^r if they have masks, and box AP if they have boxes.
+        Files of COCO results. If their entries have `instance_id`, the mask IoU in the boxes of instances is compared.
+        Else it is box AP, where masks stand for the tight boxes around them, and AP^r too if both have masks.
     settings
         Matching rule, and minimum area of instances in ground-truth boxes.
 
     Raises
     ------
     InputError
-        If a file cannot be used, the two are of different kinds, or no instance counts.
+        If a file cannot be used, only one of them is about the boxes of instances, or no instance counts.
     """
-    comparable, comparable_too = _kinds(first), _kinds(second)
-    if comparable[0] != comparable_too[0]:
-        raise InputError(
-            f"{first} has {comparable[0]}, but {second} has {comparable_too[0]}; compare files of one kind."
-        )
-    kinds = [kind for kind in comparable if kind in comparable_too]
+    content, second_content = _content(first), _content(second)
+    if (content == _IN_INSTANCES) != (second_content == _IN_INSTANCES):
+        raise InputError(f"{first} has {content}, but {second} has {second_content}; compare files of one kind.")
+    kind = content if content == second_content else _BOXES
     draws = draw_photographs(annotations)
-    measured = [_measure(annotations, path, kinds, settings, draws) for path in (first, second)]
-    factor, digits = (1, 3) if _IN_INSTANCES in kinds else (100, 1)
+    measured = [_measure(annotations, path, kind, settings, draws) for path in (first, second)]
+    if not measured[0]:
+        raise InputError("No instance counts: all are crowds, difficult, or without what is compared.")
+    factor, digits = (1, 3) if kind == _IN_INSTANCES else (100, 1)
     rows = {}
     for title, (value, resampled) in measured[0].items():
         other, resampled_other = measured[1][title]
@@ -73,14 +75,14 @@ def compare(annotations: AnnotationSet, first: Path, second: Path, settings: Eva
         rows[title] = [*numbers, f"{factor * (other - value):+.{digits}f}", spread]
     photographs = len(annotations.images)
     note = (
-        f"{' and '.join(kinds)} of {photographs} photographs, standard errors from {len(draws)} draws of them.\n"
+        f"{kind} of {photographs} photographs, standard errors from {len(draws)} draws of them.\n"
         "A difference of less than two standard errors may be chance."
     )
     return table(rows, ("first", "second", "difference", "std. error"), note)
 
 
-def _kinds(path: Path) -> list[str]:
-    """What the results of a file can be compared by."""
+def _content(path: Path) -> str:
+    """What the results of a file are, by the first one."""
     entries = [entry for entry in read_entries(path) if isinstance(entry, dict)]
     if not entries:
         raise InputError(f"{path} has no result to compare.")
@@ -88,23 +90,21 @@ def _kinds(path: Path) -> list[str]:
         if answer in entries[0]:
             raise InputError(f"{path} has {answer}; masks and boxes can be compared.")
     if "instance_id" in entries[0]:
-        return [_IN_INSTANCES]
-    if "segmentation" not in entries[0]:
-        return [_BOXES]
-    return [_MASKS, _BOXES] if all("bbox" in entry for entry in entries) else [_MASKS]
+        return _IN_INSTANCES
+    return _MASKS if "segmentation" in entries[0] else _BOXES
 
 
-def _measure(
-    annotations: AnnotationSet, path: Path, kinds: Sequence[str], settings: EvaluateParameters, draws: Draws
-) -> Measured:
-    measured: dict[str, tuple[float, NDArray[np.float64]]] = {}
-    for kind in kinds:
-        measured |= (
-            _masks_in_instances(annotations, path, settings, draws)
-            if kind == _IN_INSTANCES
-            else _precisions(annotations, path, kind == _MASKS, settings, draws)
-        )
-    return measured
+def _measure(annotations: AnnotationSet, path: Path, kind: str, settings: EvaluateParameters, draws: Draws) -> Measured:
+    if kind == _IN_INSTANCES:
+        return _masks_in_instances(annotations, path, settings, draws)
+    has_masks = _content(path) == _MASKS
+    results = read_results(path, annotations, MASK if has_masks else BOX)
+    overlap = mask_box_overlaps if has_masks else box_overlaps
+    on_boxes = _precisions("box AP", annotations, results, overlap, settings, draws)
+    if kind == _BOXES:
+        return on_boxes
+    truth = unmasked_as_crowd(annotations)
+    return {**_precisions("AP^r", truth, results, mask_overlaps, settings, draws), **on_boxes}
 
 
 def _masks_in_instances(annotations: AnnotationSet, path: Path, settings: EvaluateParameters, draws: Draws) -> Measured:
@@ -123,17 +123,20 @@ def _masks_in_instances(annotations: AnnotationSet, path: Path, settings: Evalua
 
 
 def _precisions(
-    annotations: AnnotationSet, path: Path, on_masks: bool, settings: EvaluateParameters, draws: Draws
+    name: str,
+    annotations: AnnotationSet,
+    results: Results,
+    overlap: OverlapFunction,
+    settings: EvaluateParameters,
+    draws: Draws,
 ) -> Measured:
-    truth = unmasked_as_crowd(annotations) if on_masks else annotations
-    results = read_results(path, annotations, MASK if on_masks else BOX)
-    overlaps = overlaps_by_image(truth, results, mask_overlaps if on_masks else box_overlaps)
-    matches = match_categories(truth, results, overlaps, THRESHOLDS, settings.matching)
+    """AP at .5 and .7; nothing if no instance counts."""
+    overlaps = overlaps_by_image(annotations, results, overlap)
+    matches = match_categories(annotations, results, overlaps, THRESHOLDS, settings.matching)
     measured = {}
     for title, threshold in ((".5", AT_50), (".7", AT_70)):
         value = mean_average_precision(matches, threshold)
-        if value is None:
-            raise InputError("No instance counts: all are crowds, difficult or without a mask.")
-        name = f"AP^r {title}" if on_masks else f"box AP {title}"
-        measured[name] = (value, resampled_precision(truth, results, matches, threshold, draws))
+        if value is not None:
+            resampled = resampled_precision(annotations, results, matches, threshold, draws)
+            measured[f"{name} {title}"] = value, resampled
     return measured

@@ -115,6 +115,12 @@ def box_overlaps(_: Image, results: Results, instances: Sequence[Instance]) -> N
     return np.asarray(coco_mask.iou(predicted, truth, [int(i.crowd) for i in instances]), dtype=np.float64)
 
 
+def mask_box_overlaps(image: Image, results: Results, instances: Sequence[Instance]) -> NDArray[np.float64]:
+    """As `box_overlaps`, with the tight boxes of the masks of the results."""
+    tight = [{**result, "bbox": boxes.to_coco(masks.box(result["segmentation"]))} for result in results]
+    return box_overlaps(image, tight, instances)
+
+
 def without_void(codes: Sequence[masks.RLE], image: Image) -> list[masks.RLE]:
     """Remove the image's void pixels from each mask."""
     if image.void is None or not codes:

@@ -19,6 +19,7 @@ from hypercolumns.evaluation.detections import (
     box_overlaps,
     counted_instances,
     group_by_image,
+    mask_box_overlaps,
     mask_or_box,
     mask_overlaps,
     match_categories,
@@ -81,7 +82,7 @@ def evaluate_segmentation(
     annotations
         The ground truth.
     answers
-        Scored masks in detected boxes, with tight boxes; masks in the boxes of instances; and the detected boxes.
+        Scored masks in detected boxes, masks in the boxes of instances, and the detected boxes.
     settings
         Matching rule, and minimum area of instances in ground-truth boxes.
     expansion
@@ -91,11 +92,11 @@ def evaluate_segmentation(
     -------
     metrics : dict
         AP in points of 0..100, overlaps and shares in 0..1; None where nothing counts. `ap_r_vol` is the mean AP^r
-        over the overlaps .1, .2, ... .9. `box_ap_50` and `box_ap_70` judge the boxes of the answers, which fit their
-        masks, and `detected_boxes` those that the detector found. `diagnosis` has the causes of lost precision for
-        masks and for boxes; its `ap_r_50_perfect_masks` is AP^r at .5 if the masks in the detected boxes were perfect.
-        `standard_errors` says how much some metrics would differ with other photographs. `per_category` holds the
-        metrics by category name.
+        over the overlaps .1, .2, ... .9. `box_ap_50` and `box_ap_70` judge the tight boxes of the masks, and
+        `detected_boxes` those that the detector found. `diagnosis` has the causes of lost precision for masks and for
+        their boxes; its `ap_r_50_perfect_masks` is AP^r at .5 if the masks in the detected boxes were perfect, ranked
+        by the scores of the boxes. `standard_errors` says how much some metrics would differ with other photographs.
+        `per_category` holds the metrics by category name.
     matches : dict
         The verdicts on the masks in detected boxes at `THRESHOLDS`, by category id.
 
@@ -113,7 +114,7 @@ def evaluate_segmentation(
     with_masks = unmasked_as_crowd(annotations)
     on_masks = overlaps_by_image(with_masks, detections, mask_overlaps)
     matches = match_categories(with_masks, detections, on_masks, THRESHOLDS, settings.matching)
-    on_boxes = overlaps_by_image(annotations, detections, box_overlaps)
+    on_boxes = overlaps_by_image(annotations, detections, mask_box_overlaps)
     box_matches = match_categories(annotations, detections, on_boxes, THRESHOLDS, settings.matching)
     on_detected = overlaps_by_image(annotations, detected, box_overlaps)
     detected_matches = match_categories(annotations, detected, on_detected, THRESHOLDS, settings.matching)

@@ -60,9 +60,9 @@ class PredictParameters(Section):
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.4
     """A pixel belongs to the object when its heat exceeds this."""
     superpixels: Share = 0.3
-    """Share of the mean over its superpixel in the heat of a pixel. 1: paper, section 4.1, System 1. Ours, measured."""
-    overlap_exponent: Annotated[float, Field(ge=0, le=10)] = 2.0
-    """Scores of detections are multiplied by this power of the IoU expected of their masks. Ours, measured."""
+    """Weight of a superpixel's mean heat in its pixels; 1 is System 1 of the paper (section 4.1). Default ours."""
+    overlap_weight: Annotated[float, Field(ge=0, lt=1)] = 0.67
+    """Weight of a mask's expected IoU in the score of its detection; 0 keeps the score of the box. Ours, measured."""
 
 
 class AblateParameters(Section):

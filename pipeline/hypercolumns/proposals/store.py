@@ -92,7 +92,7 @@ class ProposalStore:
             When the store does not contain the image.
         """
         row = self._row(image_id)
-        superpixels, candidates = (int(self._images[name][row]) for name in _IMAGE_COLUMNS[3:])
+        superpixels, candidates = (int(self._images[name][row]) for name in ("superpixels", "candidates"))
         bits = self._read("members", row).reshape(candidates, -1)
         return Proposals(
             superpixels=self.superpixels(image_id),
@@ -120,7 +120,7 @@ class ProposalStore:
             When the store does not contain the image.
         """
         row = self._row(image_id)
-        height, width = (int(self._images[name][row]) for name in _IMAGE_COLUMNS[1:3])
+        height, width = (int(self._images[name][row]) for name in ("height", "width"))
         return self._read("superpixels", row).reshape(height, width)
 
     def _row(self, image_id: int) -> int:

@@ -24,7 +24,8 @@ class Answers:
     boxes
         (n, 4) x0, y0, x1, y1 in pixels, before they are expanded.
     scores
-        (n,) probability that the box is right; that of a given box, 1 if it has none.
+        (n,) probability that the box is right; that of a given box, 1 if it has none. Results of masks have scores of
+        their own, which the quality of the mask changes, and boxes that fit the mask.
     categories
         (n,) ids of the categories.
     names

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ from hypercolumns.regions import boxes as geometry
 from hypercolumns.segmenter.answers import Answers
 from hypercolumns.segmenter.given_boxes import given_boxes
 from hypercolumns.segmenter.photographs import Photograph
-from hypercolumns.tasks.answering import answer_regions, score_regions
+from hypercolumns.tasks.answering import Superpixels, answer_regions, score_regions
 from hypercolumns.tasks.task import Task
 
 REGIONS_AT_ONCE = schema.REGIONS_PER_PART
@@ -195,7 +195,7 @@ class Segmenter:
     def _answer(self, networks: "_Networks", item: Photograph) -> Answers:
         image = item.image
         pixels = item.read()
-        found, labels = self._find_boxes(networks, image, pixels, item.boxes)
+        found, superpixels_of = self._find_boxes(networks, image, pixels, item.boxes)
         regions = detected_regions([box for box in found if box["score"] >= self.minimum_score])
         expanded = geometry.expand(regions[schema.BOX].to_numpy(), self.bundle.manifest.regions.expansion)
         annotations = AnnotationSet((image,), self.categories, (), "")
@@ -206,17 +206,16 @@ class Segmenter:
             for task in tasks:
                 scored = self._score(task, regions.iloc[part], blocks)
                 heat[task.name].append(scored)
-                results[task.name] += answer_regions(task, scored, regions.iloc[part], expanded[part], lambda _: labels)
+                results[task.name] += answer_regions(task, scored, regions.iloc[part], expanded[part], superpixels_of)
         return self._collect(image, pixels, regions, expanded, tasks, results, heat)
 
     def _find_boxes(
         self, networks: "_Networks", image: Image, pixels: NDArray[np.uint8], given: Sequence[Result] | None
-    ) -> tuple[Sequence[Result], NDArray[np.int32] | None]:
-        """Boxes as COCO results, and the superpixels that heat is projected onto, if the model does that."""
+    ) -> tuple[Sequence[Result], Superpixels]:
+        """Boxes as COCO results, and a function that gives the superpixels of the photograph."""
         parameters = self.bundle.parameters
-        projects = parameters.predict.superpixels
         if given is not None:
-            return given, superpixels.segment(pixels, parameters.proposals) if projects else None
+            return given, cache(lambda _: superpixels.segment(pixels, parameters.proposals))
         detector, settings = self.bundle.detector, parameters.detection
         if detector is None or networks.detector is None:
             raise InputError(
@@ -232,7 +231,7 @@ class Segmenter:
         else:
             shortlist = Shortlist.of(*scored, parameters.rescoring)
             found = self._rescore(networks.crops, shortlist, describe, image, pixels)
-        return found, proposals.superpixels if projects else None
+        return found, lambda _: proposals.superpixels
 
     def _rescore(
         self, backbone: Backbone, shortlist: Shortlist, describe: Describe, image: Image, pixels: NDArray[np.uint8]

@@ -1,6 +1,7 @@
 """Answers of a trained model for regions whose blocks are in memory: the core of `predict` and of the segmenter."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,8 @@ from hypercolumns.grid.scoring import heat_maps
 from hypercolumns.parameters import PredictParameters
 from hypercolumns.tasks.task import Region, Task
 
-Superpixels = Callable[[int], NDArray[np.int32] | None]
-"""Given the id of an image, returns the labels (height, width) to project heat onto, or None."""
+Superpixels = Callable[[int], NDArray[np.int32]]
+"""Given the id of an image, returns the labels (height, width) of its superpixels."""
 
 
 def score_regions(
@@ -78,6 +79,6 @@ def answer_regions(
     results: list[Sequence[Mapping[str, Any]]] = []
     for region_heat, box, row in zip(heat, boxes, regions.to_dict("records"), strict=True):
         image = task.annotations.image_by_id[int(row["image"])]
-        region = Region(row, box, image.width, image.height, superpixels(image.id))
+        region = Region(row, box, image.width, image.height, partial(superpixels, image.id))
         results.append(task.answer(region_heat, region) if task.targets_of(region.category_id) else [])
     return results

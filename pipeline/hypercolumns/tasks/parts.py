@@ -14,7 +14,7 @@ from hypercolumns.grid.targets import IGNORE, NEGATIVE, POSITIVE
 from hypercolumns.parameters import PredictParameters
 from hypercolumns.tasks.locations import Pixels
 from hypercolumns.tasks.pasting import paste
-from hypercolumns.tasks.segmentation import SegmentationTask, figure, figure_labels
+from hypercolumns.tasks.segmentation import SegmentationTask, cut_out, figure_labels
 from hypercolumns.tasks.task import AnnotatedTask, Region, coco_result, union
 
 
@@ -63,16 +63,16 @@ class PartTask(AnnotatedTask):
 
         See `Task.answer`.
         """
-        whole = figure(heat[0], region, self.settings)
+        answer = cut_out(heat[0], region, self.settings)
         targets = self.targets_of(region.category_id)[1:]
         patches = [paste(heat[target], region.box, region.width, region.height) for target in targets]
         window = patches[0].window
         hottest = np.argmax([patch.values for patch in patches], axis=0)
-        inside = masks.decode(whole["segmentation"])[window]
+        inside = masks.decode(answer["segmentation"])[window]
         parts = []
         for position, target in enumerate(targets):
             mask = np.zeros((region.height, region.width), dtype=bool)
             mask[window] = inside & (hottest == position)
             if mask.any():
                 parts.append({"name": self.targets[target], "segmentation": masks.encode(mask)})
-        return [coco_result(region.row, {**whole, "parts": parts})]
+        return [coco_result(region.row, {**answer, "parts": parts})]

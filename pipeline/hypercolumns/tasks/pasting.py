@@ -1,4 +1,4 @@
-"""Heat maps pasted back into the photograph, by pixel or by superpixel."""
+"""Heat maps pasted back into the photograph, and mixed with superpixels."""
 
 from dataclasses import dataclass
 

@@ -24,7 +24,7 @@ from hypercolumns.proposals.store import ProposalStore
 from hypercolumns.scratch.checked_files import Arrays, load_arrays, save_arrays
 from hypercolumns.scratch.work import work
 from hypercolumns.tasks import kept_parts
-from hypercolumns.tasks.answering import answer_regions, score_regions
+from hypercolumns.tasks.answering import Superpixels, answer_regions, score_regions
 from hypercolumns.tasks.kept_parts import Prediction
 from hypercolumns.tasks.task import Task
 
@@ -187,8 +187,7 @@ def _predictions(
     wanted = np.flatnonzero(regions["kind"].isin(job.kinds).to_numpy())
     layers = sorted({layer for model in models for layer in model.spec.layers})
     blocks = {layer: read_finite(store, layer, rows)[wanted] for layer in layers} if len(wanted) else {}
-    stored = ProposalStore.open(job.proposals) if job.proposals else None
-    superpixels = lru_cache(_PHOTOGRAPHS_AT_ONCE)(lambda image_id: stored.superpixels(image_id) if stored else None)
+    superpixels = _superpixels(job)
     regions, boxes = regions.iloc[wanted], boxes[wanted]
     categories, kinds = (regions[name].to_numpy() for name in ("category", "kind"))
     predictions = []
@@ -204,3 +203,23 @@ def _predictions(
             by_kind[kind] = Prediction(wanted[positions] + rows.start, highest, of_kind)
         predictions.append(by_kind)
     return predictions
+
+
+def _superpixels(job: _Job) -> Superpixels:
+    """Make the function that reads superpixels, and refuses those of another photograph."""
+    store = ProposalStore.open(job.proposals) if job.proposals else None
+
+    @lru_cache(_PHOTOGRAPHS_AT_ONCE)
+    def read(image_id: int) -> NDArray[np.int32]:
+        if store is None:
+            raise InputError(f"The task {job.task.name} needs superpixels, but predict.superpixels is 0.")
+        labels, image = store.superpixels(image_id), job.task.annotations.image_by_id[image_id]
+        if labels.shape != (image.height, image.width):
+            raise InputError(
+                f"{store.path} has superpixels of {labels.shape[1]} x {labels.shape[0]} pixels for image {image_id} of "
+                f"{image.width} x {image.height}: it was made from other photographs.",
+                "propose",
+            )
+        return labels
+
+    return read

@@ -35,8 +35,8 @@ class SegmentationTask(AnnotatedTask):
         maps[0] = figure_labels(self.annotations, instance, pixels)
 
     def answer(self, heat: NDArray[np.float32], region: Region) -> list[dict[str, Any]]:
-        """Answer with the mask of the region, as `segmentation`; see `figure` and `Task.answer`."""
-        return [coco_result(region.row, figure(heat[0], region, self.settings))]
+        """Answer with the mask of the region, as `segmentation`; see `cut_out` and `Task.answer`."""
+        return [coco_result(region.row, cut_out(heat[0], region, self.settings))]
 
 
 def figure_labels(annotations: AnnotationSet, instance: Instance, pixels: Pixels) -> NDArray[np.int_]:
@@ -55,40 +55,57 @@ def figure_labels(annotations: AnnotationSet, instance: Instance, pixels: Pixels
     return labels
 
 
-def figure(heat: NDArray[np.float32], region: Region, settings: PredictParameters) -> dict[str, Any]:
-    """Cut out a region's mask: the pixels whose heat exceeds the threshold.
+def cut_out(heat: NDArray[np.float32], region: Region, settings: PredictParameters) -> dict[str, Any]:
+    """Cut an object out of its photograph, and judge the mask.
 
     Parameters
     ----------
     heat
-        (size, size) probabilities.
+        (size, size) probabilities over the box of the region.
+    region
+        A region, whose superpixels the heat is mixed with if `settings.superpixels` is not 0.
+    settings
+        Share of the superpixels, threshold, and weight of the expected IoU.
 
     Returns
     -------
-    The mask as `segmentation`. For a detection also `bbox`, the tight box of the mask unless that is empty, and
-    `score`: the score of the box times a power of the IoU that the mask would have if the heat of each pixel were the
-    probability that it belongs to the object. Ours.
+    Fields of a COCO result. `segmentation` is the mask, where the mixed heat exceeds the threshold. A detection also
+    gets `bbox`, the tight box of the mask unless that is empty, and `score`, the weighted geometric mean of the score
+    of its box and the `expected_iou` of the mask; scores below 0 stay. Ours.
     """
     patch = paste(heat, region.box, region.width, region.height)
-    if region.superpixels is not None:
-        patch = mix_superpixels(patch, region.superpixels, settings.superpixels)
+    if settings.superpixels:
+        patch = mix_superpixels(patch, region.superpixels(), settings.superpixels)
     inside = patch.values > settings.threshold
     mask = np.zeros((region.height, region.width), dtype=bool)
     mask[patch.window] = inside
     answer: dict[str, Any] = {"segmentation": masks.encode(mask)}
     if not region.is_ground_truth:
-        answer["score"] = float(region.row["score"]) * expected_iou(patch.values, inside) ** settings.overlap_exponent
+        score, weight = float(region.row["score"]), settings.overlap_weight
+        if score > 0:
+            answer["score"] = round(score ** (1 - weight) * expected_iou(patch.values, inside) ** weight, 6)
         if inside.any():
             answer["bbox"] = to_coco(masks.box(answer["segmentation"])).tolist()
     return answer
 
 
 def expected_iou(heat: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
-    """IoU of a mask with an object that each pixel belongs to with a probability: expected overlap over union.
+    """Estimate the IoU of a mask with the object that heat shows, by expected overlap over expected union. Ours.
+
+    Parameters
+    ----------
+    heat
+        (height, width) probabilities that pixels belong to the object.
+    mask
+        (height, width), the mask.
+
+    Returns
+    -------
+    The estimate in 0..1; 0 for an empty mask.
 
     Examples
     --------
-    >>> expected_iou(np.array([1.0, 0.5, 0.0]), np.array([True, True, False]))
+    >>> expected_iou(np.array([[1.0, 0.5, 0.0]]), np.array([[True, True, False]]))
     0.75
     """
     overlap = float(heat[mask].sum(dtype=np.float64))

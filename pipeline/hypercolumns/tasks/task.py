@@ -1,7 +1,7 @@
 """The interface of a task (training targets of a region, an answer from its heat maps), and a base for those here."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -28,8 +28,8 @@ class Region:
     """Width of the photograph in pixels."""
     height: int
     """Height of the photograph in pixels."""
-    superpixels: NDArray[np.int32] | None = None
-    """(height, width) labels of the photograph to project heat onto, or None."""
+    superpixels: Callable[[], NDArray[np.int32]]
+    """Reads the superpixels of the photograph, (height, width) labels, for tasks whose answers depend on them."""
 
     @property
     def category_id(self) -> int:
