@@ -133,6 +133,16 @@ def test_a_dry_run_finds_photographs_that_are_missing_or_of_another_size(tmp_pat
     assert "second.jpg does not exist" in result.output
 
 
+def test_names_that_change_places_in_a_mirror_are_said(run, caplog):
+    caplog.set_level("INFO")
+    dataset = {"puppets": PUPPETS["puppets"] | {"train_images": 4}}
+    assert run(dataset, tasks=["segmentation", "keypoints"], regions={"mirrored": True}).exit_code == 0
+    assert "change places: left_eye and right_eye, " in caplog.text
+    caplog.clear()
+    assert run(dataset, tasks=["segmentation"], regions={"mirrored": True}).exit_code == 0
+    assert "change places" not in caplog.text
+
+
 def test_categories_that_cannot_train_are_said(run, caplog):
     """They are not detected; `detect` would say so minutes later."""
     make_coco()

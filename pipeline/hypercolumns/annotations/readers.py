@@ -108,16 +108,14 @@ def _held_out(annotations: AnnotationSet, share: float) -> dict[Split, Annotatio
     held_out = {image.id for image in annotations.images if _name_hash(image) < share * 2**64}
     sets: dict[Split, AnnotationSet] = {}
     for split in SPLITS:
-        images = tuple(image for image in annotations.images if (image.id in held_out) == (split == "val"))
-        if not images:
+        own = _of_images(annotations, {i.id for i in annotations.images if (i.id in held_out) == (split == "val")})
+        if not own.images:
             raise InputError(
                 f"dataset.val_share is {share:g}, which leaves none of the {len(annotations.images)} photographs for "
                 f"{split}; choose a {'larger' if split == 'val' else 'smaller'} share, or name the splits."
             )
         sets[split] = replace(
-            annotations,
-            images=images,
-            instances=tuple(i for i in annotations.instances if (i.image_id in held_out) == (split == "val")),
+            own,
             description=f"{annotations.description}, {split} by dataset.val_share",
             counts=annotations.counts if split == "train" else {},
         )
@@ -129,11 +127,16 @@ def _limited(annotations: AnnotationSet, limit: int) -> AnnotationSet:
     if len(annotations.images) <= limit:
         return annotations
     kept = {image.id for image in sorted(annotations.images, key=_name_hash)[:limit]}
+    description = f"{annotations.description}, {limit} photographs by dataset.train_limit"
+    return replace(_of_images(annotations, kept), description=description)
+
+
+def _of_images(annotations: AnnotationSet, image_ids: Collection[int]) -> AnnotationSet:
+    """Some of the images, with their instances."""
     return replace(
         annotations,
-        images=tuple(image for image in annotations.images if image.id in kept),
-        instances=tuple(i for i in annotations.instances if i.image_id in kept),
-        description=f"{annotations.description}, {limit} photographs by dataset.train_limit",
+        images=tuple(image for image in annotations.images if image.id in image_ids),
+        instances=tuple(i for i in annotations.instances if i.image_id in image_ids),
     )
 
 

@@ -55,7 +55,7 @@ def _problem(value: Any) -> LiteralString | None:
     if isinstance(value, bytes):
         return "it must be a string"
     if isinstance(value, bool):
-        return "it must not be true or false"
+        return "it must be a number, not true or false"
     if isinstance(value, int) and value > LARGEST:
         return "it is too large"
     if isinstance(value, str) and not value.strip():

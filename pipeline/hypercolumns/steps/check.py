@@ -16,6 +16,7 @@ from hypercolumns.parameters import Parameters
 from hypercolumns.steps.cost import Cost, estimate_cost
 from hypercolumns.steps.data_set import read_annotations, read_data_set
 from hypercolumns.steps.network import check_networks
+from hypercolumns.tasks.mirroring import mirrored_positions
 from hypercolumns.workspace import SPLITS, Split, Workspace
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ def check_pipeline(parameters: Parameters, workspace: Workspace, *, dry: bool = 
     trained = [i for i in sets["train"].instances if trains(i, parameters.regions.minimum_area)]
     for split, annotations in sets.items():
         logger.info("%s", summarise(split, annotations))
+    if parameters.regions.mirrored and (pairs := _mirrored_pairs(parameters.tasks, sets["train"])):
+        logger.info("in mirrored regions, by their names, these change places: %s", ", ".join(pairs))
     check_trained(parameters, sets["train"], trained)
     detections = _count_detections(parameters, sets["val"])
     cost = estimate_cost(parameters, sets, len(trained), detections, backbone)
@@ -148,6 +151,16 @@ def _read(parameters: Parameters, workspace: Workspace, dry: bool) -> Mapping[Sp
         return {split: AnnotationSet.load(folder / f"{split}.json") for split in SPLITS}
     with TemporaryDirectory() as images:
         return read_annotations(parameters, workspace, Path(images), decode=False)
+
+
+def _mirrored_pairs(tasks: Sequence[str], train: AnnotationSet) -> list[str]:
+    """Names of keypoints and parts that change places in a mirror, pair by pair."""
+    pairs: dict[str, None] = {}
+    for category in train.categories:
+        for names in [category.keypoints] * ("keypoints" in tasks) + [category.parts] * ("parts" in tasks):
+            others = enumerate(mirrored_positions(names))
+            pairs |= dict.fromkeys(f"{names[one]} and {names[other]}" for one, other in others if one < other)
+    return list(pairs)
 
 
 def _count_detections(parameters: Parameters, val: AnnotationSet) -> int:
