@@ -18,7 +18,7 @@ FILE = Path(__file__).with_name("accuracy.json")
 
 COMMAND = (
     "hypercolumns params --recipe recipes/photographs_voc.yaml > params.yaml && dvc exp run -S dataset.root=ROOT -S "
-    'train.solver={solver} && python -m benchmarks.accuracy "VOC layout"'
+    'train.sharing=auto -S train.solver={solver} && python -m benchmarks.accuracy "VOC layout"'
 )
 SOLVERS = ("exact", "sgd")
 
