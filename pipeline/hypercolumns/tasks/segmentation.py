@@ -109,5 +109,5 @@ def expected_iou(heat: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
     0.75
     """
     overlap = float(heat[mask].sum(dtype=np.float64))
-    union = float(heat.sum(dtype=np.float64)) + np.count_nonzero(mask) - overlap
+    union = float(heat.sum(dtype=np.float64) + np.count_nonzero(mask)) - overlap
     return overlap / union if union else 0.0
