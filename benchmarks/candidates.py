@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.annotations.model import AnnotationSet, Image, Instance
+from hypercolumns.evaluation.detections import counted_instances
 from hypercolumns.features.photographs import read
 from hypercolumns.parameters import Parameters
 from hypercolumns.proposals.generate import propose
@@ -46,8 +47,11 @@ def best_overlaps(boxes: Boxes, instances: Sequence[Instance]) -> NDArray[np.flo
     return np.stack([overlaps[:budget].max(axis=0, initial=0) for budget in BUDGETS])
 
 
-def measure(name: str, proposer: Proposer, annotations: AnnotationSet, images: Sequence[Image], minimum: int) -> str:
+def measure(
+    name: str, proposer: Proposer, annotations: AnnotationSet, images: Sequence[Image], minimum_area: int
+) -> str:
     """Rows of the table for one way to propose boxes."""
+    counted = counted_instances(annotations, minimum_area)
     overlaps, seconds, counts = [], 0.0, []
     for image in images:
         photograph = read(annotations, image.id)
@@ -55,8 +59,7 @@ def measure(name: str, proposer: Proposer, annotations: AnnotationSet, images: S
         boxes = proposer(photograph)
         seconds += time.process_time() - start
         counts.append(len(boxes))
-        instances = [i for i in annotations.instances_by_image[image.id] if not i.ignore and i.area >= minimum]
-        if instances:
+        if instances := [instance for instance in counted if instance.image_id == image.id]:
             overlaps.append(best_overlaps(boxes, instances))
     best = np.concatenate(overlaps, axis=1)
     cost = f"{seconds / len(images):.2f} s"

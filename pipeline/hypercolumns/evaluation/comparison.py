@@ -57,12 +57,17 @@ def compare(annotations: AnnotationSet, first: Path, second: Path, settings: Eva
     InputError
         If a file cannot be used, only one of them is about the boxes of instances, or no instance counts.
     """
-    content, second_content = _content(first), _content(second)
-    if (content == _IN_INSTANCES) != (second_content == _IN_INSTANCES):
-        raise InputError(f"{first} has {content}, but {second} has {second_content}; compare files of one kind.")
-    kind = content if content == second_content else _BOXES
+    contents = _content(first), _content(second)
+    if contents.count(_IN_INSTANCES) == 1:
+        raise InputError(f"{first} has {contents[0]}, but {second} has {contents[1]}; compare files of one kind.")
+    kind = contents[0] if contents[0] == contents[1] else _BOXES
     draws = draw_photographs(annotations)
-    measured = [_measure(annotations, path, kind, settings, draws) for path in (first, second)]
+    measured = [
+        _masks_in_instances(annotations, path, settings, draws)
+        if kind == _IN_INSTANCES
+        else _detections(annotations, path, content, kind, settings, draws)
+        for path, content in zip((first, second), contents, strict=True)
+    ]
     if not measured[0]:
         raise InputError("No instance counts: all are crowds, difficult, or without what is compared.")
     factor, digits = (1, 3) if kind == _IN_INSTANCES else (100, 1)
@@ -82,7 +87,7 @@ def compare(annotations: AnnotationSet, first: Path, second: Path, settings: Eva
 
 
 def _content(path: Path) -> str:
-    """What the results of a file are, by the first one."""
+    """Say what the results of a file are, judging by the first one."""
     entries = [entry for entry in read_entries(path) if isinstance(entry, dict)]
     if not entries:
         raise InputError(f"{path} has no result to compare.")
@@ -92,19 +97,6 @@ def _content(path: Path) -> str:
     if "instance_id" in entries[0]:
         return _IN_INSTANCES
     return _MASKS if "segmentation" in entries[0] else _BOXES
-
-
-def _measure(annotations: AnnotationSet, path: Path, kind: str, settings: EvaluateParameters, draws: Draws) -> Measured:
-    if kind == _IN_INSTANCES:
-        return _masks_in_instances(annotations, path, settings, draws)
-    has_masks = _content(path) == _MASKS
-    results = read_results(path, annotations, MASK if has_masks else BOX)
-    overlap = mask_box_overlaps if has_masks else box_overlaps
-    on_boxes = _precisions("box AP", annotations, results, overlap, settings, draws)
-    if kind == _BOXES:
-        return on_boxes
-    truth = unmasked_as_crowd(annotations)
-    return {**_precisions("AP^r", truth, results, mask_overlaps, settings, draws), **on_boxes}
 
 
 def _masks_in_instances(annotations: AnnotationSet, path: Path, settings: EvaluateParameters, draws: Draws) -> Measured:
@@ -120,6 +112,20 @@ def _masks_in_instances(annotations: AnnotationSet, path: Path, settings: Evalua
         title: (float(values.mean()), resampled_mean(annotations, instances, values.astype(np.float64), draws))
         for title, values in columns.items()
     }
+
+
+def _detections(
+    annotations: AnnotationSet, path: Path, content: str, kind: str, settings: EvaluateParameters, draws: Draws
+) -> Measured:
+    """Box AP of a file of masks or boxes, and AP^r as well where masks are compared."""
+    has_masks = content == _MASKS
+    results = read_results(path, annotations, MASK if has_masks else BOX)
+    overlap = mask_box_overlaps if has_masks else box_overlaps
+    on_boxes = _precisions("box AP", annotations, results, overlap, settings, draws)
+    if kind == _BOXES:
+        return on_boxes
+    truth = unmasked_as_crowd(annotations)
+    return {**_precisions("AP^r", truth, results, mask_overlaps, settings, draws), **on_boxes}
 
 
 def _precisions(

@@ -108,17 +108,22 @@ def mask_overlaps(image: Image, results: Results, instances: Sequence[Instance])
 
 def box_overlaps(_: Image, results: Results, instances: Sequence[Instance]) -> NDArray[np.float64]:
     """Box IoU (n, m) of results and instances of one image; for a crowd, the share of the result inside it."""
-    if not results or not instances:
-        return np.zeros((len(results), len(instances)))
-    predicted = np.array([result["bbox"] for result in results], dtype=np.float64)
-    truth = boxes.to_coco([instance.box for instance in instances])
-    return np.asarray(coco_mask.iou(predicted, truth, [int(i.crowd) for i in instances]), dtype=np.float64)
+    return _overlaps_with_boxes([result["bbox"] for result in results], instances)
 
 
-def mask_box_overlaps(image: Image, results: Results, instances: Sequence[Instance]) -> NDArray[np.float64]:
+def mask_box_overlaps(_: Image, results: Results, instances: Sequence[Instance]) -> NDArray[np.float64]:
     """As `box_overlaps`, with the tight boxes of the masks of the results."""
-    tight = [{**result, "bbox": boxes.to_coco(masks.box(result["segmentation"]))} for result in results]
-    return box_overlaps(image, tight, instances)
+    tight = [boxes.to_coco(masks.box(result["segmentation"])) for result in results]
+    return _overlaps_with_boxes(tight, instances)
+
+
+def _overlaps_with_boxes(predicted: Sequence[ArrayLike], instances: Sequence[Instance]) -> NDArray[np.float64]:
+    """Box IoU (n, m) of boxes x, y, width, height and instances, as `box_overlaps` defines it."""
+    if not len(predicted) or not instances:
+        return np.zeros((len(predicted), len(instances)))
+    truth = boxes.to_coco([instance.box for instance in instances])
+    found = np.array(predicted, dtype=np.float64)
+    return np.asarray(coco_mask.iou(found, truth, [int(i.crowd) for i in instances]), dtype=np.float64)
 
 
 def without_void(codes: Sequence[masks.RLE], image: Image) -> list[masks.RLE]:

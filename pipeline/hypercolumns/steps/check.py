@@ -157,9 +157,10 @@ def _mirrored_pairs(tasks: Sequence[str], train: AnnotationSet) -> list[str]:
     """Names of keypoints and parts that change places in a mirror, pair by pair."""
     pairs: dict[str, None] = {}
     for category in train.categories:
-        for names in [category.keypoints] * ("keypoints" in tasks) + [category.parts] * ("parts" in tasks):
-            others = enumerate(mirrored_positions(names))
-            pairs |= dict.fromkeys(f"{names[one]} and {names[other]}" for one, other in others if one < other)
+        for task, names in (("keypoints", category.keypoints), ("parts", category.parts)):
+            if task in tasks:
+                others = enumerate(mirrored_positions(names))
+                pairs |= dict.fromkeys(f"{names[one]} and {names[other]}" for one, other in others if one < other)
     return list(pairs)
 
 

@@ -40,13 +40,10 @@ def _counterparts(pattern: str, names: Sequence[str]) -> dict[int, int]:
 
 def _pair(counterparts: list[int], found: dict[int, int]) -> None:
     """Fill in the counterparts of names that become each other and have none so far."""
-    for position, other in found.items():
-        if (
-            found.get(other) == position
-            and counterparts[position] == position
-            and counterparts[other] in (other, position)
-        ):
-            counterparts[position] = other
+    for one, other in found.items():
+        mutual = one < other and found.get(other) == one
+        if mutual and (counterparts[one], counterparts[other]) == (one, other):
+            counterparts[one], counterparts[other] = other, one
 
 
 def _other_side(match: re.Match[str]) -> str:
