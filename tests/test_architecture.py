@@ -12,6 +12,7 @@ ORDER = [
         "lazy",
         "errors",
         "input_files",
+        "places",
         "parameters",
         "packages",
         "workspace",

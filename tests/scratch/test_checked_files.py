@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hypercolumns.scratch.checked_files import atomic_write, load_arrays, save_arrays
+from hypercolumns.places.atomic import atomic_write
+from hypercolumns.scratch.checked_files import load_arrays, save_arrays
 
 ARRAYS = {"a": np.arange(12).reshape(3, 4), "b": np.array(["x", "longer"]), "empty": np.zeros((0, 2), np.float16)}
 

@@ -14,6 +14,7 @@ from hypercolumns.backbones.backbone import Backbone
 from hypercolumns.backbones.session import IMAGES, Session
 from hypercolumns.errors import InputError
 from hypercolumns.packages import ENGINE_PACKAGES, installed_versions
+from hypercolumns.places.place import place_at
 from hypercolumns.scratch.cache import ContentCache
 from hypercolumns.scratch.digests import key_digest
 
@@ -59,7 +60,7 @@ def convert(backbone: Backbone, sizes: Sizes, cache: Path | None) -> Session:
             "sizes": sizes,
         }
     )
-    kept = None if cache is None else ContentCache(cache / FOLDER, key)
+    kept = None if cache is None else ContentCache(place_at(cache / FOLDER), key)
     arrays = kept.get(content) if kept else None
     try:
         if arrays is not None:
@@ -76,7 +77,7 @@ def convert(backbone: Backbone, sizes: Sizes, cache: Path | None) -> Session:
         ) from None
     if kept:
         kept.put(content, {_MODEL: np.frombuffer(model, np.uint8)})
-        kept.keep_only({file.name for file in _latest(kept.path(content).parent)})
+        kept.keep_only({file.name for file in _latest(Path(kept.address))})
     return session
 
 

@@ -15,7 +15,7 @@ from typing import IO
 from hypercolumns.bundle.manifest import is_safe
 from hypercolumns.errors import InputError
 from hypercolumns.input_files import LARGEST, is_file, is_folder
-from hypercolumns.scratch.checked_files import atomic_write
+from hypercolumns.places.atomic import atomic_write
 
 MOST_FILES = 100_000
 """Files of an archive that is unpacked."""

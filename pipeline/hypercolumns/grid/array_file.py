@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.errors import InputError
-from hypercolumns.scratch.checked_files import atomic_write
+from hypercolumns.places.atomic import atomic_write
 
 _CHECKSUM_DTYPE = np.dtype("<u4")
 _DTYPE_NAMES: dict[np.dtype[Any], str] = {

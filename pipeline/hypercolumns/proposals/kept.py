@@ -3,7 +3,6 @@
 import importlib.metadata
 import io
 from collections.abc import Collection
-from pathlib import Path
 from typing import Generic, TypeVar
 
 import cv2
@@ -15,6 +14,7 @@ from hypercolumns.parameters import ProposalParameters
 from hypercolumns.proposals.generate import MeasuredCandidates
 from hypercolumns.proposals.ranking import Ranker
 from hypercolumns.proposals.store import Proposals
+from hypercolumns.places.place import Place
 from hypercolumns.scratch.cache import ContentCache
 from hypercolumns.scratch.digests import key_digest
 
@@ -65,17 +65,17 @@ class KeptRegions(Generic[_Kept]):
         self._cache.keep_only(photographs)
 
 
-def kept_candidates(scratch: Path, settings: ProposalParameters) -> KeptRegions[MeasuredCandidates]:
+def kept_candidates(scratch: Place, settings: ProposalParameters) -> KeptRegions[MeasuredCandidates]:
     """Open the candidates that are kept for these parameters."""
     key = {"settings": settings.model_dump(exclude=_CHOICE), "versions": _versions()}
-    return KeptRegions(MeasuredCandidates, ContentCache(scratch.absolute() / CANDIDATES, key))
+    return KeptRegions(MeasuredCandidates, ContentCache(scratch.below(CANDIDATES), key))
 
 
-def kept_proposals(scratch: Path, settings: ProposalParameters, ranker: Ranker) -> KeptRegions[Proposals]:
+def kept_proposals(scratch: Place, settings: ProposalParameters, ranker: Ranker) -> KeptRegions[Proposals]:
     """Open the proposals that are kept for these parameters and this ranker."""
     learned = {name: np.asarray(value).tolist() for name, value in vars(ranker).items()}
     key = {"settings": settings.model_dump(), "ranker": key_digest(learned), "versions": _versions()}
-    return KeptRegions(Proposals, ContentCache(scratch.absolute() / PROPOSALS, key))
+    return KeptRegions(Proposals, ContentCache(scratch.below(PROPOSALS), key))
 
 
 def _versions() -> list[str]:

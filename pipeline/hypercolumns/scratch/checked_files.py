@@ -1,50 +1,44 @@
 """Files of arrays with a checksum: complete or not there at all, and never read damaged."""
 
 import io
-import os
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
-Arrays = dict[str, NDArray[Any]]
+from hypercolumns.places.atomic import atomic_write
 
-PART = ".part"
-"""Suffix of files that are being written."""
+Arrays = dict[str, NDArray[Any]]
 
 _CHECKSUM_BYTES = 4
 
 
-@contextmanager
-def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing that appears at `path` complete or not at all, even after a power failure."""
-    # Two threads may write the same entry of a cache.
-    part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}{PART}")
-    try:
-        with part.open("wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
-def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], *, compress: bool = False) -> None:
-    """Save arrays as an NPZ file that ends with its CRC-32C; complete or not at all."""
+def pack_arrays(arrays: Mapping[str, NDArray[Any]], *, compress: bool = False) -> memoryview:
+    """Pack arrays as the content of an NPZ file that ends with its CRC-32C."""
     content = io.BytesIO()
     save: Any = np.savez_compressed if compress else np.savez
     save(content, allow_pickle=False, **arrays)
-    view = content.getbuffer()
+    content.write(_checksum(content.getvalue()))
+    return content.getbuffer()
+
+
+def unpack_arrays(content: bytes) -> Arrays | None:
+    """Unpack what `pack_arrays` packed; None if it is damaged."""
+    view = memoryview(content)
+    if len(content) <= _CHECKSUM_BYTES or _checksum(view[:-_CHECKSUM_BYTES]) != content[-_CHECKSUM_BYTES:]:
+        return None
+    with np.load(io.BytesIO(view[:-_CHECKSUM_BYTES]), allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], *, compress: bool = False) -> None:
+    """Save packed arrays in a file; complete or not at all."""
     with atomic_write(path) as stream:
-        stream.write(view)
-        stream.write(_checksum(view))
+        stream.write(pack_arrays(arrays, compress=compress))
 
 
 def load_arrays(path: Path) -> Arrays | None:
@@ -56,14 +50,12 @@ def load_arrays(path: Path) -> Arrays | None:
         content = path.read_bytes()
     except OSError:
         return None
-    view = memoryview(content)
-    if len(content) > _CHECKSUM_BYTES and _checksum(view[:-_CHECKSUM_BYTES]) == content[-_CHECKSUM_BYTES:]:
-        with np.load(io.BytesIO(view[:-_CHECKSUM_BYTES]), allow_pickle=False) as arrays:
-            return dict(arrays)
-    with suppress(OSError):
-        path.unlink()
-    return None
+    arrays = unpack_arrays(content)
+    if arrays is None:
+        with suppress(OSError):
+            path.unlink()
+    return arrays
 
 
-def _checksum(content: memoryview) -> bytes:
+def _checksum(content: bytes | memoryview) -> bytes:
     return int(google_crc32c.value(np.frombuffer(content, np.uint8))).to_bytes(_CHECKSUM_BYTES, "little")

@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from hypercolumns.scratch.checked_files import PART
+from hypercolumns.places.atomic import PART
 from hypercolumns.scratch.digests import code_digest, key_digest
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from hypercolumns.annotations.photographs.opening import no_size_warnings
 from hypercolumns.detection.results import named_in_file
 from hypercolumns.errors import InputError, counted
 from hypercolumns.input_files import is_folder
-from hypercolumns.scratch.checked_files import atomic_write
+from hypercolumns.places.atomic import atomic_write
 from hypercolumns.scratch.digests import digest
 from hypercolumns.scratch.work import key_folder, locked
 from hypercolumns.segmenter.files import find_photographs, printable, require_usable_name

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.drawing.heat import draw_heat
-from hypercolumns.scratch.checked_files import atomic_write
+from hypercolumns.places.atomic import atomic_write
 from hypercolumns.segmenter.answers import Answers
 from hypercolumns.segmenter.outputs import save_jpeg
 from hypercolumns.tasks.pasting import paste

@@ -14,7 +14,7 @@ from hypercolumns.annotations.model import AnnotationSet, Category, Image, Part
 from hypercolumns.annotations.results import write_results
 from hypercolumns.drawing.label_image import label_image, save_label_png
 from hypercolumns.drawing.overlay import Figure, draw_overlay
-from hypercolumns.scratch.checked_files import atomic_write
+from hypercolumns.places.atomic import atomic_write
 from hypercolumns.segmenter.answers import Answers
 
 SCHEMA = "hypercolumns-answers/1"

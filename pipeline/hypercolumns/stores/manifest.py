@@ -10,7 +10,7 @@ import google_crc32c
 
 from hypercolumns.errors import InputError
 from hypercolumns.input_files import read_bytes
-from hypercolumns.scratch.checked_files import atomic_write
+from hypercolumns.places.atomic import atomic_write
 from hypercolumns.scratch.digests import digest
 
 NAME = "manifest.json"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hypercolumns.scratch.checked_files import PART
+from hypercolumns.places.atomic import PART
 from hypercolumns.scratch.publishing import publish
 from hypercolumns.stores.writing import StoreWriter
 

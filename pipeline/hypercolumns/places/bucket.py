@@ -1,0 +1,242 @@
+"""A prefix of an object store as a place: S3, Google Cloud Storage or Azure, and HTTPS for reading, by `obstore`."""
+
+import os
+import random
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import PurePosixPath
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from hypercolumns.errors import InputError, choices
+from hypercolumns.input_files import LARGEST
+
+SCHEMES = ("s3", "gs", "az", "https", "http")
+"""Protocols of addresses. HTTP and HTTPS servers are read and not written."""
+
+_TIMEOUT = "60s"
+_CONNECT_TIMEOUT = "10s"
+_ATTEMPTS = 5
+"""Times that a request is made, each with the retries of `obstore` itself, which do not cover all faults: a server that
+does not answer a writing request in time, or that ends in the middle of an answer."""
+
+_PAUSE = 0.2
+"""Seconds before the second attempt; doubled for each further one."""
+
+_HEADS_AT_ONCE = 16
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """The objects whose names begin with a prefix; see `place.Place`. Made with `at`.
+
+    Credentials, region and endpoint come from the environment alone, such as `AWS_ACCESS_KEY_ID`, `AWS_REGION` and
+    `AWS_ENDPOINT_URL`; no address holds any.
+    """
+
+    address: str
+
+    @classmethod
+    def at(cls, address: str) -> "Bucket":
+        """Find the place at an address, without a request.
+
+        Raises
+        ------
+        InputError
+            If the address is malformed or holds credentials, or `obstore` is not installed.
+        """
+        try:
+            parts = urlsplit(address)
+            has_credentials = "@" in parts.netloc
+        except ValueError:
+            raise InputError(f"{address!r} is not an address.") from None
+        if has_credentials or parts.query or parts.fragment:
+            shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+            raise InputError(
+                f"The address {shown} comes with credentials or options; set these in the environment, such as "
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, where no file and no log shows them."
+            )
+        if parts.scheme not in SCHEMES or not parts.netloc:
+            raise InputError(
+                f"{address!r} is not an address of an object store; it begins with {choices(SCHEMES)}, such as "
+                "s3://bucket/folder."
+            )
+        if ".." in PurePosixPath(parts.path).parts:
+            raise InputError(f"The address {address!r} contains '..'.")
+        try:
+            import obstore  # noqa: F401 - 30 MB, which only places like this need
+        except ImportError:
+            raise InputError(
+                f"{address} is reached by the package obstore, which is not installed: `pip install "
+                "'hypercolumns[remote]'`."
+            ) from None
+        return cls(address.rstrip("/"))
+
+    def below(self, name: str) -> "Bucket":
+        """The place with a longer prefix."""
+        return Bucket(f"{self.address}/{name}")
+
+    def read(self, name: str, largest: int | None = None) -> bytes:
+        """Read an object."""
+        import obstore
+
+        def get(store: Any) -> bytes:
+            answer = obstore.get(store, name)
+            limit, size = LARGEST if largest is None else largest, answer.meta["size"]
+            if size > limit:
+                raise OSError(f"it has {size / 2**20:.0f} MB, more than the {limit / 2**20:.0f} MB that are read")
+            return _complete(bytes(answer.bytes()), size)
+
+        return self._ask(get, name)
+
+    def read_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Read parts of an object; those that are close to each other in one request."""
+        import obstore
+
+        starts, ends = [start for start, _ in ranges], [stop for _, stop in ranges]
+        if not ranges:
+            return []
+        return self._ask(lambda s: [bytes(p) for p in obstore.get_ranges(s, name, starts=starts, ends=ends)], name)
+
+    def read_end(self, name: str, length: int) -> bytes:
+        """Read the last bytes of an object."""
+        import obstore
+
+        return self._ask(lambda s: bytes(obstore.get(s, name, options={"range": {"suffix": length}}).bytes()), name)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write an object, replacing an older one."""
+        import obstore
+
+        self._ask(lambda store: obstore.put(store, name, content), name)
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write an object unless there is one, by a conditional request."""
+        import obstore
+        from obstore.exceptions import AlreadyExistsError
+
+        try:
+            self._ask(lambda store: obstore.put(store, name, content, mode="create"), name)
+        except AlreadyExistsError:
+            # The answer to an earlier attempt of this call may have been lost.
+            return self.read(name) == content
+        return True
+
+    def sizes(self, names: Collection[str] | None = None) -> dict[str, int]:
+        """Sizes of objects by name; servers that cannot list are asked for each of `names`."""
+        import obstore
+
+        if names is not None and self.address.startswith("http"):
+            with ThreadPoolExecutor(_HEADS_AT_ONCE) as pool:
+                found = zip(names, pool.map(self._size, names), strict=True)
+                return {name: size for name, size in found if size is not None}
+
+        def list_all(store: Any) -> dict[str, int]:
+            return {entry["path"]: entry["size"] for batch in obstore.list(store, chunk_size=1000) for entry in batch}
+
+        listed = self._ask(list_all, "")
+        return listed if names is None else {name: listed[name] for name in names if name in listed}
+
+    def delete(self, names: Iterable[str] | None = None) -> None:
+        """Delete objects."""
+        import obstore
+
+        for chosen in _batches(list(self.sizes() if names is None else names), 1000):
+            try:
+                self._ask(lambda store, chosen=chosen: obstore.delete(store, chosen), "")
+            except FileNotFoundError:
+                continue
+
+    def _size(self, name: str) -> int | None:
+        import obstore
+
+        try:
+            return int(self._ask(lambda store: obstore.head(store, name)["size"], name))
+        except FileNotFoundError:
+            return None
+
+    def _ask(self, request: Callable[[Any], Answer], name: str) -> Answer:
+        """Make a request, again after a fault that may pass.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such object.
+        AlreadyExistsError
+            If an object was to be created that is there.
+        OSError
+            If the object store cannot be reached, or refuses.
+        """
+        from obstore.exceptions import (
+            AlreadyExistsError,
+            BaseError,
+            NotFoundError,
+            PermissionDeniedError,
+            UnauthenticatedError,
+        )
+
+        place = f"{self.address}/{name}" if name else self.address
+        for attempt in range(_ATTEMPTS):
+            try:
+                return request(_connect(self.address, os.getpid()))
+            except (NotFoundError, FileNotFoundError):
+                raise FileNotFoundError(f"{place} does not exist") from None
+            except AlreadyExistsError:
+                raise
+            except (PermissionDeniedError, UnauthenticatedError) as error:
+                raise PlaceError(place, f"the object store refuses access: {_short(error)}") from None
+            except BaseError as error:
+                if attempt == _ATTEMPTS - 1:
+                    raise PlaceError(place, f"the object store does not answer as it should: {_short(error)}") from None
+                time.sleep(_PAUSE * 2**attempt * (1 + random.random()))  # noqa: S311 - not a secret
+        raise AssertionError
+
+
+class PlaceError(OSError):
+    """An object store that cannot be reached, or refuses a request."""
+
+    def __init__(self, place: str, fault: str) -> None:
+        super().__init__(f"{place}: {fault}")
+        self.place, self.fault = place, fault
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the call that made it, since workers raise it and clients report it."""
+        return type(self), (self.place, self.fault)
+
+
+@lru_cache(maxsize=256)
+def _connect(address: str, process: int) -> Any:
+    """Open the store at an address; a forked process opens its own."""
+    from datetime import timedelta
+
+    from obstore.store import from_url
+
+    del process
+    return from_url(
+        address,
+        client_options={"timeout": _TIMEOUT, "connect_timeout": _CONNECT_TIMEOUT},
+        retry_config={"max_retries": 5, "retry_timeout": timedelta(seconds=120)},
+    )
+
+
+def _complete(content: bytes, size: int) -> bytes:
+    from obstore.exceptions import GenericError
+
+    if len(content) != size:
+        raise GenericError(f"{len(content)} of {size} bytes came")
+    return content
+
+
+def _short(error: Exception) -> str:
+    """The first line of an error of `obstore`, whose further lines show its configuration."""
+    text = str(error).strip().partition("\n")[0]
+    return text if len(text) <= 300 else f"{text[:300]}..."
+
+
+def _batches(items: list[str], size: int) -> list[list[str]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]

@@ -1,0 +1,64 @@
+"""A place: files by name, in a folder or in an object store, with the few operations that both have."""
+
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from hypercolumns.places.bucket import Bucket
+from hypercolumns.places.folder import Folder
+
+
+class Place(Protocol):
+    """Files by name. Names have the POSIX form and may contain folders.
+
+    Places are small values: they can be compared, and sent to another process, which sees the same files if it reaches
+    the folder or has the credentials of the object store in its own environment.
+
+    All operations raise `FileNotFoundError` for a file that is not there, and `OSError` where the place cannot be read
+    or written.
+    """
+
+    @property
+    def address(self) -> str:
+        """The path of the folder, or the address such as `s3://bucket/prefix`; `place_at` finds the place again."""
+
+    def below(self, name: str) -> "Place":
+        """The place that holds the files whose names begin with `name/`."""
+
+    def read(self, name: str, largest: int | None = None) -> bytes:
+        """Read a file, of at most `largest` bytes if that is given."""
+
+    def read_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Read parts of a file, each from the first to before the second offset; less where the file is shorter."""
+
+    def read_end(self, name: str, length: int) -> bytes:
+        """Read the last bytes of a file."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file, replacing an older one; it appears complete or not at all."""
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a file unless there is one; return whether it was written. Of several writers, one succeeds."""
+
+    def sizes(self, names: Collection[str] | None = None) -> dict[str, int]:
+        """Sizes of all files by name, or of those among `names` that are there."""
+
+    def delete(self, names: Iterable[str] | None = None) -> None:
+        """Delete files, or all files; it is no error if one is not there."""
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is the address of an object store, and not the path of a folder."""
+    return "://" in text
+
+
+def place_at(address: str | Path) -> Place:
+    """Find the place at a path or an address.
+
+    Raises
+    ------
+    InputError
+        If the address is malformed, or the package that reaches it is not installed.
+    """
+    text = str(address)
+    return Bucket.at(text) if is_address(text) else Folder(Path(text).absolute())
