@@ -12,9 +12,11 @@ from hypercolumns.features import schema
 from hypercolumns.features.passes import Blocks
 from hypercolumns.features.schema import Shapes
 from hypercolumns.features.writer import FeatureStoreWriter, digests_sha256
+from hypercolumns.places.folder import Folder
 from hypercolumns.stores.layout import ROOT, Layout
 from hypercolumns.stores.manifest import Manifest
 from hypercolumns.stores.reading import DamagedStoreError, Store, StoredArray
+from hypercolumns.stores.references import place_of
 
 _LARGEST_GAP = 8 * schema.REGIONS_PER_CHUNK
 """Rows that are not wanted are read too if fewer of them lie between two that are."""
@@ -48,7 +50,10 @@ class EarlierStore:
         if digests is None:
             return None
         arrays = schema.layouts(shapes)
-        return cls(digests, {n: StoredArray(path, f"blocks/{n}", len(digests), layout) for n, layout in arrays.items()})
+        place = place_of(path)
+        return cls(
+            digests, {n: StoredArray(place, f"blocks/{n}", len(digests), layout) for n, layout in arrays.items()}
+        )
 
     @classmethod
     def seal(cls, path: Path, shapes: Shapes, digests: NDArray[np.uint8]) -> "EarlierStore | None":
@@ -56,7 +61,8 @@ class EarlierStore:
         with FeatureStoreWriter(path, shapes) as writer:
             rows = writer.seal()
         arrays = schema.layouts(shapes)
-        return cls(digests[:rows], {n: StoredArray(path, f"blocks/{n}", rows, layout) for n, layout in arrays.items()})
+        place = Folder(path.absolute())
+        return cls(digests[:rows], {n: StoredArray(place, f"blocks/{n}", rows, layout) for n, layout in arrays.items()})
 
 
 class KnownBlocks:
@@ -115,7 +121,7 @@ def _digests(path: Path, expected: NDArray[np.uint8]) -> NDArray[np.uint8] | Non
         rows, n_rows = None, len(expected)
     layout = Layout.of((schema.DIGEST_BYTES,), np.uint8)
     try:
-        found = StoredArray(path, f"regions/{schema.DIGEST}", n_rows, layout)[:]
+        found = StoredArray(place_of(path), f"regions/{schema.DIGEST}", n_rows, layout)[:]
         return found if rows is not None or np.array_equal(found, expected) else None
     except DamagedStoreError:
         confirmed = rows is not None and rows.attributes.get("digests_sha256") == digests_sha256(expected)

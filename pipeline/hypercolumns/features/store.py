@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hypercolumns.errors import InputError, choices
 from hypercolumns.features import schema
+from hypercolumns.places.place import is_address
 from hypercolumns.regions.interpolation import interpolate_into
 from hypercolumns.stores.reading import Store, StoredArray
 
@@ -32,12 +33,12 @@ class FeatureStore:
     Attributes
     ----------
     path
-        Folder of the store.
+        Folder of the store, or its address in an object store.
     store
         Its attributes and arrays, opened for reading.
     """
 
-    path: Path
+    path: Path | str
     store: Store
 
     @classmethod
@@ -49,16 +50,22 @@ class FeatureStore:
         InputError
             When `path` does not exist, is not a feature store of this version, lacks files or has damaged metadata.
         """
-        return cls._open(Path(path), check=True)
+        return cls._open(path, check=True)
 
     @classmethod
-    def reopen(cls, path: Path) -> "FeatureStore":
+    def reopen(cls, path: Path | str) -> "FeatureStore":
         """Open a store without checking its files; for workers, whose client has just opened it with `open`."""
         return cls._open(path, check=False)
 
     @classmethod
-    def _open(cls, path: Path, check: bool) -> "FeatureStore":
+    def _open(cls, path: Path | str, check: bool) -> "FeatureStore":
+        path = path if is_address(str(path)) else Path(path)
         return cls(path, Store.open(path, schema.SCHEMA, "feature store", "extract", check=check))
+
+    @property
+    def address(self) -> str:
+        """Absolute path or address of its files, by which other processes open it."""
+        return self.store.place.address
 
     def __len__(self) -> int:
         """Number of regions."""

@@ -11,10 +11,10 @@ from numcodecs import zstd
 from numpy.typing import NDArray
 
 from hypercolumns.parameters import ProposalParameters
+from hypercolumns.places.place import Place
 from hypercolumns.proposals.generate import MeasuredCandidates
 from hypercolumns.proposals.ranking import Ranker
 from hypercolumns.proposals.store import Proposals
-from hypercolumns.places.place import Place
 from hypercolumns.scratch.cache import ContentCache
 from hypercolumns.scratch.digests import key_digest
 

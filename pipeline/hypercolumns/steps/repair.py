@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hypercolumns.errors import InputError, counted
 from hypercolumns.features import schema
 from hypercolumns.parameters import Parameters
+from hypercolumns.places.folder import Folder
 from hypercolumns.scratch.publishing import publish
 from hypercolumns.scratch.work import locked
 from hypercolumns.stores.layout import ROOT, Layout
@@ -137,7 +138,7 @@ def _require_same_store(found: Verification, key: str, digests: NDArray[np.uint8
 def _has_digests(found: Verification, digests: NDArray[np.uint8]) -> bool:
     """Whether the column of digests equals `digests`, or is damaged, so that it does not say anything."""
     column = StoredArray(
-        found.path, f"regions/{schema.DIGEST}", len(digests), Layout.of((schema.DIGEST_BYTES,), np.uint8)
+        Folder(found.path), f"regions/{schema.DIGEST}", len(digests), Layout.of((schema.DIGEST_BYTES,), np.uint8)
     )
     n_shards = column.layout.n_shards(len(digests))
     if not all(column.layout.file(column.name, shard) in found.intact for shard in range(n_shards)):

@@ -10,8 +10,8 @@ import google_crc32c
 
 from hypercolumns.errors import InputError
 from hypercolumns.input_files import read_bytes
-from hypercolumns.places.atomic import atomic_write
-from hypercolumns.scratch.digests import digest
+from hypercolumns.places.folder import Folder
+from hypercolumns.places.place import Place, place_at
 
 NAME = "manifest.json"
 """Name of the manifest in the folder of a store."""
@@ -22,7 +22,7 @@ SCHEMA = "hypercolumns-manifest/2"
 class DamagedManifestError(InputError):
     """A manifest is damaged; `fault` is the reason as a clause, without the path."""
 
-    def __init__(self, path: Path, fault: str) -> None:
+    def __init__(self, path: Path | str, fault: str) -> None:
         super().__init__(f"{path} is damaged: {fault}.")
         self.fault = fault
 
@@ -45,6 +45,11 @@ class FileRecord:
             total = hashlib.file_digest(stream, "sha256")
             return cls(stream.tell(), total.hexdigest())
 
+    @classmethod
+    def of(cls, content: bytes) -> "FileRecord":
+        """Measure the content of a file."""
+        return cls(len(content), hashlib.sha256(content).hexdigest())
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -65,8 +70,17 @@ class Manifest:
         DamagedManifestError
             If it is not, to the byte, what `write` writes, or names files outside of the store.
         """
-        path = store / NAME
-        content = read_bytes(path)
+        return cls.parse(read_bytes(store / NAME), store / NAME)
+
+    @classmethod
+    def parse(cls, content: bytes, path: Path | str) -> "Manifest":
+        """Read the content of a manifest; `path` is its name in messages.
+
+        Raises
+        ------
+        DamagedManifestError
+            As `read`.
+        """
         try:
             found = json.loads(content)
             files = {name: FileRecord(int(size), str(sha256)) for name, (size, sha256) in found["files"].items()}
@@ -82,23 +96,24 @@ class Manifest:
 
     def write(self, store: Path) -> None:
         """Write the manifest, replacing an older one at once."""
-        with atomic_write(store / NAME) as stream:
-            stream.write(self._text().encode())
+        Folder(store).write(NAME, self.content())
 
-    def missing(self, store: Path) -> Iterator[tuple[str, str]]:
-        """Yield name and fault of each file that is missing or of another size, without reading it."""
+    def content(self) -> bytes:
+        """What `write` writes."""
+        return self._text().encode()
+
+    def missing(self, place: Place) -> Iterator[tuple[str, str]]:
+        """Yield name and fault of each file of the store at a place that is missing or of another size, unread."""
+        sizes = place.sizes(self.files)
         for name, record in self.files.items():
-            try:
-                size = (store / name).stat().st_size
-            except (OSError, ValueError):
+            if name not in sizes:
                 yield name, "it is missing"
-            else:
-                if size != record.size:
-                    yield name, f"it has {size} bytes instead of {record.size}"
+            elif sizes[name] != record.size:
+                yield name, f"it has {sizes[name]} bytes instead of {record.size}"
 
     def damaged(self, store: Path) -> Iterator[tuple[str, str]]:
         """Yield name and fault of each file that is missing or differs from its record; reads all files."""
-        missing = dict(self.missing(store))
+        missing = dict(self.missing(Folder(store)))
         for name, record in self.files.items():
             if name in missing:
                 yield name, missing[name]
@@ -111,9 +126,9 @@ class Manifest:
         return f'{body} "crc32c": "{google_crc32c.value(body.encode()):08x}"\n}}\n'
 
 
-def content_digest(store: Path) -> str:
+def content_digest(store: Path | str) -> str:
     """SHA-256 of the manifest of a store, which differs wherever the bytes of two stores differ."""
-    return digest(store / NAME)
+    return hashlib.sha256(place_at(store).read(NAME)).hexdigest()
 
 
 def _is_inside(name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from hypercolumns.input_files import read_bytes
+from hypercolumns.places.folder import Folder
 from hypercolumns.stores.layout import Layout
 from hypercolumns.stores.reading import StoredArray
 
@@ -66,7 +67,7 @@ class Metadata:
         for name, node in nodes.items():
             if node["node_type"] == "array":
                 try:
-                    arrays[name] = StoredArray(store, name, int(node["shape"][0]), _layout(node))
+                    arrays[name] = StoredArray(Folder(store), name, int(node["shape"][0]), _layout(node))
                 except ValueError as error:
                     faults[name] = str(error)
         return cls(root["attributes"], nodes, arrays, faults)

@@ -3,27 +3,37 @@
 import json
 import math
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from zarr.core.buffer import default_buffer_prototype
 from zarr.errors import BaseZarrError
+from zarr.storage import MemoryStore
 
 from hypercolumns.errors import InputError
-from hypercolumns.input_files import read_bytes
+from hypercolumns.places.bucket import PlaceError
+from hypercolumns.places.folder import Folder
+from hypercolumns.places.place import Place, is_address, place_at
 from hypercolumns.stores.layout import ROOT, Layout
 from hypercolumns.stores.manifest import NAME as MANIFEST
 from hypercolumns.stores.manifest import DamagedManifestError, FileRecord, Manifest
+from hypercolumns.stores.references import place_of
 from hypercolumns.stores.versions import refusal
 from hypercolumns.stores.writing import CODING_THREADS
 
 _FEWEST_CHUNKS = 4
 """Chunks from which on several threads decode them."""
+
+_Piece = tuple[int, NDArray[Any]]
+"""The number of a chunk, and where its rows go."""
 
 _MOST_INDICES = 16
 """Indices of shards that an array keeps in memory; rows are mostly read in order."""
@@ -32,7 +42,7 @@ _MOST_INDICES = 16
 class DamagedStoreError(InputError):
     """A file of a store is missing or damaged."""
 
-    def __init__(self, store: Path, place: str, fault: str) -> None:
+    def __init__(self, store: Path | str, place: str, fault: str) -> None:
         super().__init__(
             f"{store} is damaged: {place}: {fault}. `hypercolumns verify {store}` lists all damage; with `--repair` it "
             "restores a store that the pipeline of the current folder wrote. Copy another one again."
@@ -48,7 +58,8 @@ class DamagedStoreError(InputError):
 class StoredArray:
     """An array of a store, read by rows."""
 
-    store: Path
+    place: Place
+    """Of the files of the store."""
     name: str
     rows: int
     layout: Layout
@@ -117,41 +128,57 @@ class StoredArray:
         pieces = [(number, out[(number - first) * step : (number - first + 1) * step]) for number in range(first, last)]
         if not pieces or not out.size:
             return out[: stop - start]
-        if len(pieces) >= _FEWEST_CHUNKS and CODING_THREADS > 1:
-            list(_pool(os.getpid()).map(lambda piece: self._read_chunk(*piece), pieces))
+        if not isinstance(self.place, Folder):
+            for shard, of_shard in groupby(pieces, lambda piece: piece[0] // self.layout.chunks_per_shard):
+                self._read_chunks(shard, list(of_shard))  # in one request
+        elif len(pieces) >= _FEWEST_CHUNKS and CODING_THREADS > 1:
+            list(_pool(os.getpid()).map(self._read_chunk, pieces))
         else:
             for piece in pieces:
-                self._read_chunk(*piece)
+                self._read_chunk(piece)
         return out[start - first * step : stop - first * step]
 
-    def file(self, shard: int) -> Path:
-        """Path of a shard."""
-        return self.store / self.layout.file(self.name, shard)
+    def path(self, shard: int) -> Path:
+        """Path of a shard of a store in a folder."""
+        return Path(self.place.address) / self.layout.file(self.name, shard)
 
-    def _read_chunk(self, number: int, out: NDArray[Any]) -> None:
-        shard, place = divmod(number, self.layout.chunks_per_shard)
+    def _read_chunk(self, piece: _Piece) -> None:
+        self._read_chunks(piece[0] // self.layout.chunks_per_shard, [piece])
+
+    def _read_chunks(self, shard: int, pieces: Sequence[_Piece]) -> None:
+        file = self.layout.file(self.name, shard)
         try:
-            with self.file(shard).open("rb", buffering=0) as stream:
-                index = self._indices.get(shard)
-                if index is None:
-                    if len(self._indices) >= _MOST_INDICES:
-                        self._indices.clear()
-                    index = self._indices[shard] = self._read_index(stream.fileno())
-                offset, length = index[place].tolist()
-                chunk = os.pread(stream.fileno(), length, offset) if offset + length < 2**63 else b""
-            self.layout.decode(chunk, out)
+            index = self._index(shard, file)
+            ranges = [self._range(index, number) for number, _ in pieces]
+            for chunk, (_, out) in zip(self.place.read_ranges(file, ranges), pieces, strict=True):
+                self.layout.decode(chunk, out)
         except FileNotFoundError:
             self._raise(shard, "it is missing")
+        except PlaceError:
+            raise
         except (OSError, ValueError, MemoryError) as error:
             self._raise(shard, str(error) or type(error).__name__)
 
-    def _read_index(self, file: int) -> NDArray[np.uint64]:
-        size = os.fstat(file).st_size
-        return self.layout.read_index(os.pread(file, self.layout.index_bytes, max(0, size - self.layout.index_bytes)))
+    def _index(self, shard: int, file: str) -> NDArray[np.uint64]:
+        index = self._indices.get(shard)
+        if index is None:
+            if len(self._indices) >= _MOST_INDICES:
+                self._indices.clear()
+            content = self.place.read_end(file, self.layout.index_bytes)
+            index = self._indices[shard] = self.layout.read_index(content)
+        return index
+
+    def _range(self, index: NDArray[np.uint64], number: int) -> tuple[int, int]:
+        offset, length = index[number % self.layout.chunks_per_shard].tolist()
+        # The largest possible chunk, since a damaged length must not take memory; decoding refuses what is cut off.
+        largest = self.layout.chunk_rows * math.prod(self.layout.item) * self.dtype.itemsize * 2 + 1024
+        if offset + length >= 2**63:
+            raise ValueError("a chunk is missing")
+        return offset, offset + min(length, largest)
 
     def _raise(self, shard: int, fault: str) -> None:
         place = f"shard {shard} of the array {self.name!r} ({self.layout.file(self.name, shard)})"
-        raise DamagedStoreError(self.store, place, fault) from None
+        raise DamagedStoreError(self.place.address, place, fault) from None
 
     def __getstate__(self) -> dict[str, Any]:
         """Drop the indices, which the receiver reads itself."""
@@ -168,19 +195,22 @@ def _pool(process: int) -> ThreadPoolExecutor:
 class Store:
     """A store of any kind, opened for reading."""
 
-    path: Path
+    path: Path | str
+    """Folder, or address of an object store."""
+    place: Place
+    """Of its files: the folder itself, unless that says that they lie elsewhere."""
     group: zarr.Group
     """For the metadata; the arrays are read with `array`, which notices damage."""
     _arrays: dict[str, StoredArray] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
-    def open(cls, path: Path, schema: str, kind: str, step: str, *, check: bool = True) -> "Store":
+    def open(cls, path: Path | str, schema: str, kind: str, step: str, *, check: bool = True) -> "Store":
         """Open the store at `path` and check that its attribute `schema` is `schema` and that no file is missing.
 
         Parameters
         ----------
         path
-            Folder of the store.
+            Folder of the store, or its address in an object store.
         schema
             Expected name and version of the schema.
         kind
@@ -197,16 +227,21 @@ class Store:
         InputError
             If `path` does not exist, is not a store or has another schema.
         """
-        if not path.exists():
-            raise InputError(f"{path} does not exist.", step)
+        if not is_address(str(path)):
+            path = Path(path)
+            if not path.exists():
+                raise InputError(f"{path} does not exist.", step)
+        place = place_of(path)
         if check:
-            _check_metadata(path, schema, kind, step)
+            _check_metadata(path, place, schema, kind, step)
         try:
-            group = zarr.open_group(path, mode="r")
+            group = _open_group(place)
+        except PlaceError:
+            raise
         except (BaseZarrError, OSError, ValueError, KeyError, TypeError, AttributeError):
             raise InputError(f"{path} is not a {kind}: it is not a readable Zarr group.", step) from None
         _check_schema(path, group.attrs.get("schema"), schema, kind, step)
-        return cls(path, group)
+        return cls(path, place, group)
 
     @cached_property
     def attributes(self) -> dict[str, Any]:
@@ -229,46 +264,58 @@ class Store:
                 layout = Layout.read(found)
             except ValueError as error:
                 raise DamagedStoreError(self.path, f"the array {name!r}", str(error)) from None
-            self._arrays[name] = StoredArray(self.path, name, found.shape[0], layout)
+            self._arrays[name] = StoredArray(self.place, name, found.shape[0], layout)
         return self._arrays[name]
 
 
-def _check_metadata(path: Path, schema: str, kind: str, step: str) -> None:
+def _open_group(place: Place) -> zarr.Group:
+    if isinstance(place, Folder):
+        return zarr.open_group(place.path, mode="r")
+    # The root holds the metadata of all arrays, which are not read with Zarr.
+    root = default_buffer_prototype().buffer.from_bytes(place.read(ROOT))
+    return zarr.open_group(MemoryStore({ROOT: root}), mode="r")
+
+
+def _check_metadata(path: Path | str, place: Place, schema: str, kind: str, step: str) -> None:
     """Compare files with the manifest: all sizes, and the content of the metadata that is read next."""
     try:
-        manifest = Manifest.read(path)
+        manifest = Manifest.parse(place_at(path).read(MANIFEST), f"{path}/{MANIFEST}")
+    except PlaceError:
+        raise
     except (FileNotFoundError, NotADirectoryError):
-        found = _schema_without_manifest(path)
+        found = _schema_without_manifest(place)
         if found is None:
             raise InputError(f"{path} is not a {kind}: it is not a readable Zarr group.", step) from None
         _check_schema(path, found, schema, kind, step)
         raise DamagedStoreError(path, MANIFEST, "it is missing") from None
     except DamagedManifestError as error:
-        found = _schema_without_manifest(path)
+        found = _schema_without_manifest(place)
         if found is not None:  # the manifest may be that of another version
             _check_schema(path, found, schema, kind, step)
         raise DamagedStoreError(path, MANIFEST, error.fault) from None
     except OSError as error:
         raise DamagedStoreError(path, MANIFEST, f"it cannot be read: {error.strerror or error}") from None
-    for name, fault in manifest.missing(path):
+    for name, fault in manifest.missing(place):
         raise DamagedStoreError(path, describe(name), fault)
     record = manifest.files.get(ROOT)
     try:
-        is_as_written = record is not None and FileRecord.measure(path / ROOT) == record
+        is_as_written = record is not None and FileRecord.of(place.read(ROOT)) == record
+    except PlaceError:
+        raise
     except OSError as error:
         raise DamagedStoreError(path, ROOT, f"it cannot be read: {error.strerror}") from None
     if not is_as_written:
         raise DamagedStoreError(path, ROOT, "its checksum does not match")
 
 
-def _schema_without_manifest(path: Path) -> Any:
+def _schema_without_manifest(place: Place) -> Any:
     try:
-        return json.loads(read_bytes(path / ROOT))["attributes"]["schema"]
+        return json.loads(place.read(ROOT))["attributes"]["schema"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
-def _check_schema(path: Path, found: Any, schema: str, kind: str, step: str) -> None:
+def _check_schema(path: Path | str, found: Any, schema: str, kind: str, step: str) -> None:
     if clause := refusal(found, schema, kind, step):
         raise InputError(f"{path} {clause}.", step)
 

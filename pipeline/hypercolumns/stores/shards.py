@@ -27,7 +27,7 @@ def shard_faults(array: StoredArray, shard: int) -> Iterator[str]:
         If the file cannot be read.
     """
     layout = array.layout
-    with array.file(shard).open("rb", buffering=0) as stream:
+    with array.path(shard).open("rb", buffering=0) as stream:
         file = stream.fileno()
         start = os.fstat(file).st_size - layout.index_bytes
         try:

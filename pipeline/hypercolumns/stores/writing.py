@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from zarr.errors import ZarrUserWarning
 
 from hypercolumns.errors import InputError
+from hypercolumns.places.folder import Folder
 from hypercolumns.stores.finite import NotFiniteError, require_finite
 from hypercolumns.stores.layout import ROOT, Layout
 from hypercolumns.stores.manifest import FileRecord, Manifest
@@ -252,7 +253,7 @@ def _complete_files(path: Path) -> dict[str, FileRecord]:
         manifest = Manifest.read(path)
     except (FileNotFoundError, InputError):
         return {}
-    if ROOT in manifest.files or any(True for _ in manifest.missing(path)):
+    if ROOT in manifest.files or any(True for _ in manifest.missing(Folder(path))):
         return {}
     return dict(manifest.files)
 
