@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.annotations.model import AnnotationSet, Image, Instance
+from hypercolumns.annotations.photographs.of_images import Photographs
 from hypercolumns.evaluation.detections import counted_instances
-from hypercolumns.features.photographs import read
 from hypercolumns.parameters import Parameters
 from hypercolumns.proposals.generate import propose
 from hypercolumns.proposals.store import ProposalStore
@@ -54,7 +54,7 @@ def measure(
     counted = counted_instances(annotations, minimum_area)
     overlaps, seconds, counts = [], 0.0, []
     for image in images:
-        photograph = read(annotations, image.id)
+        photograph = Photographs.of(annotations).read(image.id)
         start = time.process_time()
         boxes = proposer(photograph)
         seconds += time.process_time() - start

@@ -184,7 +184,7 @@ def _forward(case: _Case, crops: torch.Tensor) -> None:
 
 def _decode_and_warp(case: _Case) -> None:
     """Decode and warp every region in this thread, a batch at a time."""
-    photographs = PhotographCache(case.annotations)
+    photographs = PhotographCache(Photographs.of(case.annotations))
     expanded = boxes.expand(case.regions[BOX].to_numpy(), EXPANSION)
     images = case.regions["image"].tolist()
     size, mean = case.backbone.input_size, case.backbone.mean

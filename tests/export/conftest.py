@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from hypercolumns import FeatureStore, GridModel, Parameters, Workspace, heat_maps, steps
 from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.photographs.of_images import Photographs
 from hypercolumns.bundle.bundle import Bundle
 from hypercolumns.export.files import export
 from hypercolumns.export.source import ExportSource, collect
-from hypercolumns.features import photographs
 from hypercolumns.features.warp import warp
 from tests.trained_projects import run_to_features
 
@@ -78,7 +78,7 @@ class Project:
     def crops(self, rows: slice) -> NDArray[np.float32]:
         """The crops that the network saw for some rows of the val store."""
         backbone, store = self.source("segmentation").backbone, self.store
-        read = [photographs.read(self.annotations, int(image)) for image in store.regions["image"][rows]]
+        read = [Photographs.of(self.annotations).read(int(image)) for image in store.regions["image"][rows]]
         return warp(read, store.expanded_boxes[rows], 96, backbone.mean).contiguous().numpy()
 
     def categories(self, task: str, rows: slice) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from hypercolumns.backbones.taps import Tap, collect
 from hypercolumns.errors import InputError
-from hypercolumns.parameters.backbone import Engine
+from hypercolumns.parameters.backbone import BackboneParameters, Engine
 
 _Colour = tuple[float, float, float]
 _Arguments = tuple[str, nn.Module, Mapping[str, Tap], int, _Colour, _Colour, str, str, Engine]
@@ -67,6 +67,9 @@ class Backbone(nn.Module):
 
     memory_format = torch.channels_last
 
+    made_from: tuple[BackboneParameters, int] | None = None
+    """Parameters and seed that `create_backbone` was given; see `blueprint`."""
+
     _mean: Tensor
     _scale: Tensor
 
@@ -102,7 +105,9 @@ class Backbone(nn.Module):
 
     def with_taps(self, taps: Mapping[str, Tap], input_size: int | None = None) -> "Backbone":
         """Make a backbone with other layers, and for other crops if a size is given; shares network and device."""
-        return Backbone(*self._arguments(taps, input_size)).to(self.device)
+        made = Backbone(*self._arguments(taps, input_size)).to(self.device)
+        made.made_from = self.made_from
+        return made
 
     def averaged(self, cells: int, input_size: int | None = None) -> "Backbone":
         """Make a backbone that averages every map to `cells` x `cells` cells; otherwise as `with_taps`."""

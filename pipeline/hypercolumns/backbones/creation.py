@@ -42,7 +42,9 @@ def create_backbone(settings: BackboneParameters, seed: int = 0, key: str = "bac
     recipe.fold(network)
     taps = _find_taps(settings, network, recipe, key)
     origin = settings.weights, digest, settings.engine
-    return Backbone(settings.name, network, taps, settings.input_size, recipe.mean, recipe.std, *origin)
+    made = Backbone(settings.name, network, taps, settings.input_size, recipe.mean, recipe.std, *origin)
+    made.made_from = settings, seed
+    return made
 
 
 def with_layers(backbone: Backbone, settings: BackboneParameters, key: str) -> Backbone:

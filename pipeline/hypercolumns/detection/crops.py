@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,9 @@ from hypercolumns.parameters import ComputeParameters, DetectionParameters, Resc
 from hypercolumns.regions.boxes import Boxes
 from hypercolumns.workspace import Split
 
+if TYPE_CHECKING:
+    from distributed import Client
+
 FOLDER = "rescoring"
 """Folder below `.scratch`."""
 
@@ -37,6 +40,8 @@ class Crops:
     expansion: float
     """Factor by which both sides of a box are enlarged."""
     compute: ComputeParameters
+    client: "Client | None"
+    """Client of the Dask cluster whose workers compute; None to compute in this process."""
     scratch: Path
     """Folder that keeps the crops' features: boxes of the last call are not computed again."""
 
@@ -63,6 +68,7 @@ class Crops:
             scratch=self.scratch,
             expansion=self.expansion,
             compute=self.compute,
+            client=self.client,
         )
         stops = np.cumsum([len(of_image) for of_image in boxes.values()])
         return CropFeatures(

@@ -1,18 +1,18 @@
 """Features of any box in a photograph from one network pass: pooled layers, context and geometry."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hypercolumns.annotations.model import AnnotationSet, Image
+from hypercolumns.annotations.model import Image
+from hypercolumns.annotations.photographs.of_images import Photographs
 from hypercolumns.backbones import Backbone
 from hypercolumns.detection.candidate_set import Describe, Item, Result
-from hypercolumns.features import photographs
 from hypercolumns.features.origin import Origin
 from hypercolumns.features.passes import precision, to_host, versions
 from hypercolumns.features.photograph_maps import MAX_ASPECT_RATIO, photograph_maps
@@ -30,18 +30,52 @@ Maps = Mapping[str, NDArray[np.float16]]
 
 
 @dataclass(frozen=True)
-class PhotographFeatures:
-    """Features of any box in the photographs of an annotation set; photographs pass the network once."""
+class KeptMaps:
+    """Maps of photographs, which pass the network once; can be sent to another process."""
 
-    annotations: AnnotationSet
+    photographs: Photographs
     settings: DetectionParameters
     device: torch.device
-    streams: Streams[Backbone]
-    """Copies of the network, each on a thread of its own."""
     cache: ContentCache
-    """Keeps the maps of photographs."""
+    """Keeps the maps."""
     contents: Mapping[int, str]
     """Digest of the photograph, which names its entry of the cache, by image id."""
+
+    def only(self, image_ids: Collection[int]) -> "KeptMaps":
+        """Restrict the maps to those of some images."""
+        contents = {image_id: self.contents[image_id] for image_id in image_ids}
+        return replace(self, photographs=self.photographs.only(image_ids), contents=contents)
+
+    def describe(self, backbone: Backbone, image: Image) -> Describe:
+        """Make the function that describes boxes of an image.
+
+        Raises
+        ------
+        InputError
+            When the photograph cannot be read, or a layer has values that are not finite.
+        """
+        maps = self._maps(backbone, image.id)
+        return lambda boxes: describe(maps, image, boxes, self.settings)
+
+    def _maps(self, backbone: Backbone, image_id: int) -> Maps:
+        """Maps of the photograph of an image: those that are kept or else, from a network pass, new ones."""
+        content = self.contents[image_id]
+        kept = self.cache.get(content)
+        if kept is not None:
+            return kept
+        photograph = self.photographs.read(image_id)
+        maps = to_host(photograph_maps(backbone, photograph, self.settings.short_side, self.device), backbone)
+        self.cache.put(content, maps)
+        return maps
+
+
+@dataclass(frozen=True)
+class PhotographFeatures:
+    """Features of any box in the photographs of an annotation set."""
+
+    maps: KeptMaps
+    streams: Streams[Backbone]
+    """Copies of the network, each on a thread of its own."""
 
     def map(
         self, function: Callable[[Describe, Item], Result], items: Iterable[tuple[Image, Item]]
@@ -56,21 +90,9 @@ class PhotographFeatures:
 
         def apply(backbone: Backbone, image_and_item: tuple[Image, Item]) -> Result:
             image, item = image_and_item
-            maps = self._maps(backbone, image)
-            return function(lambda boxes: describe(maps, image, boxes, self.settings), item)
+            return function(self.maps.describe(backbone, image), item)
 
         return self.streams.map(apply, items)
-
-    def _maps(self, backbone: Backbone, image: Image) -> Maps:
-        """Maps of the photograph of an image: those that are kept or else, from a network pass, new ones."""
-        content = self.contents[image.id]
-        kept = self.cache.get(content)
-        if kept is not None:
-            return kept
-        photograph = photographs.read(self.annotations, image.id)
-        maps = to_host(photograph_maps(backbone, photograph, self.settings.short_side, self.device), backbone)
-        self.cache.put(content, maps)
-        return maps
 
 
 def feature_origin(backbone: Backbone, settings: DetectionParameters) -> Origin:

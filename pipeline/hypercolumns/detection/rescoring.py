@@ -132,11 +132,13 @@ def detect_again(
 ) -> list[Result]:
     """Detect objects in every image of a set, among the boxes of its shortlist and with the features of their crops."""
 
-    def detect(describe: Describe, item: tuple[Image, NDArray[np.float32]]) -> list[Result]:
-        image, of_image = item
-        return shortlists[image.id].detect(describe, of_image, rescorer, image, settings)
+    def detect(describe: Describe, item: tuple[Image, Shortlist, NDArray[np.float32]]) -> list[Result]:
+        image, shortlist, of_image = item
+        return shortlist.detect(describe, of_image, rescorer, image, settings)
 
-    found = candidate_set.map("scoring again", detect, lambda image: (image, crop_features(image.id)))
+    found = candidate_set.map(
+        "scoring again", detect, lambda image: (image, shortlists[image.id], crop_features(image.id))
+    )
     return [detection for detections in found for detection in detections]
 
 
@@ -159,14 +161,16 @@ def fit_rescorer(
         Ids of the categories, in the order of the labels.
     """
 
-    def describe_twice(describe: Describe, item: tuple[Image, NDArray[np.float32]]) -> NDArray[np.float32]:
-        image, of_image = item
-        return _join(describe(chosen[image.id].boxes), of_image)
+    def describe_twice(describe: Describe, item: tuple[Boxes, NDArray[np.float32]]) -> NDArray[np.float32]:
+        boxes, of_image = item
+        return _join(describe(boxes), of_image)
 
     images, background = candidate_set.annotations.images, len(categories)
     targets = [chosen[image.id].targets(np.arange(len(chosen[image.id].boxes)), background) for image in images]
     labels, moves = (np.concatenate(of_images) for of_images in zip(*targets, strict=True))
-    described = candidate_set.map("describing", describe_twice, lambda image: (image, crop_features(image.id)))
+    described = candidate_set.map(
+        "describing", describe_twice, lambda image: (chosen[image.id].boxes, crop_features(image.id))
+    )
     features = _stack(described, len(labels))
     classifiers = fit_classifiers(
         features, labels, len(categories), penalty=settings.penalty, iterations=settings.iterations

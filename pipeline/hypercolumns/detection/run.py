@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,14 +14,17 @@ from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
 from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.photographs.of_images import PHOTOGRAPHS, Photographs, photograph_digests
 from hypercolumns.annotations.results import Result
 from hypercolumns.backbones import Backbone
+from hypercolumns.backbones.blueprint import Blueprint
 from hypercolumns.backbones.engines import prepare
-from hypercolumns.detection.candidate_set import CandidateSet
+from hypercolumns.detection.candidate_set import CandidateSet, RegionFeatures
 from hypercolumns.detection.crops import Crops
 from hypercolumns.detection.detector import Detector
 from hypercolumns.detection.examples import LabelledBoxes, trained_categories
-from hypercolumns.detection.features import PhotographFeatures, maps_key
+from hypercolumns.detection.features import KeptMaps, PhotographFeatures, maps_key
+from hypercolumns.detection.remote import RemoteFeatures
 from hypercolumns.detection.rescoring import (
     CropFeaturesOf,
     Shortlist,
@@ -31,12 +35,16 @@ from hypercolumns.detection.rescoring import (
 )
 from hypercolumns.detection.training import train_detector
 from hypercolumns.errors import InputError
-from hypercolumns.features import photographs
 from hypercolumns.features.streams import Streams
 from hypercolumns.parameters import DetectionParameters, RescoringParameters
+from hypercolumns.places.place import Place, place_at
 from hypercolumns.scratch.cache import ContentCache
+from hypercolumns.scratch.shared import shared_scratch
 from hypercolumns.scratch.work import locked
 from hypercolumns.workspace import Split
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 MAPS = "detection-maps"
 """Folder below `.scratch`."""
@@ -64,27 +72,40 @@ class DetectionInput:
     scratch: Path
     """Folder that keeps the maps of the photographs, about half a megabyte each: the next call computes only what is
     new, and so does one that continues an interrupted call."""
+    client: "Client | None" = None
+    """Client of the Dask cluster whose workers compute; None to compute in this process."""
+    storage: Place | None = None
+    """Object store through which workers get photographs and share their maps; None if they see the same folders."""
 
     @contextmanager
     def opened(self) -> Iterator[CandidateSet]:
         """Yield the set of images that a detector is trained on or applied to; holds the scratch folder."""
         require_maps(self.backbone)
-        key = maps_key(self.backbone, self.settings.short_side, self.device)
-        with (
-            locked(self.scratch),
-            Streams(prepare(self.backbone, self.device, "photographs", self.scratch), self.device) as streams,
-            threadpool_limits(1, "blas"),
-        ):
-            maps = ContentCache(self.scratch / MAPS / self.split, key)
-            features = PhotographFeatures(self.annotations, self.settings, self.device, streams, maps, self._contents)
+        with locked(self.scratch), threadpool_limits(1, "blas"), self._features() as features:
             yield CandidateSet(self.split, self.annotations, self.candidates, features)
-            maps.keep_only(set(self._contents.values()))
+            self._maps.cache.keep_only(set(self._maps.contents.values()))
+
+    @contextmanager
+    def _features(self) -> Iterator[RegionFeatures]:
+        if self.client is not None:
+            yield RemoteFeatures(self.client, self._maps, Blueprint.of(self.backbone))
+            return
+        network = prepare(self.backbone, self.device, "photographs", self.scratch)
+        with Streams(network, self.device) as streams:
+            yield PhotographFeatures(self._maps, streams)
 
     @cached_property
-    def _contents(self) -> dict[int, str]:
-        """Digests of the photographs by image id; read once, though the two steps of detection open the set twice."""
-        found = photographs.digests(self.annotations, [image.id for image in self.annotations.images])
-        return {image_id: content.hex() for image_id, content in found.items()}
+    def _maps(self) -> KeptMaps:
+        """Where the maps are kept; photographs are read once, though the two steps of detection open the set twice."""
+        digests = photograph_digests(self.annotations)
+        photographs, scratch = Photographs.of(self.annotations), place_at(self.scratch)
+        if self.client is not None:
+            photographs = photographs.copied_to(self.storage and self.storage.below(PHOTOGRAPHS), digests)
+            scratch = shared_scratch(self.storage, self.scratch)
+        key = maps_key(self.backbone, self.settings.short_side, self.device)
+        cache = ContentCache(scratch.below(f"{MAPS}/{self.split}"), key)
+        contents = {image_id: content.hex() for image_id, content in digests.items()}
+        return KeptMaps(photographs, self.settings, self.device, cache, contents)
 
 
 def train(given: DetectionInput, seed: int) -> Detector:

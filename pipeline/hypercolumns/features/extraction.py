@@ -1,12 +1,12 @@
 """Extract a feature store: compute the blocks of regions part by part, resuming after an interruption."""
 
 import hashlib
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,25 +15,33 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.photographs.of_images import PHOTOGRAPHS, Photographs, photograph_digests
 from hypercolumns.backbones import Backbone
 from hypercolumns.backbones.engines import prepare
-from hypercolumns.backbones.spatial import spatial
-from hypercolumns.devices import choose_device
+from hypercolumns.cluster.devices import device_of_networks
 from hypercolumns.errors import InputError
-from hypercolumns.features import photographs, schema
+from hypercolumns.features import schema
 from hypercolumns.features.generations import Generations
-from hypercolumns.features.known_blocks import NOT_KNOWN, KnownBlocks
-from hypercolumns.features.passes import REGIONS_PER_PASS, Blocks, precision, versions
+from hypercolumns.features.known_blocks import EarlierStore, KnownBlocks
+from hypercolumns.features.passes import REGIONS_PER_PASS, precision, versions
 from hypercolumns.features.photograph_maps import MAX_ASPECT_RATIO, MIN_SAMPLES_PER_SIDE
-from hypercolumns.features.photograph_source import PhotographSource, Spool
-from hypercolumns.features.region_source import PhotographCache, WarpedRegionSource
+from hypercolumns.features.plan import Plan
+from hypercolumns.features.sharded import write_shards
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.features.streams import Streams
 from hypercolumns.features.writer import FeatureStoreWriter, require_sorted
 from hypercolumns.parameters import ComputeParameters
+from hypercolumns.places.place import Place, place_at
 from hypercolumns.scratch.digests import key_digest
 from hypercolumns.scratch.publishing import publish
 from hypercolumns.scratch.work import locked
+from hypercolumns.stores.references import is_complete_at, publish_reference, upload
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+FEATURES = "features"
+"""Folder of feature stores below the address of an object store."""
 
 
 def extract(
@@ -48,6 +56,7 @@ def extract(
     compute: ComputeParameters | None = None,
     reuse: Sequence[Path] = (),
     confirm: Callable[[str, NDArray[np.uint8]], object] | None = None,
+    client: "Client | None" = None,
 ) -> FeatureStore:
     """Write the hypercolumn blocks of `regions` to the feature store `out`.
 
@@ -75,7 +84,8 @@ def extract(
         photograph passes the network once, scaled to this short side in pixels, and blocks of the same shapes are cut
         out of its maps (`regions.mode: image`).
     compute
-        Device, and the number of regions that are warped at a time, which does not affect the result; None for the
+        Device; the number of regions that are warped at a time, which does not affect the result; and the object store
+        in which the store is written, if any: `out` is then a folder with its manifest and its address. None for the
         defaults.
     reuse
         Further stores whose blocks may be taken over, such as that at `out`; the caller knows that the same version of
@@ -83,6 +93,10 @@ def extract(
     confirm
         Called with the attribute `key` of the store and the digests of its regions before anything is computed; may
         raise an error to prevent that.
+    client
+        Client of a Dask cluster, each of whose workers then computes and writes whole shards; None to compute in this
+        process. The bytes are the same. Workers read the photographs and write the store by the paths of this process,
+        or in the object store of `compute.storage`.
 
     Returns
     -------
@@ -98,107 +112,108 @@ def extract(
     if short_side is not None and (regions["kind"] == "mirrored").any():
         raise InputError("Mirrored regions pass the network alone; they cannot be cut out of the maps of photographs.")
     out, compute = Path(out), compute or ComputeParameters()
-    device = choose_device(compute.device)
+    device = device_of_networks(client, compute.device)
     # Blocks have the same shapes in both modes, so that later steps need not know the mode.
     shapes = block_shapes(backbone)
     network = _network(backbone, short_side, device)
-    digests = _digests(regions, annotations, expansion, network)
+    contents = photograph_digests(annotations, regions["image"].unique().tolist())
+    digests = _digests(regions, contents, expansion, network)
     attributes = _attributes(backbone, short_side, annotations, network, regions, digests)
     if confirm is not None:
         confirm(attributes["key"], digests)
-    with locked(Path(scratch)), Generations(Path(scratch) / "extract" / out.name, attributes["key"]) as generations:
-        if not generations.is_complete():
-            known = KnownBlocks(generations.earlier(shapes, digests, reuse))
-            sizes = expansion, short_side, compute.batch_size
-            plan = _Plan(regions, annotations, backbone, device, *sizes, shapes, Path(scratch))
-            with FeatureStoreWriter(generations.store, shapes) as writer:
-                _write_blocks(plan, digests, known, writer, generations.spool, out.name)
-                writer.finish(regions, digests, expansion, attributes)
-        publish(generations.store, out, keep=True)
+    work = _Work(
+        *(regions, annotations, backbone, device, contents, digests, attributes),
+        *(expansion, short_side, compute.batch_size, shapes, Path(scratch), client),
+    )
+    with locked(work.scratch), Generations(work.scratch / "extract" / out.name, attributes["key"]) as generations:
+        if compute.storage is None:
+            work.into_folder(out, generations, reuse)
+        else:
+            work.into_object_store(place_at(compute.storage), out, generations, reuse)
     return FeatureStore.open(out)
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """The inputs that decide how blocks are computed."""
+class _Work:
+    """The inputs of one call of `extract`."""
 
     regions: pd.DataFrame
     annotations: AnnotationSet
     backbone: Backbone
     device: torch.device
+    contents: Mapping[int, bytes]
+    """Digests of the photographs by image id."""
+    digests: NDArray[np.uint8]
+    """Of the regions."""
+    attributes: Mapping[str, Any]
     expansion: float
     short_side: int | None
     batch_size: int
     shapes: schema.Shapes
     scratch: Path
+    client: "Client | None"
 
-    def network(self) -> Backbone:
-        """Make the network that computes the maps."""
-        if self.short_side is None:
-            return prepare(self.backbone, self.device, "crops", self.scratch)
-        return prepare(spatial(self.backbone), self.device, "photographs", self.scratch)
+    def into_folder(self, out: Path, generations: Generations, reuse: Sequence[Path]) -> None:
+        """Write the store to a folder."""
+        if not generations.is_complete():
+            plan = self._plan(generations.earlier(self.shapes, self.digests, reuse), None)
+            if self.client is None:
+                network = prepare(plan.seen_by(self.backbone), self.device, plan.sizes, self.scratch)
+                with FeatureStoreWriter(generations.store, self.shapes) as writer:
+                    _write_blocks(plan, network, self.device, writer, generations.spool, out.name)
+                    self._finish(writer)
+            else:
+                self._write_shards(plan, place_at(generations.store), generations.store, out.name)
+        publish(generations.store, out, keep=True)
 
-    def source(self, spool: Path) -> "WarpedRegionSource | PhotographSource":
-        """Make the object that computes blocks."""
-        images = self.regions["image"].to_numpy()
-        expanded = schema.expanded_boxes(self.regions, self.expansion)
-        if self.short_side is None:
-            cache = PhotographCache(self.annotations)
-            return WarpedRegionSource(cache, images, expanded, self.device, self.batch_size)
-        kept = Spool(spool, len(self.regions), self.shapes)
-        return PhotographSource(self.annotations, images, expanded, self.device, self.shapes, self.short_side, kept)
+    def into_object_store(self, storage: Place, out: Path, generations: Generations, reuse: Sequence[Path]) -> None:
+        """Write the store below an address, and a folder at `out` that refers to it."""
+        place = storage.below(f"{FEATURES}/{out.stem}-{generations.name}")
+        if not is_complete_at(place):
+            earlier = generations.earlier(self.shapes, self.digests, [*reuse, *generations.of_same_code(out)])
+            plan = self._plan(earlier, storage)
+            with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
+                self._write_shards(plan, place, Path(folder), out.name)
+                upload(Path(folder), place)
+        publish_reference(place, out)
+
+    def _plan(self, earlier: Sequence[EarlierStore], storage: Place | None) -> Plan:
+        photographs = Photographs.of(self.annotations).only(self.contents)
+        if self.client is not None:
+            copies = None if storage is None else storage.below(PHOTOGRAPHS)
+            photographs = photographs.copied_to(copies, self.contents)
+        known = KnownBlocks(earlier)
+        images, boxes = self.regions["image"].to_numpy(), schema.expanded_boxes(self.regions, self.expansion)
+        found = known.find(self.digests)
+        return Plan(images, boxes, photographs, self.short_side, self.batch_size, self.shapes, found, known.rows)
+
+    def _write_shards(self, plan: Plan, place: Place, folder: Path, name: str) -> None:
+        """Write the shards of the blocks to a place, and the rest of the store to a folder."""
+        files = write_shards(plan, plan.seen_by(self.backbone), self.device, place, self.client, name)
+        with FeatureStoreWriter(folder, self.shapes, files) as writer:
+            writer.adopt(len(self.regions))
+            self._finish(writer)
+
+    def _finish(self, writer: FeatureStoreWriter) -> None:
+        writer.finish(self.regions, self.digests, self.expansion, self.attributes)
 
 
 def _write_blocks(
-    plan: _Plan, digests: NDArray[np.uint8], known: KnownBlocks, writer: FeatureStoreWriter, spool: Path, name: str
+    plan: Plan, network: Backbone, device: torch.device, writer: FeatureStoreWriter, spool: Path, name: str
 ) -> None:
-    """Write the blocks of all regions that `writer` does not have yet: known ones are copied, others computed."""
-    pieces = schema.parts(len(digests), writer.rows)
-    found = known.find(digests)
-    missing = np.flatnonzero(found[writer.rows :] == NOT_KNOWN) + writer.rows
-    source = plan.source(spool)
+    """Write the blocks of all regions that `writer` does not have yet."""
+    total = len(plan.images)
     with (
-        tqdm(total=len(digests), initial=writer.rows, unit=" regions", desc=name, dynamic_ncols=True) as progress,
+        tqdm(total=total, initial=writer.rows, unit=" regions", desc=name, dynamic_ncols=True) as progress,
         ThreadPoolExecutor(1) as pool,
-        Streams(plan.network(), plan.device) as streams,
+        Streams(network, device) as streams,
     ):
-        computed = _regions(source.compute(missing, streams, progress))
         written: Future[None] = Future()
         written.set_result(None)
-        for piece in pieces:
-            rows = np.arange(piece.start, piece.stop)
-            is_known = found[piece] != NOT_KNOWN
-            copied = known.read(found[piece][is_known]) if is_known.any() else None
-            if copied is not None:
-                progress.update(int(is_known.sum()))
-            elif is_known.any():  # damaged; computing counts them
-                copied = _stack(list(_regions(source.compute(rows[is_known], streams, progress))))
-            fresh = _stack(list(itertools.islice(computed, int((~is_known).sum()))))
-            blocks = _merge(is_known, copied, fresh)
+        for blocks in plan.blocks(writer.rows, streams, device, spool, progress):
             written.result()  # bounds memory: at most one part waits to be written
             written = pool.submit(writer.append, blocks)
         written.result()
-
-
-def _regions(batches: Iterable[Blocks]) -> Iterator[Blocks]:
-    """Split batches into blocks of single regions, without the axis of regions."""
-    for batch in batches:
-        for row in range(len(next(iter(batch.values())))):
-            yield {name: block[row] for name, block in batch.items()}
-
-
-def _stack(regions: list[Blocks]) -> Blocks | None:
-    return {name: np.stack([region[name] for region in regions]) for name in regions[0]} if regions else None
-
-
-def _merge(is_first: NDArray[np.bool_], first: Blocks | None, second: Blocks | None) -> Blocks:
-    """Put the regions of `first` where `is_first`, those of `second` elsewhere."""
-    if first is None or second is None:
-        return first or second or {}
-    merged = {name: np.empty((len(is_first), *block.shape[1:]), block.dtype) for name, block in first.items()}
-    for name, block in merged.items():
-        block[is_first], block[~is_first] = first[name], second[name]
-    return merged
 
 
 def block_shapes(backbone: Backbone) -> schema.Shapes:
@@ -259,10 +274,9 @@ def _network(backbone: Backbone, short_side: int | None, device: torch.device) -
 
 
 def _digests(
-    regions: pd.DataFrame, annotations: AnnotationSet, expansion: float, network: Mapping[str, Any]
+    regions: pd.DataFrame, files: Mapping[int, bytes], expansion: float, network: Mapping[str, Any]
 ) -> NDArray[np.uint8]:
     """Digest of what the blocks of each region depend on: (region, `schema.DIGEST_BYTES`)."""
-    files = photographs.digests(annotations, regions["image"].unique().tolist())
     expanded = schema.expanded_boxes(regions, expansion)
     shared = bytes.fromhex(key_digest(network))
     digests = np.empty((len(regions), schema.DIGEST_BYTES), np.uint8)

@@ -13,6 +13,7 @@ from hypercolumns.features.known_blocks import EarlierStore, is_complete, is_fin
 from hypercolumns.features.schema import Shapes
 from hypercolumns.scratch.checked_files import load_arrays, save_arrays
 from hypercolumns.scratch.digests import code_digest
+from hypercolumns.stores.references import is_reference, place_of
 
 _STORE, _DIGESTS, _SPOOL, _DAMAGED = "store.zarr", "digests.npz", "spool", "damaged"
 
@@ -35,6 +36,11 @@ class Generations:
         self._folder = folder
         self._current = folder / f"{code_digest()[:16]}-{key[:32]}"
         self._current.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def name(self) -> str:
+        """Name of the current generation, which tells code and key."""
+        return self._current.name
 
     @property
     def store(self) -> Path:
@@ -86,6 +92,11 @@ class Generations:
         found = [EarlierStore.find(path, shapes, digests) for path in (*(f / _STORE for f in folders), *others)]
         found += [self._unfinished(folder, shapes) for folder in folders]
         return [store for store in found if store is not None]
+
+    def of_same_code(self, *stores: Path) -> list[Path]:
+        """Those of `stores` that lie in an object store below the name of a generation of the same code."""
+        code = self.name.split("-")[0]
+        return [path for path in stores if is_reference(path) and f"-{code}-" in place_of(path).address]
 
     def _unfinished(self, folder: Path, shapes: Shapes) -> EarlierStore | None:
         """Open what an interrupted run left: the shards, and the beginnings of shards, that it has written."""

@@ -1,6 +1,6 @@
 """Blocks of earlier stores, found by the digest of what they were computed from, whatever the order of the regions."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,25 +65,17 @@ class EarlierStore:
         return cls(digests[:rows], {n: StoredArray(place, f"blocks/{n}", rows, layout) for n, layout in arrays.items()})
 
 
-class KnownBlocks:
-    """The blocks of earlier stores by digest."""
+@dataclass(frozen=True)
+class KnownRows:
+    """The blocks of all earlier stores by row, one store after the other; can be sent to another process."""
 
-    def __init__(self, stores: Sequence[EarlierStore]) -> None:
-        self._stores = stores
-        self._starts = np.cumsum([0, *(len(store.digests) for store in stores)])
-        joined = np.concatenate([np.empty((0, schema.DIGEST_BYTES), np.uint8), *(store.digests for store in stores)])
-        self._sorted, self._rows = np.unique(_scalars(joined), return_index=True)
-
-    def find(self, digests: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Rows over all stores of the regions with these digests; NOT_KNOWN where there is none."""
-        wanted = _scalars(digests)
-        if not len(self._sorted):
-            return np.full(len(wanted), NOT_KNOWN)
-        places = np.searchsorted(self._sorted, wanted).clip(max=len(self._sorted) - 1)
-        return np.where(self._sorted[places] == wanted, self._rows[places], NOT_KNOWN)
+    starts: NDArray[np.int64]
+    """First row of each store, and the number of all rows."""
+    stores: Sequence[Mapping[str, StoredArray]]
+    """Blocks by layer of each store."""
 
     def read(self, rows: NDArray[np.int64]) -> Blocks | None:
-        """Read the blocks of `rows`, which `find` found, in their order; None if any of them is damaged."""
+        """Read the blocks of `rows` in their order; None if any of them is damaged."""
         order = np.argsort(rows)
         pieces = [self._read_run(run) for run in self._runs(rows[order])]
         if not all(pieces):
@@ -96,21 +88,39 @@ class KnownBlocks:
 
     def _runs(self, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         """Split ascending rows where another store begins, or where many rows are not wanted."""
-        owners = np.searchsorted(self._starts, rows, side="right")
+        owners = np.searchsorted(self.starts, rows, side="right")
         cuts = np.flatnonzero((np.diff(rows) > _LARGEST_GAP) | (np.diff(owners) > 0)) + 1
         return iter(np.split(rows, cuts)) if len(rows) else iter(())
 
     def _read_run(self, rows: NDArray[np.int64]) -> Blocks | None:
-        number = int(np.searchsorted(self._starts, rows[0], side="right")) - 1
-        local = rows - self._starts[number]
+        number = int(np.searchsorted(self.starts, rows[0], side="right")) - 1
+        local = rows - self.starts[number]
         first, last = int(local[0]), int(local[-1]) + 1
         try:
-            read = {name: block[first:last] for name, block in self._stores[number].blocks.items()}
+            read = {name: block[first:last] for name, block in self.stores[number].items()}
         except DamagedStoreError:
             return None
         if np.array_equal(local, np.arange(first, last)):
             return read
         return {name: block[local - first] for name, block in read.items()}
+
+
+class KnownBlocks:
+    """The blocks of earlier stores by digest."""
+
+    def __init__(self, stores: Sequence[EarlierStore]) -> None:
+        starts = np.cumsum([0, *(len(store.digests) for store in stores)])
+        self.rows = KnownRows(starts, [store.blocks for store in stores])
+        joined = np.concatenate([np.empty((0, schema.DIGEST_BYTES), np.uint8), *(store.digests for store in stores)])
+        self._sorted, self._found = np.unique(_scalars(joined), return_index=True)
+
+    def find(self, digests: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Rows, in `rows`, of the regions with these digests; NOT_KNOWN where there is none."""
+        wanted = _scalars(digests)
+        if not len(self._sorted):
+            return np.full(len(wanted), NOT_KNOWN)
+        places = np.searchsorted(self._sorted, wanted).clip(max=len(self._sorted) - 1)
+        return np.where(self._sorted[places] == wanted, self._found[places], NOT_KNOWN)
 
 
 def _digests(path: Path, expected: NDArray[np.uint8]) -> NDArray[np.uint8] | None:

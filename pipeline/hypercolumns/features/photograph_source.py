@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.photographs.of_images import Photographs
 from hypercolumns.backbones import Backbone
-from hypercolumns.features import passes, photographs
+from hypercolumns.features import passes
 from hypercolumns.features.passes import Blocks
 from hypercolumns.features.photograph_maps import cut, photograph_maps
 from hypercolumns.features.schema import Shapes, parts
@@ -101,8 +101,8 @@ class PhotographSource:
 
     Attributes
     ----------
-    annotations
-        Names the photographs.
+    photographs
+        Photographs of the regions.
     images
         (n,) image ids of the regions.
     boxes
@@ -117,7 +117,7 @@ class PhotographSource:
         Keeps waiting blocks.
     """
 
-    annotations: AnnotationSet
+    photographs: Photographs
     images: NDArray[np.int64]
     boxes: NDArray[np.float64]
     device: torch.device
@@ -140,7 +140,7 @@ class PhotographSource:
 
     def _spool_photograph(self, backbone: Backbone, image_and_rows: tuple[int, NDArray[np.intp]]) -> None:
         image_id, rows = image_and_rows
-        photograph = photographs.read(self.annotations, image_id)
+        photograph = self.photographs.read(image_id)
         maps = photograph_maps(backbone, photograph, self.short_side, self.device)
         for part, blocks in cut_blocks(backbone, maps, photograph, self.boxes[rows], self.shapes):
             self.spool.write(rows[part], blocks)

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,9 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.photographs.of_images import Photographs
 from hypercolumns.backbones import Backbone
 from hypercolumns.features import passes
-from hypercolumns.features import photographs as photograph_files
 from hypercolumns.features.device_warp import warp_on_device
 from hypercolumns.features.passes import REGIONS_PER_PASS, Blocks
 from hypercolumns.features.streams import Streams
@@ -27,8 +26,8 @@ MAX_DECODED = 8
 class PhotographCache(threading.local):
     """Reads photographs by image id; each thread keeps its latest ones."""
 
-    def __init__(self, annotations: AnnotationSet) -> None:
-        self.read = lru_cache(MAX_DECODED)(partial(photograph_files.read, annotations))
+    def __init__(self, photographs: Photographs) -> None:
+        self.read = lru_cache(MAX_DECODED)(photographs.read)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ class Streams(Generic[Network]):
         A backbone, or a module of several ones; must be on `device` already.
     device
         Device of the network.
+    streams
+        Number of streams; None for as many as the device serves.
 
     Notes
     -----
@@ -48,11 +50,11 @@ class Streams(Generic[Network]):
     overlap with kernels of another. On MPS there is one stream, because PyTorch has a single MPS queue for all threads.
     """
 
-    def __init__(self, network: Network, device: torch.device) -> None:
+    def __init__(self, network: Network, device: torch.device, streams: int | None = None) -> None:
         self._device = device
         self._threads, self._switch_interval = torch.get_num_threads(), sys.getswitchinterval()
         limit = MAX_STREAMS.get(device.type, 1)
-        self._number = min(limit, self._threads) if device.type == "cpu" else limit
+        self._number = streams or (min(limit, self._threads) if device.type == "cpu" else limit)
         self._pool = ThreadPoolExecutor(self._number, thread_name_prefix="stream")
         self._idle: SimpleQueue[tuple[Network, Callable[[], AbstractContextManager[Any]]]] = SimpleQueue()
         for _ in range(self._number):

@@ -14,6 +14,7 @@ from hypercolumns.features import schema
 from hypercolumns.features.half import as_float16, not_finite
 from hypercolumns.features.schema import Shapes
 from hypercolumns.stores.finite import NotFiniteError
+from hypercolumns.stores.manifest import FileRecord
 from hypercolumns.stores.writing import StoreWriter
 
 
@@ -26,6 +27,8 @@ class FeatureStoreWriter:
         Folder of the store.
     shapes
         (channels, height, width) by layer, in the order of the layers.
+    written
+        The shards of all blocks if others have written them, so that only `adopt` and `finish` are left to call.
 
     Attributes
     ----------
@@ -33,9 +36,9 @@ class FeatureStoreWriter:
         Number of regions whose blocks are written, at the start those of the interrupted run.
     """
 
-    def __init__(self, path: Path, shapes: Shapes) -> None:
+    def __init__(self, path: Path, shapes: Shapes, written: Mapping[str, FileRecord] | None = None) -> None:
         self._shapes = shapes
-        self._store = StoreWriter(path)
+        self._store = StoreWriter(path, written)
         self._arrays = {
             name: self._store.array(f"blocks/{name}", layout, schema.dimension_names(name))
             for name, layout in schema.layouts(shapes).items()
@@ -74,6 +77,12 @@ class FeatureStoreWriter:
         list(self._pool.map(append_layer, self._arrays))  # side by side, since a file's checksum takes one core
         self._store.checkpoint()
         self.rows += len(np.asarray(next(iter(blocks.values()))))
+
+    def adopt(self, n_regions: int) -> None:
+        """Take over the blocks of all regions from the shards that others wrote."""
+        for array in self._arrays.values():
+            array.adopt(n_regions)
+        self.rows = n_regions
 
     def seal(self) -> int:
         """Complete the last shards although regions are missing, and return the number of those that are there."""

@@ -17,4 +17,6 @@ class ComputeParameters(Section):
     workers: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Dask worker processes; 0 starts one per core."""
     scheduler: str | None = None
-    """Address of a running Dask scheduler; null starts a local cluster."""
+    """Address of a running Dask scheduler, whose workers run all heavy stages; null starts local workers."""
+    storage: str | None = None
+    """Object store for stores and shared work, such as s3://bucket/folder; null keeps them in data and .scratch."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.results import Result, write_results
+from hypercolumns.cluster.scheduler import scheduler_of
 from hypercolumns.detection import results
 from hypercolumns.detection.crops import rescoring_origin
 from hypercolumns.detection.detector import Detector
@@ -46,13 +47,14 @@ def _detections(parameters: Parameters, workspace: Workspace, annotations: Annot
         return results.ground_truth(annotations)
     if settings.source == "file":
         return results.from_file(expand_home(settings.file), annotations, settings.max_per_image)
-    given = detection_input(parameters, workspace, "val")
-    detector = Detector.open(workspace.detector, feature_origin(given.backbone, settings))
-    if not parameters.rescores:
-        return detect(given, detector)
-    rescoring = make_rescoring(given, parameters, workspace)
-    origin = rescoring_origin(given.backbone, settings, parameters.rescoring)
-    return rescoring.detect(given, detector, Detector.open(workspace.rescorer, origin, "rescorer"))
+    with scheduler_of(parameters.compute) as client:
+        given = detection_input(parameters, workspace, "val", client)
+        detector = Detector.open(workspace.detector, feature_origin(given.backbone, settings))
+        if not parameters.rescores:
+            return detect(given, detector)
+        rescoring = make_rescoring(given, parameters, workspace)
+        origin = rescoring_origin(given.backbone, settings, parameters.rescoring)
+        return rescoring.detect(given, detector, Detector.open(workspace.rescorer, origin, "rescorer"))
 
 
 def _summary(parameters: Parameters, annotations: AnnotationSet, detections: list[Result]) -> str:

@@ -1,16 +1,22 @@
 """Train the detector of boxes on train."""
 
 import logging
+from typing import TYPE_CHECKING
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.backbones import create_backbone
+from hypercolumns.cluster.devices import device_of_networks
+from hypercolumns.cluster.scheduler import scheduler_of
 from hypercolumns.detection.detector import Detector
 from hypercolumns.detection.features import feature_origin
 from hypercolumns.detection.run import DetectionInput, train
-from hypercolumns.devices import choose_device
 from hypercolumns.parameters import Parameters
+from hypercolumns.places.place import place_at
 from hypercolumns.proposals.store import ProposalStore
 from hypercolumns.workspace import Split, Workspace
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 logger = logging.getLogger(__name__)
 
@@ -29,14 +35,17 @@ def train_detector(parameters: Parameters, workspace: Workspace) -> Detector:
         detector = Detector.of_nothing()
         detector.save(workspace.detector, {})
         return detector
-    given = detection_input(parameters, workspace, "train")
-    detector = train(given, parameters.seed)
+    with scheduler_of(parameters.compute) as client:
+        given = detection_input(parameters, workspace, "train", client)
+        detector = train(given, parameters.seed)
     detector.save(workspace.detector, feature_origin(given.backbone, settings))
     logger.info("detector: %d categories", len(detector.categories))
     return detector
 
 
-def detection_input(parameters: Parameters, workspace: Workspace, split: Split) -> DetectionInput:
+def detection_input(
+    parameters: Parameters, workspace: Workspace, split: Split, client: "Client | None" = None
+) -> DetectionInput:
     """Collect what training and detecting need of a split.
 
     Raises
@@ -44,6 +53,7 @@ def detection_input(parameters: Parameters, workspace: Workspace, split: Split) 
     InputError
         If an input is missing, or the network or a layer cannot be used.
     """
+    compute = parameters.compute
     network = parameters.backbone.model_copy(update={"layers": parameters.detection.layers})
     return DetectionInput(
         split,
@@ -51,6 +61,8 @@ def detection_input(parameters: Parameters, workspace: Workspace, split: Split) 
         ProposalStore.open(workspace.proposals(split)).boxes,
         create_backbone(network, parameters.seed, "detection.layers"),
         parameters.detection,
-        choose_device(parameters.compute.device),
+        device_of_networks(client, compute.device),
         workspace.scratch,
+        client,
+        None if compute.storage is None else place_at(compute.storage),
     )

@@ -12,6 +12,7 @@ from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.result_fields import BOX
 from hypercolumns.annotations.results import read_results
 from hypercolumns.backbones import create_backbone
+from hypercolumns.cluster.scheduler import scheduler_of
 from hypercolumns.features.extraction import extract
 from hypercolumns.features.selection import training_regions, validation_regions
 from hypercolumns.features.store import FeatureStore
@@ -47,18 +48,20 @@ def extract_features(
     """
     backbone = create_backbone(parameters.backbone, parameters.seed)
     annotations = AnnotationSet.load(workspace.annotations(split))
-    store = extract(
-        _regions(parameters, workspace, annotations, split),
-        annotations,
-        backbone,
-        workspace.features(split) if out is None else out,
-        scratch=workspace.scratch,
-        expansion=parameters.regions.expansion,
-        short_side=parameters.regions.short_side if parameters.regions.mode == "image" else None,
-        compute=parameters.compute,
-        reuse=[] if out is None else [workspace.features(split)],
-        confirm=confirm,
-    )
+    with scheduler_of(parameters.compute) as client:
+        store = extract(
+            _regions(parameters, workspace, annotations, split),
+            annotations,
+            backbone,
+            workspace.features(split) if out is None else out,
+            scratch=workspace.scratch,
+            expansion=parameters.regions.expansion,
+            short_side=parameters.regions.short_side if parameters.regions.mode == "image" else None,
+            compute=parameters.compute,
+            reuse=[] if out is None else [workspace.features(split)],
+            confirm=confirm,
+            client=client,
+        )
     logger.info("%s: blocks of %d regions from %s", split, len(store), ", ".join(store.layers))
     return store
 

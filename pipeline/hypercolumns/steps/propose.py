@@ -6,10 +6,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.photographs.of_images import photograph_digests
 from hypercolumns.cluster.connection import connect
 from hypercolumns.cluster.workers import PROPOSING
 from hypercolumns.evaluation.proposals import evaluate
-from hypercolumns.features import photographs
 from hypercolumns.parameters import Parameters
 from hypercolumns.proposals.image_set import learn, propose_all, work_items, write
 from hypercolumns.proposals.kept import kept_candidates, kept_proposals
@@ -57,7 +57,7 @@ def propose_regions(parameters: Parameters, workspace: Workspace) -> dict[Split,
 
 
 def _digests(annotations: AnnotationSet) -> dict[int, bytes]:
-    return photographs.digests(annotations, (image.id for image in annotations.images))
+    return photograph_digests(annotations)
 
 
 def _text(value: float | None) -> str:

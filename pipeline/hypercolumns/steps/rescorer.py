@@ -2,6 +2,7 @@
 
 import logging
 
+from hypercolumns.cluster.scheduler import scheduler_of
 from hypercolumns.detection.crops import Crops, backbone_of_crops, rescoring_origin
 from hypercolumns.detection.detector import Detector
 from hypercolumns.detection.features import feature_origin
@@ -26,10 +27,11 @@ def train_rescorer(parameters: Parameters, workspace: Workspace) -> Detector:
         rescorer = Detector.of_nothing()
         rescorer.save(workspace.rescorer, {})
         return rescorer
-    given = detection_input(parameters, workspace, "train")
-    rescoring = make_rescoring(given, parameters, workspace)
-    detector = Detector.open(workspace.detector, feature_origin(given.backbone, parameters.detection))
-    rescorer = rescoring.train(given, detector, parameters.seed)
+    with scheduler_of(parameters.compute) as client:
+        given = detection_input(parameters, workspace, "train", client)
+        rescoring = make_rescoring(given, parameters, workspace)
+        detector = Detector.open(workspace.detector, feature_origin(given.backbone, parameters.detection))
+        rescorer = rescoring.train(given, detector, parameters.seed)
     rescorer.save(workspace.rescorer, rescoring_origin(given.backbone, parameters.detection, parameters.rescoring))
     logger.info("rescorer: %d categories", len(rescorer.categories))
     return rescorer
@@ -39,4 +41,4 @@ def make_rescoring(given: DetectionInput, parameters: Parameters, workspace: Wor
     """Collect what the second step of detection needs besides what the first one does."""
     settings = parameters.rescoring
     seen = backbone_of_crops(given.backbone, settings)
-    return Rescoring(Crops(seen, settings.expansion, parameters.compute, workspace.scratch), settings)
+    return Rescoring(Crops(seen, settings.expansion, parameters.compute, given.client, workspace.scratch), settings)

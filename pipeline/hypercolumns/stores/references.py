@@ -1,12 +1,17 @@
 """A store whose files lie elsewhere: a folder with its manifest and with the address, as DVC tracks it."""
 
 import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hypercolumns.errors import InputError
 from hypercolumns.input_files import read_bytes
+from hypercolumns.places.atomic import PART
 from hypercolumns.places.place import Place, is_address, place_at
+from hypercolumns.scratch.publishing import publish
 from hypercolumns.stores.manifest import NAME as MANIFEST
+from hypercolumns.stores.manifest import content_digest
 
 REFERENCE = "address.json"
 """Name of the file with the address, beside the manifest."""
@@ -14,6 +19,7 @@ REFERENCE = "address.json"
 SCHEMA = "hypercolumns-address/1"
 
 _LARGEST = 1 << 16
+_UPLOADS_AT_ONCE = 16
 
 
 def place_of(path: Path | str) -> Place:
@@ -44,8 +50,52 @@ def is_reference(path: Path) -> bool:
     return (path / REFERENCE).exists()
 
 
-def write_reference(path: Path, place: Place, manifest: bytes) -> None:
-    """Make the folder that refers to the store at a place, whose manifest has this content."""
-    path.mkdir(parents=True, exist_ok=True)
-    (path / MANIFEST).write_bytes(manifest)
-    (path / REFERENCE).write_text(json.dumps({"schema": SCHEMA, "address": place.address}, indent=1) + "\n")
+def is_complete_at(place: Place) -> bool:
+    """Whether a complete store lies at a place in an object store, where the manifest is written last."""
+    return MANIFEST in place.sizes([MANIFEST])
+
+
+def upload(folder: Path, place: Place) -> None:
+    """Copy the files of a folder, which has the manifest of a store, to the place of the store; the manifest is last.
+
+    Raises
+    ------
+    InputError
+        If another store lies there.
+    """
+    manifest = (folder / MANIFEST).read_bytes()
+    files = [file for file in folder.rglob("*") if file.is_file() and file != folder / MANIFEST]
+
+    def copy(file: Path) -> None:
+        place.write(file.relative_to(folder).as_posix(), file.read_bytes())
+
+    with ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:
+        list(pool.map(copy, files))
+    if not place.create(MANIFEST, manifest) and place.read(MANIFEST) != manifest:
+        raise InputError(f"Another run has written another store at {place.address}. Delete it, and run again.")
+
+
+def publish_reference(place: Place, out: Path) -> None:
+    """Make a folder at `out` that refers to the complete store at a place."""
+    draft = out.with_name(f".{out.name}{PART}")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    (draft / MANIFEST).write_bytes(place.read(MANIFEST))
+    (draft / REFERENCE).write_text(json.dumps({"schema": SCHEMA, "address": place.address}, indent=1) + "\n")
+    publish(draft, out)
+
+
+def move_to_object_store(path: Path, storage: str | None, kind: str) -> None:
+    """Move the store at `path` below an address, and leave a folder that refers to it; without an address do nothing.
+
+    Parameters
+    ----------
+    kind
+        Folder below the address. The name of the store there depends on its content alone.
+    """
+    if storage is None:
+        return
+    place = place_at(storage).below(f"{kind}/{path.stem}-{content_digest(path)[:32]}")
+    if not is_complete_at(place):
+        upload(path, place)
+    publish_reference(place, path)

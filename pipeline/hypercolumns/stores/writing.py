@@ -105,6 +105,10 @@ class ArrayWriter:
         except NotFiniteError as error:
             raise NotFiniteError(f"{error} in the array {self.name!r}") from None
 
+    def adopt(self, rows: int) -> None:
+        """Take it that all rows are in shards which others wrote, and which the writer of the store was given."""
+        self.rows = rows
+
     def close(self) -> int:
         """Write the last rows and return the number of all rows."""
         n_rows = self.rows + len(self._waiting)
@@ -176,16 +180,19 @@ class StoreWriter:
     ----------
     path
         Folder of the store. What an interrupted run left there is continued if that run called `checkpoint`.
+    written
+        Files that others wrote, of arrays that `adopt` their rows; nothing is continued then. They need not lie in the
+        folder.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, written: Mapping[str, FileRecord] | None = None) -> None:
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
         self._arrays: dict[str, ArrayWriter] = {}
         self._pool = ThreadPoolExecutor(CODING_THREADS)
-        self._files = _complete_files(path)
+        self._files = _complete_files(path) if written is None else dict(written)
         self._n_named = len(self._files)
-        self._beginnings = _Beginning.read(path, self._files)
+        self._beginnings = _Beginning.read(path, self._files) if written is None else {}
 
     def __enter__(self) -> Self:
         return self

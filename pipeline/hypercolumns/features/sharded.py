@@ -1,0 +1,123 @@
+"""Extraction shard by shard: every shard is computed and written whole by one process, wherever the store lies."""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from tqdm import tqdm
+
+from hypercolumns.backbones import Backbone
+from hypercolumns.backbones.blueprint import Blueprint
+from hypercolumns.backbones.engines import prepare
+from hypercolumns.features import schema
+from hypercolumns.features.half import not_finite
+from hypercolumns.features.plan import Plan
+from hypercolumns.features.streams import Streams
+from hypercolumns.places.place import Place
+from hypercolumns.stores.finite import NotFiniteError
+from hypercolumns.stores.manifest import FileRecord
+from hypercolumns.stores.whole_shards import WholeShard, WrittenShards
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_Records = dict[str, FileRecord]
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """A shard that is to be written."""
+
+    number: int
+    plan: Plan
+    """Of its regions alone."""
+    place: Place
+    """Of the store."""
+
+
+def write_shards(
+    plan: Plan, backbone: Backbone, device: torch.device, place: Place, client: "Client | None", name: str
+) -> _Records:
+    """Write the shards of the blocks of all regions that are not there yet.
+
+    Parameters
+    ----------
+    backbone
+        As the plan sees it.
+    device
+        Device of the network, here or on the workers.
+    place
+        Place of the store, which the workers reach.
+    client
+        Client of the Dask cluster; None to compute in this process.
+    name
+        What the progress bar says.
+
+    Returns
+    -------
+    Sizes and checksums of all shards by file.
+    """
+    written = WrittenShards(place)
+    layouts = schema.layouts(plan.shapes)
+    step, total = schema.regions_per_shard(plan.shapes), len(plan.images)
+    numbers = [
+        number
+        for number in range(-(-total // step))
+        if not all(layout.file(f"blocks/{layer}", number) in written.files for layer, layout in layouts.items())
+    ]
+    rows = {number: slice(number * step, min((number + 1) * step, total)) for number in numbers}
+    shards = (_Shard(number, plan.only(rows[number]), place) for number in numbers)
+    missing = sum(of_shard.stop - of_shard.start for of_shard in rows.values())
+    with tqdm(total=total, initial=total - missing, unit=" regions", desc=name, dynamic_ncols=True) as progress:
+        for index, records in _run(shards, plan, backbone, device, client, progress):
+            written.add(records)
+            if client is not None:
+                progress.update(rows[numbers[index]].stop - rows[numbers[index]].start)
+    return written.files
+
+
+def _run(
+    shards: Iterable[_Shard],
+    plan: Plan,
+    backbone: Backbone,
+    device: torch.device,
+    client: "Client | None",
+    progress: "tqdm[None]",
+) -> Iterator[tuple[int, _Records]]:
+    """Yield the number of each shard in `shards`, and its records, as soon as it is written."""
+    if client is None:
+        with Streams(prepare(backbone, device, plan.sizes), device) as streams:
+            for index, shard in enumerate(shards):
+                yield index, _write(shard, streams, device, progress)
+        return
+    from hypercolumns.cluster.mapping import map_unordered, resources_of_networks  # Dask takes time to import
+
+    blueprint = Blueprint.of(backbone)
+    write = partial(_write_on_worker, blueprint=blueprint, device=device.type)
+    yield from map_unordered(client, write, shards, resources_of_networks(client))
+
+
+def _write_on_worker(shard: _Shard, blueprint: Blueprint, device: str) -> _Records:
+    on = torch.device(device)
+    network = blueprint.prepared(on, shard.plan.sizes)
+    # Quiet: the client shows the progress of all workers.
+    with Streams(network, on, streams=1 if on.type == "cpu" else None) as streams, tqdm(disable=True) as progress:
+        return _write(shard, streams, on, progress)
+
+
+def _write(shard: _Shard, streams: Streams[Backbone], device: torch.device, progress: "tqdm[None]") -> _Records:
+    layouts = schema.layouts(shard.plan.shapes)
+    encoded = {layer: WholeShard(layout) for layer, layout in layouts.items()}
+    with tempfile.TemporaryDirectory(prefix="hypercolumns-") as folder:
+        for blocks in shard.plan.blocks(0, streams, device, Path(folder) / "spool", progress):
+            for layer, block in blocks.items():
+                try:
+                    encoded[layer].append(block)
+                except NotFiniteError:
+                    raise not_finite(layer) from None
+    files = {layer: layout.file(f"blocks/{layer}", shard.number) for layer, layout in layouts.items()}
+    return {file: encoded[layer].write(shard.place, file) for layer, file in files.items()}
