@@ -30,8 +30,8 @@ class AtomicWrites:
         if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             return self.app(environ, start_response)
         # Read the body outside the lock: a client that stalls must not stop the others.
-        length = environ.get("CONTENT_LENGTH")
-        body = environ["wsgi.input"].read() if not length else environ["wsgi.input"].read(int(length))
+        chunked = environ.get("wsgi.input_terminated", False)
+        body = environ["wsgi.input"].read(-1 if chunked else int(environ.get("CONTENT_LENGTH") or 0))
         environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         with self.lock:
             return list(self.app(environ, start_response))

@@ -30,13 +30,7 @@ class Exchange:
 
 
 class FaultProxy:
-    """Counts requests and injects the faults of a plan, which may be replaced at any time.
-
-    Examples
-    --------
-    >>> with fault_proxy("http://127.0.0.1:5000") as proxy:  # doctest: +SKIP
-    ...     proxy.plan = first(2, SLOW_DOWN)
-    """
+    """Counts requests and injects the faults of a plan, which may be replaced at any time."""
 
     def __init__(self, upstream: str, plan: Plan) -> None:
         self.upstream = upstream
