@@ -1,7 +1,10 @@
-"""Finished pipelines that several folders of tests use; they are read only."""
+"""Finished pipelines, which are read only, and an object store: fixtures for several folders of tests."""
+
+from collections.abc import Iterator
 
 import pytest
 
+from tests.object_store.server import S3Server, s3_server
 from tests.trained_projects import TrainedProject, train_project
 
 
@@ -15,3 +18,21 @@ def warped(tmp_path_factory: pytest.TempPathFactory) -> TrainedProject:
 def pooled(tmp_path_factory: pytest.TempPathFactory) -> TrainedProject:
     """The network sees whole photographs, from whose maps regions are cut."""
     return train_project(tmp_path_factory.mktemp("pooled"), "image")
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """An S3 server, for tests to create buckets in."""
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """The server with an empty bucket; the test's environment directs clients to it."""
+    new = s3.with_new_bucket()
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in new.environment.items():
+        monkeypatch.setenv(name, value)
+    return new
