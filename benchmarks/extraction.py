@@ -16,6 +16,7 @@ from benchmarks.inputs import draw_scenes, make_regions, no_digests, synthetic_r
 from benchmarks.measuring import in_new_process, interleaved, median_ratio
 from benchmarks.sizes import Sizes
 from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.photographs.of_images import Photographs
 from hypercolumns.backbones import Backbone, create_backbone
 from hypercolumns.features import passes
 from hypercolumns.features.device_warp import warp_on_device

@@ -241,7 +241,7 @@ class Project:
             for split, of_split in sets.items()
         }
         seen = backbone_of_crops(backbone, SECOND)
-        self.second = Rescoring(Crops(seen, 1.4, ComputeParameters(device="cpu"), self.scratch), SECOND)
+        self.second = Rescoring(Crops(seen, 1.4, ComputeParameters(device="cpu"), None, self.scratch), SECOND)
 
     def crops(self, split: Split) -> FeatureStore:
         """Open what is kept of the crops of a split."""

@@ -17,14 +17,18 @@ from hypercolumns.input_files import LARGEST
 SCHEMES = ("s3", "gs", "az", "https", "http")
 """Protocols of addresses. HTTP and HTTPS servers are read and not written."""
 
-_TIMEOUT = "60s"
-_CONNECT_TIMEOUT = "10s"
+_CLIENT = {"timeout": "300s", "read_timeout": "30s", "connect_timeout": "10s"}
+"""The first one includes the body of a request or an answer, such as a shard of some 100 MB."""
+
 _ATTEMPTS = 5
-"""Times that a request is made, each with the retries of `obstore` itself, which do not cover all faults: a server that
-does not answer a writing request in time, or that ends in the middle of an answer."""
+"""Times that a request is made, each with the retries of `obstore` itself, which do not cover a server that resets the
+connection or does not answer a writing request in time, or that ends in the middle of an answer."""
 
 _PAUSE = 0.2
 """Seconds before the second attempt; doubled for each further one."""
+
+_PANIC = "PanicException"
+"""Raised by `obstore` for some short answers; not an `Exception`."""
 
 _HEADS_AT_ONCE = 16
 
@@ -101,7 +105,13 @@ class Bucket:
         starts, ends = [start for start, _ in ranges], [stop for _, stop in ranges]
         if not ranges:
             return []
-        return self._ask(lambda s: [bytes(p) for p in obstore.get_ranges(s, name, starts=starts, ends=ends)], name)
+
+        def get(store: Any) -> list[bytes]:
+            parts = [bytes(part) for part in obstore.get_ranges(store, name, starts=starts, ends=ends)]
+            # Short answers are not noticed otherwise.
+            return [_complete(part, stop - start) for part, (start, stop) in zip(parts, ranges, strict=True)]
+
+        return self._ask(get, name)
 
     def read_end(self, name: str, length: int) -> bytes:
         """Read the last bytes of an object."""
@@ -112,20 +122,33 @@ class Bucket:
     def write(self, name: str, content: bytes) -> None:
         """Write an object, replacing an older one."""
         import obstore
+        from obstore.exceptions import GenericError
 
-        self._ask(lambda store: obstore.put(store, name, content), name)
+        def put(store: Any) -> None:
+            try:
+                obstore.put(store, name, content)
+            except FileNotFoundError as error:  # of the parts, after the answer that the object is complete was lost
+                raise GenericError(str(error)) from None
+
+        self._ask(put, name)
 
     def create(self, name: str, content: bytes) -> bool:
         """Write an object unless there is one, by a conditional request."""
         import obstore
-        from obstore.exceptions import AlreadyExistsError
+        from obstore.exceptions import AlreadyExistsError, GenericError
 
-        try:
-            self._ask(lambda store: obstore.put(store, name, content, mode="create"), name)
-        except AlreadyExistsError:
-            # The answer to an earlier attempt of this call may have been lost.
-            return self.read(name) == content
-        return True
+        def put(store: Any) -> bool:
+            try:
+                obstore.put(store, name, content, mode="create")
+            except AlreadyExistsError:
+                try:
+                    # The answer to an earlier attempt may have been lost.
+                    return bytes(obstore.get(store, name).bytes()) == content
+                except FileNotFoundError:  # another one was about to write, and has not
+                    raise GenericError("it was not written") from None
+            return True
+
+        return self._ask(put, name)
 
     def sizes(self, names: Collection[str] | None = None) -> dict[str, int]:
         """Sizes of objects by name; servers that cannot list are asked for each of `names`."""
@@ -167,18 +190,10 @@ class Bucket:
         ------
         FileNotFoundError
             If there is no such object.
-        AlreadyExistsError
-            If an object was to be created that is there.
         OSError
             If the object store cannot be reached, or refuses.
         """
-        from obstore.exceptions import (
-            AlreadyExistsError,
-            BaseError,
-            NotFoundError,
-            PermissionDeniedError,
-            UnauthenticatedError,
-        )
+        from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 
         place = f"{self.address}/{name}" if name else self.address
         for attempt in range(_ATTEMPTS):
@@ -186,11 +201,11 @@ class Bucket:
                 return request(_connect(self.address, os.getpid()))
             except (NotFoundError, FileNotFoundError):
                 raise FileNotFoundError(f"{place} does not exist") from None
-            except AlreadyExistsError:
-                raise
             except (PermissionDeniedError, UnauthenticatedError) as error:
                 raise PlaceError(place, f"the object store refuses access: {_short(error)}") from None
-            except BaseError as error:
+            except BaseException as error:
+                if not isinstance(error, BaseError) and type(error).__name__ != _PANIC:
+                    raise
                 if attempt == _ATTEMPTS - 1:
                     raise PlaceError(place, f"the object store does not answer as it should: {_short(error)}") from None
                 time.sleep(_PAUSE * 2**attempt * (1 + random.random()))  # noqa: S311 - not a secret
@@ -219,9 +234,14 @@ def _connect(address: str, process: int) -> Any:
     del process
     return from_url(
         address,
-        client_options={"timeout": _TIMEOUT, "connect_timeout": _CONNECT_TIMEOUT},
+        # Options given here replace those of the environment.
+        client_options={**_CLIENT, "allow_http": _allows_http()},
         retry_config={"max_retries": 5, "retry_timeout": timedelta(seconds=120)},
     )
+
+
+def _allows_http() -> bool:
+    return any(os.environ.get(f"{name}_ALLOW_HTTP", "").lower() in ("1", "true") for name in ("AWS", "GOOGLE", "AZURE"))
 
 
 def _complete(content: bytes, size: int) -> bytes:

@@ -15,9 +15,10 @@ from tqdm import tqdm
 
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Image, Instance
-from hypercolumns.annotations.photographs.reading import read_photograph
+from hypercolumns.annotations.photographs.of_images import Photographs
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import ProposalParameters
+from hypercolumns.places.place import Place
 from hypercolumns.proposals.generate import MeasuredCandidates, measure, rank, sample
 from hypercolumns.proposals.kept import KeptRegions
 from hypercolumns.proposals.ranking import Ranker, fit
@@ -38,20 +39,18 @@ _Samples = list[tuple[NDArray[np.float32], NDArray[np.float32]]]
 
 @dataclass(frozen=True)
 class WorkItem:
-    """An image for a worker: its annotation, its file and the objects to learn from.
-
-    The path is absolute because workers may run in another folder.
-    """
+    """An image for a worker: its annotation, its photograph and the objects to learn from."""
 
     image: Image
-    path: Path
+    photographs: Photographs
+    """Of this image alone."""
     instances: tuple[Instance, ...]
     photograph: str
     """Digest of the photograph."""
     keeps_candidates: bool
 
 
-def work_items(annotations: AnnotationSet, digests: Mapping[int, bytes]) -> list[WorkItem]:
+def work_items(annotations: AnnotationSet, digests: Mapping[int, bytes], copies: Place | None = None) -> list[WorkItem]:
     """List the images of a set, each with its instances that are neither crowd nor difficult.
 
     Parameters
@@ -59,12 +58,15 @@ def work_items(annotations: AnnotationSet, digests: Mapping[int, bytes]) -> list
     annotations
         The image set.
     digests
-        Digest of each photograph by image id, as `features.photographs.digests` computes it.
+        Digest of each photograph by image id, as `photograph_digests` computes it.
+    copies
+        Where workers find the photographs; None if they see the folder of the images.
     """
+    photographs = Photographs.of(annotations).copied_to(copies, digests)
     return [
         WorkItem(
             image,
-            annotations.image_path(image).absolute(),
+            photographs.only([image.id]),
             tuple(i for i in annotations.instances_by_image[image.id] if not i.ignore),
             digests[image.id].hex(),
             row < KEPT_PER_SPLIT,
@@ -137,7 +139,7 @@ def write(items: Sequence[WorkItem], ranker: Ranker, kept: KeptRegions[Proposals
             proposals = kept.get(item.photograph)
             if proposals is None:
                 raise InputError(
-                    f"What is kept below .scratch of the proposals of {item.path} was damaged while this run used it. "
+                    f"What is kept of the proposals of {item.image.file_name} was damaged while this run used it. "
                     "Run again to compute them again."
                 )
             writer.add(item.image.id, proposals)
@@ -200,7 +202,7 @@ def _candidates(
     """Candidates of a photograph, computed unless they are kept."""
     found = kept.get(item.photograph)
     if found is None:
-        found = measure(read_photograph(item.path, item.image), settings)
+        found = measure(item.photographs.read(item.image.id), settings)
         if item.keeps_candidates:
             kept.put(item.photograph, found)
     return found

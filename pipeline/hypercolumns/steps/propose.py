@@ -6,16 +6,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hypercolumns.annotations.model import AnnotationSet
-from hypercolumns.annotations.photographs.of_images import photograph_digests
+from hypercolumns.annotations.photographs.of_images import PHOTOGRAPHS, photograph_digests
 from hypercolumns.cluster.connection import connect
 from hypercolumns.cluster.workers import PROPOSING
 from hypercolumns.evaluation.proposals import evaluate
 from hypercolumns.parameters import Parameters
+from hypercolumns.places.place import place_at
 from hypercolumns.proposals.image_set import learn, propose_all, work_items, write
 from hypercolumns.proposals.kept import kept_candidates, kept_proposals
 from hypercolumns.proposals.store import ProposalStore
 from hypercolumns.scratch.publishing import publish
+from hypercolumns.scratch.shared import shared_scratch
 from hypercolumns.scratch.work import locked
+from hypercolumns.stores.references import move_to_object_store
 from hypercolumns.workspace import SPLITS, Split, Workspace
 
 logger = logging.getLogger(__name__)
@@ -31,13 +34,16 @@ def propose_regions(parameters: Parameters, workspace: Workspace) -> dict[Split,
     """
     settings = parameters.proposals
     sets = {split: AnnotationSet.load(workspace.annotations(split)) for split in SPLITS}
-    items = {split: work_items(sets[split], _digests(sets[split])) for split in SPLITS}
+    storage = None if parameters.compute.storage is None else place_at(parameters.compute.storage)
+    shared = shared_scratch(storage, workspace.scratch)
+    copies = storage and storage.below(PHOTOGRAPHS)
+    items = {split: work_items(sets[split], photograph_digests(sets[split]), copies) for split in SPLITS}
     everything = [item for split in SPLITS for item in items[split]]
     with locked(workspace.scratch), TemporaryDirectory(dir=workspace.scratch) as folder:
-        candidates = kept_candidates(workspace.scratch, settings)
+        candidates = kept_candidates(shared, settings)
         with connect(parameters.compute, PROPOSING) as client:
             ranker = learn(client, items["train"], settings, parameters.seed, candidates)
-            proposals = kept_proposals(workspace.scratch, settings, ranker)
+            proposals = kept_proposals(shared, settings, ranker)
             propose_all(client, everything, ranker, settings, candidates, proposals)
         written = {split: Path(folder) / f"{split}.zarr" for split in SPLITS}
         for split, path in written.items():
@@ -46,6 +52,7 @@ def propose_regions(parameters: Parameters, workspace: Workspace) -> dict[Split,
         measured = {split: evaluate(sets[split], ProposalStore.open(written[split]), minimum) for split in SPLITS}
         for split, path in written.items():
             publish(path, workspace.proposals(split))
+            move_to_object_store(workspace.proposals(split), parameters.compute.storage, "proposals")
         candidates.keep_only({item.photograph for item in everything if item.keeps_candidates})
         proposals.keep_only({item.photograph for item in everything})
     metrics = workspace.metric("proposals")
@@ -54,10 +61,6 @@ def propose_regions(parameters: Parameters, workspace: Workspace) -> dict[Split,
     for split, figures in measured.items():
         logger.info("%s: %s", split, ", ".join(f"{name} {_text(value)}" for name, value in figures.items()))
     return {split: ProposalStore.open(workspace.proposals(split)) for split in SPLITS}
-
-
-def _digests(annotations: AnnotationSet) -> dict[int, bytes]:
-    return photograph_digests(annotations)
 
 
 def _text(value: float | None) -> str:
