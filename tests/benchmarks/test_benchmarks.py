@@ -197,13 +197,13 @@ def test_the_predicted_bytes_of_laid_out_maps_are_those_of_their_files(tmp_path:
         store=store.path,
         targets=tmp_path / "targets.zarr",
         folder=tmp_path,
-        shards=store.parts,
+        n_regions=len(store),
         layers=store.layers,
         heat_map=50,
     )
     maps.lay_out(0)
     arrays = load_file(maps.file(0))
-    values = [arrays[layer].nbytes for layer in shapes]
+    values = [arrays[f"0/{layer}"].nbytes for layer in shapes]
     assert sum(values) == 2 * scaling.maps_bytes(shapes, 50)
 
 
