@@ -1,7 +1,8 @@
 """A store of a million regions, opened, inspected, trained and predicted: `python -m benchmarks.million`.
 
 It measures what docs/scaling.md extrapolates: memory that does not grow beyond its bounds, and as many regions per
-second as in a store of 50,000. `make bench` does not run it, because it takes half an hour.
+second as in a store of 50,000. `make bench` does not run it, because it takes half an hour: the command records its
+figures beside this file, and the pages show those.
 """
 
 import os
@@ -25,6 +26,7 @@ from benchmarks.figures import Figure, Goal, Section
 from benchmarks.growth import import_modules
 from benchmarks.inputs import Shape, SyntheticTask, channels, describe_solver, synthetic_data_set, synthetic_store
 from benchmarks.measuring import in_new_process, seconds, watching
+from benchmarks.results import read_section, write_section
 from hypercolumns.cluster.connection import connect
 from hypercolumns.cluster.workers import PREDICTING, TRAINING
 from hypercolumns.features.store import FeatureStore
@@ -33,6 +35,9 @@ from hypercolumns.grid.spec import GridSpec
 from hypercolumns.grid.training import train_grids
 from hypercolumns.parameters import ComputeParameters, PredictParameters, TrainParameters
 from hypercolumns.tasks.prediction import predict
+
+FILE = Path(__file__).with_name("million.json")
+"""The recorded figures."""
 
 SHAPES: Mapping[str, Shape] = {"map": (4, 8, 8), "vector": (8, 1, 1)}
 """Blocks so small that the number of regions, not their size, decides what a run costs."""
@@ -252,6 +257,11 @@ def figures(folder: Path, regions: int, smaller: int, workers: int, steps: Seque
     )
 
 
+def sections(path: Path = FILE) -> list[Section]:
+    """Read the section that the command recorded; none before that."""
+    return [read_section(path)] if path.exists() else []
+
+
 @click.command()
 @click.option("--regions", type=click.IntRange(min=1), default=1_000_000, show_default=True)
 @click.option(
@@ -260,11 +270,14 @@ def figures(folder: Path, regions: int, smaller: int, workers: int, steps: Seque
 @click.option("--workers", type=click.IntRange(min=1), default=os.cpu_count() or 1, show_default="number of cores")
 @click.option("--step", "steps", type=click.Choice(list(STEPS)), multiple=True, default=list(STEPS), help="Only this.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Folder for the stores; by default a temporary one.")
-def main(regions: int, smaller: int, workers: int, steps: Sequence[str], folder: Path | None) -> None:
-    """Measure a large store beside a smaller one, and print the figures."""
+@click.option("--results", type=click.Path(path_type=Path), default=FILE, show_default="beside the program")
+def main(regions: int, smaller: int, workers: int, steps: Sequence[str], folder: Path | None, results: Path) -> None:
+    """Measure a large store beside a smaller one; print the figures and record them for the page benchmarks.md."""
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         section = figures(Path(temporary), regions, smaller, workers, steps)
+    write_section(section, results)
     click.echo(table.section_text(section))
+    click.echo(f"Wrote {results}; `python -m benchmarks.pages` writes the page.")
 
 
 if __name__ == "__main__":
