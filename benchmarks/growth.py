@@ -195,11 +195,11 @@ def _in_this_process(
 def _with_workers(store: Path, folder: Path, workers: int) -> float:
     """Measure the seconds of training and prediction with `workers` processes."""
     with connect(ComputeParameters(workers=workers)) as client:
-        client.run(_import_modules)
+        client.run(import_modules)
         return sum(seconds(partial(step, store, folder, client, WORKER_SETTINGS)) for step in (_train, _predict))
 
 
-def _import_modules() -> None:
+def import_modules() -> None:
     """Import what a worker would otherwise import while the clock runs."""
     for module in (*TRAINING, *PREDICTING):
         importlib.import_module(module)

@@ -32,7 +32,7 @@ SMALL: Mapping[str, Shape] = {"fine": (64, 14, 14), "coarse": (128, 7, 7), "vect
 """Blocks small enough for stores of thousands of regions, with about as many channels as real ones."""
 
 SIDE = 256
-"""Width and height in pixels of the photograph that all synthetic regions lie in."""
+"""Width and height in pixels of the photographs that synthetic regions lie in."""
 
 
 def channels(shapes: Mapping[str, Shape]) -> int:
@@ -80,13 +80,20 @@ def random_activations(rng: np.random.Generator, regions: int, shape: Shape) -> 
     return rng.standard_normal((regions, *shape), dtype=np.float32).clip(0).astype(np.float16)
 
 
-def synthetic_store(path: Path, regions: int, shapes: Mapping[str, Shape]) -> None:
-    """Write a store of random activations, one part in memory at a time; its regions are boxes in one photograph."""
+def synthetic_store(path: Path, regions: pd.DataFrame | int, shapes: Mapping[str, Shape]) -> None:
+    """Write a store of random activations, one part in memory at a time.
+
+    Parameters
+    ----------
+    regions
+        Region table, or the number of boxes in one photograph.
+    """
+    table = synthetic_regions(regions) if isinstance(regions, int) else regions
     with FeatureStoreWriter(path, shapes) as writer:
-        for part, rows in enumerate(parts(regions)):
+        for part, rows in enumerate(parts(len(table))):
             rng = np.random.default_rng([0, part])
             writer.append({n: random_activations(rng, rows.stop - rows.start, s) for n, s in shapes.items()})
-        writer.finish(synthetic_regions(regions), no_digests(regions), 1.2, {})
+        writer.finish(table, no_digests(len(table)), 1.2, {})
 
 
 def no_digests(count: int) -> NDArray[np.uint8]:
@@ -102,18 +109,42 @@ def synthetic_regions(count: int) -> pd.DataFrame:
     return table.assign(image=1, category=1, instance=np.arange(count), kind="ground_truth", iou=1.0, score=1.0)
 
 
+def synthetic_data_set(
+    count: int, n_categories: int, regions_per_photograph: int
+) -> tuple[pd.DataFrame, AnnotationSet]:
+    """Make a table of `count` boxes in many photographs, sorted as a store needs them, and their photographs.
+
+    Kinds of regions take turns: ground_truth, proposal and detection.
+    """
+    rng = np.random.default_rng(2)
+    n_photographs = -(-count // regions_per_photograph)
+    number = np.arange(count)
+    table = synthetic_regions(count).assign(
+        image=rng.integers(1, n_photographs + 1, count),
+        category=1 + number * n_categories // count,
+        kind=np.array(["ground_truth", "proposal", "detection"], dtype=object)[number % 3],
+    )
+    images = tuple(Image(i, f"{i}.jpg", SIDE, SIDE) for i in range(1, n_photographs + 1))
+    categories = tuple(Category(i, f"category {i}") for i in range(1, n_categories + 1))
+    return table, AnnotationSet(images, categories, (), ".")
+
+
+_ONE_PHOTOGRAPH = AnnotationSet((Image(1, "none", SIDE, SIDE),), (Category(1, "disc"),), (), ".")
+
+
 @dataclass(frozen=True)
 class SyntheticTask:
     """A task whose target is a disc in every box, of a size that depends on the region; its answers are masks."""
 
+    annotations: AnnotationSet = _ONE_PHOTOGRAPH
+    """Photographs, whose files are never read, and categories."""
     name = "synthetic"
     targets = ("figure",)
-    categories = (Category(1, "disc"),)
 
     @property
-    def annotations(self) -> AnnotationSet:
-        """Annotations of one photograph, whose file is never read."""
-        return AnnotationSet((Image(1, "none", SIDE, SIDE),), self.categories, (), ".")
+    def categories(self) -> tuple[Category, ...]:
+        """See `hypercolumns.grid.targets.Targets`."""
+        return self.annotations.categories
 
     def target_maps(self, regions: pd.DataFrame, boxes: NDArray[np.float64], size: int) -> NDArray[np.int8]:
         """See `hypercolumns.grid.targets.Targets`."""

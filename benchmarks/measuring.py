@@ -3,20 +3,27 @@
 import multiprocessing
 import resource
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from hypercolumns.cluster.workers import environment
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Environment that makes numeric libraries use one thread."""
+
+_WATCHING_INTERVAL = 0.2
+"""Seconds between two looks at processes. The system keeps their peaks (Linux), so a look only misses what a process
+held between the last one and its end."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,16 @@ class Cost:
     peak: int
     """Peak memory of the process in bytes, beyond what it held before the call."""
     result: Any
+
+
+@dataclass
+class Peaks:
+    """Peak memory in bytes of processes, with all that they share with others."""
+
+    own: int = 0
+    """Of this process."""
+    child: int = 0
+    """Of the largest of the processes that this process and its children started."""
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -68,6 +85,26 @@ def in_new_process(function: Callable[..., object], *args: object) -> Cost:
             return pool.submit(_measured, function, args).result()
 
 
+@contextmanager
+def watching() -> Iterator[Peaks]:
+    """Watch the memory of this process and of those that it starts in a `with` block; read the peaks after it."""
+    peaks, done = Peaks(), threading.Event()
+    _reset_peak()
+
+    def watch() -> None:
+        while not done.wait(_WATCHING_INTERVAL):
+            peaks.child = max([peaks.child, *map(_peak_of_other, psutil.Process().children(recursive=True))])
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield peaks
+    finally:
+        done.set()
+        thread.join()
+        peaks.own = _peak()
+
+
 def _measured(function: Callable[..., object], args: tuple[object, ...]) -> Cost:
     before = _reset_peak()
     start = time.perf_counter()
@@ -85,9 +122,25 @@ def _reset_peak() -> int:
 
 def _peak() -> int:
     """Most bytes that this process has held since the last reset."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
+    if (held := _status_peak("self")) is not None:
+        return held
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _peak_of_other(process: psutil.Process) -> int:
+    """Most bytes that another process has held (Linux); elsewhere what it holds now; 0 if it has ended."""
+    try:
+        held = _status_peak(str(process.pid))
+        return int(process.memory_info().rss) if held is None else held
+    except (OSError, psutil.Error):
+        return 0
+
+
+def _status_peak(process: str) -> int | None:
+    """Peak memory in bytes from the status of a process; None without `/proc`, or if it has ended."""
+    status = Path("/proc") / process / "status"
+    if not status.exists():
+        return None
+    line = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM")), None)
+    return None if line is None else int(line.split()[1]) * 1024

@@ -86,11 +86,11 @@ def fit_pipeline(store: Path, settings: TrainParameters, folder: Path) -> Fit:
         store=store,
         targets=folder / "targets.zarr",
         folder=folder,
-        shards=opened.parts,
+        n_regions=len(opened),
         layers=opened.layers,
         heat_map=settings.heat_map,
     )
-    moments = add_moments([files.lay_out(shard) for shard in range(len(opened.parts))])
+    moments = add_moments(moments for file in range(files.n_files) for moments in files.lay_out(file))
     solver = ExactSolver(
         CellProblem(
             files=files,

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 
-from benchmarks import accuracy, scaling, table
+from benchmarks import accuracy, million, scaling, table
 from benchmarks.results import Results
 
 
 def write(results: Results, docs: Path) -> None:
     """Write benchmarks.md to `docs`, and scaling.md if every subject that it is derived from was measured."""
-    table.write_page(docs / "benchmarks.md", [*results.sections.values(), accuracy.section()], results.sizes)
+    recorded = [accuracy.section(), *million.sections()]
+    table.write_page(docs / "benchmarks.md", [*results.sections.values(), *recorded], results.sizes)
     if set(scaling.SUBJECTS) <= set(results.sections):
         scaling.write_page(docs / "scaling.md", results.sections, results.cores)
 

@@ -20,10 +20,8 @@ class Results:
 
     def write(self, path: Path) -> None:
         """Write JSON in which every figure also says whether it misses its goal."""
-        content = asdict(self)
-        for name, section in self.sections.items():
-            for figure, entry in zip(section.figures, content["sections"][name]["figures"], strict=True):
-                entry["missed"] = figure.missed
+        sections = {name: _content(section) for name, section in self.sections.items()}
+        content = {"sizes": asdict(self.sizes), "cores": self.cores, "sections": sections}
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content, indent=1) + "\n")
 
@@ -33,6 +31,23 @@ class Results:
         content = json.loads(path.read_text())
         sections = {name: _section(entry) for name, entry in content["sections"].items()}
         return cls(Sizes(**content["sizes"]), content["cores"], sections)
+
+
+def write_section(section: Section, path: Path) -> None:
+    """Write one section by itself, as `Results.write` writes it."""
+    path.write_text(json.dumps(_content(section), indent=1) + "\n")
+
+
+def read_section(path: Path) -> Section:
+    """Read what `write_section` wrote."""
+    return _section(json.loads(path.read_text()))
+
+
+def _content(section: Section) -> dict[str, Any]:
+    content = asdict(section)
+    for figure, entry in zip(section.figures, content["figures"], strict=True):
+        entry["missed"] = figure.missed
+    return content
 
 
 def _section(entry: Mapping[str, Any]) -> Section:

@@ -26,7 +26,7 @@ def write_page(path: Path, sections: Sequence[Section], sizes: Sizes) -> None:
     introduction = wrap(INTRODUCTION.format(repeats=sizes.repeats))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(
-        "\n\n".join(["# Benchmarks", introduction, verdict, *(_section(section) for section in sections)]) + "\n"
+        "\n\n".join(["# Benchmarks", introduction, verdict, *(section_text(section) for section in sections)]) + "\n"
     )
 
 
@@ -46,7 +46,8 @@ def _missed(figure: Figure) -> str:
     return wrap(f"- {figure.name}: {format_value(figure)}, goal {figure.goal}.{reason}", "  ")
 
 
-def _section(section: Section) -> str:
+def section_text(section: Section) -> str:
+    """Write a section: its title, its settings, the table of its figures, and what was not measured."""
     lines = [f"## {section.title}", "", wrap(section.settings), ""]
     if section.figures:
         lines += ["| what | measured | beside | goal | |", "|---|---|---|---|---|"]

@@ -38,11 +38,11 @@ print("Running stage 'extract-val':\\n> python -m stages extract --split val")
 """A program that says what DVC says of two stages."""
 
 
-class _PoolInThisProcess:
+class PoolInThisProcess:
     """Stands in for a pool and calls at once in this process, because starting another one takes seconds."""
 
     def __init__(self, *_args: object, **_options: object) -> None: ...
-    def __enter__(self) -> "_PoolInThisProcess":
+    def __enter__(self) -> "PoolInThisProcess":
         return self
 
     def __exit__(self, *_error: object) -> None: ...
@@ -62,7 +62,7 @@ def _connect_to_threads(compute: ComputeParameters) -> Iterator[Client]:
 @pytest.mark.parametrize("subject", list(SUBJECTS))
 def test_a_benchmark_gives_finite_figures(subject: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(measuring, "ProcessPoolExecutor", _PoolInThisProcess)
+    monkeypatch.setattr(measuring, "ProcessPoolExecutor", PoolInThisProcess)
     monkeypatch.setattr(growth, "connect", _connect_to_threads)
     monkeypatch.setattr(default_run, "REPRO", [sys.executable, "-c", _STAGES])
     section = SUBJECTS[subject](TINY)
@@ -140,7 +140,7 @@ def test_measuring_one_subject_alone_keeps_the_figures_of_the_others(
 
 def test_missing_peers_name_the_command_that_installs_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparison, "PYTHON", tmp_path / "none")
-    monkeypatch.setattr(measuring, "ProcessPoolExecutor", _PoolInThisProcess)
+    monkeypatch.setattr(measuring, "ProcessPoolExecutor", PoolInThisProcess)
     monkeypatch.chdir(tmp_path)
     missing = comparison.figures(TINY).missing
     assert [sentence.split(":")[0] for sentence in missing] == list(comparison.PROGRAMS)
@@ -197,13 +197,13 @@ def test_the_predicted_bytes_of_laid_out_maps_are_those_of_their_files(tmp_path:
         store=store.path,
         targets=tmp_path / "targets.zarr",
         folder=tmp_path,
-        shards=store.parts,
+        n_regions=len(store),
         layers=store.layers,
         heat_map=50,
     )
     maps.lay_out(0)
     arrays = load_file(maps.file(0))
-    values = [arrays[layer].nbytes for layer in shapes]
+    values = [arrays[f"0/{layer}"].nbytes for layer in shapes]
     assert sum(values) == 2 * scaling.maps_bytes(shapes, 50)
 
 

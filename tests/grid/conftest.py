@@ -141,14 +141,14 @@ def _prepare(store: FeatureStore, folder: Path, task: Targets) -> dict[str, Any]
         "store": store.path,
         "targets": folder / "targets.zarr",
         "folder": folder / "files",
-        "shards": store.parts,
+        "n_regions": len(store),
         "layers": store.layers,
         "heat_map": SIZE,
     }
 
 
 def _lay_out(files: SampleFiles | MapFiles) -> dict[str, Moments]:
-    return add_moments([files.lay_out(shard) for shard in range(len(files.shards))])
+    return add_moments(moments for file in range(files.n_files) for moments in files.lay_out(file))
 
 
 def make_problem(

@@ -35,4 +35,4 @@ def test_errors_are_ignored_only_after_the_client_has_gone(store: FeatureStore, 
         remote.fit_cell(problem)
     shutil.rmtree(files.folder)
     assert remote.fit_cell(problem) is None
-    assert remote.lay_out_shard(files, 0) is None
+    assert remote.lay_out_file(files, 0) is None

@@ -61,6 +61,8 @@ class ArrayFile:
     ----------
     path
         A file written by `ArrayFile.write`.
+    prefix
+        Beginning of the names of the arrays to read; callers leave it out.
 
     Raises
     ------
@@ -78,8 +80,8 @@ class ArrayFile:
     its disk space after it is deleted.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, prefix: str = "") -> None:
+        self._path, self._prefix = path, prefix
         try:
             self._stream = path.open("rb", buffering=0)
         except FileNotFoundError:
@@ -129,7 +131,7 @@ class ArrayFile:
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of an array."""
-        return self._arrays[name].shape
+        return self._arrays[self._prefix + name].shape
 
     def read(self, name: str, rows: slice, columns: slice) -> NDArray[Any]:
         """Read `array[rows, columns]`.
@@ -148,7 +150,7 @@ class ArrayFile:
         InputError
             When the part is damaged.
         """
-        array = self._arrays[name]
+        array = self._arrays[self._prefix + name]
         n_columns, record_bytes = columns.stop - columns.start, array.record_bytes
         part: NDArray[Any] = np.empty((rows.stop - rows.start, n_columns, *array.shape[2:]), array.dtype)
         # Row by row, so that checksums are computed while the records are in the processor's cache.

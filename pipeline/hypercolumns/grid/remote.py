@@ -29,10 +29,10 @@ def solver_device(name: str) -> str:
     return "cuda" if choose_device(name).type == "cuda" else "cpu"
 
 
-def lay_out_shard(files: SampleFiles | MapFiles, shard: int) -> dict[str, Moments] | None:
-    """Write the file of one shard and measure its moments; None if the folder has been removed meanwhile."""
+def lay_out_file(files: SampleFiles | MapFiles, file: int) -> list[dict[str, Moments]] | None:
+    """Write one file and measure the moments of its shards; None if the folder has been removed meanwhile."""
     with _ignore_errors_after_client_left(files):
-        return files.lay_out(shard)
+        return files.lay_out(file)
     return None
 
 

@@ -1,15 +1,31 @@
-"""Training data laid out for the workers: a store and its target maps, rewritten as one file per shard.
+"""Training data laid out for the workers: a store and its target maps, rewritten as files of shards.
 
 A file holds several arrays and is read in small parts: opening files dominates the cost of such reads.
 """
 
-from dataclasses import dataclass
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Self
 
+from numpy.typing import NDArray
+
+from hypercolumns.features.schema import REGIONS_PER_PART, Shapes, parts
+from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.array_file import ArrayFile
+from hypercolumns.grid.standardise import Moments
+from hypercolumns.grid.targets import read_target_maps
 
 LABELS = "labels of pixels"
-"""Name of the labels in the file of a shard; the other arrays have the names of the layers."""
+"""Name of the labels of a shard; its other arrays have the names of the layers."""
+
+FILE_BYTES = 2**24
+"""Size of a file of several shards. Few large files are written, opened and deleted faster than many small ones."""
+
+MAX_SHARDS_PER_FILE = 32
+"""Limit for small blocks, so that the headers of files, which workers keep, stay small."""
 
 
 @dataclass(frozen=True)
@@ -27,32 +43,109 @@ class ShardPart:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShardFiles:
-    """The files that hold the regions of a store and their labels, one per shard; sent to the workers."""
+class ShardFiles(ABC):
+    """The files that hold the regions of a store and their labels; sent to the workers with every task, so kept small.
+
+    A shard is a part of the store, the regions of which are read together. A file holds one shard or more.
+    """
 
     store: Path
     targets: Path
     """Target maps that `write_target_maps` wrote."""
     folder: Path
     """Folder of the files."""
-    shards: tuple[slice, ...]
-    """Rows of the store that each shard holds."""
+    n_regions: int
+    """Number of regions of the store."""
     layers: tuple[str, ...]
     heat_map: int
     """Locations per side of a heat map."""
+    shards_per_file: int = 1
+
+    @property
+    def shards(self) -> tuple[slice, ...]:
+        """Rows of the store that each shard holds."""
+        return parts(self.n_regions)
+
+    @property
+    def n_files(self) -> int:
+        """Number of files."""
+        return math.ceil(self.n_regions / (self.shards_per_file * REGIONS_PER_PART))
 
     def parts(self, rows: slice) -> list[ShardPart]:
         """Split `rows` of the store by the shards that hold them."""
+        first = rows.start // REGIONS_PER_PART
         return [
             ShardPart(shard, slice(max(rows.start - held.start, 0), min(rows.stop, held.stop) - held.start))
-            for shard, held in enumerate(self.shards)
-            if held.start < rows.stop and held.stop > rows.start
+            for shard, held in enumerate(parts(self.n_regions, first * REGIONS_PER_PART), start=first)
+            if held.start < rows.stop
         ]
 
     def file(self, shard: int) -> Path:
         """Path of the file with the layers and labels of a shard."""
-        return self.folder / f"{shard}.safetensors"
+        return self.folder / f"{shard // self.shards_per_file}.safetensors"
 
     def open(self, shard: int) -> ArrayFile:
-        """Open the file of a shard for reading."""
-        return ArrayFile(self.file(shard))
+        """Open the file of a shard for reading the arrays of that shard."""
+        return ArrayFile(self.file(shard), _prefix(shard))
+
+    def lay_out(self, file: int) -> list[dict[str, Moments]]:
+        """Write the file with this number.
+
+        Returns
+        -------
+        Moments of every layer for each of its shards.
+
+        Raises
+        ------
+        InputError
+            When features are damaged or not finite.
+        """
+        store = FeatureStore.reopen(self.store)
+        first = file * self.shards_per_file
+        held = parts(self.n_regions, first * REGIONS_PER_PART)[: self.shards_per_file]
+        labels = read_target_maps(self.targets, slice(held[0].start, held[-1].stop))
+        arrays: dict[str, NDArray[Any]] = {}
+        moments = []
+        for shard, rows in enumerate(held, start=first):
+            of_shard = slice(rows.start - held[0].start, rows.stop - held[0].start)
+            laid_out, measured = self.lay_out_shard(store, rows, labels[of_shard])
+            arrays |= {_prefix(shard) + name: values for name, values in laid_out.items()}
+            moments.append(measured)
+        ArrayFile.write(self.file(first), arrays)
+        return moments
+
+    def with_full_files(self, store: FeatureStore, n_targets: int) -> Self:
+        """The same files, with as many shards in each as `FILE_BYTES` and `MAX_SHARDS_PER_FILE` allow."""
+        stored = {layer["name"]: layer for layer in store.attributes["layers"]}
+        shapes = {n: (stored[n]["channels"], stored[n]["height"], stored[n]["width"]) for n in self.layers}
+        shard_bytes = REGIONS_PER_PART * self.region_bytes(shapes, n_targets)
+        return replace(self, shards_per_file=max(1, min(MAX_SHARDS_PER_FILE, FILE_BYTES // shard_bytes)))
+
+    @abstractmethod
+    def region_bytes(self, shapes: Shapes, n_targets: int) -> int:
+        """Bytes that a region takes in a file, given the shapes of its blocks."""
+
+    @abstractmethod
+    def lay_out_shard(
+        self, store: FeatureStore, rows: slice, labels: NDArray[Any]
+    ) -> tuple[Mapping[str, NDArray[Any]], dict[str, Moments]]:
+        """Lay out one shard.
+
+        Parameters
+        ----------
+        store
+            The store.
+        rows
+            Rows of the store that the shard holds.
+        labels
+            (region, target, size, size) target maps of these regions.
+
+        Returns
+        -------
+        The arrays of all layers and the `LABELS`, and the moments of every layer.
+        """
+
+
+def _prefix(shard: int) -> str:
+    """Beginning of the names of a shard's arrays in a file."""
+    return f"{shard}/"

@@ -1,10 +1,8 @@
 """Standardisation of channels that gives every layer the same share of a hypercolumn."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from itertools import accumulate, pairwise
-from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +45,12 @@ class Moments:
         return np.sqrt(np.maximum(self.squares / self.count - self.mean**2, 0))
 
 
-def add_moments(parts: Sequence[Mapping[str, Moments]]) -> dict[str, Moments]:
-    """Moments of every layer over all `parts`, summed in their order."""
-    return {layer: reduce(add, (part[layer] for part in parts)) for layer in parts[0]}
+def add_moments(parts: Iterable[Mapping[str, Moments]]) -> dict[str, Moments]:
+    """Moments of every layer over all `parts`, of which there must be one, summed in their order."""
+    total: dict[str, Moments] = {}
+    for part in parts:
+        total = {layer: total[layer] + moments if total else moments for layer, moments in part.items()}
+    return total
 
 
 @dataclass(frozen=True)

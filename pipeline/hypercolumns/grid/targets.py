@@ -1,5 +1,6 @@
 """Training targets: a map of labels for every region and target."""
 
+import math
 from pathlib import Path
 from typing import Protocol
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from hypercolumns.annotations.model import Category
 from hypercolumns.features.schema import REGIONS_PER_PART
 from hypercolumns.features.store import FeatureStore
-from hypercolumns.stores.layout import Layout
+from hypercolumns.stores.layout import SHARD_BYTES, Layout
 from hypercolumns.stores.reading import Store
 from hypercolumns.stores.replacing import replacing
 
@@ -54,7 +55,9 @@ def write_target_maps(path: Path, task: Targets, store: FeatureStore, size: int)
 
     The store at `path` has one array, `labels` (region, target, size, size) int8, with one chunk per part of `store`.
     """
-    layout = Layout((len(task.targets), size, size), np.dtype(np.int8), REGIONS_PER_PART, REGIONS_PER_PART)
+    item = (len(task.targets), size, size)
+    chunks_per_shard = max(1, SHARD_BYTES // (REGIONS_PER_PART * math.prod(item)))
+    layout = Layout(item, np.dtype(np.int8), REGIONS_PER_PART, REGIONS_PER_PART * chunks_per_shard)
     with replacing(path) as written:
         labels = written.array("labels", layout)
         for rows in store.parts:

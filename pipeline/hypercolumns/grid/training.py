@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from itertools import groupby, product
@@ -14,6 +14,7 @@ import numpy as np
 from distributed import Client, Future, as_completed
 from tqdm import tqdm
 
+from hypercolumns.cluster.submission import map_in_order
 from hypercolumns.errors import InputError
 from hypercolumns.features.origin import origin_of
 from hypercolumns.features.store import FeatureStore
@@ -150,14 +151,17 @@ class _Job:
             "store": self.store.path.absolute(),
             "targets": (work / TARGETS).absolute(),
             "folder": (work / ("maps" if exact else f"samples-{grid}")).absolute(),
-            "shards": self.store.parts,
+            "n_regions": len(self.store),
             "layers": tuple(layer for layer in self.store.layers if layer in needed),
             "heat_map": self.settings.heat_map,
         }
+        files: SampleFiles | MapFiles
         if exact:
-            return MapFiles(**fields)
-        pixels = self.settings.pixels_per_region
-        return SampleFiles(**fields, grid=grid, pixels_per_region=pixels, seed=self.seed)
+            files = MapFiles(**fields)
+        else:
+            pixels = self.settings.pixels_per_region
+            files = SampleFiles(**fields, grid=grid, pixels_per_region=pixels, seed=self.seed)
+        return files.with_full_files(self.store, len(self.task.targets))
 
 
 def train_grids(
@@ -280,13 +284,24 @@ def _kept_fit(job: _Job, work: Path, unit: _Unit) -> CellFit:
 def _lay_out(files: SampleFiles | MapFiles, client: Client) -> dict[str, Moments]:
     """Write the files of all shards on the workers; return the moments of every layer."""
     files.folder.mkdir(exist_ok=True)
-    futures = [client.submit(remote.lay_out_shard, files, shard, pure=False) for shard in range(len(files.shards))]
-    with _cancel_on_error(client, futures):
-        parts = [f.result() for f in tqdm(futures, desc=f"read for {files.folder.name}", unit=" shards", leave=False)]
-    moments = [part for part in parts if part is not None]
-    if len(moments) < len(parts):
-        raise _removed(files.folder)
-    return add_moments(moments)  # in the order of the shards, since sums in another order may differ in their last bits
+    arguments = ((files, file) for file in range(files.n_files))
+    with closing(map_in_order(client, remote.lay_out_file, arguments)) as laid_out:
+        by_file = tqdm(laid_out, total=files.n_files, desc=f"read for {files.folder.name}", unit=" files", leave=False)
+        # In the order of the shards, since sums in another order may differ in their last bits.
+        return add_moments(shard for moments in by_file for shard in _require(moments, files.folder))
+
+
+def _require(moments: list[dict[str, Moments]] | None, folder: Path) -> list[dict[str, Moments]]:
+    """Refuse to go on without the file that has these moments.
+
+    Raises
+    ------
+    InputError
+        If its folder is gone.
+    """
+    if moments is None:
+        raise _removed(folder)
+    return moments
 
 
 @contextmanager

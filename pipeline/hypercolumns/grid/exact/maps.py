@@ -1,16 +1,18 @@
 """Maps laid out for training on every pixel: each region is decoded once, and each cell reads only its window."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hypercolumns.features.half import as_float16
+from hypercolumns.features.schema import Shapes
 from hypercolumns.features.store import FeatureStore
-from hypercolumns.grid.array_file import ArrayFile
 from hypercolumns.grid.finite import read_finite
 from hypercolumns.grid.shard_files import LABELS, ShardFiles
 from hypercolumns.grid.standardise import Moments
-from hypercolumns.grid.targets import read_target_maps
 from hypercolumns.regions.interpolation import interpolate
 
 
@@ -18,30 +20,26 @@ from hypercolumns.regions.interpolation import interpolate
 class MapFiles(ShardFiles):
     """Complete maps; they serve grids with any number of cells."""
 
-    def lay_out(self, shard: int) -> dict[str, Moments]:
-        """Write the maps and labels of the regions of one shard.
+    def region_bytes(self, shapes: Shapes, n_targets: int) -> int:
+        """See `ShardFiles.region_bytes`."""
+        positions = (c * min(h, self.heat_map) * min(w, self.heat_map) for c, h, w in shapes.values())
+        return 2 * sum(positions) + n_targets * self.heat_map**2
+
+    def lay_out_shard(
+        self, store: FeatureStore, rows: slice, labels: NDArray[np.int8]
+    ) -> tuple[Mapping[str, NDArray[Any]], dict[str, Moments]]:
+        """Lay out the maps and labels of the regions of one shard; see `ShardFiles.lay_out_shard`.
 
         The array of a layer is (y, x, region, channel) float16, that of the labels (y, x, target, region) int8. Maps
         finer than the heat map are interpolated to its locations, the only places where they are used.
-
-        Returns
-        -------
-        Moments of every layer.
-
-        Raises
-        ------
-        InputError
-            When features are damaged or not finite.
         """
-        store = FeatureStore.reopen(self.store)
-        arrays, moments = {}, {}
+        arrays: dict[str, NDArray[Any]] = {}
+        moments = {}
         for layer in self.layers:
-            block = read_finite(store, layer, self.shards[shard])
+            block = read_finite(store, layer, rows)
             height, width = (min(side, self.heat_map) for side in block.shape[2:])
             if block.shape[2:] != (height, width):
                 block = as_float16(interpolate(block.astype(np.float32), height, width), layer)
             arrays[layer] = np.ascontiguousarray(block.transpose(2, 3, 0, 1))
             moments[layer] = Moments.measure(arrays[layer].astype(np.float32))
-        labels = read_target_maps(self.targets, self.shards[shard])
-        ArrayFile.write(self.file(shard), {**arrays, LABELS: labels.transpose(2, 3, 1, 0)})
-        return moments
+        return {**arrays, LABELS: labels.transpose(2, 3, 1, 0)}, moments

@@ -119,7 +119,7 @@ class ExactSolver(Solver[MapFiles]):
         problem, settings = self.problem, self.problem.settings
         if problem.origin is None:
             return settings.alpha
-        return settings.adaptation * problem.files.shards[-1].stop / (problem.rows.stop - problem.rows.start)
+        return settings.adaptation * problem.files.n_regions / (problem.rows.stop - problem.rows.start)
 
     def _minimise(
         self, portions: "list[_Portion]", counts: NDArray[np.int64], targets: NDArray[np.int64]

@@ -1,5 +1,6 @@
 """Training pixels drawn from a store: each region is decoded once, its samples serve every classifier."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,13 +9,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hypercolumns.features.half import as_float16
+from hypercolumns.features.schema import Shapes
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.array_file import ArrayFile
 from hypercolumns.grid.cells import cell_bounds
 from hypercolumns.grid.finite import read_finite
 from hypercolumns.grid.shard_files import LABELS, ShardFiles
 from hypercolumns.grid.standardise import Moments
-from hypercolumns.grid.targets import read_target_maps
 from hypercolumns.regions.interpolation import operator
 
 
@@ -36,36 +37,32 @@ class SampleFiles(ShardFiles):
         """Pixels drawn per region and cell."""
         return max(1, round(self.pixels_per_region / self.grid**2))
 
-    def lay_out(self, shard: int) -> dict[str, Moments]:
-        """Draw pixels of the regions of one shard, and write their hypercolumns and labels.
+    def region_bytes(self, shapes: Shapes, n_targets: int) -> int:
+        """See `ShardFiles.region_bytes`."""
+        n_pixels = self.grid**2 * self.pixels_per_cell
+        values = (channels * (1 if height == width == 1 else n_pixels) for channels, height, width in shapes.values())
+        return 2 * sum(values) + n_targets * n_pixels
+
+    def lay_out_shard(
+        self, store: FeatureStore, rows: slice, labels: NDArray[np.int8]
+    ) -> tuple[Mapping[str, NDArray[Any]], dict[str, Moments]]:
+        """Draw pixels of the regions of one shard, and lay out their hypercolumns; see `ShardFiles.lay_out_shard`.
 
         The array of a layer is (cell, pixel, region, channel) float16, that of the labels (cell, pixel, region, target)
         int8. Maps of 1 x 1 are constant, so their layer has a single cell with a single pixel.
-
-        Returns
-        -------
-        Moments of every layer.
-
-        Raises
-        ------
-        InputError
-            When features are damaged or not finite.
         """
-        store = FeatureStore.reopen(self.store)
-        rows = self.shards[shard]
         n_regions = rows.stop - rows.start
         rng = np.random.default_rng([self.seed, self.grid, rows.start])
         locations = draw_locations(rng, n_regions, self.heat_map, self.grid, self.pixels_per_cell)
         by_cell = locations.transpose(1, 2, 0)
-        arrays, moments = {}, {}
+        arrays: dict[str, NDArray[Any]] = {}
+        moments = {}
         for layer in self.layers:
             samples = _interpolate(read_finite(store, layer, rows), by_cell, self.heat_map)
             moments[layer] = Moments.measure(samples)
             arrays[layer] = as_float16(samples, layer)
-        maps = read_target_maps(self.targets, rows)
-        flat = maps.reshape(n_regions, maps.shape[1], -1).transpose(0, 2, 1)
-        ArrayFile.write(self.file(shard), {**arrays, LABELS: flat[np.arange(n_regions), by_cell]})
-        return moments
+        flat = labels.reshape(n_regions, labels.shape[1], -1).transpose(0, 2, 1)
+        return {**arrays, LABELS: flat[np.arange(n_regions), by_cell]}, moments
 
 
 def draw_locations(
