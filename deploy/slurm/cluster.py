@@ -53,6 +53,21 @@ def worker_jobs(
         yield f"{kind}-{number}", {"cls": SLURMJob, "options": made, "group": group}
 
 
+def require_accepted(jobs: Mapping[str, Mapping[str, Any]]) -> None:
+    """Let SLURM check the jobs before any is submitted.
+
+    Raises
+    ------
+    click.ClickException
+        With what `sbatch` says about a job that it would refuse.
+    """
+    for name, spec in jobs.items():
+        script = spec["cls"]("tcp://scheduler:8786", name=name, **spec["options"]).job_script()
+        tested = subprocess.run(["sbatch", "--test-only"], input=script, capture_output=True, text=True, check=False)  # noqa: S607
+        if tested.returncode:
+            raise click.ClickException(f"SLURM refuses the job {name}: {tested.stderr.strip()}")
+
+
 def start(jobs: Mapping[str, Mapping[str, Any]], interface: str | None, port: int) -> SpecCluster:
     """Start the scheduler in this process and submit `jobs`; closing what is returned cancels them."""
     protocol = "tls" if dask.config.get("distributed.comm.require-encryption") else None
@@ -61,11 +76,15 @@ def start(jobs: Mapping[str, Mapping[str, Any]], interface: str | None, port: in
 
 
 def run(command: Sequence[str]) -> int:
-    """Run `command` and return its exit status. It deals with Ctrl-C, which reaches it too; SIGTERM is passed on."""
+    """Run `command` and return its exit status. It deals with Ctrl-C, which reaches it too; SIGTERM is passed on.
+
+    A command that was killed has the status that a shell would give it.
+    """
     process = subprocess.Popen(command)  # noqa: S603
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    return process.wait()
+    status = process.wait()
+    return 128 - status if status < 0 else status
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -111,8 +130,10 @@ def main(
             )
         ),
     }
-    # As Ctrl-C does, so that the jobs of the workers are cancelled.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    require_accepted(wanted)
+    # Both raise KeyboardInterrupt, so that the jobs of the workers are cancelled. dask-jobqueue sets another handler.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     with start(wanted, interface, port) as cluster:
         try:
             click.echo(f"The scheduler is {cluster.scheduler_address}; waiting for the first worker.", err=True)
@@ -123,6 +144,8 @@ def main(
                 click.echo("A worker has come. Ctrl-C ends scheduler and workers.", err=True)
                 threading.Event().wait()
         except KeyboardInterrupt:
+            # A second Ctrl-C would leave jobs in the queue.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             status = 130
     sys.exit(status)
 
