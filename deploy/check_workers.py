@@ -1,10 +1,14 @@
 """Check in the project's folder that the workers of a scheduler run the same code and see the same files."""
 
 import os
+import sys
 from pathlib import Path
 
 import click
 from distributed import Client
+
+# The code that the stages of this checkout run, even when another version is installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "pipeline"))
 
 from hypercolumns.cluster.connection import connect
 from hypercolumns.cluster.workers import WORKER_ENVIRONMENT

@@ -59,9 +59,9 @@ def address(certified: dict[str, str], tmp_path_factory: pytest.TempPathFactory)
         try:
             yield _address(file)
         finally:
-            for process in processes:
+            # The worker first: it would wait for a scheduler that has gone.
+            for process in reversed(processes):
                 process.terminate()
-            for process in processes:
                 process.wait(10)
 
 
