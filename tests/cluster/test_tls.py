@@ -59,10 +59,10 @@ def address(certified: dict[str, str], tmp_path_factory: pytest.TempPathFactory)
         try:
             yield _address(file)
         finally:
-            # The worker first: it would wait for a scheduler that has gone.
-            for process in reversed(processes):
-                process.terminate()
-                process.wait(10)
+            # Not terminate: a worker waits for a scheduler that has gone, and would outlive the tests.
+            for process in processes:
+                process.kill()
+                process.wait()
 
 
 def _address(file: Path) -> str:
