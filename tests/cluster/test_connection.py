@@ -1,5 +1,6 @@
 """Workers start with their modules and environment, and Ctrl-C never interrupts the start of a cluster."""
 
+import gc
 import logging
 import os
 import signal
@@ -8,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from distributed import Client
 
 from hypercolumns.cluster.connection import connect, defer_interrupts
 from hypercolumns.cluster.workers import START_METHOD, WORKER_ENVIRONMENT
+from hypercolumns.errors import InputError
 from hypercolumns.parameters import ComputeParameters
 
 PACKAGE_ROOT = Path(__file__).parents[2] / "pipeline"
@@ -68,3 +71,16 @@ def test_an_interrupt_quietens_dask_only_until_the_cluster_has_closed() -> None:
     with pytest.raises(KeyboardInterrupt), connect(ComputeParameters(workers=1)):
         raise KeyboardInterrupt
     assert log.level == before
+
+
+def test_a_refused_connection_leaves_no_client_behind() -> None:
+    """Dask would close it whenever it is collected, and block if that is while the next client starts."""
+    gc.collect()
+    gc.disable()  # what is left must not be collected by chance
+    try:
+        # Without certificates this fails at once.
+        with pytest.raises(InputError), connect(ComputeParameters(scheduler="tls://127.0.0.1:9")):
+            pass
+        assert [known for known in gc.get_objects() if isinstance(known, Client)] == []
+    finally:
+        gc.enable()

@@ -1,5 +1,6 @@
 """Connect to Dask workers: a local cluster of processes, or a scheduler that is already running."""
 
+import gc
 import logging
 import os
 import signal
@@ -34,11 +35,7 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
         When `compute.scheduler` does not answer, has no workers or goes away.
     """
     if compute.scheduler is not None:
-        try:
-            client = Client(compute.scheduler, timeout="10s")
-        except (OSError, ValueError, TypeError) as error:
-            raise InputError(f"compute.scheduler: no Dask scheduler answers at {compute.scheduler}: {error}") from None
-        with client:
+        with _client(compute.scheduler) as client:
             try:
                 client.wait_for_workers(1, timeout=30)
             except TimeoutError:
@@ -72,6 +69,24 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
             # Connections that break while the cluster closes would be logged with tracebacks.
             log.setLevel(logging.CRITICAL + 1)
             raise
+
+
+def _client(address: str) -> Client:
+    """Connect to a running scheduler.
+
+    Raises
+    ------
+    InputError
+        When it does not answer.
+    """
+    try:
+        return Client(address, timeout="10s")
+    except (OSError, ValueError, TypeError) as error:
+        reason = str(error)
+    # The error held the client that has failed. Collect it now: Dask closes a client when it is collected, and blocks
+    # if that happens while another one starts.
+    gc.collect()
+    raise InputError(f"compute.scheduler: no Dask scheduler answers at {address}: {reason}")
 
 
 @contextmanager

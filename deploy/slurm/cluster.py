@@ -1,0 +1,154 @@
+"""Start a Dask scheduler here and its workers as SLURM jobs, and run a command that uses them.
+
+docs/cluster.md explains it. Everything that an option leaves open comes from the section `jobqueue.slurm` of Dask's
+configuration, where a site can keep what its jobs need.
+"""
+
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+import dask
+from dask.utils import parse_bytes
+from dask_jobqueue.slurm import SLURMJob
+from distributed import Scheduler, SpecCluster
+
+from hypercolumns.cluster.workers import WORKER_ENVIRONMENT
+
+ADDRESS = "{scheduler}"
+"""Placeholder in the command for the address of the scheduler."""
+
+
+def worker_jobs(
+    count: int, workers: int, memory: str, kind: str, **options: Any
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Specify jobs of `workers` processes with one thread each, by name.
+
+    Parameters
+    ----------
+    memory
+        Of each process.
+    kind
+        First part of the names.
+    options
+        Further arguments of `dask_jobqueue.slurm.SLURMJob`.
+    """
+    made = {
+        "cores": workers,
+        "processes": workers,
+        "memory": str(workers * parse_bytes(memory)),
+        "job_name": f"hypercolumns-{kind}",
+        "log_directory": "slurm-logs",
+        "job_script_prologue": [f"export {name}={shlex.quote(value)}" for name, value in WORKER_ENVIRONMENT.items()],
+        **options,
+    }
+    for number in range(count):
+        # Dask names the processes of a job so.
+        group = [f"-{process}" for process in range(workers)] if workers > 1 else [""]
+        yield f"{kind}-{number}", {"cls": SLURMJob, "options": made, "group": group}
+
+
+def require_accepted(jobs: Mapping[str, Mapping[str, Any]]) -> None:
+    """Let SLURM check the jobs before any is submitted.
+
+    Raises
+    ------
+    click.ClickException
+        With what `sbatch` says about a job that it would refuse.
+    """
+    for name, spec in jobs.items():
+        script = spec["cls"]("tcp://scheduler:8786", name=name, **spec["options"]).job_script()
+        tested = subprocess.run(["sbatch", "--test-only"], input=script, capture_output=True, text=True, check=False)  # noqa: S607
+        if tested.returncode:
+            raise click.ClickException(f"SLURM refuses the job {name}: {tested.stderr.strip()}")
+
+
+def start(jobs: Mapping[str, Mapping[str, Any]], interface: str | None, port: int) -> SpecCluster:
+    """Start the scheduler in this process and submit `jobs`; closing what is returned cancels them."""
+    protocol = "tls" if dask.config.get("distributed.comm.require-encryption") else None
+    options = {"protocol": protocol, "interface": interface, "port": port, "dashboard_address": ":0"}
+    return SpecCluster(jobs, scheduler={"cls": Scheduler, "options": options}, silence_logs="error")
+
+
+def run(command: Sequence[str]) -> int:
+    """Run `command` and return its exit status. It deals with Ctrl-C, which reaches it too; SIGTERM is passed on.
+
+    A command that was killed has the status that a shell would give it.
+    """
+    process = subprocess.Popen(command)  # noqa: S603
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    status = process.wait()
+    return 128 - status if status < 0 else status
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--jobs", default=1, show_default=True, help="Jobs of CPU workers.")
+@click.option("--workers", default=1, show_default=True, help="Worker processes of such a job, one per core.")
+@click.option("--memory", default="4GiB", show_default=True, help="Memory of each of them.")
+@click.option("--gpu-jobs", default=0, show_default=True, help="Jobs of one GPU and one worker.")
+@click.option("--gpu-cores", default=4, show_default=True, help="CPU cores of such a job.")
+@click.option("--gpu-memory", default="16GiB", show_default=True, help="Memory of such a job.")
+@click.option("--gpu-request", default="--gres=gpu:1", show_default=True, help="Option of sbatch for the GPU.")
+@click.option("--time", "walltime", help="Time limit of every job, such as 12:00:00.")
+@click.option("--partition", "queue", help="Partition of every job.")
+@click.option("--account", help="Account of every job.")
+@click.option("--interface", help="Network interface that all nodes share, such as ib0.")
+@click.option("--port", default=0, show_default=True, help="Port of the scheduler; 0 takes a free one.")
+@click.option("--sbatch", "directives", multiple=True, help="Another option of sbatch, for every job; can be repeated.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def main(
+    jobs: int,
+    workers: int,
+    memory: str,
+    gpu_jobs: int,
+    gpu_cores: int,
+    gpu_memory: str,
+    gpu_request: str,
+    interface: str | None,
+    port: int,
+    directives: tuple[str, ...],
+    command: tuple[str, ...],
+    **site: str | None,
+) -> None:
+    """Run COMMAND, in which {scheduler} stands for the address; without one, wait for Ctrl-C."""
+    shared = {**site, "interface": interface}
+    wanted = {
+        **dict(worker_jobs(jobs, workers, memory, "cpu", job_extra_directives=list(directives), **shared)),
+        **dict(
+            worker_jobs(
+                *(gpu_jobs, 1, gpu_memory, "gpu"),
+                job_cpu=gpu_cores,
+                job_extra_directives=[gpu_request, *directives],
+                worker_extra_args=["--resources", "GPU=1"],
+                **shared,
+            )
+        ),
+    }
+    require_accepted(wanted)
+    # Both raise KeyboardInterrupt, so that the jobs of the workers are cancelled. dask-jobqueue sets another handler.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    with start(wanted, interface, port) as cluster:
+        try:
+            click.echo(f"The scheduler is {cluster.scheduler_address}; waiting for the first worker.", err=True)
+            cluster.wait_for_workers(1)
+            if command:
+                status = run([word.replace(ADDRESS, cluster.scheduler_address) for word in command])
+            else:
+                click.echo("A worker has come. Ctrl-C ends scheduler and workers.", err=True)
+                threading.Event().wait()
+        except KeyboardInterrupt:
+            # A second Ctrl-C would leave jobs in the queue.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            status = 130
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Client, scheduler and workers speak TLS with the settings of deploy/tls.env, and nobody else gets in."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import dask
+import pytest
+from distributed import Security
+
+from hypercolumns.cluster.connection import connect
+from hypercolumns.errors import InputError
+from hypercolumns.parameters import ComputeParameters
+from tests.documents import ROOT
+from tests.environment_files import read_environment
+
+
+def certify(folder: Path) -> dict[str, str]:
+    """Make a certificate and its key, and the environment variables that name them."""
+    folder.mkdir()
+    made = Security.temporary()
+    (folder / "cert.pem").write_text(made.tls_ca_file)
+    (folder / "key.pem").write_text(made.tls_client_key)
+    return read_environment(ROOT / "deploy/tls.env", {"TLS": str(folder)})
+
+
+def settings(environment: dict[str, str]) -> dict[str, object]:
+    """Dask's configuration, by key, of a process with these environment variables."""
+    names = {name: name.removeprefix("DASK_").lower().replace("__", ".").replace("_", "-") for name in environment}
+    collected = dask.config.collect_env(environment)
+    return {key: dask.config.get(key, config=collected) for key in names.values()}
+
+
+@pytest.fixture(scope="module")
+def certified(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return certify(tmp_path_factory.mktemp("tls") / "certificates")
+
+
+@pytest.fixture(scope="module")
+def address(certified: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a scheduler with one worker, all of it in processes started from the command line."""
+    folder = tmp_path_factory.mktemp("cluster")
+    file = folder / "scheduler.json"
+    environment = {**os.environ, **certified, "PYTHONPATH": str(ROOT / "pipeline")}
+    local = ["--host", "127.0.0.1", "--scheduler-file", str(file)]
+    commands = (
+        ["distributed.cli.dask_scheduler", *local, "--port", "0", "--dashboard-address", ":0"],
+        ["distributed.cli.dask_worker", *local, "--nthreads", "1", "--no-nanny", "--no-dashboard"],
+    )
+    with (folder / "log").open("w") as log:
+        processes = [
+            subprocess.Popen([sys.executable, "-m", *command], cwd=folder, env=environment, stdout=log, stderr=log)  # noqa: S603
+            for command in commands
+        ]
+        try:
+            yield _address(file)
+        finally:
+            # Not terminate: a worker waits for a scheduler that has gone, and would outlive the tests.
+            for process in processes:
+                process.kill()
+                process.wait()
+
+
+def _address(file: Path) -> str:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if file.exists() and (content := file.read_text()).endswith("}"):
+            return json.loads(content)["address"]
+        time.sleep(0.05)
+    raise TimeoutError((file.parent / "log").read_text())
+
+
+def test_a_client_with_the_certificate_computes_on_the_worker(address: str, certified: dict[str, str]) -> None:
+    assert address.startswith("tls://")
+    with dask.config.set(settings(certified)), connect(ComputeParameters(scheduler=address)) as client:
+        assert client.submit(abs, -3).result(timeout=10) == 3
+
+
+def test_a_client_without_a_certificate_is_told_so_in_one_paragraph(address: str) -> None:
+    with pytest.raises(InputError) as raised, connect(ComputeParameters(scheduler=address)):
+        pass
+    assert "\n" not in str(raised.value)
+    assert str(raised.value).startswith(f"compute.scheduler: no Dask scheduler answers at {address}: TLS expects")
+
+
+def test_a_client_with_another_certificate_is_told_so_in_one_paragraph(address: str, tmp_path: Path) -> None:
+    other = settings(certify(tmp_path / "other"))
+    with (
+        pytest.raises(InputError) as raised,
+        dask.config.set(other),
+        connect(ComputeParameters(scheduler=address)),
+    ):
+        pass
+    assert "\n" not in str(raised.value)
+    assert "TLS certificate does not match" in str(raised.value)
+
+
+def test_local_workers_start_under_these_settings(certified: dict[str, str]) -> None:
+    """The variables may stay in the environment for runs without a scheduler."""
+    with dask.config.set(settings(certified)), connect(ComputeParameters(workers=1)) as client:
+        assert client.submit(abs, -3).result(timeout=10) == 3

@@ -1,0 +1,53 @@
+"""The scripts of SLURM's jobs start what the guide says."""
+
+import importlib.util
+import shlex
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from hypercolumns.cluster.workers import WORKER_ENVIRONMENT
+from tests.documents import ROOT
+
+FOLDER = ROOT / "deploy/slurm"
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
+    pytest.importorskip("dask_jobqueue", reason="dask-jobqueue is not installed: pip install dask-jobqueue")
+    monkeypatch.chdir(tmp_path)  # dask-jobqueue makes the folder of the logs
+    spec = importlib.util.spec_from_file_location("cluster", FOLDER / "cluster.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def scripts(cluster: ModuleType, *arguments: object, **options: object) -> list[str]:
+    """Scripts of the jobs, by the order of their names."""
+    jobs = cluster.worker_jobs(*arguments, **options)
+    return [spec["cls"]("tcp://host:8786", name=name, **spec["options"]).job_script() for name, spec in jobs]
+
+
+def test_a_job_starts_a_process_per_core_with_one_thread_and_its_share_of_the_memory(cluster: ModuleType) -> None:
+    first, second = scripts(cluster, 2, 8, "4GiB", "cpu", walltime="12:00:00", job_extra_directives=["--nice=5"])
+    assert {"#SBATCH --cpus-per-task=8", "#SBATCH --mem=32G", "#SBATCH -t 12:00:00", "#SBATCH --nice=5"} <= set(
+        first.splitlines()
+    )
+    command = shlex.split(first.splitlines()[-1])
+    assert command[command.index("--nworkers") + 1] == "8"
+    assert command[command.index("--nthreads") + 1] == "1"
+    assert command[command.index("--memory-limit") + 1] == "4.00GiB"
+    assert second == first.replace("cpu-0", "cpu-1")
+
+
+def test_workers_have_the_environment_of_local_workers(cluster: ModuleType) -> None:
+    (script,) = scripts(cluster, 1, 1, "4GiB", "cpu")
+    exports = {line.removeprefix("export ") for line in script.splitlines() if line.startswith("export ")}
+    assert exports == {f"{name}={value}" for name, value in WORKER_ENVIRONMENT.items()}
+
+
+def test_the_batch_script_of_workers_starts_one_thread_per_process() -> None:
+    script = (FOLDER / "workers.sbatch").read_text()
+    assert "source deploy/workers.env" in script
+    assert "--nthreads 1" in script
