@@ -1,10 +1,5 @@
 """Client, scheduler and workers speak TLS with the settings of deploy/tls.env, and nobody else gets in."""
 
-import json
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +10,7 @@ from distributed import Security
 from hypercolumns.cluster.connection import connect
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import ComputeParameters
+from tests.cluster.processes import cluster
 from tests.documents import ROOT
 from tests.environment_files import read_environment
 
@@ -43,35 +39,8 @@ def certified(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def address(certified: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a scheduler with one worker, all of it in processes started from the command line."""
-    folder = tmp_path_factory.mktemp("cluster")
-    file = folder / "scheduler.json"
-    environment = {**os.environ, **certified, "PYTHONPATH": str(ROOT / "pipeline")}
-    local = ["--host", "127.0.0.1", "--scheduler-file", str(file)]
-    commands = (
-        ["distributed.cli.dask_scheduler", *local, "--port", "0", "--dashboard-address", ":0"],
-        ["distributed.cli.dask_worker", *local, "--nthreads", "1", "--no-nanny", "--no-dashboard"],
-    )
-    with (folder / "log").open("w") as log:
-        processes = [
-            subprocess.Popen([sys.executable, "-m", *command], cwd=folder, env=environment, stdout=log, stderr=log)  # noqa: S603
-            for command in commands
-        ]
-        try:
-            yield _address(file)
-        finally:
-            # Not terminate: a worker waits for a scheduler that has gone, and would outlive the tests.
-            for process in processes:
-                process.kill()
-                process.wait()
-
-
-def _address(file: Path) -> str:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if file.exists() and (content := file.read_text()).endswith("}"):
-            return json.loads(content)["address"]
-        time.sleep(0.05)
-    raise TimeoutError((file.parent / "log").read_text())
+    with cluster(tmp_path_factory.mktemp("cluster") / "processes", 1, certified) as address:
+        yield address
 
 
 def test_a_client_with_the_certificate_computes_on_the_worker(address: str, certified: dict[str, str]) -> None:

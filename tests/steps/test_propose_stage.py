@@ -18,6 +18,7 @@ from distributed import Client
 from PIL import Image as Picture
 
 from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.photographs import of_images
 from hypercolumns.errors import InputError
 from hypercolumns.evaluation.proposals import evaluate
 from hypercolumns.parameters import Parameters, ProposalParameters
@@ -89,8 +90,8 @@ class Stage:
             self._measured.append(path.name)
             return read_photograph(path, *arguments)
 
-        read_photograph = image_set.read_photograph
-        monkeypatch.setattr(image_set, "read_photograph", read)
+        read_photograph = of_images.read_photograph
+        monkeypatch.setattr(of_images, "read_photograph", read)
         monkeypatch.setattr(step, "connect", connect)
 
     def run(self, project: Path, **changes: object) -> list[str]:
