@@ -135,4 +135,3 @@ def test_faults_of_the_object_store_change_no_byte(
             extracted(annotations, tmp_path / "two.zarr", tmp_path / "scratch-two", "warp", None, storage) == expected
         )
         assert proxy.injected
-    assert len(FeatureStore.open(tmp_path / "two.zarr")) == case.REGIONS

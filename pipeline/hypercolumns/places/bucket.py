@@ -45,6 +45,9 @@ class Bucket:
 
     address: str
 
+    def __str__(self) -> str:
+        return self.address
+
     @classmethod
     def at(cls, address: str) -> "Bucket":
         """Find the place at an address, without a request.

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hypercolumns.input_files import LARGEST, read_bytes
 from hypercolumns.places.atomic import PART, atomic_write
@@ -16,12 +17,18 @@ class Folder:
     """The files below a folder; see `place.Place`."""
 
     path: Path
-    """Absolute, since another process may run elsewhere."""
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the absolute path, since another process may run elsewhere."""
+        return type(self), (self.path.absolute(),)
 
     @property
     def address(self) -> str:
-        """The path of the folder."""
-        return str(self.path)
+        """The absolute path of the folder."""
+        return str(self.path.absolute())
 
     def below(self, name: str) -> "Folder":
         """The folder of that name below this one."""

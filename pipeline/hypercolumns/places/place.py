@@ -20,7 +20,7 @@ class Place(Protocol):
 
     @property
     def address(self) -> str:
-        """The path of the folder, or the address such as `s3://bucket/prefix`; `place_at` finds the place again."""
+        """The absolute path of the folder, or the address such as `s3://bucket/prefix`; `place_at` finds the place again."""
 
     def below(self, name: str) -> "Place":
         """The place that holds the files whose names begin with `name/`."""
@@ -61,4 +61,4 @@ def place_at(address: str | Path) -> Place:
         If the address is malformed, or the package that reaches it is not installed.
     """
     text = str(address)
-    return Bucket.at(text) if is_address(text) else Folder(Path(text).absolute())
+    return Bucket.at(text) if is_address(text) else Folder(Path(text))

@@ -178,7 +178,7 @@ class StoredArray:
 
     def _raise(self, shard: int, fault: str) -> None:
         place = f"shard {shard} of the array {self.name!r} ({self.layout.file(self.name, shard)})"
-        raise DamagedStoreError(self.place.address, place, fault) from None
+        raise DamagedStoreError(str(self.place), place, fault) from None
 
     def __getstate__(self) -> dict[str, Any]:
         """Drop the indices, which the receiver reads itself."""

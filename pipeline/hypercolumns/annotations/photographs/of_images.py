@@ -14,7 +14,7 @@ from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.annotations.photographs.reading import read_photograph
 from hypercolumns.errors import InputError
 from hypercolumns.places.folder import Folder
-from hypercolumns.places.place import Place, place_at
+from hypercolumns.places.place import Place
 
 PHOTOGRAPHS = "photographs"
 """Folder of copies below the address of an object store."""
@@ -76,7 +76,7 @@ class Photographs:
             As `photograph_digests` computes them, by image id.
         """
         if place is None:
-            return Photographs(place_at(self.place.address), self.images, self.files)
+            return self
         names = {image_id: digests[image_id].hex() for image_id in self.images}
         present = place.sizes()
 
