@@ -41,8 +41,8 @@ def describe(store: FeatureStore) -> list[str]:
 
 def _megabytes(store: FeatureStore, layer: str) -> tuple[float, float]:
     """Size of a layer's block in memory and on disk, in 10^6 bytes."""
-    files = (store.path / "blocks" / layer).rglob("*")
-    return store.blocks[layer].nbytes / 1e6, sum(file.stat().st_size for file in files if file.is_file()) / 1e6
+    stored = sum(store.store.place.below(f"blocks/{layer}").sizes().values())
+    return store.blocks[layer].nbytes / 1e6, stored / 1e6
 
 
 def _size_cells(raw: float, stored: float) -> tuple[str, str, str]:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,7 +61,7 @@ class Plan:
         return backbone if self.short_side is None else spatial(backbone)
 
     def blocks(
-        self, first: int, streams: Streams[Backbone], device: torch.device, spool: Path, progress: "tqdm[None]"
+        self, first: int, streams: Streams[Backbone], device: torch.device, spool: Path, progress: "tqdm[Any]"
     ) -> Iterator[Blocks]:
         """Yield the blocks of all regions from row `first` on, part by part: known ones are copied, others computed.
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tqdm import tqdm
@@ -86,7 +86,7 @@ def _run(
     backbone: Backbone,
     device: torch.device,
     client: "Client | None",
-    progress: "tqdm[None]",
+    progress: "tqdm[Any]",
 ) -> Iterator[tuple[int, _Records]]:
     """Yield the number of each shard in `shards`, and its records, as soon as it is written."""
     if client is None:
@@ -109,7 +109,7 @@ def _write_on_worker(shard: _Shard, blueprint: Blueprint, device: str) -> _Recor
         return _write(shard, streams, on, progress)
 
 
-def _write(shard: _Shard, streams: Streams[Backbone], device: torch.device, progress: "tqdm[None]") -> _Records:
+def _write(shard: _Shard, streams: Streams[Backbone], device: torch.device, progress: "tqdm[Any]") -> _Records:
     layouts = schema.layouts(shard.plan.shapes)
     encoded = {layer: WholeShard(layout) for layer, layout in layouts.items()}
     with tempfile.TemporaryDirectory(prefix="hypercolumns-") as folder:

@@ -49,7 +49,8 @@ class ShardFiles(ABC):
     A shard is a part of the store, the regions of which are read together. A file holds one shard or more.
     """
 
-    store: Path
+    store: Path | str
+    """Absolute path or address of the feature store."""
     targets: Path
     """Target maps that `write_target_maps` wrote."""
     folder: Path

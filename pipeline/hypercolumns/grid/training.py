@@ -148,7 +148,7 @@ class _Job:
         needed = {layer for spec in specs for layer in spec.layers}
         exact = self.settings.solver == "exact"
         fields: dict[str, Any] = {
-            "store": self.store.path.absolute(),
+            "store": self.store.address,
             "targets": (work / TARGETS).absolute(),
             "folder": (work / ("maps" if exact else f"samples-{grid}")).absolute(),
             "n_regions": len(self.store),

@@ -5,8 +5,9 @@ import random
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -173,10 +174,8 @@ class Bucket:
         import obstore
 
         for chosen in _batches(list(self.sizes() if names is None else names), 1000):
-            try:
-                self._ask(lambda store, chosen=chosen: obstore.delete(store, chosen), "")
-            except FileNotFoundError:
-                continue
+            with suppress(FileNotFoundError):
+                self._ask(partial(obstore.delete, paths=chosen), "")
 
     def _size(self, name: str) -> int | None:
         import obstore
@@ -235,7 +234,7 @@ def _connect(address: str, process: int) -> Any:
     from obstore.store import from_url
 
     del process
-    return from_url(
+    return from_url(  # type: ignore[call-overload]
         address,
         # Options given here replace those of the environment.
         client_options={**_CLIENT, "allow_http": _allows_http()},
@@ -255,7 +254,7 @@ def _complete(content: bytes, size: int) -> bytes:
     return content
 
 
-def _short(error: Exception) -> str:
+def _short(error: BaseException) -> str:
     """The first line of an error of `obstore`, whose further lines show its configuration."""
     text = str(error).strip().partition("\n")[0]
     return text if len(text) <= 300 else f"{text[:300]}..."

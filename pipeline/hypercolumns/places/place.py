@@ -20,7 +20,7 @@ class Place(Protocol):
 
     @property
     def address(self) -> str:
-        """The absolute path of the folder, or the address such as `s3://bucket/prefix`; `place_at` finds the place again."""
+        """The absolute path of the folder, or an address such as `s3://bucket/prefix`, for `place_at`."""
 
     def below(self, name: str) -> "Place":
         """The place that holds the files whose names begin with `name/`."""

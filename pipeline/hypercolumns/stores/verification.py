@@ -1,5 +1,6 @@
 """Checks a store of any kind whole and lists all damage; the store may hold anything."""
 
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from hypercolumns.stores.manifest import NAME as MANIFEST
 from hypercolumns.stores.manifest import DamagedManifestError, FileRecord, Manifest
 from hypercolumns.stores.metadata import LARGEST_JSON, Metadata, read_json, schema_of
 from hypercolumns.stores.reading import DamagedStoreError, StoredArray
+from hypercolumns.stores.references import is_reference, place_of
 from hypercolumns.stores.shards import shard_faults
 from hypercolumns.stores.writing import CODING_THREADS
 
@@ -90,6 +92,8 @@ def verify(path: Path, progress: Progress = lambda _: None) -> Verification:
     InputError
         If it is not a store, or one of another version, and that is not because its metadata is damaged.
     """
+    if is_reference(path):
+        return _verify_elsewhere(path, progress)
     files = Files.list(path)
     damages = [Damage.of_file(name, fault) for name, fault in files.faults.items()]
     records, faults = _read_manifest(path, files)
@@ -119,6 +123,26 @@ def verify(path: Path, progress: Progress = lambda _: None) -> Verification:
         damages += _inconsistencies(kind, metadata, spoilt | set(unusable))
     intact = {name: record for name, (record, faults) in found.items() if record and not faults}
     return Verification(path, kind, tuple(sorted(set(damages))), intact, len(files.sizes), sum(files.sizes.values()))
+
+
+def _verify_elsewhere(path: Path, progress: Progress) -> Verification:
+    """Compare the files that a folder refers to with the checksums in its manifest, one after the other."""
+    place, intact, damages = place_of(path), {}, []
+    records = Manifest.read(path).files
+    for name, record in records.items():
+        try:
+            content = place.read(name)
+        except FileNotFoundError:
+            damages.append(Damage.of_file(name, "it is missing"))
+            continue
+        if FileRecord.of(content) == record:
+            intact[name] = record
+        else:
+            damages.append(Damage.of_file(name, "its checksum does not match"))
+        progress(len(content))
+    kind = find_kind(schema_of(json.loads(place.read(ROOT)))) if ROOT in intact else None
+    n_bytes = sum(record.size for record in records.values())
+    return Verification(path, kind, tuple(sorted(damages)), intact, len(records), n_bytes)
 
 
 def _read_manifest(path: Path, files: Files) -> tuple[Mapping[str, FileRecord] | None, list[str]]:

@@ -36,7 +36,8 @@ _PHOTOGRAPHS_AT_ONCE = 8
 class _Job:
     """The part of the work that all parts of the store share; `predict` explains the fields."""
 
-    store: Path
+    store: str
+    """Its address."""
     task: Task
     settings: PredictParameters
     proposals: Path | None
@@ -113,7 +114,7 @@ def predict(
     store = FeatureStore.open(store_path)
     _check(models, task, store)
     superpixels = Path(proposals).absolute() if settings.superpixels and proposals else None
-    job = _Job(store.path.absolute(), task, settings, superpixels, kinds, keep_heat)
+    job = _Job(store.address, task, settings, superpixels, kinds, keep_heat)
     sent_models = client.scatter(list(models), broadcast=True, hash=False)
     regions, boxes = store.regions, store.expanded_boxes
     keeping: AbstractContextManager[Path | None] = nullcontext()
