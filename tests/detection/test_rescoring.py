@@ -16,6 +16,7 @@ from PIL import Image as Picture
 from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.annotations.results import Result
 from hypercolumns.backbones import Backbone, create_backbone
+from hypercolumns.cluster.connection import connect
 from hypercolumns.detection import crops, rescoring
 from hypercolumns.detection.candidate_set import CandidateSet
 from hypercolumns.detection.crops import Crops, backbone_of_crops, describe_crops
@@ -44,8 +45,10 @@ from hypercolumns.parameters import (
     DetectionParameters,
     RescoringParameters,
 )
+from hypercolumns.places.place import place_at
 from hypercolumns.regions.boxes import Boxes, expand, from_coco, iou
 from hypercolumns.workspace import SPLITS, Split
+from tests.cluster.processes import cluster
 from tests.detection.detection_scenes import (
     KnownFeatures,
     candidates,
@@ -55,6 +58,7 @@ from tests.detection.detection_scenes import (
     separable,
     separable_features,
 )
+from tests.object_store.server import S3Server
 
 CATEGORIES = (3, 7)
 DETECTION = DetectionParameters(max_per_image=5)
@@ -282,6 +286,20 @@ def test_the_number_of_cores_changes_nothing(
         assert project.run() == undisturbed
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("through_s3", [False, True])
+def test_workers_in_other_processes_change_nothing(
+    project: Project, undisturbed: list[Result], bucket: S3Server, through_s3: bool
+) -> None:
+    """They share the folder of the client, or an object store alone."""
+    storage = bucket.url if through_s3 else None
+    compute = ComputeParameters(device="cpu", storage=storage)
+    with cluster(project.folder / "elsewhere", 2) as address, connect(ComputeParameters(scheduler=address)) as client:
+        place = None if storage is None else place_at(storage)
+        project.given = {k: replace(given, client=client, storage=place) for k, given in project.given.items()}
+        project.second = replace(project.second, crops=replace(project.second.crops, client=client, compute=compute))
+        assert project.run() == undisturbed
 
 
 @pytest.mark.parametrize(
