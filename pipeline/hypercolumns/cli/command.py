@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from hypercolumns.errors import InputError
+from hypercolumns.places.bucket import PlaceError
 
 _CURES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Make room"),
@@ -22,8 +23,8 @@ _FAULTS_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, err
 def command(function: Callable[..., None], remedy: Callable[[str], str] | None = None) -> click.Command:
     """Make a Click command that prints an `InputError` as one paragraph and exits with code 1.
 
-    So does a disk that is full or cannot be written. An interrupt exits with code 130. While the command runs, the log
-    of the library goes to stderr as plain lines.
+    So does a disk that is full or cannot be written, and an object store that fails. An interrupt exits with code 130.
+    While the command runs, the log of the library goes to stderr as plain lines.
 
     Parameters
     ----------
@@ -41,6 +42,10 @@ def command(function: Callable[..., None], remedy: Callable[[str], str] | None =
         except InputError as error:
             advice = f" {remedy(error.step)}" if remedy and error.step else ""
             raise click.ClickException(f"{error}{advice}") from None
+        except PlaceError as error:
+            raise click.ClickException(
+                f"{error}. What was finished is kept; run again when the object store can be reached."
+            ) from None
         except OSError as error:
             if error.errno not in _FAULTS_OF_THE_DISK:
                 raise
