@@ -41,9 +41,9 @@ class Peaks:
     """Peak memory in bytes of processes, with all that they share with others."""
 
     own: int = 0
-    """Of this process."""
+    """That of this process."""
     child: int = 0
-    """Of the largest of the processes that this process and its children started."""
+    """The largest among the processes that this process and its children started."""
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -88,21 +88,35 @@ def in_new_process(function: Callable[..., object], *args: object) -> Cost:
 @contextmanager
 def watching() -> Iterator[Peaks]:
     """Watch the memory of this process and of those that it starts in a `with` block; read the peaks after it."""
-    peaks, done = Peaks(), threading.Event()
+    peaks = Peaks()
     _reset_peak()
 
     def watch() -> None:
-        while not done.wait(_WATCHING_INTERVAL):
-            peaks.child = max([peaks.child, *map(_peak_of_other, psutil.Process().children(recursive=True))])
+        peaks.child = max([peaks.child, *map(_peak_of_other, psutil.Process().children(recursive=True))])
 
-    thread = threading.Thread(target=watch, daemon=True)
+    try:
+        with repeating(watch, _WATCHING_INTERVAL):
+            yield peaks
+    finally:
+        peaks.own = _peak()
+
+
+@contextmanager
+def repeating(action: Callable[[], object], interval: float) -> Iterator[None]:
+    """Call a function every `interval` seconds within a `with` block, in another thread."""
+    done = threading.Event()
+
+    def repeat() -> None:
+        while not done.wait(interval):
+            action()
+
+    thread = threading.Thread(target=repeat, daemon=True)
     thread.start()
     try:
-        yield peaks
+        yield
     finally:
         done.set()
         thread.join()
-        peaks.own = _peak()
 
 
 def _measured(function: Callable[..., object], args: tuple[object, ...]) -> Cost:

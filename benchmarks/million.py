@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from benchmarks import table
 from benchmarks.figures import Figure, Goal, Section
 from benchmarks.growth import import_modules
 from benchmarks.inputs import Shape, SyntheticTask, channels, describe_solver, synthetic_data_set, synthetic_store
-from benchmarks.measuring import in_new_process, seconds, watching
+from benchmarks.measuring import in_new_process, repeating, seconds, watching
 from benchmarks.results import read_section, write_section
 from hypercolumns.cluster.connection import connect
 from hypercolumns.cluster.workers import PREDICTING, TRAINING
@@ -65,7 +64,7 @@ _DISK_INTERVAL = 2.0
 
 @dataclass(frozen=True)
 class Cost:
-    """What a step took on one store."""
+    """Time and memory of a step on one store."""
 
     seconds: float
     client: int
@@ -131,7 +130,7 @@ STEPS: Mapping[str, Callable[[Path, int], Cost]] = {
     "train, exact": partial(_train, "exact"),
     "predict": _predict,
 }
-"""What is measured, each in a process of its own as the stages of the pipeline are."""
+"""The steps, each measured in a process of its own as the stages of the pipeline are."""
 
 LONG_STEPS = ("train, sgd", "train, exact", "predict")
 """Steps whose time is that of the regions, not that of starting."""
@@ -186,19 +185,11 @@ def _write(store: Path, regions: int) -> float:
 @contextmanager
 def _watching_disk(folder: Path) -> Iterator[list[int]]:
     """Collect the size of a folder every few seconds within a `with` block."""
-    sizes, done = [0], threading.Event()
-
-    def watch() -> None:
-        while not done.wait(_DISK_INTERVAL):
-            sizes.append(_folder_bytes(folder))
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
+    sizes = [0]
     try:
-        yield sizes
+        with repeating(lambda: sizes.append(_folder_bytes(folder)), _DISK_INTERVAL):
+            yield sizes
     finally:
-        done.set()
-        thread.join()
         sizes.append(_folder_bytes(folder))
 
 

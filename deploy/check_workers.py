@@ -21,7 +21,7 @@ PACKAGES = ["torch", "onnxruntime", "sklearn", "higra", "cv2", "zarr"]
 
 
 def faults(client: Client, code: str, parameters: Path) -> dict[str, list[str]]:
-    """What is wrong with each worker, by its address.
+    """List what is wrong with each worker, by its address.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a backbone is made from, as a small value: worker processes make the same one from it, and keep it."""
+"""A small value that says what a backbone is made from: worker processes make the same one from it, and keep it."""
 
 import threading
 from dataclasses import dataclass

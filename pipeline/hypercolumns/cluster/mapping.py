@@ -1,14 +1,15 @@
-"""Functions of many items on Dask workers, of which only a few wait for a worker at any time."""
+"""Many calls on Dask workers with a few of them in flight, so that client and scheduler hold little at a time."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, TypeVar
 
 from distributed import Client, Future, as_completed
 
-PER_THREAD = 2
-"""Tasks that run or wait, per thread of the workers: enough to keep them busy, few enough to bound memory."""
+CALLS_PER_THREAD = 4
+"""Calls in flight for each thread of the workers: enough that none waits for the next call."""
 
 GPU = "GPU"
 """Dask resource that workers with a GPU declare (`dask worker --resources GPU=1`); a task of a network takes one."""
@@ -45,38 +46,60 @@ def map_unordered(
     def submit(limit: int) -> list[Future]:
         added = []
         for number, item in islice(numbered, limit):
-            future = client.submit(function, item, pure=False, resources=dict(resources) if resources else None)
+            future = client.submit(function, item, pure=False, resources=dict(resources or {}) or None)
             numbers[future] = number
             added.append(future)
         return added
 
     try:
-        completed = as_completed(submit(PER_THREAD * threads.count()))
+        completed = as_completed(submit(CALLS_PER_THREAD * threads.count()))
         for future in completed:
             result = future.result()
             number = numbers.pop(future)
             future.release()
-            for added in submit(PER_THREAD * threads.count() - len(numbers)):
+            for added in submit(CALLS_PER_THREAD * threads.count() - len(numbers)):
                 completed.add(added)
             yield number, result
     finally:
         client.cancel(list(numbers))
 
 
-def map_ordered(
+def map_in_order(
     client: Client,
-    function: Callable[[Item], Result],
-    items: Iterable[Item],
+    function: Callable[..., Result],
+    arguments: Iterable[tuple[Any, ...]],
     resources: Mapping[str, int] | None = None,
-) -> Iterator[Result]:
-    """Yield `function(item)` for every item, in order; otherwise as `map_unordered`."""
-    waiting: dict[int, Result] = {}
-    wanted = 0
-    for number, result in map_unordered(client, function, items, resources):
-        waiting[number] = result
-        while wanted in waiting:
-            yield waiting.pop(wanted)
-            wanted += 1
+) -> Generator[Result, None, None]:
+    """Yield the results of `function`, called on the workers with each of `arguments`, in their order.
+
+    When the caller closes the iterator, or an error leaves it, the calls in flight are cancelled. No later result is
+    taken before an earlier one: those that are ready wait on the workers.
+
+    Parameters
+    ----------
+    resources
+        Dask resources of a call, as `resources_of_networks` finds them.
+    """
+    threads = _Threads(client, resources)
+    pending: deque[Future] = deque()
+    try:
+        for values in arguments:
+            if len(pending) >= CALLS_PER_THREAD * threads.count():
+                yield _take(pending)
+            pending.append(client.submit(function, *values, pure=False, resources=dict(resources or {}) or None))
+        while pending:
+            yield _take(pending)
+    finally:
+        if pending:
+            client.cancel(list(pending))
+
+
+def _take(pending: deque[Future]) -> Any:
+    """Wait for the first future, and release it with its result on the worker."""
+    future = pending[0]
+    result = future.result()
+    pending.popleft().release()
+    return result
 
 
 def resources_of_networks(client: Client) -> dict[str, int]:

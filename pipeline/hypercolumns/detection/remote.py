@@ -28,28 +28,28 @@ class RemoteFeatures:
     client: "Client"
     maps: KeptMaps
     blueprint: Blueprint
-    """Of the network."""
+    """Makes the network on the workers."""
 
     def map(
         self, function: Callable[[Describe, Item], Result], items: Iterable[tuple[Image, Item]]
     ) -> Iterator[Result]:
         """Yield `function(describe, item)` for every image and item, in order; both are sent to a worker."""
-        from hypercolumns.cluster.mapping import map_ordered, resources_of_networks
+        from hypercolumns.cluster.mapping import map_in_order, resources_of_networks
 
         apply = partial(_apply, function=function, blueprint=self.blueprint)
         source = iter(items)
         batches = iter(lambda: list(islice(source, PHOTOGRAPHS_PER_TASK)), [])
         with_maps = ((self.maps.only({image.id for image, _ in batch}), batch) for batch in batches)
-        for results in map_ordered(self.client, apply, with_maps, resources_of_networks(self.client)):
+        for results in map_in_order(self.client, apply, with_maps, resources_of_networks(self.client)):
             yield from results
 
 
 def _apply(
-    maps_and_batch: tuple[KeptMaps, list[tuple[Image, Item]]],
+    maps: KeptMaps,
+    batch: list[tuple[Image, Item]],
     function: Callable[[Describe, Item], Result],
     blueprint: Blueprint,
 ) -> list[Result]:
-    maps, batch = maps_and_batch
     network = blueprint.prepared(maps.device, "photographs")
     with threadpool_limits(1), Streams(network, maps.device, streams=1) as streams:
         results = streams.map(lambda own, pair: function(maps.describe(own, pair[0]), pair[1]), batch)

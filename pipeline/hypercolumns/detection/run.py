@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
 from hypercolumns.annotations.model import AnnotationSet
-from hypercolumns.annotations.photographs.of_images import PHOTOGRAPHS, Photographs, photograph_digests
+from hypercolumns.annotations.photographs.of_images import Photographs, photograph_digests
 from hypercolumns.annotations.results import Result
 from hypercolumns.backbones import Backbone
 from hypercolumns.backbones.blueprint import Blueprint
@@ -96,11 +96,11 @@ class DetectionInput:
 
     @cached_property
     def _maps(self) -> KeptMaps:
-        """Where the maps are kept; photographs are read once, though the two steps of detection open the set twice."""
+        """The kept maps of all photographs, which are hashed once, though both steps of detection open the set."""
         digests = photograph_digests(self.annotations)
         photographs, scratch = Photographs.of(self.annotations), place_at(self.scratch)
         if self.client is not None:
-            photographs = photographs.copied_to(self.storage and self.storage.below(PHOTOGRAPHS), digests)
+            photographs = photographs.copied_to(self.storage, digests)
             scratch = shared_scratch(self.storage, self.scratch)
         key = maps_key(self.backbone, self.settings.short_side, self.device)
         cache = ContentCache(scratch.below(f"{MAPS}/{self.split}"), key)

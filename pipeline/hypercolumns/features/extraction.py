@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hypercolumns.annotations.model import AnnotationSet
-from hypercolumns.annotations.photographs.of_images import PHOTOGRAPHS, Photographs, photograph_digests
+from hypercolumns.annotations.photographs.of_images import Photographs, photograph_digests
 from hypercolumns.backbones import Backbone
 from hypercolumns.backbones.engines import prepare
 from hypercolumns.cluster.devices import device_of_networks
@@ -36,6 +36,7 @@ from hypercolumns.scratch.digests import key_digest
 from hypercolumns.scratch.publishing import publish
 from hypercolumns.scratch.work import locked
 from hypercolumns.stores.references import is_complete_at, publish_reference, upload
+from hypercolumns.stores.whole_shards import UNFINISHED_MANIFEST
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -122,8 +123,19 @@ def extract(
     if confirm is not None:
         confirm(attributes["key"], digests)
     work = _Work(
-        *(regions, annotations, backbone, device, contents, digests, attributes),
-        *(expansion, short_side, compute.batch_size, shapes, Path(scratch), client),
+        regions=regions,
+        annotations=annotations,
+        backbone=backbone,
+        device=device,
+        contents=contents,
+        digests=digests,
+        attributes=attributes,
+        expansion=expansion,
+        short_side=short_side,
+        batch_size=compute.batch_size,
+        shapes=shapes,
+        scratch=Path(scratch),
+        client=client,
     )
     with locked(work.scratch), Generations(work.scratch / "extract" / out.name, attributes["key"]) as generations:
         if compute.storage is None:
@@ -133,7 +145,7 @@ def extract(
     return FeatureStore.open(out)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Work:
     """The inputs of one call of `extract`."""
 
@@ -144,7 +156,7 @@ class _Work:
     contents: Mapping[int, bytes]
     """Digests of the photographs by image id."""
     digests: NDArray[np.uint8]
-    """Of the regions."""
+    """Digests of the regions."""
     attributes: Mapping[str, Any]
     expansion: float
     short_side: int | None
@@ -158,9 +170,8 @@ class _Work:
         if not generations.is_complete():
             plan = self._plan(generations.earlier(self.shapes, self.digests, reuse), None)
             if self.client is None:
-                network = prepare(plan.seen_by(self.backbone), self.device, plan.sizes, self.scratch)
                 with FeatureStoreWriter(generations.store, self.shapes) as writer:
-                    _write_blocks(plan, network, self.device, writer, generations.spool, out.name)
+                    _write_blocks(plan, self._prepared(plan), self.device, writer, generations.spool, out.name)
                     self._finish(writer)
             else:
                 self._write_shards(plan, place_at(generations.store), generations.store, out.name)
@@ -175,13 +186,13 @@ class _Work:
             with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
                 self._write_shards(plan, place, Path(folder), out.name)
                 upload(Path(folder), place)
+            place.delete([UNFINISHED_MANIFEST])
         publish_reference(place, out)
 
     def _plan(self, earlier: Sequence[EarlierStore], storage: Place | None) -> Plan:
         photographs = Photographs.of(self.annotations).only(self.contents)
         if self.client is not None:
-            copies = None if storage is None else storage.below(PHOTOGRAPHS)
-            photographs = photographs.copied_to(copies, self.contents)
+            photographs = photographs.copied_to(storage, self.contents)
         known = KnownBlocks(earlier)
         images, boxes = self.regions["image"].to_numpy(), schema.expanded_boxes(self.regions, self.expansion)
         found = known.find(self.digests)
@@ -189,10 +200,15 @@ class _Work:
 
     def _write_shards(self, plan: Plan, place: Place, folder: Path, name: str) -> None:
         """Write the shards of the blocks to a place, and the rest of the store to a folder."""
-        files = write_shards(plan, plan.seen_by(self.backbone), self.device, place, self.client, name)
+        network = self._prepared(plan) if self.client is None else plan.seen_by(self.backbone)
+        files = write_shards(plan, network, self.device, place, self.client, name)
         with FeatureStoreWriter(folder, self.shapes, files) as writer:
             writer.adopt(len(self.regions))
             self._finish(writer)
+
+    def _prepared(self, plan: Plan) -> Backbone:
+        """The network as this process runs it."""
+        return prepare(plan.seen_by(self.backbone), self.device, plan.sizes, self.scratch)
 
     def _finish(self, writer: FeatureStoreWriter) -> None:
         writer.finish(self.regions, self.digests, self.expansion, self.attributes)

@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 from hypercolumns.backbones import Backbone
 from hypercolumns.backbones.blueprint import Blueprint
-from hypercolumns.backbones.engines import prepare
 from hypercolumns.features import schema
 from hypercolumns.features.half import not_finite
 from hypercolumns.features.plan import Plan
@@ -34,9 +33,9 @@ class _Shard:
 
     number: int
     plan: Plan
-    """Of its regions alone."""
+    """Restricted to the regions of the shard."""
     place: Place
-    """Of the store."""
+    """Where the store lies."""
 
 
 def write_shards(
@@ -47,7 +46,7 @@ def write_shards(
     Parameters
     ----------
     backbone
-        As the plan sees it.
+        The network as the plan sees it; without a client prepared to run in this process.
     device
         Device of the network, here or on the workers.
     place
@@ -73,7 +72,7 @@ def write_shards(
     shards = (_Shard(number, plan.only(rows[number]), place) for number in numbers)
     missing = sum(of_shard.stop - of_shard.start for of_shard in rows.values())
     with tqdm(total=total, initial=total - missing, unit=" regions", desc=name, dynamic_ncols=True) as progress:
-        for index, records in _run(shards, plan, backbone, device, client, progress):
+        for index, records in _run(shards, backbone, device, client, progress):
             written.add(records)
             if client is not None:
                 progress.update(rows[numbers[index]].stop - rows[numbers[index]].start)
@@ -82,7 +81,6 @@ def write_shards(
 
 def _run(
     shards: Iterable[_Shard],
-    plan: Plan,
     backbone: Backbone,
     device: torch.device,
     client: "Client | None",
@@ -90,7 +88,7 @@ def _run(
 ) -> Iterator[tuple[int, _Records]]:
     """Yield the number of each shard in `shards`, and its records, as soon as it is written."""
     if client is None:
-        with Streams(prepare(backbone, device, plan.sizes), device) as streams:
+        with Streams(backbone, device) as streams:
             for index, shard in enumerate(shards):
                 yield index, _write(shard, streams, device, progress)
         return

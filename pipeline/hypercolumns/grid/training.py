@@ -14,7 +14,7 @@ import numpy as np
 from distributed import Client, Future, as_completed
 from tqdm import tqdm
 
-from hypercolumns.cluster.submission import map_in_order
+from hypercolumns.cluster.mapping import map_in_order
 from hypercolumns.errors import InputError
 from hypercolumns.features.origin import origin_of
 from hypercolumns.features.store import FeatureStore

@@ -192,7 +192,7 @@ class Bucket:
         ------
         FileNotFoundError
             If there is no such object.
-        OSError
+        PlaceError
             If the object store cannot be reached, or refuses.
         """
         from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
@@ -214,8 +214,11 @@ class Bucket:
         raise AssertionError
 
 
-class PlaceError(OSError):
-    """An object store that cannot be reached, or refuses a request."""
+class PlaceError(Exception):
+    """An object store cannot be reached, or refuses a request.
+
+    No `OSError`: those of a file say that it is missing or damaged, and what it held would be computed again.
+    """
 
     def __init__(self, place: str, fault: str) -> None:
         super().__init__(f"{place}: {fault}")

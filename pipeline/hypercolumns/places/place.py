@@ -14,8 +14,8 @@ class Place(Protocol):
     Places are small values: they can be compared, and sent to another process, which sees the same files if it reaches
     the folder or has the credentials of the object store in its own environment.
 
-    All operations raise `FileNotFoundError` for a file that is not there, and `OSError` where the place cannot be read
-    or written.
+    All operations raise `FileNotFoundError` for a file that is not there, `OSError` for one that cannot be read or
+    written, and `PlaceError` where an object store cannot be reached, or refuses.
     """
 
     @property

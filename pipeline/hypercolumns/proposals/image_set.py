@@ -43,14 +43,16 @@ class WorkItem:
 
     image: Image
     photographs: Photographs
-    """Of this image alone."""
+    """Reads that of this image alone."""
     instances: tuple[Instance, ...]
     photograph: str
     """Digest of the photograph."""
     keeps_candidates: bool
 
 
-def work_items(annotations: AnnotationSet, digests: Mapping[int, bytes], copies: Place | None = None) -> list[WorkItem]:
+def work_items(
+    annotations: AnnotationSet, digests: Mapping[int, bytes], storage: Place | None = None
+) -> list[WorkItem]:
     """List the images of a set, each with its instances that are neither crowd nor difficult.
 
     Parameters
@@ -59,10 +61,10 @@ def work_items(annotations: AnnotationSet, digests: Mapping[int, bytes], copies:
         The image set.
     digests
         Digest of each photograph by image id, as `photograph_digests` computes it.
-    copies
-        Where workers find the photographs; None if they see the folder of the images.
+    storage
+        Object store in which workers find the photographs; None if they see the folder of the images.
     """
-    photographs = Photographs.of(annotations).copied_to(copies, digests)
+    photographs = Photographs.of(annotations).copied_to(storage, digests)
     return [
         WorkItem(
             image,

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hypercolumns.annotations.model import AnnotationSet
-from hypercolumns.annotations.photographs.of_images import PHOTOGRAPHS, photograph_digests
+from hypercolumns.annotations.photographs.of_images import photograph_digests
 from hypercolumns.cluster.connection import connect
 from hypercolumns.cluster.workers import PROPOSING
 from hypercolumns.evaluation.proposals import evaluate
@@ -36,8 +36,7 @@ def propose_regions(parameters: Parameters, workspace: Workspace) -> dict[Split,
     sets = {split: AnnotationSet.load(workspace.annotations(split)) for split in SPLITS}
     storage = None if parameters.compute.storage is None else place_at(parameters.compute.storage)
     shared = shared_scratch(storage, workspace.scratch)
-    copies = storage and storage.below(PHOTOGRAPHS)
-    items = {split: work_items(sets[split], photograph_digests(sets[split]), copies) for split in SPLITS}
+    items = {split: work_items(sets[split], photograph_digests(sets[split]), storage) for split in SPLITS}
     everything = [item for split in SPLITS for item in items[split]]
     with locked(workspace.scratch), TemporaryDirectory(dir=workspace.scratch) as folder:
         candidates = kept_candidates(shared, settings)

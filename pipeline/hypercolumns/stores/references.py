@@ -71,7 +71,7 @@ def upload(folder: Path, place: Place) -> None:
 
     with ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:
         list(pool.map(copy, files))
-    if not place.create(MANIFEST, manifest) and place.read(MANIFEST) != manifest:
+    if not place.create(MANIFEST, manifest):
         raise InputError(f"Another run has written another store at {place.address}. Delete it, and run again.")
 
 

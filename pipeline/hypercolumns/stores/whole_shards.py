@@ -61,11 +61,6 @@ class WrittenShards:
         self.files |= files
         self._place.write(self._name, Manifest(self.files).content())
 
-    def forget(self) -> None:
-        """Delete the list, since the manifest of the complete store has replaced it."""
-        if self._name != MANIFEST:
-            self._place.delete([self._name])
-
     def _read(self) -> dict[str, FileRecord]:
         try:
             manifest = Manifest.parse(self._place.read(self._name), self._name)

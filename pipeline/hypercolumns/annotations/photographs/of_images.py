@@ -64,19 +64,20 @@ class Photographs:
             path.write_bytes(content)
             return np.array(read_photograph(path, image))
 
-    def copied_to(self, place: Place | None, digests: Mapping[int, bytes]) -> "Photographs":
+    def copied_to(self, storage: Place | None, digests: Mapping[int, bytes]) -> "Photographs":
         """Make the photographs ready to be read by other processes.
 
         Parameters
         ----------
-        place
-            Where these find them: the files are copied there by their digests, those excepted that are there. None if
-            they see the same folders.
+        storage
+            Object store of the run, below which the files are copied by their digests, those excepted that are there;
+            None if the other processes see the same folders.
         digests
             As `photograph_digests` computes them, by image id.
         """
-        if place is None:
+        if storage is None:
             return self
+        place = storage.below(PHOTOGRAPHS)
         names = {image_id: digests[image_id].hex() for image_id in self.images}
         present = place.sizes()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from distributed import Client
 
-from hypercolumns.cluster.submission import CALLS_PER_THREAD, map_in_order
+from hypercolumns.cluster.mapping import CALLS_PER_THREAD, map_in_order
 
 
 @pytest.fixture(scope="module")
