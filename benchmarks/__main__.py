@@ -20,6 +20,7 @@ from benchmarks import (
     segmenting,
     store,
     training,
+    workers,
 )
 from benchmarks.figures import Section
 from benchmarks.peers import comparison
@@ -33,6 +34,7 @@ SUBJECTS: Mapping[str, Callable[[Sizes], Section]] = {
     "annotations": annotations.figures,
     "store": store.figures,
     "extraction": extraction.figures,
+    "workers": workers.figures,
     "additions": additions.figures,
     "training": training.figures,
     "scoring": scoring.figures,

@@ -1,9 +1,12 @@
 """Extraction shard by shard: every shard is computed and written whole by one process, wherever the store lies."""
 
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +15,7 @@ from tqdm import tqdm
 
 from hypercolumns.backbones import Backbone
 from hypercolumns.backbones.blueprint import Blueprint
+from hypercolumns.backbones.conversion import Sizes
 from hypercolumns.features import schema
 from hypercolumns.features.half import not_finite
 from hypercolumns.features.plan import Plan
@@ -20,11 +24,15 @@ from hypercolumns.places.place import Place
 from hypercolumns.stores.finite import NotFiniteError
 from hypercolumns.stores.manifest import FileRecord
 from hypercolumns.stores.whole_shards import WholeShard, WrittenShards
+from hypercolumns.stores.writing import CODING_THREADS
 
 if TYPE_CHECKING:
     from distributed import Client
 
 _Records = dict[str, FileRecord]
+
+_KEPT = 4
+"""Streams that a worker keeps."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +96,9 @@ def _run(
 ) -> Iterator[tuple[int, _Records]]:
     """Yield the number of each shard in `shards`, and its records, as soon as it is written."""
     if client is None:
-        with Streams(backbone, device) as streams:
+        with Streams(backbone, device) as streams, ThreadPoolExecutor(CODING_THREADS) as pool:
             for index, shard in enumerate(shards):
-                yield index, _write(shard, streams, device, progress)
+                yield index, _write(shard, streams, device, pool, progress)
         return
     from hypercolumns.cluster.mapping import map_unordered, resources_of_networks  # Dask takes time to import
 
@@ -101,15 +109,25 @@ def _run(
 
 def _write_on_worker(shard: _Shard, blueprint: Blueprint, device: str) -> _Records:
     on = torch.device(device)
-    network = blueprint.prepared(on, shard.plan.sizes)
+    streams = _streams(threading.get_ident(), blueprint, on, shard.plan.sizes)
+    # A worker of the CPU has one core; one core beside a GPU would compress less than the GPU computes.
+    coding = nullcontext() if on.type == "cpu" else ThreadPoolExecutor(CODING_THREADS)
     # Quiet: the client shows the progress of all workers.
-    with Streams(network, on, streams=1 if on.type == "cpu" else None) as streams, tqdm(disable=True) as progress:
-        return _write(shard, streams, on, progress)
+    with streams, coding as pool, tqdm(disable=True) as progress:
+        return _write(shard, streams, on, pool, progress)
 
 
-def _write(shard: _Shard, streams: Streams[Backbone], device: torch.device, progress: "tqdm[Any]") -> _Records:
+@lru_cache(_KEPT)
+def _streams(_thread: int, blueprint: Blueprint, device: torch.device, sizes: Sizes) -> Streams[Backbone]:
+    """The streams of a thread of a worker, kept with the passes that they recorded."""
+    return Streams(blueprint.prepared(device, sizes), device, streams=1 if device.type == "cpu" else None)
+
+
+def _write(
+    shard: _Shard, streams: Streams[Backbone], device: torch.device, pool: Executor | None, progress: "tqdm[Any]"
+) -> _Records:
     layouts = schema.layouts(shard.plan.shapes)
-    encoded = {layer: WholeShard(layout) for layer, layout in layouts.items()}
+    encoded = {layer: WholeShard(layout, pool) for layer, layout in layouts.items()}
     with tempfile.TemporaryDirectory(prefix="hypercolumns-") as folder:
         for blocks in shard.plan.blocks(0, streams, device, Path(folder) / "spool", progress):
             for layer, block in blocks.items():

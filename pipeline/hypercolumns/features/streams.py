@@ -31,7 +31,7 @@ Result = TypeVar("Result")
 
 
 class Streams(Generic[Network]):
-    """Threads that each run a copy of a network; a context manager.
+    """Threads that each run a copy of a network; a context manager that may be entered again, one time after another.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class Streams(Generic[Network]):
         self._threads, self._switch_interval = torch.get_num_threads(), sys.getswitchinterval()
         limit = MAX_STREAMS.get(device.type, 1)
         self._number = streams or (min(limit, self._threads) if device.type == "cpu" else limit)
-        self._pool = ThreadPoolExecutor(self._number, thread_name_prefix="stream")
+        self._pool = self._new_pool()
         self._idle: SimpleQueue[tuple[Network, Callable[[], AbstractContextManager[Any]]]] = SimpleQueue()
         for _ in range(self._number):
             self._idle.put((_copy_with_shared_weights(network), self._queue_context()))
@@ -68,6 +68,7 @@ class Streams(Generic[Network]):
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
+        self._pool = self._new_pool()
         torch.set_num_threads(self._threads)
         sys.setswitchinterval(self._switch_interval)
 
@@ -87,6 +88,9 @@ class Streams(Generic[Network]):
                 return function(network, item)
         finally:
             self._idle.put((network, queue_context))
+
+    def _new_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._number, thread_name_prefix="stream")
 
     def _queue_context(self) -> Callable[[], AbstractContextManager[Any]]:
         """Return a factory of contexts that use a new CUDA queue; of empty contexts on other devices."""

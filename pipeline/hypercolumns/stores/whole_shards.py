@@ -1,6 +1,7 @@
 """Shards that are written whole, each by whoever computed its rows, with the bytes that `ArrayWriter` writes."""
 
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from typing import Any
 
 from numpy.typing import NDArray
@@ -17,10 +18,19 @@ UNFINISHED_MANIFEST = "unfinished-manifest.json"
 
 
 class WholeShard:
-    """Collects the rows of one shard in memory, compressed, and writes its file at once."""
+    """Collects the rows of one shard in memory, compressed, and writes its file at once.
 
-    def __init__(self, layout: Layout) -> None:
+    Parameters
+    ----------
+    layout
+        Layout of the array.
+    pool
+        Threads that compress chunks; None to compress in the calling thread.
+    """
+
+    def __init__(self, layout: Layout, pool: Executor | None = None) -> None:
         self._layout = layout
+        self._map = map if pool is None else pool.map
         self._content = bytearray()
         self._lengths: list[int] = []
 
@@ -33,8 +43,8 @@ class WholeShard:
             When a value is NaN or infinite.
         """
         step = self._layout.chunk_rows
-        for first in range(0, len(rows), step):
-            chunk = self._layout.encode(rows[first : first + step])
+        chunks = (rows[first : first + step] for first in range(0, len(rows), step))
+        for chunk in self._map(self._layout.encode, chunks):
             self._content += chunk
             self._lengths.append(len(chunk))
 
