@@ -214,7 +214,11 @@ def _train(store: Path, folder: Path, client: Client, settings: TrainParameters)
 
 def _predict(store: Path, folder: Path, client: Client, settings: TrainParameters) -> None:
     model = GridModel.open(_model_path(store, folder, settings))
-    predict(store, SyntheticTask(), [model], PredictParameters(superpixels=0), client)
+    task, asked = SyntheticTask(), PredictParameters(superpixels=0)
+    images = task.annotations.image_by_id
+    with predict(store, task, images, [model], asked, client, scratch=folder / "scratch") as (predictions,):
+        for kind, of_kind in predictions.items():
+            of_kind.write_results(folder / f"{kind}.json")
 
 
 def _model_path(store: Path, folder: Path, settings: TrainParameters) -> Path:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -112,13 +112,18 @@ def _train(solver: str, store: Path, workers: int) -> Cost:
 
 
 def _predict(store: Path, workers: int) -> Cost:
-    """Predict the masks of all regions with the grids of the exact solver."""
+    """Predict the masks of all regions with the grids of the exact solver, and write the results of each kind."""
 
     def predict_all(client: Client) -> None:
         model = GridModel.open(_model_path(store, "exact"))
         settings = PredictParameters(superpixels=0)
-        scratch, key = store.parent / "scratch", {"benchmark": "million"}
-        predict(store, _task(store), [model], settings, client, kinds=KINDS, scratch=scratch, task_key=key)
+        task, folder = _task(store), store.parent
+        images, task = task.annotations.image_by_id, SyntheticTask(replace(task.annotations, images=()))
+        with predict(store, task, images, [model], settings, client, kinds=KINDS, scratch=folder / "scratch") as (
+            predictions,
+        ):
+            for kind, of_kind in predictions.items():
+                of_kind.write_results(folder / f"{kind}.json")
 
     return _on_workers(predict_all, PREDICTING, workers)
 

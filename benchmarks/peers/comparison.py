@@ -156,7 +156,10 @@ def _run_pipeline(annotations: AnnotationSet, regions: pd.DataFrame, folder: str
         spec = GridSpec(FeatureStore.open(path).layers, TrainParameters().grid)
         (model,) = train_grids(path, task, [spec], TrainParameters(), client, scratch=scratch)
         trained = time.perf_counter()
-        predict(path, task, [model], PredictParameters(superpixels=0), client)
+        images, settings = task.annotations.image_by_id, PredictParameters(superpixels=0)
+        with predict(path, task, images, [model], settings, client, scratch=scratch) as (predictions,):
+            for of_kind in predictions.values():
+                list(of_kind.results())
         predicted = time.perf_counter()
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     shutil.rmtree(path)

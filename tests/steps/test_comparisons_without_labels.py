@@ -65,7 +65,7 @@ def test_baselines_are_not_trained_without_annotations_of_their_task(
 ) -> None:
     one = instance(1, (0, 0, 20, 20))
     save(workspace, annotation_set(one), annotation_set(*([] if changes is None else [replace(one, **changes)])))
-    assert steps.predict_baselines(PARAMETERS, workspace, "segmentation") == {}
+    assert steps.predict_baselines(PARAMETERS, workspace, "segmentation") == ()
     assert [file.name for file in workspace.baselines("segmentation").iterdir()] == ["README"]
     assert "no instance of val that counts is annotated with segmentation" in caplog.text
 

@@ -27,7 +27,7 @@ from hypercolumns.parameters import Parameters
 from hypercolumns.scratch.digests import digest
 from hypercolumns.steps import predict as step
 from hypercolumns.steps import predict_task
-from hypercolumns.tasks import prediction
+from hypercolumns.tasks import prediction, remote
 from hypercolumns.workspace import Workspace
 from stages.predict import main
 from tests.damages import DAMAGES
@@ -43,7 +43,7 @@ KEPT_BEFORE_KILL = 2
 KILLED = f"""
 import os
 import signal
-from hypercolumns.tasks import prediction
+from hypercolumns.tasks import prediction, remote
 from stages.predict import main
 
 save, saved = prediction.save_arrays, []
@@ -90,18 +90,18 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def predicted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Parts that are predicted, by their first row; the worker is a thread of this process."""
     starts: list[int] = []
-    predict_rows = prediction._predictions
+    predict_part = remote._predict_part
 
-    def counting(job: object, rows: slice, *others: object) -> object:
+    def counting(job: object, piece: object, store: object, rows: slice, *others: object) -> object:
         starts.append(rows.start)
-        return predict_rows(job, rows, *others)  # type: ignore[arg-type]
+        return predict_part(job, piece, store, rows, *others)  # type: ignore[arg-type]
 
     @contextmanager
     def connect(*_: object) -> Iterator[Client]:
         with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
             yield client
 
-    monkeypatch.setattr(prediction, "_predictions", counting)
+    monkeypatch.setattr(remote, "_predict_part", counting)
     monkeypatch.setattr(step, "connect", connect)
     return starts
 
@@ -185,11 +185,11 @@ def test_tasks_that_are_not_part_of_the_package_keep_nothing(
     built_in = TASKS["segmentation"]
     monkeypatch.setitem(TASKS, "segmentation", built_in)  # restores it afterwards
     register_task(replace(built_in, create=lambda annotations, parameters: built_in.create(annotations, parameters)))
-    kept: list[Path] = []
-    monkeypatch.setattr(prediction, "save_arrays", lambda path, _: kept.append(path))
+    interrupt_at_part(monkeypatch, 3)
+    predicted.clear()
     predict_task(PARAMETERS, WORKSPACE, "segmentation")
     assert len(predicted) == 4
-    assert kept == []
+    assert not list(WORKSPACE.scratch.rglob("*.npz"))
 
 
 def test_a_damaged_kept_part_is_predicted_again(predicted: list[int], monkeypatch: pytest.MonkeyPatch) -> None:

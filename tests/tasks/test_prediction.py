@@ -24,7 +24,8 @@ from hypercolumns.tasks.prediction import predict
 from hypercolumns.tasks.task import Region, coco_result, union
 
 CATEGORIES = (Category(1, "stone"), Category(2, "cat"))
-ANNOTATIONS = AnnotationSet(tuple(Image(i, f"{i}.jpg", 10, 10) for i in range(12)), CATEGORIES, (), ".")
+IMAGES = {i: Image(i, f"{i}.jpg", 10, 10) for i in range(12)}
+ANNOTATIONS = AnnotationSet((), CATEGORIES, (), ".")
 
 
 @dataclass(frozen=True)
@@ -63,24 +64,28 @@ def test_targets_and_an_answer_are_all_that_a_new_task_needs(tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     brightness = make_store(tmp_path / "store.zarr")
     task = BrightnessTask(ANNOTATIONS, tmp_path / "store.zarr")
-    settings = TrainParameters(grid=2, heat_map=10, pixels_per_region=40, epochs=5)
+    training = TrainParameters(grid=2, heat_map=10, pixels_per_region=40, epochs=5)
     with LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster, Client(cluster) as client:
         (model,) = train_grids(
-            task.store, task, [GridSpec(("fine", "top"), 2)], settings, client, scratch=Path("scratch")
+            task.store, task, [GridSpec(("fine", "top"), 2)], training, client, scratch=Path("scratch")
         )
         kept = ("ground_truth",)
-        found, again = predict(
-            task.store, task, [model, model], PredictParameters(superpixels=0), client, keep_heat=kept
-        )
-    assert found["detection"].results == []
-    found = found["ground_truth"]
-    assert found.results == again["ground_truth"].results
-    assert [r["instance_id"] for r in found.results] == list(range(6, 12))
-    predicted = np.array([r["bright"] for r in found.results])
+        settings, scratch = PredictParameters(superpixels=0), Path("scratch")
+        with predict(
+            task.store, task, IMAGES, [model, model], settings, client, scratch=scratch, keep_heat=kept
+        ) as predictions:
+            found, again = ({kind: list(p.results()) for kind, p in by_kind.items()} for by_kind in predictions)
+            ((rows, heat),) = predictions[0]["ground_truth"].heat_maps()
+    assert found == again
+    assert found["detection"] == []
+    assert [r["instance_id"] for r in found["ground_truth"]] == list(range(6, 12))
+    predicted = np.array([r["bright"] for r in found["ground_truth"]])
     assert np.corrcoef(predicted, brightness[6:])[0, 1] > 0.9
-    assert found.heat.shape == (12, 10, 10)
-    assert found.heat[6:].any(axis=(1, 2)).all()
-    assert not found.heat[:6].any()
+    assert rows.tolist() == list(range(12))
+    assert heat.shape == (12, 10, 10)
+    assert heat[6:].any(axis=(1, 2)).all()
+    assert not heat[:6].any()
+    assert not list(scratch.glob("predict/*"))  # nothing is kept of a task that cannot be told from others
 
 
 def test_a_model_of_other_targets_or_categories_is_refused(tmp_path: Path) -> None:
@@ -90,10 +95,17 @@ def test_a_model_of_other_targets_or_categories_is_refused(tmp_path: Path) -> No
     weights = {"fine": np.zeros((1, 1, 1, 2), np.float32)}
     model = GridModel(GridSpec(("fine",), 1), 10, ("dark",), ("all",), {1: 0, 2: 0}, weights, np.zeros((1, 1, 1)))
     with pytest.raises(InputError, match=r"targets dark, but the annotations of .*store\.zarr have bright"):
-        predict(task.store, task, [model], PredictParameters(superpixels=0), None)  # type: ignore[arg-type]
+        refuse(task, model, tmp_path)
     model = replace(model, targets=("bright",), group_of_category={1: 0})
     with pytest.raises(InputError, match=r"knows the categories 1, but .*store\.zarr also has 2"):
-        predict(task.store, task, [model], PredictParameters(superpixels=0), None)  # type: ignore[arg-type]
+        refuse(task, model, tmp_path)
+
+
+def refuse(task: BrightnessTask, model: GridModel, folder: Path) -> None:
+    """Call `predict` with a model that it refuses before it needs a client."""
+    settings = PredictParameters(superpixels=0)
+    with predict(task.store, task, IMAGES, [model], settings, None, scratch=folder):  # type: ignore[arg-type]
+        pass
 
 
 def test_union_keeps_each_name_once_in_order_of_appearance() -> None:

@@ -1,15 +1,16 @@
 """COCO results files: reading, checking and writing the results of detectors and predictors."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, NamedTuple, NotRequired, Self, TypedDict
 
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.result_fields import ResultField, is_finite
 from hypercolumns.errors import InputError, choices
 from hypercolumns.input_files import read_bytes
+from hypercolumns.places.atomic import atomic_write
 
 Boxes = Literal["detections", "instances"]
 """The boxes that results refer to: scored detections, or annotated instances."""
@@ -89,15 +90,37 @@ def read_entries(path: Path, step: str | None = None) -> list[Any]:
     return content
 
 
-def write_results(results: Sequence[Mapping[str, Any]], path: Path) -> None:
+class ResultLine(NamedTuple):
+    """A line of a results file; lines are sorted as these tuples are."""
+
+    image: int
+    falling_score: float
+    """Negative score."""
+    text: str
+
+    @classmethod
+    def of(cls, result: Mapping[str, Any]) -> Self:
+        """Encode a result."""
+        return cls(result["image_id"], -result.get("score", 0.0), json.dumps(result, separators=(",", ":")))
+
+
+def write_results(results: Iterable[Mapping[str, Any]], path: Path) -> None:
     """Write COCO results, one per line, sorted by image and falling score.
 
     The bytes of the file do not depend on the order of `results`.
     """
-    lines = [json.dumps(r, separators=(",", ":")) for r in results]
-    order = sorted(range(len(lines)), key=lambda i: (results[i]["image_id"], -results[i].get("score", 0.0), lines[i]))
+    write_lines(sorted(map(ResultLine.of, results)), path)
+
+
+def write_lines(lines: Iterable[ResultLine], path: Path) -> None:
+    """Write a results file from its sorted lines; it appears complete or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("[" + ",\n".join(lines[i] for i in order) + "]\n")
+    with atomic_write(path) as stream:
+        stream.write(b"[")
+        for number, line in enumerate(lines):
+            stream.write(b",\n" if number else b"")
+            stream.write(line.text.encode())
+        stream.write(b"]\n")
 
 
 def _problem(entry: Any, annotations: AnnotationSet, answer: ResultField, boxes: Boxes) -> str | None:

@@ -18,7 +18,7 @@ PROPOSING = ("hypercolumns.proposals.image_set", "higra")
 TRAINING = ("hypercolumns.grid.remote", "hypercolumns.grid.exact.solver")
 """Modules that workers preload to train."""
 
-PREDICTING = ("hypercolumns.tasks.prediction",)
+PREDICTING = ("hypercolumns.tasks.remote",)
 """Modules that workers preload to predict."""
 
 WORKER_ENVIRONMENT = {

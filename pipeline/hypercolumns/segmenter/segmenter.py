@@ -198,7 +198,7 @@ class Segmenter:
         found, superpixels_of = self._find_boxes(networks, image, pixels, item.boxes)
         regions = detected_regions([box for box in found if box["score"] >= self.minimum_score])
         expanded = geometry.expand(regions[schema.BOX].to_numpy(), self.bundle.manifest.regions.expansion)
-        annotations = AnnotationSet((image,), self.categories, (), "")
+        annotations = AnnotationSet((), self.categories, (), "")
         tasks = [create_task(name, annotations, self.bundle.parameters) for name in self.tasks]
         results: dict[str, list[Any]] = {name: [] for name in self.tasks}
         heat: dict[str, list[NDArray[np.float32]]] = {name: [] for name in self.tasks}
@@ -206,7 +206,8 @@ class Segmenter:
             for task in tasks:
                 scored = self._score(task, regions.iloc[part], blocks)
                 heat[task.name].append(scored)
-                results[task.name] += answer_regions(task, scored, regions.iloc[part], expanded[part], superpixels_of)
+                of_part = regions.iloc[part], expanded[part], {image.id: image}
+                results[task.name] += answer_regions(task, scored, *of_part, superpixels_of)
         return self._collect(image, pixels, regions, expanded, tasks, results, heat)
 
     def _find_boxes(

@@ -14,7 +14,7 @@ from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.comparisons import ablation_specs
 from hypercolumns.parameters import Parameters
 from hypercolumns.scratch.work import locked
-from hypercolumns.steps.predict import predict_val
+from hypercolumns.steps.predict import predicting
 from hypercolumns.steps.train import labelled_categories, train_specs
 from hypercolumns.workspace import Workspace
 
@@ -64,13 +64,14 @@ def _compare(parameters: Parameters, workspace: Workspace, truth: AnnotationSet)
     """Train and evaluate all configurations, and log a line for each."""
     layers = FeatureStore.open(workspace.features("train")).layers
     specs = ablation_specs(layers, parameters.ablate.grid, parameters.ablate.grids)
+    rows = []
     with connect(parameters.compute, (*TRAINING, *PREDICTING)) as client:
         models = train_specs(parameters, workspace, "segmentation", list(specs.values()), client)
-        predictions = predict_val(parameters, workspace, "segmentation", models, client, kinds=("ground_truth",))
-    rows = []
-    for (name, spec), prediction in zip(specs.items(), predictions, strict=True):
-        scores = ground_truth_box_metrics(truth, prediction["ground_truth"].results, parameters.evaluate)
-        rows.append({"name": name, "blocks": list(spec.layers), "grid": spec.grid, **scores})
-        mean, above = (number(rounded(scores[key]), 3) for key in ("mean_iou", "iou_70"))
-        logger.info("%-32s mean IoU %s  above .7 %s", name, mean, above)
+        with predicting(parameters, workspace, "segmentation", models, client, kinds=("ground_truth",)) as predictions:
+            for (name, spec), prediction in zip(specs.items(), predictions, strict=True):
+                results = list(prediction["ground_truth"].results())
+                scores = ground_truth_box_metrics(truth, results, parameters.evaluate)
+                rows.append({"name": name, "blocks": list(spec.layers), "grid": spec.grid, **scores})
+                mean, above = (number(rounded(scores[key]), 3) for key in ("mean_iou", "iou_70"))
+                logger.info("%-32s mean IoU %s  above .7 %s", name, mean, above)
     return rows

@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 from hypercolumns.annotations.model import AnnotationSet
-from hypercolumns.annotations.results import write_results
 from hypercolumns.cluster.connection import connect
 from hypercolumns.cluster.workers import PREDICTING, TRAINING
 from hypercolumns.definitions import find_task
@@ -13,20 +12,19 @@ from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.comparisons import baseline_specs
 from hypercolumns.parameters import Parameters
 from hypercolumns.scratch.work import locked
-from hypercolumns.steps.predict import predict_val
+from hypercolumns.steps.predict import predicting
 from hypercolumns.steps.train import train_specs
-from hypercolumns.tasks.kept_parts import Prediction
 from hypercolumns.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
 
-def predict_baselines(parameters: Parameters, workspace: Workspace, task: str) -> dict[str, dict[str, Prediction]]:
+def predict_baselines(parameters: Parameters, workspace: Workspace, task: str) -> tuple[str, ...]:
     """Train the baselines of a task and write their predictions, if the section of the task asks for them.
 
     Returns
     -------
-    Predictions by baseline and kind of region; empty when `baselines` is false, or no instance of val that counts is
+    Names of the baselines; empty when `baselines` is false, or no instance of val that counts is
     annotated for the task.
 
     Raises
@@ -41,19 +39,20 @@ def predict_baselines(parameters: Parameters, workspace: Workspace, task: str) -
         _clear(folder)
         (folder / "README").write_text(notice + "\n")  # DVC warns about empty folders
         logger.info(notice)
-        return {}
+        return ()
     specs = baseline_specs(FeatureStore.open(workspace.features("train")).layers, parameters.ablate.grid)
-    with locked(workspace.scratch):  # fitted cells and finished parts are kept until everything is written
-        with connect(parameters.compute, (*TRAINING, *PREDICTING)) as client:
-            models = train_specs(parameters, workspace, task, list(specs.values()), client)
-            predictions = predict_val(parameters, workspace, task, models, client)
-        _clear(folder)
-        by_name = dict(zip(specs, predictions, strict=True))
-        for name, prediction in by_name.items():
-            write_results(prediction["detection"].results, folder / f"{name}.json")
-            write_results(prediction["ground_truth"].results, folder / f"{name}_ground_truth.json")
+    with (
+        locked(workspace.scratch),  # fitted cells and finished pieces are kept until everything is written
+        connect(parameters.compute, (*TRAINING, *PREDICTING)) as client,
+    ):
+        models = train_specs(parameters, workspace, task, list(specs.values()), client)
+        with predicting(parameters, workspace, task, models, client) as predictions:
+            _clear(folder)
+            for name, prediction in zip(specs, predictions, strict=True):
+                prediction["detection"].write_results(folder / f"{name}.json")
+                prediction["ground_truth"].write_results(folder / f"{name}_ground_truth.json")
     logger.info("%s: predicted with %s", task, " and ".join(specs))
-    return by_name
+    return tuple(specs)
 
 
 def _reason_to_skip(parameters: Parameters, workspace: Workspace, task: str) -> str | None:

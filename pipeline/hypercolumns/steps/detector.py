@@ -11,8 +11,8 @@ from hypercolumns.detection.detector import Detector
 from hypercolumns.detection.features import feature_origin
 from hypercolumns.detection.run import DetectionInput, train
 from hypercolumns.parameters import Parameters
-from hypercolumns.places.place import place_at
 from hypercolumns.proposals.store import ProposalStore
+from hypercolumns.scratch.shared import storage_of
 from hypercolumns.workspace import Split, Workspace
 
 if TYPE_CHECKING:
@@ -64,5 +64,5 @@ def detection_input(
         device_of_networks(client, compute.device),
         workspace.scratch,
         client,
-        None if compute.storage is None else place_at(compute.storage),
+        storage_of(compute),
     )

@@ -1,7 +1,8 @@
 """Predict a task in all detections of val and, for diagnosis, in all its ground-truth boxes."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,6 @@ from distributed import Client
 
 from hypercolumns import definitions
 from hypercolumns.annotations.model import AnnotationSet
-from hypercolumns.annotations.results import write_results
 from hypercolumns.cluster.connection import connect
 from hypercolumns.cluster.workers import PREDICTING
 from hypercolumns.definitions import create_task, find_task
@@ -17,21 +17,22 @@ from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.model import GridModel
 from hypercolumns.parameters import Parameters
 from hypercolumns.scratch.digests import digest
+from hypercolumns.scratch.shared import storage_of
 from hypercolumns.scratch.work import locked
 from hypercolumns.tasks.heat_maps import write_heat_maps
-from hypercolumns.tasks.kept_parts import Prediction
 from hypercolumns.tasks.prediction import predict
+from hypercolumns.tasks.predictions import Predictions
 from hypercolumns.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
 
-def predict_task(parameters: Parameters, workspace: Workspace, task: str) -> dict[str, Prediction]:
+def predict_task(parameters: Parameters, workspace: Workspace, task: str) -> dict[str, int]:
     """Predict with the trained model of a task, and write results and heat maps.
 
     Returns
     -------
-    Predictions by kind of region: `detection` and `ground_truth`.
+    Number of results by kind of region: `detection` and `ground_truth`.
 
     Raises
     ------
@@ -41,21 +42,23 @@ def predict_task(parameters: Parameters, workspace: Workspace, task: str) -> dic
     find_task(task)
     model = GridModel.open(workspace.model(task))
     store = FeatureStore.open(workspace.features("val"))
-    with locked(workspace.scratch):  # finished parts are kept until everything is written
-        with connect(parameters.compute, PREDICTING) as client:
-            (predictions,) = predict_val(parameters, workspace, task, [model], client, keep_heat=("ground_truth",))
-        detected, annotated = predictions["detection"], predictions["ground_truth"]
-        write_results(detected.results, workspace.predictions(task))
-        write_results(annotated.results, workspace.ground_truth_predictions(task))
-        instance_ids = store.regions["instance"].to_numpy()[annotated.rows]
-        boxes = store.expanded_boxes[annotated.rows]
-        write_heat_maps(workspace.heat_maps(task), instance_ids, boxes, annotated.heat)
-    counts = len(detected.results), len(annotated.results)
-    logger.info("%s: %d predictions in detections, %d in ground-truth boxes", task, *counts)
-    return predictions
+    paths = {"detection": workspace.predictions(task), "ground_truth": workspace.ground_truth_predictions(task)}
+    with (
+        locked(workspace.scratch),  # finished pieces are kept until everything is written
+        connect(parameters.compute, PREDICTING) as client,
+        predicting(parameters, workspace, task, [model], client, keep_heat=("ground_truth",)) as (predictions,),
+    ):
+        counts = {kind: predictions[kind].write_results(path) for kind, path in paths.items()}
+        instances, boxes = store.regions["instance"].to_numpy(), store.expanded_boxes
+        annotated = predictions["ground_truth"].heat_maps()
+        maps = ((instances[rows], boxes[rows], heat) for rows, heat in annotated)
+        write_heat_maps(workspace.heat_maps(task), model.heat_map, maps)
+    logger.info("%s: %d predictions in detections, %d in ground-truth boxes", task, *counts.values())
+    return counts
 
 
-def predict_val(
+@contextmanager
+def predicting(
     parameters: Parameters,
     workspace: Workspace,
     task: str,
@@ -64,35 +67,41 @@ def predict_val(
     *,
     kinds: tuple[str, ...] = ("detection", "ground_truth"),
     keep_heat: tuple[str, ...] = (),
-) -> list[dict[str, Prediction]]:
-    """Predict with each model on the val store.
+) -> Iterator[list[dict[str, Predictions]]]:
+    """Predict with each model on the val store, and provide what was predicted within a `with` block.
 
     Parameters
     ----------
+    client
+        Client of the Dask cluster.
     kinds
         Kinds of regions to predict.
     keep_heat
-        Kinds of regions whose heat maps are returned as well.
+        Kinds of regions whose heat maps are kept as well.
 
-    Returns
-    -------
-    Predictions by kind of region, one dictionary per model.
+    Yields
+    ------
+    list of dict
+        Predictions by kind of region, one dictionary per model.
     """
-    task_key = _task_key(parameters, workspace, task)
-    # Predictions must not depend on the instances, and workers do not need them.
-    annotations = replace(AnnotationSet.load(workspace.annotations("val")), instances=())
-    return predict(
+    annotations = AnnotationSet.load(workspace.annotations("val"))
+    # Answers must not depend on the instances, and workers get the images of their regions only.
+    categories = replace(annotations, images=(), instances=())
+    with predict(
         workspace.features("val"),
-        create_task(task, annotations, parameters),
+        create_task(task, categories, parameters),
+        annotations.image_by_id,
         models,
         parameters.predict,
         client,
+        scratch=workspace.scratch,
+        task_key=_task_key(parameters, workspace, task),
         kinds=kinds,
         proposals=workspace.proposals("val"),
         keep_heat=keep_heat,
-        scratch=workspace.scratch if task_key else None,
-        task_key=task_key,
-    )
+        storage=storage_of(parameters.compute),
+    ) as predictions:
+        yield predictions
 
 
 def _task_key(parameters: Parameters, workspace: Workspace, task: str) -> dict[str, Any] | None:

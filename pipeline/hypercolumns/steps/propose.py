@@ -11,12 +11,11 @@ from hypercolumns.cluster.connection import connect
 from hypercolumns.cluster.workers import PROPOSING
 from hypercolumns.evaluation.proposals import evaluate
 from hypercolumns.parameters import Parameters
-from hypercolumns.places.place import place_at
 from hypercolumns.proposals.image_set import learn, propose_all, work_items, write
 from hypercolumns.proposals.kept import kept_candidates, kept_proposals
 from hypercolumns.proposals.store import ProposalStore
 from hypercolumns.scratch.publishing import publish
-from hypercolumns.scratch.shared import shared_scratch
+from hypercolumns.scratch.shared import shared_scratch, storage_of
 from hypercolumns.scratch.work import locked
 from hypercolumns.stores.references import move_to_object_store
 from hypercolumns.workspace import SPLITS, Split, Workspace
@@ -34,7 +33,7 @@ def propose_regions(parameters: Parameters, workspace: Workspace) -> dict[Split,
     """
     settings = parameters.proposals
     sets = {split: AnnotationSet.load(workspace.annotations(split)) for split in SPLITS}
-    storage = None if parameters.compute.storage is None else place_at(parameters.compute.storage)
+    storage = storage_of(parameters.compute)
     shared = shared_scratch(storage, workspace.scratch)
     items = {split: work_items(sets[split], photograph_digests(sets[split]), storage) for split in SPLITS}
     everything = [item for split in SPLITS for item in items[split]]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hypercolumns.annotations.model import Image
 from hypercolumns.grid.model import GridModel
 from hypercolumns.grid.scoring import heat_maps
 from hypercolumns.parameters import PredictParameters
@@ -59,6 +60,7 @@ def answer_regions(
     heat: NDArray[np.float32],
     regions: pd.DataFrame,
     boxes: NDArray[np.float64],
+    images: Mapping[int, Image],
     superpixels: Superpixels,
 ) -> list[Sequence[Mapping[str, Any]]]:
     """Turn the heat maps of regions into COCO results.
@@ -71,6 +73,8 @@ def answer_regions(
         Region table, n rows.
     boxes
         (n, 4) expanded boxes, which the heat maps cover.
+    images
+        By id, the images that the regions lie in.
 
     Returns
     -------
@@ -78,7 +82,7 @@ def answer_regions(
     """
     results: list[Sequence[Mapping[str, Any]]] = []
     for region_heat, box, row in zip(heat, boxes, regions.to_dict("records"), strict=True):
-        image = task.annotations.image_by_id[int(row["image"])]
+        image = images[int(row["image"])]
         region = Region(row, box, image.width, image.height, partial(superpixels, image.id))
         results.append(task.answer(region_heat, region) if task.targets_of(region.category_id) else [])
     return results

@@ -51,7 +51,7 @@ class Task(Targets, Protocol):
 
     @property
     def annotations(self) -> AnnotationSet:
-        """Annotations of the photographs; `answer` uses only their images and categories, never their instances."""
+        """Annotations of the photographs; answers use only the categories, never images or instances."""
 
     def targets_of(self, category_id: int) -> Sequence[int]:
         """Positions in `targets` of the targets that answers for a category need; empty if it has no answer."""
