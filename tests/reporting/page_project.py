@@ -87,12 +87,9 @@ def write_results():
     write("data/detections/val.json", results)
     write("data/predictions/segmentation.json", results)
     write("data/predictions/segmentation_ground_truth.json", results)
-    write_heat_maps(
-        Path("data/predictions/segmentation_heat_maps.zarr"),
-        np.array([i.id for i in annotations.instances]),
-        np.array([i.box for i in annotations.instances]),
-        np.full((12, 50, 50), 200, dtype=np.uint8),
-    )
+    ids, boxes = (np.array([getattr(i, name) for i in annotations.instances]) for name in ("id", "box"))
+    maps = [(ids, boxes, np.full((12, 50, 50), 200, dtype=np.uint8))]
+    write_heat_maps(Path("data/predictions/segmentation_heat_maps.zarr"), 50, maps)
     layers = ["fine", "top"]
     write(
         "metrics/ablation.json",

@@ -18,7 +18,8 @@ KINDS = (*WRITERS, "heat_maps")
 def make_store(kind: str, path: Path) -> Path:
     """Put a sound store of a kind at `path`."""
     if kind == "heat_maps":
-        write_heat_maps(path, np.arange(3), np.ones((3, 4)), np.arange(75).reshape(3, 5, 5).astype(np.uint8))
+        maps = [(np.arange(3), np.ones((3, 4)), np.arange(75).reshape(3, 5, 5).astype(np.uint8))]
+        write_heat_maps(path, 5, maps)
     else:
         shutil.copytree(GOLDEN / f"{kind}.zarr", path)
     return path
