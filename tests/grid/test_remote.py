@@ -1,7 +1,6 @@
 """Workers leave nothing open, and report errors only while the client is there to see them."""
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -10,6 +9,8 @@ import pytest
 from hypercolumns.errors import InputError
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid import remote
+from hypercolumns.grid.exact.maps import MapFiles
+from hypercolumns.grid.standardise import Moments
 from tests.grid.conftest import SGD_SETTINGS, LinearTask, lay_out_maps, lay_out_samples, make_problem
 
 
@@ -27,12 +28,31 @@ def test_a_fit_leaves_no_file_open(store: FeatureStore, tmp_path: Path, solver: 
 
 
 def test_errors_are_ignored_only_after_the_client_has_gone(store: FeatureStore, tmp_path: Path) -> None:
-    """A single missing file is an error; a missing folder means that the client has removed it and left."""
+    """A single missing file is an error; if none is there, the client has removed them and left."""
     files, moments = lay_out_samples(store, tmp_path, LinearTask(store))
     problem = make_problem(files, moments)
-    files.file(0).unlink()
+    files.discard(0)
     with pytest.raises(InputError, match=r"0\.safetensors is damaged: it is missing"):
         remote.fit_cell(problem)
-    shutil.rmtree(files.folder)
+    files.remove()
     assert remote.fit_cell(problem) is None
     assert remote.lay_out_file(files, 0) is None
+
+
+def test_a_file_that_is_finished_after_the_client_has_gone_is_deleted(
+    store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else would delete it."""
+    files, _ = lay_out_maps(store, tmp_path, LinearTask(store))
+    lay_out = MapFiles.lay_out
+
+    def slow_lay_out(self: MapFiles, file: int) -> list[dict[str, Moments]]:
+        moments = lay_out(self, file)
+        written = self.place.read(self.name(file))
+        self.remove()
+        self.place.write(self.name(file), written)
+        return moments
+
+    monkeypatch.setattr(MapFiles, "lay_out", slow_lay_out)
+    assert remote.lay_out_file(files, 0) is None
+    assert files.place.sizes() == {}

@@ -155,10 +155,10 @@ class Bucket:
         return self._ask(put, name)
 
     def sizes(self, names: Collection[str] | None = None) -> dict[str, int]:
-        """Sizes of objects by name; servers that cannot list are asked for each of `names`."""
+        """Sizes of objects by name; a single name is asked for, as are all names where the server cannot list."""
         import obstore
 
-        if names is not None and self.address.startswith("http"):
+        if names is not None and (len(names) == 1 or self.address.startswith("http")):
             with ThreadPoolExecutor(_HEADS_AT_ONCE) as pool:
                 found = zip(names, pool.map(self._size, names), strict=True)
                 return {name: size for name, size in found if size is not None}

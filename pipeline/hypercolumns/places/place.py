@@ -11,12 +11,15 @@ from hypercolumns.places.folder import Folder
 class Place(Protocol):
     """Files by name. Names have the POSIX form and may contain folders.
 
-    Places are small values: they can be compared, and sent to another process, which sees the same files if it reaches
-    the folder or has the credentials of the object store in its own environment.
+    Places are small values: they can be compared and hashed, and sent to another process, which sees the same files if
+    it reaches the folder or has the credentials of the object store in its own environment.
 
     All operations raise `FileNotFoundError` for a file that is not there, `OSError` for one that cannot be read or
     written, and `PlaceError` where an object store cannot be reached, or refuses.
     """
+
+    def __hash__(self) -> int:
+        """Equal places have equal hashes."""
 
     @property
     def address(self) -> str:

@@ -1,8 +1,10 @@
 """Where workers share unfinished work with each other and with the client."""
 
+import platform
 from pathlib import Path
 
 from hypercolumns.places.place import Place, place_at
+from hypercolumns.scratch.digests import key_digest
 
 SCRATCH = "scratch"
 """Folder below the address of an object store."""
@@ -11,3 +13,15 @@ SCRATCH = "scratch"
 def shared_scratch(storage: Place | None, scratch: Path) -> Place:
     """Place of shared work: in the object store if there is one, else the scratch folder, which workers must see."""
     return place_at(scratch) if storage is None else storage.below(SCRATCH)
+
+
+def shared_work(storage: Place | None, folder: Path, step: str) -> Place:
+    """Place of what workers share only until the work of a step that `scratch.work.work` keeps in `folder` is done.
+
+    In an object store its name depends on the folder and on the machine: two runs that do the same work elsewhere do
+    not delete each other's files, and a run that resumes finds what it has to delete.
+    """
+    if storage is None:
+        return place_at(folder / "shared")
+    name = key_digest({"machine": platform.node(), "folder": str(folder.resolve())})
+    return shared_scratch(storage, folder).below(f"{step}/{name}")

@@ -56,6 +56,8 @@ def train_specs(
         parameters.train,
         client,
         scratch=workspace.scratch,
+        # Local workers see the scratch folder.
+        storage=None if parameters.compute.scheduler is None else parameters.compute.storage,
         unlabelled=[c.id for c in created.categories if created.targets_of(c.id) and c.id not in labelled],
         seed=parameters.seed,
         device=parameters.compute.device,
