@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from io import FileIO
@@ -130,7 +130,7 @@ class ArrayFile:
             table.reshape(-1)[:] = [google_crc32c.value(record) for record in records]
             content.append(records.data)
         # A worker of a killed run may still be writing the same file, with the same content.
-        place.write(name, b"".join([*content, *(table.data for table in tables.values())]))
+        place.write(name, *content, *(table.tobytes() for table in tables.values()))
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of an array."""
@@ -154,36 +154,38 @@ class ArrayFile:
             When the part is damaged.
         """
         array = self._arrays[self._prefix + name]
-        n_columns, record_bytes = columns.stop - columns.start, array.record_bytes
-        part = np.empty((rows.stop - rows.start, n_columns, record_bytes), np.uint8)
-        firsts = [row * array.shape[1] + columns.start for row in range(rows.start, rows.stop)]
-        read = self._fill(part, [array.start + first * record_bytes for first in firsts])
+        n_columns, width = columns.stop - columns.start, array.shape[1]
+        part = np.empty((rows.stop - rows.start, n_columns, array.record_bytes), np.uint8)
+        first = rows.start * width + columns.start
         # Row by row, so that checksums are computed while the records are in the processor's cache.
-        for first, row, n_bytes in zip(firsts, part, read, strict=True):
-            if n_bytes != row.nbytes:
-                _raise_damaged(self._place, self._name, "it is truncated", name)
+        for row in self._filled(part, array.start + first * array.record_bytes, width * array.record_bytes, name):
             if array.checked.find(0, first, first + n_columns) >= 0:
                 expected = array.checksums[first : first + n_columns].tolist()
                 if [google_crc32c.value(record) for record in row] != expected:
                     _raise_damaged(self._place, self._name, "its checksum does not match", name)
                 array.checked[first : first + n_columns] = b"\1" * n_columns
-        return part.reshape(-1).view(array.dtype).reshape(*part.shape[:2], *array.shape[2:])
+            first += width
+        return part.view(array.dtype).reshape(*part.shape[:2], *array.shape[2:])
 
-    def _fill(self, part: NDArray[np.uint8], offsets: Sequence[int]) -> Iterator[int]:
-        """Read the rows of `part` from these offsets; yield the number of bytes of each as soon as it is read."""
+    def _filled(self, part: NDArray[np.uint8], start: int, stride: int, name: str) -> Iterator[NDArray[np.uint8]]:
+        """Yield the rows of `part` as soon as they are read; they lie at `start` and at every `stride` bytes after."""
         if self._stream is not None:
-            for row, offset in zip(part, offsets, strict=True):
-                self._stream.seek(offset)
-                yield self._stream.readinto(row.data)
+            for row in part:
+                self._stream.seek(start)
+                if self._stream.readinto(row.data) != row.nbytes:
+                    _raise_damaged(self._place, self._name, "it is truncated", name)
+                yield row
+                start += stride
             return
-        row_bytes = part[0].nbytes if len(part) else 0
+        row_bytes = part.nbytes // max(len(part), 1)
+        offsets = range(start, start + len(part) * stride, stride)
         try:
             contents = self._place.read_ranges(self._name, [(offset, offset + row_bytes) for offset in offsets])
         except FileNotFoundError:
             _raise_damaged(self._place, self._name, "it is missing")
         for row, content in zip(part, contents, strict=True):
             row.reshape(-1)[:] = np.frombuffer(content, np.uint8)
-            yield len(content)
+            yield row
 
 
 @lru_cache(maxsize=_FILES_REMEMBERED)

@@ -123,14 +123,16 @@ class Bucket:
 
         return self._ask(lambda s: bytes(obstore.get(s, name, options={"range": {"suffix": length}}).bytes()), name)
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, *content: bytes) -> None:
         """Write an object, replacing an older one."""
         import obstore
         from obstore.exceptions import GenericError
 
+        whole = content[0] if len(content) == 1 else b"".join(content)
+
         def put(store: Any) -> None:
             try:
-                obstore.put(store, name, content)
+                obstore.put(store, name, whole)
             except FileNotFoundError as error:  # of the parts, after the answer that the object is complete was lost
                 raise GenericError(str(error)) from None
 

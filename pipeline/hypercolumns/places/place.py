@@ -37,8 +37,8 @@ class Place(Protocol):
     def read_end(self, name: str, length: int) -> bytes:
         """Read the last bytes of a file."""
 
-    def write(self, name: str, content: bytes) -> None:
-        """Write a file, replacing an older one; it appears complete or not at all."""
+    def write(self, name: str, *content: bytes) -> None:
+        """Write a file, replacing an older one, of pieces in this order; it appears complete or not at all."""
 
     def create(self, name: str, content: bytes) -> bool:
         """Write a file unless there is one; return whether it was written. Of several writers, one succeeds."""
