@@ -27,11 +27,11 @@ LABELS = "labels of pixels"
 FILE_BYTES = 2**24
 """Size of a file of several shards. Few large files are written, opened and deleted faster than many small ones."""
 
-_TARGETS = "targets.zarr"
-"""Name of the target maps beside the files."""
-
 MAX_SHARDS_PER_FILE = 32
 """Limit for small blocks, so that the headers of files, which workers keep, stay small."""
+
+_TARGETS = "targets.zarr"
+"""Name of the target maps beside the files."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class ShardFiles(ABC):
     store: Path | str
     """Absolute path or address of the feature store."""
     place: Place
-    """Holds the files. In an object store it has another name if `layers` differ: see `ArrayFile`."""
+    """Holds the files. Other `layers` need a place of another name, since `ArrayFile` knows objects by their names."""
     n_regions: int
     """Number of regions of the store."""
     layers: tuple[str, ...]
@@ -98,12 +98,12 @@ class ShardFiles(ABC):
 
     @property
     def in_use(self) -> bool:
-        """Whether the client has not removed the files yet, because of an error perhaps."""
+        """Whether the files are needed; False once the client has removed them, at the end or after an error."""
         return is_complete_at(self.targets)
 
     def remove(self) -> None:
         """Delete the files and the target maps."""
-        # First of all, so that a worker that writes a file which is not in the list below finds that it must delete it.
+        # The manifest first: a worker that is still writing a file, which the next line may miss, then deletes it.
         self.targets.delete([MANIFEST])
         self.place.delete()
 
