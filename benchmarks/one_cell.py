@@ -24,6 +24,7 @@ from hypercolumns.grid.problem import CellProblem
 from hypercolumns.grid.standardise import Standardisation, add_moments
 from hypercolumns.grid.targets import write_target_maps
 from hypercolumns.parameters import TrainParameters
+from hypercolumns.places.place import place_at
 
 CELL = 6
 """The second cell of the second row: the edges of the synthetic task's discs run through it."""
@@ -84,12 +85,12 @@ def fit_pipeline(store: Path, settings: TrainParameters, folder: Path) -> Fit:
     write_target_maps(folder / "targets.zarr", task, opened, settings.heat_map)
     files = MapFiles(
         store=store,
-        targets=folder / "targets.zarr",
-        folder=folder,
+        place=place_at(folder / "files"),
         n_regions=len(opened),
         layers=opened.layers,
         heat_map=settings.heat_map,
     )
+    files.begin(folder / "targets.zarr")
     moments = add_moments(moments for file in range(files.n_files) for moments in files.lay_out(file))
     solver = ExactSolver(
         CellProblem(

@@ -30,6 +30,7 @@ from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.exact.maps import MapFiles
 from hypercolumns.grid.targets import write_target_maps
 from hypercolumns.parameters import ComputeParameters, TrainParameters
+from hypercolumns.places.place import place_at
 
 _STAGES = """
 print("Running stage 'extract-train':\\n> python -m stages extract --split train")
@@ -195,14 +196,14 @@ def test_the_predicted_bytes_of_laid_out_maps_are_those_of_their_files(tmp_path:
     write_target_maps(tmp_path / "targets.zarr", SyntheticTask(), store, 50)
     maps = MapFiles(
         store=store.path,
-        targets=tmp_path / "targets.zarr",
-        folder=tmp_path,
+        place=place_at(tmp_path / "maps"),
         n_regions=len(store),
         layers=store.layers,
         heat_map=50,
     )
+    maps.begin(tmp_path / "targets.zarr")
     maps.lay_out(0)
-    arrays = load_file(maps.file(0))
+    arrays = load_file(tmp_path / "maps" / maps.name(0))
     values = [arrays[f"0/{layer}"].nbytes for layer in shapes]
     assert sum(values) == 2 * scaling.maps_bytes(shapes, 50)
 

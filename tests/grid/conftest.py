@@ -21,6 +21,7 @@ from hypercolumns.grid.spec import GridSpec
 from hypercolumns.grid.standardise import Moments, Standardisation, add_moments
 from hypercolumns.grid.targets import IGNORE, Targets, write_target_maps
 from hypercolumns.parameters import TrainParameters
+from hypercolumns.places.place import place_at
 
 SIZE = 20
 SGD_SETTINGS = TrainParameters(
@@ -124,30 +125,29 @@ def lay_out_samples(
     """Write the sample files of all shards and add up their moments."""
     fields = _prepare(store, folder, task)
     files = SampleFiles(**fields, grid=grid, pixels_per_region=pixels_per_region, seed=SAMPLE_SEED)
-    return files, _lay_out(files)
+    return files, _lay_out(files, folder)
 
 
 def lay_out_maps(store: FeatureStore, folder: Path, task: Targets) -> tuple[MapFiles, dict[str, Moments]]:
     """Write the map files of all shards and add up their moments."""
     files = MapFiles(**_prepare(store, folder, task))
-    return files, _lay_out(files)
+    return files, _lay_out(files, folder)
 
 
 def _prepare(store: FeatureStore, folder: Path, task: Targets) -> dict[str, Any]:
-    """Write the target maps and make the folder of the files; give the fields that all kinds of files have."""
+    """Write the target maps; give the fields that all kinds of files have."""
     write_target_maps(folder / "targets.zarr", task, store, SIZE)
-    (folder / "files").mkdir()
     return {
         "store": store.path,
-        "targets": folder / "targets.zarr",
-        "folder": folder / "files",
+        "place": place_at(folder / "files"),
         "n_regions": len(store),
         "layers": store.layers,
         "heat_map": SIZE,
     }
 
 
-def _lay_out(files: SampleFiles | MapFiles) -> dict[str, Moments]:
+def _lay_out(files: SampleFiles | MapFiles, folder: Path) -> dict[str, Moments]:
+    files.begin(folder / "targets.zarr")
     return add_moments(moments for file in range(files.n_files) for moments in files.lay_out(file))
 
 

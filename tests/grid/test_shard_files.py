@@ -11,6 +11,7 @@ from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid import remote, shard_files
 from hypercolumns.grid.shard_files import ShardPart
 from hypercolumns.grid.standardise import add_moments
+from hypercolumns.places.place import place_at
 from tests.grid.conftest import SGD_SETTINGS, LinearTask, lay_out_maps, lay_out_samples, make_problem
 
 both_solvers = pytest.mark.parametrize("solver", ["sgd", "exact"])
@@ -22,8 +23,8 @@ def test_the_number_of_shards_in_a_file_does_not_change_a_fit(store: FeatureStor
     files, moments = lay_out(store, tmp_path, LinearTask(store))
     settings = SGD_SETTINGS.model_copy(update={"solver": solver})
     expected = remote.fit_cell(make_problem(files, moments, settings))
-    (tmp_path / "together").mkdir()
-    together = replace(files, folder=tmp_path / "together", shards_per_file=2)
+    together = replace(files, place=place_at(tmp_path / "together"), shards_per_file=2)
+    together.begin(tmp_path / "targets.zarr")
     assert (files.n_files, together.n_files) == (2, 1)
     found = remote.fit_cell(make_problem(together, add_moments(together.lay_out(0)), settings))
     assert expected is not None

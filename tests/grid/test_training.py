@@ -346,7 +346,7 @@ def test_files_removed_during_a_training_end_it_with_a_word(
     fit_cell = remote.fit_cell
 
     def fit_without_files(problem: CellProblem[Any], _shared: CellFit | None = None) -> CellFit | None:
-        shutil.rmtree(problem.files.folder, ignore_errors=True)
+        problem.files.remove()
         return fit_cell(problem)
 
     with monkeypatch.context() as patched:

@@ -3,10 +3,10 @@
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from io import FileIO
 from typing import Any, NoReturn, Self
 
 import google_crc32c
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.errors import InputError
-from hypercolumns.places.atomic import atomic_write
+from hypercolumns.places.folder import Folder
+from hypercolumns.places.place import Place
 
 _CHECKSUM_DTYPE = np.dtype("<u4")
 _DTYPE_NAMES: dict[np.dtype[Any], str] = {
@@ -59,8 +60,10 @@ class ArrayFile:
 
     Parameters
     ----------
-    path
-        A file written by `ArrayFile.write`.
+    place
+        Folder or object store.
+    name
+        Name there of a file written by `ArrayFile.write`.
     prefix
         Beginning of the names of the arrays to read; callers leave it out.
 
@@ -74,60 +77,60 @@ class ArrayFile:
     A record is what lies at one position of the two leading axes of an array. An array (n, m, ...) comes with an array
     (n, m) of the CRC-32C of its records, whose name ends in " crc32c". The header has a CRC-32C of itself in its
     metadata. A process compares each record with its checksum when it first reads it from a file, and again if the
-    file was written since: doing so at every read would take a fifth of the time of reading. Measured, ours.
+    file was written since: doing so at every read would take a fifth of the time of reading. Measured, ours. An object
+    store is not asked whether a file was written since: there a name must always stand for the same content.
 
     Parts are read, not memory-mapped: mapped pages count towards the memory of the process, and a mapped file keeps
     its disk space after it is deleted.
     """
 
-    def __init__(self, path: Path, prefix: str = "") -> None:
-        self._path, self._prefix = path, prefix
+    def __init__(self, place: Place, name: str, prefix: str = "") -> None:
+        self._place, self._name, self._prefix = place, name, prefix
+        self._stream: FileIO | None = None
+        version: tuple[int, ...] = ()
         try:
-            self._stream = path.open("rb", buffering=0)
-        except FileNotFoundError:
-            _raise_damaged(path, "it is missing")
-        try:
-            found = os.fstat(self._stream.fileno())
-            self._arrays = _read_header(path, found.st_ino, found.st_size, found.st_mtime_ns)
-        except BaseException:
-            self._stream.close()
+            if isinstance(place, Folder):
+                self._stream = (place.path / name).open("rb", buffering=0)
+                found = os.fstat(self._stream.fileno())
+                version = found.st_ino, found.st_size, found.st_mtime_ns
+            self._arrays = _read_header(place, name, version)
+        except BaseException as error:
+            self.__exit__()
+            if isinstance(error, FileNotFoundError):
+                _raise_damaged(place, name, "it is missing")
             raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stream.close()
+        if self._stream is not None:
+            self._stream.close()
 
     @staticmethod
-    def write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def write(place: Place, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Write float16 or int8 arrays of two or more axes; the file is complete or not there at all.
-
-        Safetensors' `save_file` writes the same format but needs a second copy of the arrays in memory.
 
         Raises
         ------
         KeyError
             When an array has another dtype.
         """
-        tables = {name + _CHECKSUMS: np.empty(array.shape[:2], _CHECKSUM_DTYPE) for name, array in arrays.items()}
+        tables = {label + _CHECKSUMS: np.empty(array.shape[:2], _CHECKSUM_DTYPE) for label, array in arrays.items()}
         entries, end = {}, 0
-        for name, array in {**arrays, **tables}.items():
+        for label, array in {**arrays, **tables}.items():
             start, end = end, end + array.nbytes
-            entries[name] = {"dtype": _DTYPE_NAMES[array.dtype], "shape": array.shape, "data_offsets": (start, end)}
+            entries[label] = {"dtype": _DTYPE_NAMES[array.dtype], "shape": array.shape, "data_offsets": (start, end)}
         rest = json.dumps(entries)[1:].encode()
         rest += b" " * (-(_HEADER_START_BYTES + len(rest)) % 8)
         header = _HEADER_START % google_crc32c.value(rest) + rest
+        content: list[Any] = [len(header).to_bytes(8, "little") + header]
+        for array, table in zip(arrays.values(), tables.values(), strict=True):
+            records = np.ascontiguousarray(array).reshape(table.size, -1).view(np.uint8)
+            table.reshape(-1)[:] = [google_crc32c.value(record) for record in records]
+            content.append(records.data)
         # A worker of a killed run may still be writing the same file, with the same content.
-        with atomic_write(path) as stream:
-            stream.write(len(header).to_bytes(8, "little") + header)
-            for name, array in arrays.items():
-                table = tables[name + _CHECKSUMS]
-                records = np.ascontiguousarray(array).reshape(table.size, -1).view(np.uint8)
-                table.reshape(-1)[:] = [google_crc32c.value(record) for record in records]
-                stream.write(records.data)
-            for table in tables.values():
-                stream.write(table.data)
+        place.write(name, *content, *(table.tobytes() for table in tables.values()))
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of an array."""
@@ -151,49 +154,78 @@ class ArrayFile:
             When the part is damaged.
         """
         array = self._arrays[self._prefix + name]
-        n_columns, record_bytes = columns.stop - columns.start, array.record_bytes
-        part: NDArray[Any] = np.empty((rows.stop - rows.start, n_columns, *array.shape[2:]), array.dtype)
+        n_columns, width = columns.stop - columns.start, array.shape[1]
+        part = np.empty((rows.stop - rows.start, n_columns, array.record_bytes), np.uint8)
+        first = rows.start * width + columns.start
         # Row by row, so that checksums are computed while the records are in the processor's cache.
-        for row, run in enumerate(part, start=rows.start):
-            first = row * array.shape[1] + columns.start
-            self._stream.seek(array.start + first * record_bytes)
-            if self._stream.readinto(run.data) != run.nbytes:
-                _raise_damaged(self._path, "it is truncated", name)
+        for row in self._filled(part, array.start + first * array.record_bytes, width * array.record_bytes, name):
             if array.checked.find(0, first, first + n_columns) >= 0:
                 expected = array.checksums[first : first + n_columns].tolist()
-                if [google_crc32c.value(record) for record in run.reshape(n_columns, -1).view(np.uint8)] != expected:
-                    _raise_damaged(self._path, "its checksum does not match", name)
+                if [google_crc32c.value(record) for record in row] != expected:
+                    _raise_damaged(self._place, self._name, "its checksum does not match", name)
                 array.checked[first : first + n_columns] = b"\1" * n_columns
-        return part
+            first += width
+        return part.view(array.dtype).reshape(*part.shape[:2], *array.shape[2:])
+
+    def _filled(self, part: NDArray[np.uint8], start: int, stride: int, name: str) -> Iterator[NDArray[np.uint8]]:
+        """Yield the rows of `part` as soon as they are read; they lie at `start` and at every `stride` bytes after."""
+        if self._stream is not None:
+            for row in part:
+                self._stream.seek(start)
+                if self._stream.readinto(row.data) != row.nbytes:
+                    _raise_damaged(self._place, self._name, "it is truncated", name)
+                yield row
+                start += stride
+            return
+        row_bytes = part.nbytes // max(len(part), 1)
+        offsets = range(start, start + len(part) * stride, stride)
+        try:
+            contents = self._place.read_ranges(self._name, [(offset, offset + row_bytes) for offset in offsets])
+        except FileNotFoundError:
+            _raise_damaged(self._place, self._name, "it is missing")
+        for row, content in zip(part, contents, strict=True):
+            row.reshape(-1)[:] = np.frombuffer(content, np.uint8)
+            yield row
 
 
 @lru_cache(maxsize=_FILES_REMEMBERED)
-def _read_header(path: Path, inode: int, size: int, modified: int) -> dict[str, _Array]:
-    """Read and check the header of a file, which is read again if it is another one or was written since."""
-    del inode, modified
-    with path.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        header = stream.read(length) if length < size else b""
-        rest = header[_HEADER_START_BYTES:]
-        if header != _HEADER_START % google_crc32c.value(rest) + rest:
-            _raise_damaged(path, "its header is damaged")
-        entries = json.loads(b"{" + rest)
-        data_start = 8 + length
-        expected_size = data_start + max(entry["data_offsets"][1] for entry in entries.values())
-        if size != expected_size:
-            _raise_damaged(path, f"it has {size} bytes instead of {expected_size}")
-        arrays = {}
-        for name in (name for name in entries if name + _CHECKSUMS in entries):
-            table_start, table_end = entries[name + _CHECKSUMS]["data_offsets"]
-            stream.seek(data_start + table_start)
-            checksums = np.frombuffer(stream.read(table_end - table_start), _CHECKSUM_DTYPE)
-            entry = entries[name]
-            start = data_start + entry["data_offsets"][0]
-            shape, dtype = tuple(entry["shape"]), _DTYPES[entry["dtype"]]
-            arrays[name] = _Array(shape, dtype, start, checksums, bytearray(len(checksums)))
+def _read_header(place: Place, name: str, version: tuple[int, ...]) -> dict[str, _Array]:
+    """Read and check the header of a file, which is read again if it has another version."""
+    del version
+    size = place.sizes([name]).get(name)
+    if size is None:
+        raise FileNotFoundError
+
+    def read(start: int, stop: int) -> bytes:
+        (content,) = place.read_ranges(name, [(start, stop)])
+        return content
+
+    length = int.from_bytes(read(0, 8), "little") if size >= 8 else size
+    data_start = 8 + length
+    header = read(8, data_start) if 8 < data_start <= size else b""
+    rest = header[_HEADER_START_BYTES:]
+    if header != _HEADER_START % google_crc32c.value(rest) + rest:
+        _raise_damaged(place, name, "its header is damaged")
+    entries = json.loads(b"{" + rest)
+    expected_size = data_start + max(entry["data_offsets"][1] for entry in entries.values())
+    if size != expected_size:
+        _raise_damaged(place, name, f"it has {size} bytes instead of {expected_size}")
+    labels = [label for label in entries if label + _CHECKSUMS in entries]
+    # The checksums of all arrays lie at the end.
+    tables_start = min(entries[label + _CHECKSUMS]["data_offsets"][0] for label in labels)
+    tables = read(data_start + tables_start, size)
+    arrays = {}
+    for label in labels:
+        entry, (start, stop) = entries[label], entries[label + _CHECKSUMS]["data_offsets"]
+        checksums = np.frombuffer(tables[start - tables_start : stop - tables_start], _CHECKSUM_DTYPE)
+        offset = data_start + entry["data_offsets"][0]
+        shape, dtype = tuple(entry["shape"]), _DTYPES[entry["dtype"]]
+        arrays[label] = _Array(shape, dtype, offset, checksums, bytearray(len(checksums)))
     return arrays
 
 
-def _raise_damaged(path: Path, fault: str, name: str | None = None) -> NoReturn:
-    place = "" if name is None else f", in the array {name!r}"
-    raise InputError(f"{path} is damaged{place}: {fault}. Run the step again: it writes the file anew.") from None
+def _raise_damaged(place: Place, name: str, fault: str, array: str | None = None) -> NoReturn:
+    where = "" if array is None else f", in the array {array!r}"
+    raise InputError(
+        f"{place}/{name} is damaged{where}: {fault}. Run the step again: it writes the file anew."
+    ) from None

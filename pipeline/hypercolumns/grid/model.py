@@ -70,14 +70,14 @@ class GridModel:
 
     @classmethod
     def open(cls, path: Path | str) -> "GridModel":
-        """Read a model.
+        """Read the model at a path, or at an address in an object store.
 
         Raises
         ------
         InputError
             When `path` does not hold a model of this version, or it is damaged.
         """
-        store = Store.open(Path(path), SCHEMA, "model", "train")
+        store = Store.open(path, SCHEMA, "model", "train")
         attributes: dict[str, Any] = store.attributes
         layers = tuple(attributes["layers"])
         return cls(

@@ -30,9 +30,12 @@ def solver_device(name: str) -> str:
 
 
 def lay_out_file(files: SampleFiles | MapFiles, file: int) -> list[dict[str, Moments]] | None:
-    """Write one file and measure the moments of its shards; None if the folder has been removed meanwhile."""
+    """Write one file and measure the moments of its shards; None if the files have been removed meanwhile."""
     with _ignore_errors_after_client_left(files):
-        return files.lay_out(file)
+        moments = files.lay_out(file)
+        if files.in_use:
+            return moments
+        files.discard(file)
     return None
 
 
@@ -88,5 +91,5 @@ def _ignore_errors_after_client_left(files: ShardFiles) -> Iterator[None]:
     try:
         yield
     except (OSError, InputError):
-        if files.folder.exists():
+        if files.in_use:
             raise

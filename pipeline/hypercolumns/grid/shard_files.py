@@ -16,7 +16,10 @@ from hypercolumns.features.schema import REGIONS_PER_PART, Shapes, parts
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.array_file import ArrayFile
 from hypercolumns.grid.standardise import Moments
-from hypercolumns.grid.targets import read_target_maps
+from hypercolumns.grid.targets import copy_target_maps, read_target_maps
+from hypercolumns.places.place import Place
+from hypercolumns.stores.manifest import NAME as MANIFEST
+from hypercolumns.stores.references import is_complete_at
 
 LABELS = "labels of pixels"
 """Name of the labels of a shard; its other arrays have the names of the layers."""
@@ -26,6 +29,9 @@ FILE_BYTES = 2**24
 
 MAX_SHARDS_PER_FILE = 32
 """Limit for small blocks, so that the headers of files, which workers keep, stay small."""
+
+_TARGETS = "targets.zarr"
+"""Name of the target maps beside the files."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +52,15 @@ class ShardPart:
 class ShardFiles(ABC):
     """The files that hold the regions of a store and their labels; sent to the workers with every task, so kept small.
 
-    A shard is a part of the store, the regions of which are read together. A file holds one shard or more.
+    A shard is a part of the store, the regions of which are read together. A file holds one shard or more. The files
+    lie where the workers share them, together with the target maps that they are made from. They are in use from
+    `begin` to `remove`, which the client calls.
     """
 
     store: Path | str
     """Absolute path or address of the feature store."""
-    targets: Path
-    """Target maps that `write_target_maps` wrote."""
-    folder: Path
-    """Folder of the files."""
+    place: Place
+    """Holds the files. Other `layers` need a place of another name, since `ArrayFile` knows objects by their names."""
     n_regions: int
     """Number of regions of the store."""
     layers: tuple[str, ...]
@@ -81,13 +87,37 @@ class ShardFiles(ABC):
             if held.start < rows.stop
         ]
 
-    def file(self, shard: int) -> Path:
-        """Path of the file with the layers and labels of a shard."""
-        return self.folder / f"{shard // self.shards_per_file}.safetensors"
+    @property
+    def targets(self) -> Place:
+        """Place of the target maps."""
+        return self.place.below(_TARGETS)
+
+    def begin(self, targets: Path) -> None:
+        """Share the target maps that `write_target_maps` wrote at a path, for the workers to lay out the files."""
+        copy_target_maps(targets, self.targets)
+
+    @property
+    def in_use(self) -> bool:
+        """Whether the files are needed; False once the client has removed them, at the end or after an error."""
+        return is_complete_at(self.targets)
+
+    def remove(self) -> None:
+        """Delete the files and the target maps."""
+        # The manifest first: a worker that is still writing a file, which the next line may miss, then deletes it.
+        self.targets.delete([MANIFEST])
+        self.place.delete()
+
+    def name(self, shard: int) -> str:
+        """Name of the file with the layers and labels of a shard."""
+        return _name(shard // self.shards_per_file)
 
     def open(self, shard: int) -> ArrayFile:
         """Open the file of a shard for reading the arrays of that shard."""
-        return ArrayFile(self.file(shard), _prefix(shard))
+        return ArrayFile(self.place, self.name(shard), _prefix(shard))
+
+    def discard(self, file: int) -> None:
+        """Delete the file with this number."""
+        self.place.delete([_name(file)])
 
     def lay_out(self, file: int) -> list[dict[str, Moments]]:
         """Write the file with this number.
@@ -112,7 +142,7 @@ class ShardFiles(ABC):
             laid_out, measured = self.lay_out_shard(store, rows, labels[of_shard])
             arrays |= {_prefix(shard) + name: values for name, values in laid_out.items()}
             moments.append(measured)
-        ArrayFile.write(self.file(first), arrays)
+        ArrayFile.write(self.place, _name(file), arrays)
         return moments
 
     def with_full_files(self, store: FeatureStore, n_targets: int) -> Self:
@@ -145,6 +175,10 @@ class ShardFiles(ABC):
         -------
         The arrays of all layers and the `LABELS`, and the moments of every layer.
         """
+
+
+def _name(file: int) -> str:
+    return f"{file}.safetensors"
 
 
 def _prefix(shard: int) -> str:

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from hypercolumns.annotations.model import Category
 from hypercolumns.features.schema import REGIONS_PER_PART
 from hypercolumns.features.store import FeatureStore
+from hypercolumns.places.place import Place
 from hypercolumns.stores.layout import SHARD_BYTES, Layout
+from hypercolumns.stores.manifest import NAME as MANIFEST
 from hypercolumns.stores.reading import Store
 from hypercolumns.stores.replacing import replacing
 
@@ -65,7 +67,14 @@ def write_target_maps(path: Path, task: Targets, store: FeatureStore, size: int)
         written.finish(SCHEMA, {})
 
 
-def read_target_maps(path: Path, rows: slice) -> NDArray[np.int8]:
+def copy_target_maps(path: Path, place: Place) -> None:
+    """Copy what `write_target_maps` wrote to where workers read it; the manifest, which is last, makes it complete."""
+    files = [file for file in path.rglob("*") if file.is_file() and file != path / MANIFEST]
+    for file in [*files, path / MANIFEST]:
+        place.write(file.relative_to(path).as_posix(), file.read_bytes())
+
+
+def read_target_maps(place: Place, rows: slice) -> NDArray[np.int8]:
     """Read rows of what `write_target_maps` wrote: (rows, target, size, size) labels.
 
     Raises
@@ -73,4 +82,4 @@ def read_target_maps(path: Path, rows: slice) -> NDArray[np.int8]:
     InputError
         When they are missing or damaged.
     """
-    return Store.open(path, SCHEMA, "store of labels", "train", check=False).array("labels")[rows]
+    return Store.open(place.address, SCHEMA, "store of labels", "train", check=False).array("labels")[rows]

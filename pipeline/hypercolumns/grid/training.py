@@ -1,6 +1,6 @@
 """Training of grids on Dask workers: cells are distributed over the workers, each of which streams the store."""
 
-import shutil
+import logging
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -28,13 +28,18 @@ from hypercolumns.grid.spec import GridSpec
 from hypercolumns.grid.standardise import Moments, Standardisation, add_moments
 from hypercolumns.grid.targets import Targets, write_target_maps
 from hypercolumns.parameters import TrainParameters
+from hypercolumns.places.bucket import PlaceError
+from hypercolumns.places.place import Place, place_at
 from hypercolumns.scratch.checked_files import Arrays, load_arrays, save_arrays
-from hypercolumns.scratch.publishing import publish
+from hypercolumns.scratch.digests import key_digest
+from hypercolumns.scratch.shared import shared_work
 from hypercolumns.scratch.work import locked, work
 from hypercolumns.stores.manifest import content_digest
 
-TARGETS = "targets.zarr"
-"""Name of the target maps in the work folder."""
+logger = logging.getLogger(__name__)
+
+_STEP = "train"
+"""Folder of the work."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +70,10 @@ class _Job:
     device: str
 
     @contextmanager
-    def work_folder(self, scratch: Path) -> Iterator[Path]:
-        """Hold the work folder of this training, which depends on all of its inputs, with the target maps in it."""
+    def work_folder(self, scratch: Path) -> Iterator[tuple[Path, Path]]:
+        """Hold the work folder of this training, which depends on all of its inputs; yield it and the target maps."""
         with locked(scratch), tempfile.TemporaryDirectory(dir=scratch) as temporary:
-            targets = Path(temporary) / TARGETS
+            targets = Path(temporary) / "targets.zarr"
             write_target_maps(targets, self.task, self.store, self.settings.heat_map)
             key = {
                 "store": content_digest(self.store.path),
@@ -80,9 +85,8 @@ class _Job:
                 "device": self.device,
                 "versions": [version(package) for package in ("numpy", "scikit-learn", "scipy", "torch")],
             }
-            with work(scratch, "train", key) as folder:
-                publish(targets, folder / TARGETS)
-                yield folder
+            with work(scratch, _STEP, key) as folder:
+                yield folder, targets
 
     def grid_units(self, index: int) -> list[_Unit]:
         """All cells of the grid of the specification at `index`, for every group."""
@@ -141,18 +145,19 @@ class _Job:
                 f"large, although all features are finite. train.{penalty} ({value:g}) is too small."
             )
 
-    def files(self, work: Path, batch: list[_Unit]) -> SampleFiles | MapFiles:
+    def files(self, shared: Place, batch: list[_Unit]) -> SampleFiles | MapFiles:
         """Files that the cells of `batch` are fitted from, with the layers that any of them needs."""
         specs = [self.specs[unit.spec] for unit in batch]
         grid = specs[0].grid
         needed = {layer for spec in specs for layer in spec.layers}
+        layers = tuple(layer for layer in self.store.layers if layer in needed)
         exact = self.settings.solver == "exact"
+        kind = "maps" if exact else f"samples-{grid}"
         fields: dict[str, Any] = {
             "store": self.store.address,
-            "targets": (work / TARGETS).absolute(),
-            "folder": (work / ("maps" if exact else f"samples-{grid}")).absolute(),
+            "place": shared.below(f"{kind}-{key_digest({'layers': layers})[:16]}"),
             "n_regions": len(self.store),
-            "layers": tuple(layer for layer in self.store.layers if layer in needed),
+            "layers": layers,
             "heat_map": self.settings.heat_map,
         }
         files: SampleFiles | MapFiles
@@ -172,6 +177,7 @@ def train_grids(
     client: Client,
     *,
     scratch: Path | str,
+    storage: str | None = None,
     unlabelled: Collection[int] = (),
     seed: int = 0,
     device: str = "auto",
@@ -187,7 +193,10 @@ def train_grids(
     client
         Connected to the workers.
     scratch
-        Folder for unfinished work, which the workers can read and write as well.
+        Folder for unfinished work. Without `storage` the workers read and write there as well.
+    storage
+        As `compute.storage`: address of an object store, if that is all that workers and client share. It holds the
+        training data until they are trained on.
     unlabelled
         Ids of categories whose regions have no labels; see `category_groups`.
     seed
@@ -202,7 +211,10 @@ def train_grids(
     Raises
     ------
     InputError
-        When a category has neither training regions nor a shared grid, or the workers lack the device.
+        When a category has neither training regions nor a shared grid, the workers lack the device, or the address
+        cannot be used.
+    PlaceError
+        When the object store cannot be reached, or refuses.
 
     Notes
     -----
@@ -214,20 +226,32 @@ def train_grids(
     exact = settings.solver == "exact"
     solver_device = client.submit(remote.solver_device, device, pure=False).result() if exact else "cpu"
     job = _Job(store, task, specs, groups, settings, seed, solver_device)
-    with job.work_folder(Path(scratch)) as folder:
+    place = None if storage is None else place_at(storage)
+    with job.work_folder(Path(scratch)) as (folder, targets):
         units = job.units()
         missing = [unit for unit in units if job.load_fit(unit, folder) is None]
         n_done = len(units) - len(missing)
+        shared = shared_work(place, folder, _STEP)
+        shared.delete()  # what a killed run left
         with tqdm(total=len(units), initial=n_done, desc="train", unit=" cells", dynamic_ncols=True) as progress:
-            # One after the other, so that the samples of only one K are on disk at a time.
+            # One after the other, so that the samples of only one K take space at a time.
             for batch in job.batches(missing):
-                files = job.files(folder, batch)
-                try:
+                with _in_use(job.files(shared, batch), targets) as files:
                     _fit_units(job, folder, files, batch, client, progress)
-                finally:
-                    # They are as large as the store and quick to rewrite.
-                    shutil.rmtree(files.folder, ignore_errors=True)
         return [_assemble(job, folder, i) for i in range(len(specs))]
+
+
+@contextmanager
+def _in_use(files: SampleFiles | MapFiles, targets: Path) -> Iterator[SampleFiles | MapFiles]:
+    """Delete the files after the block, also after an error: they are as large as the store and quick to rewrite."""
+    try:
+        files.begin(targets)
+        yield files
+    finally:
+        try:
+            files.remove()
+        except PlaceError as error:
+            logger.warning("Files of the training were not deleted: %s", error)
 
 
 def _fit_units(
@@ -259,7 +283,7 @@ def _fit_units(
         for future in as_completed(futures):
             fit, unit = future.result(), futures[future]
             if fit is None:
-                raise _removed(files.folder)
+                raise _removed(files.place)
             arrays = {"weights": fit.weights, "bias": fit.bias}
             job.check_fit(unit, arrays)
             save_arrays(unit.file(work), arrays)
@@ -283,24 +307,23 @@ def _kept_fit(job: _Job, work: Path, unit: _Unit) -> CellFit:
 
 def _lay_out(files: SampleFiles | MapFiles, client: Client) -> dict[str, Moments]:
     """Write the files of all shards on the workers; return the moments of every layer."""
-    files.folder.mkdir(exist_ok=True)
     arguments = ((files, file) for file in range(files.n_files))
     with closing(map_in_order(client, remote.lay_out_file, arguments)) as laid_out:
-        by_file = tqdm(laid_out, total=files.n_files, desc=f"read for {files.folder.name}", unit=" files", leave=False)
+        by_file = tqdm(laid_out, total=files.n_files, desc="lay out", unit=" files", leave=False)
         # In the order of the shards, since sums in another order may differ in their last bits.
-        return add_moments(shard for moments in by_file for shard in _require(moments, files.folder))
+        return add_moments(shard for moments in by_file for shard in _require(moments, files.place))
 
 
-def _require(moments: list[dict[str, Moments]] | None, folder: Path) -> list[dict[str, Moments]]:
+def _require(moments: list[dict[str, Moments]] | None, place: Place) -> list[dict[str, Moments]]:
     """Refuse to go on without the file that has these moments.
 
     Raises
     ------
     InputError
-        If its folder is gone.
+        If the files at the place are gone.
     """
     if moments is None:
-        raise _removed(folder)
+        raise _removed(place)
     return moments
 
 
@@ -341,5 +364,5 @@ def _is_finite(fit: Arrays) -> bool:
     return all(bool((np.abs(values) <= np.finfo(np.float32).max).all()) for values in fit.values())
 
 
-def _removed(path: Path) -> InputError:
-    return InputError(f"{path} was deleted or damaged during the training. Run the step again: it continues.")
+def _removed(what: Path | Place) -> InputError:
+    return InputError(f"{what} was deleted or damaged during the training. Run the step again: it continues.")

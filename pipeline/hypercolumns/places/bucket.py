@@ -123,14 +123,16 @@ class Bucket:
 
         return self._ask(lambda s: bytes(obstore.get(s, name, options={"range": {"suffix": length}}).bytes()), name)
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, *content: bytes) -> None:
         """Write an object, replacing an older one."""
         import obstore
         from obstore.exceptions import GenericError
 
+        whole = content[0] if len(content) == 1 else b"".join(content)
+
         def put(store: Any) -> None:
             try:
-                obstore.put(store, name, content)
+                obstore.put(store, name, whole)
             except FileNotFoundError as error:  # of the parts, after the answer that the object is complete was lost
                 raise GenericError(str(error)) from None
 
@@ -155,10 +157,10 @@ class Bucket:
         return self._ask(put, name)
 
     def sizes(self, names: Collection[str] | None = None) -> dict[str, int]:
-        """Sizes of objects by name; servers that cannot list are asked for each of `names`."""
+        """Sizes of objects by name; a single name is asked for, as are all names where the server cannot list."""
         import obstore
 
-        if names is not None and self.address.startswith("http"):
+        if names is not None and (len(names) == 1 or self.address.startswith("http")):
             with ThreadPoolExecutor(_HEADS_AT_ONCE) as pool:
                 found = zip(names, pool.map(self._size, names), strict=True)
                 return {name: size for name, size in found if size is not None}

@@ -49,12 +49,12 @@ class Folder:
             size = os.fstat(stream.fileno()).st_size
             return os.pread(stream.fileno(), length, max(0, size - length))
 
-    def write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, *content: bytes) -> None:
         """Write a file, replacing an older one."""
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as stream:
-            stream.write(content)
+            stream.writelines(content)
 
     def create(self, name: str, content: bytes) -> bool:
         """Write a file unless there is one."""

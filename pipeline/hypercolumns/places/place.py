@@ -11,12 +11,15 @@ from hypercolumns.places.folder import Folder
 class Place(Protocol):
     """Files by name. Names have the POSIX form and may contain folders.
 
-    Places are small values: they can be compared, and sent to another process, which sees the same files if it reaches
-    the folder or has the credentials of the object store in its own environment.
+    Places are small values: they can be compared and hashed, and sent to another process, which sees the same files if
+    it reaches the folder or has the credentials of the object store in its own environment.
 
     All operations raise `FileNotFoundError` for a file that is not there, `OSError` for one that cannot be read or
     written, and `PlaceError` where an object store cannot be reached, or refuses.
     """
+
+    def __hash__(self) -> int:
+        """Equal places have equal hashes."""
 
     @property
     def address(self) -> str:
@@ -34,8 +37,8 @@ class Place(Protocol):
     def read_end(self, name: str, length: int) -> bytes:
         """Read the last bytes of a file."""
 
-    def write(self, name: str, content: bytes) -> None:
-        """Write a file, replacing an older one; it appears complete or not at all."""
+    def write(self, name: str, *content: bytes) -> None:
+        """Write a file, replacing an older one, of pieces in this order; it appears complete or not at all."""
 
     def create(self, name: str, content: bytes) -> bool:
         """Write a file unless there is one; return whether it was written. Of several writers, one succeeds."""

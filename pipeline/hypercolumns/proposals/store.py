@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.errors import InputError
+from hypercolumns.places.place import is_address
 from hypercolumns.proposals.ranking import FEATURES, Ranker
 from hypercolumns.stores.layout import Layout
 from hypercolumns.stores.reading import Store, StoredArray
@@ -56,19 +57,19 @@ class Proposals:
 class ProposalStore:
     """The proposals of an image set, opened with `ProposalStore.open`; `store[image_id]` reads one image."""
 
-    path: Path
+    path: Path | str
     store: Store
 
     @classmethod
     def open(cls, path: str | Path) -> "ProposalStore":
-        """Open the store at `path` for reading.
+        """Open the store at `path`, or at an address in an object store, for reading.
 
         Raises
         ------
         InputError
             When `path` does not exist, is not a proposal store of this version, lacks files or has damaged metadata.
         """
-        path = Path(path)
+        path = path if is_address(str(path)) else Path(path)
         return cls(path, Store.open(path, SCHEMA, "proposal store", "propose"))
 
     @cached_property

@@ -1,9 +1,11 @@
 """Where workers share unfinished work with each other and with the client."""
 
+import platform
 from pathlib import Path
 
 from hypercolumns.parameters import ComputeParameters
 from hypercolumns.places.place import Place, place_at
+from hypercolumns.scratch.digests import key_digest
 
 SCRATCH = "scratch"
 """Folder below the address of an object store."""
@@ -17,3 +19,20 @@ def shared_scratch(storage: Place | None, scratch: Path) -> Place:
 def storage_of(compute: ComputeParameters) -> Place | None:
     """Place of `compute.storage`, the object store of a run; None without one."""
     return None if compute.storage is None else place_at(compute.storage)
+
+
+def storage_of_workers(compute: ComputeParameters) -> str | None:
+    """Address through which workers and client share work; None if they see the scratch folder, as local ones do."""
+    return None if compute.scheduler is None else compute.storage
+
+
+def shared_work(storage: Place | None, folder: Path, step: str) -> Place:
+    """Place of what workers share only until the work of a step that `scratch.work.work` keeps in `folder` is done.
+
+    In an object store its name depends on the folder and on the machine: two runs that do the same work elsewhere do
+    not delete each other's files, and a run that resumes finds what it has to delete.
+    """
+    if storage is None:
+        return place_at(folder / "shared")
+    name = key_digest({"machine": platform.node(), "folder": str(folder.resolve())})
+    return shared_scratch(storage, folder).below(f"{step}/{name}")

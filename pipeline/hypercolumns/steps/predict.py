@@ -17,7 +17,7 @@ from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.model import GridModel
 from hypercolumns.parameters import Parameters
 from hypercolumns.scratch.digests import digest
-from hypercolumns.scratch.shared import storage_of
+from hypercolumns.scratch.shared import storage_of_workers
 from hypercolumns.scratch.work import locked
 from hypercolumns.tasks.heat_maps import write_heat_maps
 from hypercolumns.tasks.prediction import predict
@@ -99,7 +99,7 @@ def predicting(
         kinds=kinds,
         proposals=workspace.proposals("val"),
         keep_heat=keep_heat,
-        storage=storage_of(parameters.compute),
+        storage=storage_of_workers(parameters.compute),
     ) as predictions:
         yield predictions
 

@@ -14,6 +14,7 @@ from hypercolumns.grid.model import GridModel
 from hypercolumns.grid.spec import GridSpec
 from hypercolumns.grid.training import train_grids
 from hypercolumns.parameters import Parameters
+from hypercolumns.scratch.shared import storage_of_workers
 from hypercolumns.scratch.work import locked
 from hypercolumns.workspace import Workspace
 
@@ -56,6 +57,7 @@ def train_specs(
         parameters.train,
         client,
         scratch=workspace.scratch,
+        storage=storage_of_workers(parameters.compute),
         unlabelled=[c.id for c in created.categories if created.targets_of(c.id) and c.id not in labelled],
         seed=parameters.seed,
         device=parameters.compute.device,

@@ -1,5 +1,6 @@
 """Prediction: trained grids score every region of a feature store, piece by piece on Dask workers."""
 
+import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,7 +8,6 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from distributed import Client
 from tqdm import tqdm
@@ -20,15 +20,21 @@ from hypercolumns.features.schema import REGIONS_PER_PART
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.model import GridModel
 from hypercolumns.parameters import PredictParameters
-from hypercolumns.places.place import Place, place_at
+from hypercolumns.places.bucket import PlaceError
+from hypercolumns.places.place import place_at
 from hypercolumns.scratch.checked_files import load_arrays, save_arrays
-from hypercolumns.scratch.shared import shared_scratch
+from hypercolumns.scratch.shared import shared_work
 from hypercolumns.scratch.work import locked, work
 from hypercolumns.stores.manifest import content_digest
 from hypercolumns.stores.references import place_of, upload
 from hypercolumns.tasks.predictions import Predictions
 from hypercolumns.tasks.remote import Job, Piece, predict_piece
 from hypercolumns.tasks.task import Task
+
+logger = logging.getLogger(__name__)
+
+_STEP = "predict"
+"""Folder of the work."""
 
 _FEW_PIECES, _MOST_PARTS = 256, 16
 """A piece has several parts where there would be more pieces than this, but not more than `_MOST_PARTS`: calls and
@@ -49,7 +55,7 @@ def predict(
     kinds: tuple[str, ...] = ("detection", "ground_truth"),
     proposals: Path | str | None = None,
     keep_heat: tuple[str, ...] = (),
-    storage: Place | None = None,
+    storage: str | None = None,
 ) -> Iterator[list[dict[str, Predictions]]]:
     """Answer a task for the regions of a feature store with every one of several models.
 
@@ -83,7 +89,8 @@ def predict(
     keep_heat
         Kinds of regions whose heat maps are kept too.
     storage
-        Place in an object store through which workers get the models, if they do not see `scratch`.
+        As `compute.storage`: address of an object store, if that is all that workers and client share. It holds the
+        models meanwhile.
 
     Yields
     ------
@@ -165,7 +172,7 @@ def _piece(store: FeatureStore, rows: slice, images: Mapping[int, Image]) -> Pie
 def _folder(scratch: Path, key: Mapping[str, Any] | None) -> Iterator[Path]:
     """Hold the folder of the work with this key; without one, a new folder."""
     if key is not None:
-        with work(scratch, "predict", key) as folder:
+        with work(scratch, _STEP, key) as folder:
             yield folder
     else:
         with locked(scratch), tempfile.TemporaryDirectory(dir=scratch) as temporary:
@@ -173,20 +180,25 @@ def _folder(scratch: Path, key: Mapping[str, Any] | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _shared(models: Sequence[GridModel], folder: Path, storage: Place | None) -> Iterator[tuple[str, ...]]:
+def _shared(models: Sequence[GridModel], folder: Path, storage: str | None) -> Iterator[tuple[str, ...]]:
     """Write the models where workers read them, and provide their addresses."""
-    place = place_at(folder) if storage is None else shared_scratch(storage, folder).below(f"predict-{uuid4().hex}")
     names = [f"{model.digest()}.zarr" for model in models]
+    for name, model in zip(names, models, strict=True):
+        model.save(folder / name)
+    if storage is None:
+        yield tuple(place_at(folder / name).address for name in names)
+        return
+    place = shared_work(place_at(storage), folder, _STEP)
+    place.delete()  # what a killed run left
     try:
-        for name, model in zip(names, models, strict=True):
-            if not (folder / name).exists():
-                model.save(folder / name)
-            if storage is not None:
-                upload(folder / name, place.below(name))
+        for name in names:
+            upload(folder / name, place.below(name))
         yield tuple(place.below(name).address for name in names)
     finally:
-        if storage is not None:
+        try:
             place.delete()
+        except PlaceError as error:
+            logger.warning("Models were not deleted: %s", error)
 
 
 def _check(models: Sequence[GridModel], task: Task, store: FeatureStore) -> None:
