@@ -12,6 +12,7 @@ import dask
 from distributed import CancelledError, Client, LocalCluster
 from distributed.comm import CommClosedError
 
+from hypercolumns.cluster.checking import require_same_workers
 from hypercolumns.cluster.workers import START_METHOD, WORKER_ENVIRONMENT, start_fork_server
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import ComputeParameters
@@ -32,21 +33,16 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
     Raises
     ------
     InputError
-        When `compute.scheduler` does not answer, has no workers or goes away.
+        When `compute.scheduler` does not answer, has no workers or workers with other code or packages, or goes away.
+
+    Notes
+    -----
+    Workers that join later are not compared here; `mapping` compares their code with each call.
     """
     if compute.scheduler is not None:
-        with _client(compute.scheduler) as client:
-            try:
-                client.wait_for_workers(1, timeout=30)
-            except TimeoutError:
-                raise InputError(f"compute.scheduler: the scheduler at {compute.scheduler} has no workers.") from None
-            try:
-                yield client
-            except (CancelledError, CommClosedError):
-                raise InputError(
-                    f"compute.scheduler: the scheduler at {compute.scheduler} went away. Finished work is kept; run "
-                    "again when the scheduler is back, or set compute.scheduler to null."
-                ) from None
+        with connect_to_scheduler(compute.scheduler) as client:
+            require_same_workers(client)
+            yield client
         return
     workers = compute.workers or os.cpu_count() or 1
     settings = {
@@ -64,11 +60,55 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
             client = stack.enter_context(Client(stack.enter_context(cluster)))
             client.run(_leave_reports_to_the_client)
         try:
-            yield client
+            with _worded_errors(None):
+                yield client
         except KeyboardInterrupt:
             # Connections that break while the cluster closes would be logged with tracebacks.
             log.setLevel(logging.CRITICAL + 1)
             raise
+
+
+@contextmanager
+def connect_to_scheduler(address: str) -> Iterator[Client]:
+    """Provide a client of a running scheduler, whatever its workers run, within a `with` block.
+
+    Raises
+    ------
+    InputError
+        As `connect`, except that workers are not compared.
+    """
+    with _client(address) as client:
+        try:
+            client.wait_for_workers(1, timeout=30)
+        except TimeoutError:
+            raise InputError(f"compute.scheduler: the scheduler at {address} has no workers.") from None
+        with _worded_errors(address):
+            yield client
+
+
+@contextmanager
+def _worded_errors(scheduler: str | None) -> Iterator[None]:
+    """Word what Dask raises when workers or the scheduler are lost.
+
+    Parameters
+    ----------
+    scheduler
+        Its address; None for local workers.
+
+    Raises
+    ------
+    InputError
+        In place of Dask's error.
+    """
+    try:
+        yield
+    except (CancelledError, CommClosedError):
+        if scheduler is None:
+            raise InputError("The local workers went away. Finished work is kept; run again.") from None
+        raise InputError(
+            f"compute.scheduler: the scheduler at {scheduler} went away. Finished work is kept; run again when the "
+            "scheduler is back, or set compute.scheduler to null."
+        ) from None
 
 
 def _client(address: str) -> Client:
