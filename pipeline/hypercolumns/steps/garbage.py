@@ -14,7 +14,7 @@ from hypercolumns.stores.manifest import NAME as MANIFEST
 from hypercolumns.stores.references import FEATURES, PROPOSALS, is_store_name
 from hypercolumns.stores.whole_shards import UNFINISHED_MANIFEST
 
-_DIGEST = re.compile(r"(^|/)[0-9a-f]{16,64}(/|$)")
+_DIGEST = re.compile(r"(^|[/-])[0-9a-f]{16,64}(/|$)")
 """Part of the names of all shared work."""
 
 
