@@ -83,6 +83,7 @@ def test_a_task_that_is_not_registered_has_no_section() -> None:
         ("ablate: {grids: [1, 60]}", "ablate.grids has K = 60, larger than the heat map of 50"),
         ("train: {gird: 5}", "unknown key 'train.gird'; train knows adaptation, alpha, epochs, fusion, grid"),
         ("trian: {grid: 5}", "unknown key 'trian'; the top level knows ablate, backbone"),
+        ("dataset: {root: 's3://bucket/voc'}", "dataset.root is 's3://bucket/voc', an address; copy"),
         ("dataset: {format: vco}", f"dataset.format is 'vco'; choose {choices(FORMAT_NAMES)}"),
         ("dataset: {puppets: {figures: 3}}", "unknown key 'dataset.puppets.figures'; dataset.puppets knows height"),
         ("tasks: [parts, parts]", "name each once"),

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,19 +13,34 @@ from tests.documents import ROOT
 
 
 @contextmanager
-def cluster(folder: Path, workers: int, variables: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Start a scheduler and workers of one thread from the command line; yield the address of the scheduler."""
+def cluster(
+    folder: Path, workers: int, variables: Mapping[str, str] | None = None, others: Sequence[Path] = ()
+) -> Iterator[str]:
+    """Start a scheduler and workers of one thread from the command line; yield the address of the scheduler.
+
+    Parameters
+    ----------
+    others
+        Folders that further workers, one each, import from before all others.
+    """
     folder.mkdir(parents=True)
     file = folder / "scheduler.json"
-    environment = {**os.environ, **(variables or {}), "PYTHONPATH": str(ROOT / "pipeline")}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "pipeline"), **(variables or {})}
     local = ["--host", "127.0.0.1", "--scheduler-file", str(file)]
     worker = ["distributed.cli.dask_worker", *local, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
-    commands = [["distributed.cli.dask_scheduler", *local, "--port", "0", "--dashboard-address", ":0"]]
-    commands += [worker] * workers
+    scheduler = ["distributed.cli.dask_scheduler", *local, "--port", "0", "--dashboard-address", ":0"]
+    own = environment["PYTHONPATH"]
+    commands = [(scheduler, own), *[(worker, own)] * workers, *((worker, f"{other}:{own}") for other in others)]
     with (folder / "log").open("w") as log:
         processes = [
-            subprocess.Popen([sys.executable, "-m", *command], cwd=folder, env=environment, stdout=log, stderr=log)  # noqa: S603
-            for command in commands
+            subprocess.Popen(  # noqa: S603
+                [sys.executable, "-m", *command],
+                cwd=folder,
+                env={**environment, "PYTHONPATH": path},
+                stdout=log,
+                stderr=log,
+            )
+            for command, path in commands
         ]
         try:
             yield _address(file)

@@ -15,6 +15,7 @@ from hypercolumns.features.store import FeatureStore
 from hypercolumns.parameters import ComputeParameters
 from hypercolumns.places.place import place_at
 from hypercolumns.stores.manifest import content_digest
+from hypercolumns.stores.references import is_store_name
 from tests.cluster.processes import cluster
 from tests.features import extraction_case as case
 from tests.object_store.faults import SLOW_DOWN, seeded
@@ -115,6 +116,7 @@ def test_workers_that_share_an_object_store_alone(
     assert {file.name for file in out.iterdir()} == {"manifest.json", "address.json"}
     one, two = FeatureStore.open(tmp_path / "one.zarr"), FeatureStore.open(out)
     assert two.address.startswith(f"{storage}/features/two-")
+    assert is_store_name(two.address.rpartition("/")[2])
     for store in (two, FeatureStore.open(two.address)):
         for layer in one.layers:
             np.testing.assert_array_equal(store.read(layer, slice(3, 90)), one.read(layer, slice(3, 90)))

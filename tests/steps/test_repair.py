@@ -13,7 +13,9 @@ from hypercolumns import FeatureStore, steps
 from hypercolumns.cli.verify import main
 from hypercolumns.features.region_source import WarpedRegionSource
 from hypercolumns.parameters import Parameters
+from hypercolumns.stores.references import FEATURES, PROPOSALS, move_to_object_store, place_of
 from hypercolumns.workspace import Workspace
+from tests.object_store.server import S3Server
 
 PARAMETERS = {
     "tasks": ["segmentation"],
@@ -160,3 +162,57 @@ def test_a_store_from_elsewhere_is_refused(project: Path) -> None:
     assert result.exit_code == 1
     assert "cannot be repaired" in result.output
     assert contents(project / "model.zarr") == before
+
+
+@pytest.fixture
+def stored_elsewhere(project: Path, bucket: S3Server) -> Path:
+    """That folder when feature stores and proposals lie in an object store; workers are still local."""
+    storage = f"{bucket.url}/runs"
+    changed = {**PARAMETERS, "compute": {**PARAMETERS["compute"], "storage": storage}}  # type: ignore[dict-item]
+    (project / "params.yaml").write_text(yaml.safe_dump(changed))
+    for kind in (FEATURES, PROPOSALS):
+        for path in sorted((project / "data" / kind).iterdir()):
+            move_to_object_store(path, storage, kind)
+    return project
+
+
+@pytest.mark.parametrize("kind", [FEATURES, PROPOSALS])
+def test_a_store_elsewhere_is_restored_to_the_byte(
+    kind: str, stored_elsewhere: Path, finished: Path, computed: list[int]
+) -> None:
+    before, place = contents(stored_elsewhere / "data"), place_of(stored_elsewhere / STORES[kind])
+    shards = sorted(name for name in place.sizes() if "/c/" in name)
+    content = bytearray(place.read(shards[0]))
+    content[len(content) // 10] ^= 16
+    place.write(shards[0], bytes(content))
+    place.delete([shards[-1], "manifest.json"])
+    result = repair(STORES[kind])
+    assert result.exit_code == 0, result.output
+    assert f"{STORES[kind]}: repaired" in result.output
+    assert {name: place.read(name) for name in place.sizes()} == contents(finished / STORES[kind])
+    assert contents(stored_elsewhere / "data") == before
+    assert computed == (list(range(64)) if kind == FEATURES else [])
+    left = sum(file.stat().st_size for file in (stored_elsewhere / ".scratch").rglob("*.zarr/**/c/**/*"))
+    assert left == 0, "the draft is not kept"
+
+
+def test_a_store_elsewhere_that_would_be_another_is_left_as_it_is(stored_elsewhere: Path, computed: list[int]) -> None:
+    place = place_of(stored_elsewhere / STORES["features"])
+    place.delete([shard := sorted(name for name in place.sizes() if "/c/" in name)[0]])
+    before = place.sizes()
+    changed = yaml.safe_load((stored_elsewhere / "params.yaml").read_text()) | {"seed": 1}
+    (stored_elsewhere / "params.yaml").write_text(yaml.safe_dump(changed))
+    result = repair(STORES["features"])
+    assert result.exit_code == 1
+    assert f"({shard}): it is missing" in result.output
+    assert "is not repaired: parameters" in result.output
+    assert place.sizes() == before
+    assert computed == []
+
+
+def test_a_reference_without_its_manifest_is_one_paragraph(stored_elsewhere: Path) -> None:
+    (stored_elsewhere / STORES["features"] / "manifest.json").unlink()
+    result = repair(STORES["features"])
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: data/features/train.zarr refers to s3://")
+    assert result.output.count("\n") == 1

@@ -5,12 +5,12 @@ import click
 from hypercolumns import __version__
 from hypercolumns.cli.group import LazyGroup
 
-_COMMANDS = ("check", "compare", "export", "heatmap", "inspect", "params", "results", "segment", "verify")
+_COMMANDS = ("check", "compare", "export", "gc", "heatmap", "inspect", "params", "results", "segment", "verify")
 
 main = LazyGroup(
     {name: f"hypercolumns.cli.{name}" for name in _COMMANDS},
     name="hypercolumns",
-    help="Apply trained models, export them, hand on and compare results; check runs, inspect features, verify stores.",
+    help="Apply trained models, export them, hand on and compare results; check runs; inspect, verify, delete stores.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 click.version_option(__version__, prog_name="hypercolumns")(main)

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import dask
-from distributed import CancelledError, Client, LocalCluster
+from dask.utils import key_split
+from distributed import CancelledError, Client, KilledWorker, LocalCluster
 from distributed.comm import CommClosedError
 
+from hypercolumns.cluster.checking import require_same_workers
 from hypercolumns.cluster.workers import START_METHOD, WORKER_ENVIRONMENT, start_fork_server
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import ComputeParameters
@@ -32,21 +34,19 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
     Raises
     ------
     InputError
-        When `compute.scheduler` does not answer, has no workers or goes away.
+        When `compute.scheduler` does not answer, has no workers or workers with other code or packages, or goes away,
+        and when a task ends its workers again and again.
+
+    Notes
+    -----
+    Workers that join later are not compared here; `mapping` compares their code with each call. A worker that dies is
+    replaced, if it is local, and what it was computing is computed again, up to Dask's `allowed-failures`, 3 times:
+    more would not help a task that needs more memory than a worker has, and four workers rarely die by chance.
     """
     if compute.scheduler is not None:
-        with _client(compute.scheduler) as client:
-            try:
-                client.wait_for_workers(1, timeout=30)
-            except TimeoutError:
-                raise InputError(f"compute.scheduler: the scheduler at {compute.scheduler} has no workers.") from None
-            try:
-                yield client
-            except (CancelledError, CommClosedError):
-                raise InputError(
-                    f"compute.scheduler: the scheduler at {compute.scheduler} went away. Finished work is kept; run "
-                    "again when the scheduler is back, or set compute.scheduler to null."
-                ) from None
+        with connect_to_scheduler(compute.scheduler) as client:
+            require_same_workers(client)
+            yield client
         return
     workers = compute.workers or os.cpu_count() or 1
     settings = {
@@ -54,9 +54,12 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
         "distributed.logging.distributed": logging.ERROR,
         "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
     }
-    log = logging.getLogger("distributed")
+    log, log_of_scheduler = logging.getLogger("distributed"), logging.getLogger("distributed.scheduler")
     with ExitStack() as stack:
-        stack.callback(log.setLevel, log.level)
+        for logger in (log, log_of_scheduler):
+            stack.callback(logger.setLevel, logger.level)
+        # Errors reach the client. That a worker was replaced, its nanny says in one line.
+        log_of_scheduler.setLevel(logging.CRITICAL)
         with defer_interrupts():
             start_fork_server(modules)
             stack.enter_context(dask.config.set(settings))
@@ -64,11 +67,66 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
             client = stack.enter_context(Client(stack.enter_context(cluster)))
             client.run(_leave_reports_to_the_client)
         try:
-            yield client
+            with _worded_errors(None):
+                yield client
         except KeyboardInterrupt:
             # Connections that break while the cluster closes would be logged with tracebacks.
             log.setLevel(logging.CRITICAL + 1)
             raise
+
+
+@contextmanager
+def connect_to_scheduler(address: str) -> Iterator[Client]:
+    """Provide a client of a running scheduler, whatever its workers run, within a `with` block.
+
+    Raises
+    ------
+    InputError
+        As `connect`, except that workers are not compared.
+    """
+    with _client(address) as client:
+        try:
+            client.wait_for_workers(1, timeout=30)
+        except TimeoutError:
+            raise InputError(f"compute.scheduler: the scheduler at {address} has no workers.") from None
+        with _worded_errors(address):
+            yield client
+
+
+@contextmanager
+def _worded_errors(scheduler: str | None) -> Iterator[None]:
+    """Word what Dask raises when workers or the scheduler are lost.
+
+    Parameters
+    ----------
+    scheduler
+        Its address; None for local workers.
+
+    Raises
+    ------
+    InputError
+        In place of Dask's error.
+    """
+    try:
+        yield
+    except KilledWorker as error:
+        cure = (
+            "set compute.workers to a smaller number, since local workers share the memory of this machine"
+            if scheduler is None
+            else f"start the workers of compute.scheduler, {scheduler}, with a larger --memory-limit"
+        )
+        raise InputError(
+            f"A task ({key_split(error.task)}) ended its worker {error.allowed_failures + 1} times, the last one "
+            f"{error.last_worker.address}. Most likely it needs more memory than a worker has: {cure}. Finished work "
+            "is kept; run again."
+        ) from None
+    except (CancelledError, CommClosedError):
+        if scheduler is None:
+            raise InputError("The local workers went away. Finished work is kept; run again.") from None
+        raise InputError(
+            f"compute.scheduler: the scheduler at {scheduler} went away. Finished work is kept; run again when the "
+            "scheduler is back, or set compute.scheduler to null."
+        ) from None
 
 
 def _client(address: str) -> Client:

@@ -5,8 +5,13 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, TypeVar
+from uuid import uuid4
 
+from dask.utils import funcname
 from distributed import Client, Future, as_completed
+
+from hypercolumns.cluster.checking import call_on_same_code
+from hypercolumns.scratch.digests import code_digest
 
 CALLS_PER_THREAD = 4
 """Calls in flight for each thread of the workers: enough that none waits for the next call."""
@@ -46,7 +51,7 @@ def map_unordered(
     def submit(limit: int) -> list[Future]:
         added = []
         for number, item in islice(numbered, limit):
-            future = client.submit(function, item, pure=False, resources=dict(resources or {}) or None)
+            future = _submit(client, function, (item,), resources)
             numbers[future] = number
             added.append(future)
         return added
@@ -86,12 +91,26 @@ def map_in_order(
         for values in arguments:
             if len(pending) >= CALLS_PER_THREAD * threads.count():
                 yield _take(pending)
-            pending.append(client.submit(function, *values, pure=False, resources=dict(resources or {}) or None))
+            pending.append(_submit(client, function, values, resources))
         while pending:
             yield _take(pending)
     finally:
         if pending:
             client.cancel(list(pending))
+
+
+def _submit(
+    client: Client, function: Callable[..., Any], values: tuple[Any, ...], resources: Mapping[str, int] | None
+) -> Future:
+    """Submit a call, which a worker with other code than this process refuses."""
+    return client.submit(
+        call_on_same_code,
+        code_digest(),
+        function,
+        *values,
+        key=f"{funcname(function)}-{uuid4()}",  # so that Dask's dashboard and errors name the function
+        resources=dict(resources or {}) or None,
+    )
 
 
 def _take(pending: deque[Future]) -> Any:

@@ -35,14 +35,11 @@ from hypercolumns.places.place import Place, place_at
 from hypercolumns.scratch.digests import key_digest
 from hypercolumns.scratch.publishing import publish
 from hypercolumns.scratch.work import locked
-from hypercolumns.stores.references import is_complete_at, publish_reference, upload
+from hypercolumns.stores.references import FEATURES, is_complete_at, publish_reference, upload
 from hypercolumns.stores.whole_shards import UNFINISHED_MANIFEST
 
 if TYPE_CHECKING:
     from distributed import Client
-
-FEATURES = "features"
-"""Folder of feature stores below the address of an object store."""
 
 
 def extract(

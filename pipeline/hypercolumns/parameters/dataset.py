@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from hypercolumns.errors import choices
 from hypercolumns.input_files import expand_home
 from hypercolumns.parameters.section import Count, Name, Positive, Section
+from hypercolumns.places.place import is_address
 
 _ON_DISK = ("voc", "sbd", "coco", "pascal_part")
 
@@ -85,6 +86,16 @@ class DatasetParameters(Section):
     def _format_is_known(cls, name: str) -> str:
         if name not in FORMAT_NAMES:
             raise ValueError(f"dataset.format is {name!r}; choose {choices(FORMAT_NAMES)}")
+        return name
+
+    @field_validator("root", "images", "val_images")
+    @classmethod
+    def _is_a_folder(cls, name: str | None, info: ValidationInfo) -> str | None:
+        if name is not None and is_address(name):
+            raise ValueError(
+                f"dataset.{info.field_name} is {name!r}, an address; copy what is there to a folder, or mount it, and "
+                "name the folder. Only the client must see it; workers get photographs through compute.storage"
+            )
         return name
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache, partial
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
@@ -34,6 +35,16 @@ _PANIC = "PanicException"
 _HEADS_AT_ONCE = 16
 
 Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """What a listing says of an object."""
+
+    size: int
+    """In bytes."""
+    written: datetime
+    """When it was written, by the clock of the object store; has a time zone."""
 
 
 @dataclass(frozen=True)
@@ -158,18 +169,23 @@ class Bucket:
 
     def sizes(self, names: Collection[str] | None = None) -> dict[str, int]:
         """Sizes of objects by name; a single name is asked for, as are all names where the server cannot list."""
-        import obstore
-
         if names is not None and (len(names) == 1 or self.address.startswith("http")):
             with ThreadPoolExecutor(_HEADS_AT_ONCE) as pool:
                 found = zip(names, pool.map(self._size, names), strict=True)
                 return {name: size for name, size in found if size is not None}
 
-        def list_all(store: Any) -> dict[str, int]:
-            return {entry["path"]: entry["size"] for batch in obstore.list(store, chunk_size=1000) for entry in batch}
-
-        listed = self._ask(list_all, "")
+        listed = {name: found.size for name, found in self.objects().items()}
         return listed if names is None else {name: listed[name] for name in names if name in listed}
+
+    def objects(self) -> dict[str, StoredObject]:
+        """List all objects by name."""
+        import obstore
+
+        def list_all(store: Any) -> dict[str, StoredObject]:
+            entries = (entry for batch in obstore.list(store, chunk_size=1000) for entry in batch)
+            return {entry["path"]: StoredObject(entry["size"], entry["last_modified"]) for entry in entries}
+
+        return self._ask(list_all, "")
 
     def delete(self, names: Iterable[str] | None = None) -> None:
         """Delete objects."""

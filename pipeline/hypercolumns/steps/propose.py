@@ -17,7 +17,7 @@ from hypercolumns.proposals.store import ProposalStore
 from hypercolumns.scratch.publishing import publish
 from hypercolumns.scratch.shared import shared_scratch, storage_of
 from hypercolumns.scratch.work import locked
-from hypercolumns.stores.references import move_to_object_store
+from hypercolumns.stores.references import PROPOSALS, move_to_object_store
 from hypercolumns.workspace import SPLITS, Split, Workspace
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def propose_regions(parameters: Parameters, workspace: Workspace) -> dict[Split,
         measured = {split: evaluate(sets[split], ProposalStore.open(written[split]), minimum) for split in SPLITS}
         for split, path in written.items():
             publish(path, workspace.proposals(split))
-            move_to_object_store(workspace.proposals(split), parameters.compute.storage, "proposals")
+            move_to_object_store(workspace.proposals(split), parameters.compute.storage, PROPOSALS)
         candidates.keep_only({item.photograph for item in everything if item.keeps_candidates})
         proposals.keep_only({item.photograph for item in everything})
     metrics = workspace.metric("proposals")

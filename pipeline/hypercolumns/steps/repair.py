@@ -1,5 +1,6 @@
 """Restore a damaged store of the workspace to the bytes that it had."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,13 +14,13 @@ from numpy.typing import NDArray
 from hypercolumns.errors import InputError, counted
 from hypercolumns.features import schema
 from hypercolumns.parameters import Parameters
-from hypercolumns.places.folder import Folder
 from hypercolumns.scratch.publishing import publish
 from hypercolumns.scratch.work import locked
 from hypercolumns.stores.layout import ROOT, Layout
+from hypercolumns.stores.manifest import NAME as MANIFEST
 from hypercolumns.stores.manifest import FileRecord, Manifest
-from hypercolumns.stores.metadata import read_json
 from hypercolumns.stores.reading import DamagedStoreError, StoredArray
+from hypercolumns.stores.references import is_reference, place_of
 from hypercolumns.stores.verification import Verification
 from hypercolumns.workspace import SPLITS, Split, Workspace
 
@@ -32,7 +33,8 @@ def repair_store(parameters: Parameters, workspace: Workspace, found: Verificati
 
     The store is replaced only by one whose bytes equal those that it had, as far as they are known. For a feature
     store, only parts of damaged shards pass the network again; stores of other kinds are made by running their step in
-    a folder below `.scratch`.
+    a folder below `.scratch`. So is a store in an object store, by this process and its local workers; its damaged
+    files are then written again there, so that everything that refers to it finds it sound.
 
     Parameters
     ----------
@@ -44,6 +46,9 @@ def repair_store(parameters: Parameters, workspace: Workspace, found: Verificati
     InputError
         If the store is not one of the workspace, or the parameters or inputs now give another one.
     """
+    if is_reference(found.path):
+        here = parameters.compute.model_copy(update={"storage": None, "scheduler": None})
+        parameters = parameters.model_copy(update={"compute": here})
     repairs = _repairs(parameters, workspace)
     repair = repairs.get(found.path.resolve())
     if repair is None and workspace.bundle.resolve() in found.path.resolve().parents:
@@ -89,8 +94,10 @@ def _repair_features(
     path = workspace.features(split)
     with _draft_folder(workspace) as folder:
         draft = folder / path.name  # the same name, so that the last store below `.scratch` is found
+        if is_reference(path):  # not kept below `.scratch`: the store may be larger than this disk has room for twice
+            workspace = replace(workspace, scratch=folder / "scratch")
         extract_features(parameters, workspace, split, out=draft, confirm=partial(_require_same_store, found))
-        _publish_equal(draft, path, "extract", expected)
+        _publish_equal(draft, found, "extract", expected)
 
 
 def _repair_by_step(
@@ -105,7 +112,7 @@ def _repair_by_step(
             if entry.name != place.parts[0]:
                 (data / entry.name).symlink_to(entry)
         run(replace(workspace, data=data, metrics=folder / "metrics"))
-        _publish_equal(data / place, found.path, step, expected)
+        _publish_equal(data / place, found, step, expected)
 
 
 @contextmanager
@@ -119,17 +126,22 @@ def _draft_folder(workspace: Workspace) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _publish_equal(draft: Path, path: Path, step: str, expected: _Records) -> None:
-    """Replace a store if what is known of it equals the draft."""
+def _publish_equal(draft: Path, found: Verification, step: str, expected: _Records) -> None:
+    """Replace a store, or its damaged files in an object store, if what is known of it equals the draft."""
     present = Manifest.read(draft).files
     if changed := sorted(name for name, record in expected.items() if present.get(name) != record):
-        raise InputError(_another(path, step, changed))
-    publish(draft, path)
+        raise InputError(_another(found.path, step, changed))
+    if not is_reference(found.path):
+        publish(draft, found.path)
+        return
+    place = place_of(found.path)
+    for name in [*sorted(expected.keys() - found.intact.keys()), MANIFEST]:  # last, as in a new store
+        place.write(name, (draft / name).read_bytes())
 
 
 def _require_same_store(found: Verification, key: str, digests: NDArray[np.uint8]) -> None:
     """Refuse if the intact parts of a store show that another one would be extracted now."""
-    recorded = read_json(found.path / ROOT)["attributes"].get("key") if ROOT in found.intact else None
+    recorded = json.loads(place_of(found.path).read(ROOT))["attributes"].get("key") if ROOT in found.intact else None
     is_same = recorded == key if recorded is not None else _has_digests(found, digests)
     if not is_same:
         raise InputError(_another(found.path, "extract", []))
@@ -138,7 +150,7 @@ def _require_same_store(found: Verification, key: str, digests: NDArray[np.uint8
 def _has_digests(found: Verification, digests: NDArray[np.uint8]) -> bool:
     """Whether the column of digests equals `digests`, or is damaged, so that it does not say anything."""
     column = StoredArray(
-        Folder(found.path), f"regions/{schema.DIGEST}", len(digests), Layout.of((schema.DIGEST_BYTES,), np.uint8)
+        place_of(found.path), f"regions/{schema.DIGEST}", len(digests), Layout.of((schema.DIGEST_BYTES,), np.uint8)
     )
     n_shards = column.layout.n_shards(len(digests))
     if not all(column.layout.file(column.name, shard) in found.intact for shard in range(n_shards)):

@@ -1,6 +1,7 @@
 """A store whose files lie elsewhere: a folder with its manifest and with the address, as DVC tracks it."""
 
 import json
+import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +19,12 @@ REFERENCE = "address.json"
 
 SCHEMA = "hypercolumns-address/1"
 
-_LARGEST = 1 << 16
+FEATURES, PROPOSALS = "features", "proposals"
+"""Folders of stores below the address of an object store."""
+
+LARGEST_REFERENCE = 1 << 12
+"""In bytes; the longest name of an object has 1024."""
+_STORE_NAME = re.compile(r".+-[0-9a-f]{32}")
 _UPLOADS_AT_ONCE = 16
 
 
@@ -34,15 +40,25 @@ def place_of(path: Path | str) -> Place:
         return place_at(path)
     reference = Path(path) / REFERENCE
     try:
-        content = json.loads(read_bytes(reference, _LARGEST))
+        content = read_bytes(reference, LARGEST_REFERENCE)
     except (FileNotFoundError, NotADirectoryError):
         return place_at(path)
-    except (OSError, ValueError, RecursionError):
-        content = None
-    address = content.get("address") if isinstance(content, dict) and content.get("schema") == SCHEMA else None
-    if not isinstance(address, str) or not is_address(address):
+    except OSError:
+        content = b""
+    address = parse_reference(content)
+    if address is None:
         raise InputError(f"{reference} is damaged: it does not give the address of a store.")
     return place_at(address)
+
+
+def parse_reference(content: bytes) -> str | None:
+    """Parse the file that gives the address of a store; None if it does not."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    address = found.get("address") if isinstance(found, dict) and found.get("schema") == SCHEMA else None
+    return address if isinstance(address, str) and is_address(address) else None
 
 
 def is_reference(path: Path) -> bool:
@@ -85,13 +101,18 @@ def publish_reference(place: Place, out: Path) -> None:
     publish(draft, out)
 
 
+def is_store_name(name: str) -> bool:
+    """Whether a folder below `FEATURES` or `PROPOSALS` has a name of a store, which ends in 32 digits of a digest."""
+    return _STORE_NAME.fullmatch(name) is not None
+
+
 def move_to_object_store(path: Path, storage: str | None, kind: str) -> None:
     """Move the store at `path` below an address, and leave a folder that refers to it; without an address do nothing.
 
     Parameters
     ----------
     kind
-        Folder below the address. The name of the store there depends on its content alone.
+        `FEATURES` or `PROPOSALS`. The name of the store there depends on its content alone.
     """
     if storage is None:
         return

@@ -126,9 +126,19 @@ def verify(path: Path, progress: Progress = lambda _: None) -> Verification:
 
 
 def _verify_elsewhere(path: Path, progress: Progress) -> Verification:
-    """Compare the files that a folder refers to with the checksums in its manifest, one after the other."""
+    """Compare the files that a folder refers to with the checksums in its manifest, one after the other.
+
+    Raises
+    ------
+    InputError
+        If the manifest in the folder is missing or damaged, since nothing else says what the files should be.
+    """
     place, intact, damages = place_of(path), {}, []
-    records = Manifest.read(path).files
+    try:
+        records = {**Manifest.read(path).files, MANIFEST: FileRecord.measure(path / MANIFEST)}
+    except (DamagedManifestError, OSError) as error:
+        fault = error.fault if isinstance(error, DamagedManifestError) else "it is missing"
+        raise InputError(f"{path} refers to {place}, but {MANIFEST}: {fault}. Run `dvc checkout {path}`.") from None
     for name, record in records.items():
         try:
             content = place.read(name)
