@@ -2,13 +2,14 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from distributed import Client
 from numpy.typing import NDArray
 
 from benchmarks.figures import Figure, Goal, Section
@@ -32,6 +33,9 @@ from hypercolumns.stores.writing import CODING_THREADS
 
 EXPANSION = 1.2
 """Factor by which the sides of a box are scaled, the default."""
+
+DEFAULT = "EfficientNet-Lite0"
+"""Name of the default network."""
 
 CPU_GOAL = Goal("at least", 1.6)
 CUDA_GOAL = Goal("at least", 0.85)
@@ -58,21 +62,12 @@ def figures(sizes: Sizes) -> Section:
     results: list[Figure] = []
     missing: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
-        annotations = draw_scenes(Path(folder) / "scenes", sizes.photographs)
-        regions = make_regions(annotations, sizes.extraction_regions)
-        case = _Case(default_backbone(), annotations, regions, "cpu", Path(folder))
-        results += _compare(case, "EfficientNet-Lite0", sizes.repeats, CPU_GOAL)
-        results.append(_compare_on_one_thread(case, sizes.repeats))
-        if torch.cuda.is_available():
-            annotations = draw_scenes(Path(folder) / "more-scenes", CUDA_FACTOR * sizes.photographs)
-            regions = make_regions(annotations, CUDA_FACTOR * sizes.extraction_regions)
-            for name, settings in CUDA_BACKBONES.items():
-                case = _Case(create_backbone(settings), annotations, regions, "cuda", Path(folder))
-                results += _compare(case, name, sizes.repeats, CUDA_GOAL)
-        else:
-            missing.append(
-                f"No GPU: {', '.join(CUDA_BACKBONES)} on CUDA are not measured (goal {CUDA_GOAL.bound} each)."
-            )
+        for case in cases(Path(folder), sizes):
+            results += _compare(case, sizes.repeats, CPU_GOAL if case.device == "cpu" else CUDA_GOAL)
+            if case.device == "cpu":
+                results.append(_compare_on_one_thread(case, sizes.repeats))
+    if not torch.cuda.is_available():
+        missing.append(f"No GPU: {', '.join(CUDA_BACKBONES)} on CUDA are not measured (goal {CUDA_GOAL.bound} each).")
     return Section(
         "Extraction",
         f"{sizes.extraction_regions} regions of {sizes.photographs} drawn scenes of 320 x 240 pixels (JPEG), on CUDA "
@@ -88,20 +83,42 @@ def figures(sizes: Sizes) -> Section:
 
 
 @dataclass(frozen=True)
-class _Case:
+class Case:
+    """Regions that a network is run over."""
+
+    name: str
+    """Name of the network."""
     backbone: Backbone
     annotations: AnnotationSet
     regions: pd.DataFrame
     device: str
     folder: Path
+    """Folder for the store, which is written anew each time, and for the converted network."""
+
+    @property
+    def place(self) -> str:
+        """Name of the device."""
+        return "CPU" if self.device == "cpu" else torch.cuda.get_device_name()
 
 
-def _compare(case: _Case, name: str, repeats: int, goal: Goal) -> list[Figure]:
+def cases(folder: Path, sizes: Sizes) -> Iterator[Case]:
+    """Yield the default network on the CPU and, where there is CUDA, three other networks there."""
+    annotations = draw_scenes(folder / "scenes", sizes.photographs)
+    regions = make_regions(annotations, sizes.extraction_regions)
+    yield Case(DEFAULT, default_backbone(), annotations, regions, "cpu", folder)
+    if torch.cuda.is_available():
+        annotations = draw_scenes(folder / "more-scenes", CUDA_FACTOR * sizes.photographs)
+        regions = make_regions(annotations, CUDA_FACTOR * sizes.extraction_regions)
+        for name, settings in CUDA_BACKBONES.items():
+            yield Case(name, create_backbone(settings), annotations, regions, "cuda", folder)
+
+
+def _compare(case: Case, repeats: int, goal: Goal) -> list[Figure]:
     """Compare extraction with the bare forward pass, and the other parts of extraction with it."""
     crops = _random_crops(case)
     case.backbone.to(case.device)
     ways: dict[str, Callable[[], object]] = {
-        "extraction": lambda: _extract(case),
+        "extraction": lambda: extract_anew(case),
         "forward": lambda: _forward(case, crops),
         "crops": lambda: _decode_and_warp(case),
         "writing": lambda: _convert_and_write(case, crops),
@@ -110,11 +127,11 @@ def _compare(case: _Case, name: str, repeats: int, goal: Goal) -> list[Figure]:
     count = len(case.regions)
     speed = {way: count / float(np.median(values)) for way, values in times.items()}
     share = {way: median_ratio(times[way], times["forward"]) for way in ("crops", "writing")}
-    place = "CPU" if case.device == "cpu" else torch.cuda.get_device_name()
+    label = f"{case.name}, {case.place}"
     cores = "on cores that the network uses too" if case.device == "cpu" else f"on {CODING_THREADS} cores at most"
     return [
         Figure(
-            f"{name}, {place}: extraction speed, relative to the bare forward pass",
+            f"{label}: extraction speed, relative to the bare forward pass",
             median_ratio(times["forward"], times["extraction"]),
             "x",
             f"{speed['extraction']:.1f} of {speed['forward']:.1f} regions/s",
@@ -123,20 +140,20 @@ def _compare(case: _Case, name: str, repeats: int, goal: Goal) -> list[Figure]:
             f"compresses every value {cores}, {share['writing']:.2f} x; one after the other would give "
             f"{1 / (1 + sum(share.values())):.2f} x.",
         ),
-        Figure(f"{name}, {place}: regions per second", speed["extraction"], "regions/s"),
+        Figure(f"{label}: regions per second", speed["extraction"], "regions/s"),
         *(
-            Figure(f"{name}, {place}: {what}", speed[way], "regions/s", f"{share[way]:.2f} x the time of the pass")
+            Figure(f"{label}: {what}", speed[way], "regions/s", f"{share[way]:.2f} x the time of the pass")
             for way, what in (("crops", "decoding and warping alone"), ("writing", "converting and writing alone"))
         ),
     ]
 
 
-def _compare_on_one_thread(case: _Case, repeats: int) -> Figure:
+def _compare_on_one_thread(case: Case, repeats: int) -> Figure:
     """Compare with one thread for the network: how much is hidden when there are cores that it does not use."""
     times = in_new_process(_time_on_one_thread, case.folder, case.annotations, case.regions, repeats).result
     extraction, forward = (len(case.regions) / float(np.median(times[way])) for way in ("extraction", "forward"))
     return Figure(
-        "EfficientNet-Lite0, CPU: extraction speed, relative to the bare forward pass, one thread for the network",
+        f"{DEFAULT}, CPU: extraction speed, relative to the bare forward pass, one thread for the network",
         median_ratio(times["forward"], times["extraction"]),
         "x",
         f"{extraction:.1f} of {forward:.1f} regions/s",
@@ -146,18 +163,19 @@ def _compare_on_one_thread(case: _Case, repeats: int) -> Figure:
 def _time_on_one_thread(
     folder: Path, annotations: AnnotationSet, regions: pd.DataFrame, repeats: int
 ) -> dict[str, NDArray[np.float64]]:
-    case = _Case(default_backbone(), annotations, regions, "cpu", folder)
+    case = Case(DEFAULT, default_backbone(), annotations, regions, "cpu", folder)
     crops = _random_crops(case)
-    return interleaved({"extraction": lambda: _extract(case), "forward": lambda: _forward(case, crops)}, repeats)
+    return interleaved({"extraction": lambda: extract_anew(case), "forward": lambda: _forward(case, crops)}, repeats)
 
 
-def _random_crops(case: _Case) -> torch.Tensor:
+def _random_crops(case: Case) -> torch.Tensor:
     """Random crops for one forward pass."""
     crops = torch.rand(REGIONS_PER_PASS, 3, case.backbone.input_size, case.backbone.input_size, device=case.device)
     return crops.contiguous(memory_format=torch.channels_last)
 
 
-def _extract(case: _Case) -> None:
+def extract_anew(case: Case, client: Client | None = None) -> None:
+    """Extract all regions as if for the first time, in this process or on the workers of a client."""
     out = case.folder / "extracted.zarr"
     for earlier in (out, case.folder / "scratch" / "extract"):  # the converted network stays
         shutil.rmtree(earlier, ignore_errors=True)
@@ -170,10 +188,11 @@ def _extract(case: _Case) -> None:
         scratch=case.folder / "scratch",
         expansion=EXPANSION,
         compute=compute,
+        client=client,
     )
 
 
-def _forward(case: _Case, crops: torch.Tensor) -> None:
+def _forward(case: Case, crops: torch.Tensor) -> None:
     """Run as many forward passes as extraction needs, in the same precision."""
     cuda = case.device == "cuda"
     with torch.inference_mode(), torch.autocast(case.device, torch.float16, enabled=cuda):
@@ -183,7 +202,7 @@ def _forward(case: _Case, crops: torch.Tensor) -> None:
         torch.cuda.synchronize()
 
 
-def _decode_and_warp(case: _Case) -> None:
+def _decode_and_warp(case: Case) -> None:
     """Decode and warp every region in this thread, a batch at a time."""
     photographs = PhotographCache(Photographs.of(case.annotations))
     expanded = boxes.expand(case.regions[BOX].to_numpy(), EXPANSION)
@@ -200,7 +219,7 @@ def _decode_and_warp(case: _Case) -> None:
         torch.cuda.synchronize()
 
 
-def _convert_and_write(case: _Case, crops: torch.Tensor) -> None:
+def _convert_and_write(case: Case, crops: torch.Tensor) -> None:
     """Convert and write the maps of one forward pass as often as extraction does it."""
     path = case.folder / "written.zarr"
     shutil.rmtree(path, ignore_errors=True)

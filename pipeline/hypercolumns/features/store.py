@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from hypercolumns.errors import InputError, choices
 from hypercolumns.features import schema
-from hypercolumns.places.place import is_address
 from hypercolumns.regions.interpolation import interpolate_into
 from hypercolumns.stores.reading import Store, StoredArray
 
@@ -59,8 +58,8 @@ class FeatureStore:
 
     @classmethod
     def _open(cls, path: Path | str, check: bool) -> "FeatureStore":
-        path = path if is_address(str(path)) else Path(path)
-        return cls(path, Store.open(path, schema.SCHEMA, "feature store", "extract", check=check))
+        store = Store.open(path, schema.SCHEMA, "feature store", "extract", check=check)
+        return cls(store.path, store)
 
     @property
     def address(self) -> str:

@@ -16,10 +16,10 @@ from hypercolumns.features.schema import REGIONS_PER_PART, Shapes, parts
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.array_file import ArrayFile
 from hypercolumns.grid.standardise import Moments
-from hypercolumns.grid.targets import copy_target_maps, read_target_maps
+from hypercolumns.grid.targets import read_target_maps
 from hypercolumns.places.place import Place
 from hypercolumns.stores.manifest import NAME as MANIFEST
-from hypercolumns.stores.references import is_complete_at
+from hypercolumns.stores.references import is_complete_at, upload
 
 LABELS = "labels of pixels"
 """Name of the labels of a shard; its other arrays have the names of the layers."""
@@ -94,7 +94,7 @@ class ShardFiles(ABC):
 
     def begin(self, targets: Path) -> None:
         """Share the target maps that `write_target_maps` wrote at a path, for the workers to lay out the files."""
-        copy_target_maps(targets, self.targets)
+        upload(targets, self.targets)
 
     @property
     def in_use(self) -> bool:

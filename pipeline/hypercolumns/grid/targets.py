@@ -13,7 +13,6 @@ from hypercolumns.features.schema import REGIONS_PER_PART
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.places.place import Place
 from hypercolumns.stores.layout import SHARD_BYTES, Layout
-from hypercolumns.stores.manifest import NAME as MANIFEST
 from hypercolumns.stores.reading import Store
 from hypercolumns.stores.replacing import replacing
 
@@ -65,13 +64,6 @@ def write_target_maps(path: Path, task: Targets, store: FeatureStore, size: int)
         for rows in store.parts:
             labels.append(task.target_maps(store.regions[rows], store.expanded_boxes[rows], size))
         written.finish(SCHEMA, {})
-
-
-def copy_target_maps(path: Path, place: Place) -> None:
-    """Copy what `write_target_maps` wrote to where workers read it; the manifest, which is last, makes it complete."""
-    files = [file for file in path.rglob("*") if file.is_file() and file != path / MANIFEST]
-    for file in [*files, path / MANIFEST]:
-        place.write(file.relative_to(path).as_posix(), file.read_bytes())
 
 
 def read_target_maps(place: Place, rows: slice) -> NDArray[np.int8]:

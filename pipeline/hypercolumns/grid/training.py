@@ -1,6 +1,5 @@
 """Training of grids on Dask workers: cells are distributed over the workers, each of which streams the store."""
 
-import logging
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -28,15 +27,12 @@ from hypercolumns.grid.spec import GridSpec
 from hypercolumns.grid.standardise import Moments, Standardisation, add_moments
 from hypercolumns.grid.targets import Targets, write_target_maps
 from hypercolumns.parameters import TrainParameters
-from hypercolumns.places.bucket import PlaceError
 from hypercolumns.places.place import Place, place_at
 from hypercolumns.scratch.checked_files import Arrays, load_arrays, save_arrays
 from hypercolumns.scratch.digests import key_digest
-from hypercolumns.scratch.shared import shared_work
+from hypercolumns.scratch.shared import removed_afterwards, shared_work
 from hypercolumns.scratch.work import locked, work
 from hypercolumns.stores.manifest import content_digest
-
-logger = logging.getLogger(__name__)
 
 _STEP = "train"
 """Folder of the work."""
@@ -236,22 +232,12 @@ def train_grids(
         with tqdm(total=len(units), initial=n_done, desc="train", unit=" cells", dynamic_ncols=True) as progress:
             # One after the other, so that the samples of only one K take space at a time.
             for batch in job.batches(missing):
-                with _in_use(job.files(shared, batch), targets) as files:
+                files = job.files(shared, batch)
+                # They are as large as the store and quick to rewrite.
+                with removed_afterwards(files.remove):
+                    files.begin(targets)
                     _fit_units(job, folder, files, batch, client, progress)
         return [_assemble(job, folder, i) for i in range(len(specs))]
-
-
-@contextmanager
-def _in_use(files: SampleFiles | MapFiles, targets: Path) -> Iterator[SampleFiles | MapFiles]:
-    """Delete the files after the block, also after an error: they are as large as the store and quick to rewrite."""
-    try:
-        files.begin(targets)
-        yield files
-    finally:
-        try:
-            files.remove()
-        except PlaceError as error:
-            logger.warning("Files of the training were not deleted: %s", error)
 
 
 def _fit_units(

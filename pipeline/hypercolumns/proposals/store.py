@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.errors import InputError
-from hypercolumns.places.place import is_address
 from hypercolumns.proposals.ranking import FEATURES, Ranker
 from hypercolumns.stores.layout import Layout
 from hypercolumns.stores.reading import Store, StoredArray
@@ -69,8 +68,8 @@ class ProposalStore:
         InputError
             When `path` does not exist, is not a proposal store of this version, lacks files or has damaged metadata.
         """
-        path = path if is_address(str(path)) else Path(path)
-        return cls(path, Store.open(path, SCHEMA, "proposal store", "propose"))
+        store = Store.open(path, SCHEMA, "proposal store", "propose")
+        return cls(store.path, store)
 
     @cached_property
     def image_ids(self) -> tuple[int, ...]:

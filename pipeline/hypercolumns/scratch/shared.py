@@ -1,11 +1,17 @@
 """Where workers share unfinished work with each other and with the client."""
 
+import logging
 import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hypercolumns.parameters import ComputeParameters
+from hypercolumns.places.bucket import PlaceError
 from hypercolumns.places.place import Place, place_at
 from hypercolumns.scratch.digests import key_digest
+
+logger = logging.getLogger(__name__)
 
 SCRATCH = "scratch"
 """Folder below the address of an object store."""
@@ -36,3 +42,18 @@ def shared_work(storage: Place | None, folder: Path, step: str) -> Place:
         return place_at(folder / "shared")
     name = key_digest({"machine": platform.node(), "folder": str(folder.resolve())})
     return shared_scratch(storage, folder).below(f"{step}/{name}")
+
+
+@contextmanager
+def removed_afterwards(remove: Callable[[], None]) -> Iterator[None]:
+    """Call a function that deletes shared work after a `with` block, also after an error.
+
+    If the object store does not answer then, that is logged, and neither a result nor the first error is lost.
+    """
+    try:
+        yield
+    finally:
+        try:
+            remove()
+        except PlaceError as error:
+            logger.warning("Shared work was not deleted: %s", error)

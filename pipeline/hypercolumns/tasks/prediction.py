@@ -1,6 +1,5 @@
 """Prediction: trained grids score every region of a feature store, piece by piece on Dask workers."""
 
-import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,18 +19,15 @@ from hypercolumns.features.schema import REGIONS_PER_PART
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.model import GridModel
 from hypercolumns.parameters import PredictParameters
-from hypercolumns.places.bucket import PlaceError
 from hypercolumns.places.place import place_at
 from hypercolumns.scratch.checked_files import load_arrays, save_arrays
-from hypercolumns.scratch.shared import shared_work
+from hypercolumns.scratch.shared import removed_afterwards, shared_work
 from hypercolumns.scratch.work import locked, work
 from hypercolumns.stores.manifest import content_digest
 from hypercolumns.stores.references import place_of, upload
 from hypercolumns.tasks.predictions import Predictions
 from hypercolumns.tasks.remote import Job, Piece, predict_piece
 from hypercolumns.tasks.task import Task
-
-logger = logging.getLogger(__name__)
 
 _STEP = "predict"
 """Folder of the work."""
@@ -144,8 +140,9 @@ def _predict_pieces(
     client: Client, job: Job, store: FeatureStore, images: Mapping[int, Image], folder: Path
 ) -> list[Path]:
     """Predict the pieces that the folder does not have yet; return the files of all."""
-    files = {rows.start: folder / f"{rows.start}.npz" for rows in _pieces(len(store))}
-    missing = [rows for rows in _pieces(len(store)) if load_arrays(files[rows.start]) is None]
+    everything = _pieces(len(store))
+    files = {rows.start: folder / f"{rows.start}.npz" for rows in everything}
+    missing = [rows for rows in everything if load_arrays(files[rows.start]) is None]
     n_missing = sum(rows.stop - rows.start for rows in missing)
     pieces = (_piece(store, rows, images) for rows in missing)
     with tqdm(total=len(store), initial=len(store) - n_missing, desc="predict", unit=" regions") as progress:
@@ -190,15 +187,10 @@ def _shared(models: Sequence[GridModel], folder: Path, storage: str | None) -> I
         return
     place = shared_work(place_at(storage), folder, _STEP)
     place.delete()  # what a killed run left
-    try:
+    with removed_afterwards(place.delete):
         for name in names:
             upload(folder / name, place.below(name))
         yield tuple(place.below(name).address for name in names)
-    finally:
-        try:
-            place.delete()
-        except PlaceError as error:
-            logger.warning("Models were not deleted: %s", error)
 
 
 def _check(models: Sequence[GridModel], task: Task, store: FeatureStore) -> None:

@@ -88,10 +88,11 @@ class Predictions:
         piece_of, image_of = np.repeat(np.arange(len(images)), [len(i) for i in images]), np.concatenate(images)
         position_of = np.concatenate([np.arange(len(i)) for i in images])
         order = np.argsort(image_of, kind="stable")
-        while len(order):
-            last = image_of[order[min(_LINES_IN_MEMORY, len(order)) - 1]]
-            n_taken = int(np.searchsorted(image_of[order], last, side="right"))
-            taken, order = order[:n_taken], order[n_taken:]
+        sorted_images, first = image_of[order], 0
+        while first < len(order):
+            last_image = sorted_images[min(first + _LINES_IN_MEMORY, len(order)) - 1]
+            stop = int(np.searchsorted(sorted_images, last_image, side="right"))
+            taken, first = order[first:stop], stop
             lines: list[ResultLine] = []
             for piece in np.unique(piece_of[taken]):
                 positions = position_of[taken[piece_of[taken] == piece]]
