@@ -216,7 +216,7 @@ def _predict(store: Path, folder: Path, client: Client, settings: TrainParameter
     model = GridModel.open(_model_path(store, folder, settings))
     task, asked = SyntheticTask(), PredictParameters(superpixels=0)
     images = task.annotations.image_by_id
-    with predict(store, task, images, [model], asked, client, scratch=folder / "scratch") as (predictions,):
+    with predict(store, task, [model], asked, client, images=images, scratch=folder / "scratch") as (predictions,):
         for kind, of_kind in predictions.items():
             of_kind.write_results(folder / f"{kind}.json")
 

@@ -119,9 +119,9 @@ def _predict(store: Path, workers: int) -> Cost:
         settings = PredictParameters(superpixels=0)
         task, folder = _task(store), store.parent
         images, task = task.annotations.image_by_id, SyntheticTask(replace(task.annotations, images=()))
-        with predict(store, task, images, [model], settings, client, kinds=KINDS, scratch=folder / "scratch") as (
-            predictions,
-        ):
+        with predict(
+            store, task, [model], settings, client, images=images, kinds=KINDS, scratch=folder / "scratch"
+        ) as (predictions,):
             for kind, of_kind in predictions.items():
                 of_kind.write_results(folder / f"{kind}.json")
 

@@ -157,7 +157,7 @@ def _run_pipeline(annotations: AnnotationSet, regions: pd.DataFrame, folder: str
         (model,) = train_grids(path, task, [spec], TrainParameters(), client, scratch=scratch)
         trained = time.perf_counter()
         images, settings = task.annotations.image_by_id, PredictParameters(superpixels=0)
-        with predict(path, task, images, [model], settings, client, scratch=scratch) as (predictions,):
+        with predict(path, task, [model], settings, client, images=images, scratch=scratch) as (predictions,):
             for of_kind in predictions.values():
                 list(of_kind.results())
         predicted = time.perf_counter()

@@ -72,7 +72,7 @@ def test_targets_and_an_answer_are_all_that_a_new_task_needs(tmp_path: Path, mon
         kept = ("ground_truth",)
         settings, scratch = PredictParameters(superpixels=0), Path("scratch")
         with predict(
-            task.store, task, IMAGES, [model, model], settings, client, scratch=scratch, keep_heat=kept
+            task.store, task, [model, model], settings, client, images=IMAGES, scratch=scratch, keep_heat=kept
         ) as predictions:
             found, again = ({kind: list(p.results()) for kind, p in by_kind.items()} for by_kind in predictions)
             ((rows, heat),) = predictions[0]["ground_truth"].heat_maps()
@@ -104,7 +104,7 @@ def test_a_model_of_other_targets_or_categories_is_refused(tmp_path: Path) -> No
 def refuse(task: BrightnessTask, model: GridModel, folder: Path) -> None:
     """Call `predict` with a model that it refuses before it needs a client."""
     settings = PredictParameters(superpixels=0)
-    with predict(task.store, task, IMAGES, [model], settings, None, scratch=folder):  # type: ignore[arg-type]
+    with predict(task.store, task, [model], settings, None, images=IMAGES, scratch=folder):  # type: ignore[arg-type]
         pass
 
 

@@ -90,10 +90,10 @@ def predicting(
     with predict(
         workspace.features("val"),
         create_task(task, categories, parameters),
-        annotations.image_by_id,
         models,
         parameters.predict,
         client,
+        images=annotations.image_by_id,
         scratch=workspace.scratch,
         task_key=_task_key(parameters, workspace, task),
         kinds=kinds,

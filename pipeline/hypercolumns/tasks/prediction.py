@@ -41,11 +41,11 @@ files cost more than the prediction of small blocks."""
 def predict(
     store_path: Path | str,
     task: Task,
-    images: Mapping[int, Image],
     models: Sequence[GridModel],
     settings: PredictParameters,
     client: Client,
     *,
+    images: Mapping[int, Image],
     scratch: Path | str,
     task_key: Mapping[str, Any] | None = None,
     kinds: tuple[str, ...] = ("detection", "ground_truth"),
@@ -63,14 +63,14 @@ def predict(
         The feature store.
     task
         The task. It is sent with every call to a worker, so give it annotations without images and instances.
-    images
-        By id, the images that the regions lie in.
     models
         Models of the task, trained on the same targets and categories.
     settings
         Blending of cells, threshold, share of superpixels and scores of masks.
     client
         Client of the Dask cluster to run on.
+    images
+        By id, the images that the regions lie in.
     scratch
         Folder for the predictions until the `with` block ends. Workers read the models there, unless `storage` is
         given.
