@@ -1,6 +1,6 @@
 """Inputs of the benchmarks: drawn scenes with regions, stores of synthetic activations and a task for these."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,10 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from hypercolumns.annotations.model import AnnotationSet, Category, Image
+from hypercolumns.annotations import masks
+from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
 from hypercolumns.backbones import Backbone
+from hypercolumns.evaluation.detections import box_mask
 from hypercolumns.features.schema import BOX, DIGEST_BYTES, parts
 from hypercolumns.features.selection import validation_regions
 from hypercolumns.features.writer import FeatureStoreWriter
@@ -127,6 +129,14 @@ def synthetic_data_set(
     images = tuple(Image(i, f"{i}.jpg", SIDE, SIDE) for i in range(1, n_photographs + 1))
     categories = tuple(Category(i, f"category {i}") for i in range(1, n_categories + 1))
     return table, AnnotationSet(images, categories, (), ".")
+
+
+def boxed_instances(rows: pd.DataFrame, annotations: AnnotationSet) -> Iterator[Instance]:
+    """Make an instance of each row of a region table, with its box as the mask."""
+    columns = rows[["instance", "image", "category", *BOX]].itertuples(index=False, name=None)
+    for number, image_id, category_id, *box in columns:
+        mask = box_mask(box, annotations.image_by_id[image_id])
+        yield Instance(number, image_id, category_id, mask, tuple(box), masks.area(mask))
 
 
 _ONE_PHOTOGRAPH = AnnotationSet((Image(1, "none", SIDE, SIDE),), (Category(1, "disc"),), (), ".")

@@ -1,8 +1,8 @@
-"""A store of a million regions, opened, inspected, trained and predicted: `python -m benchmarks.million`.
+"""A store of a million regions, opened, inspected, trained, predicted and evaluated: `python -m benchmarks.million`.
 
 It measures what docs/scaling.md extrapolates: memory that does not grow beyond its bounds, and as many regions per
-second as in a store of 50,000. `make bench` does not run it, because it takes half an hour: the command records its
-figures beside this file, and the pages show those.
+second as in a store of 50,000. `make bench` does not run it, because it takes a quarter of an hour: the command records
+its figures beside this file, and the pages show those.
 """
 
 import os
@@ -18,21 +18,35 @@ from pathlib import Path
 
 import click
 import numpy as np
+import pandas as pd
 from distributed import Client
 
 from benchmarks import table
 from benchmarks.figures import Figure, Goal, Section
 from benchmarks.growth import import_modules
-from benchmarks.inputs import Shape, SyntheticTask, channels, describe_solver, synthetic_data_set, synthetic_store
+from benchmarks.inputs import (
+    Shape,
+    SyntheticTask,
+    boxed_instances,
+    channels,
+    describe_solver,
+    synthetic_data_set,
+    synthetic_store,
+)
 from benchmarks.measuring import in_new_process, repeating, seconds, watching
 from benchmarks.results import read_section, write_section
+from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.result_fields import BOX, MASK
+from hypercolumns.annotations.results import read_results
 from hypercolumns.cluster.connection import connect
 from hypercolumns.cluster.workers import PREDICTING, TRAINING
+from hypercolumns.evaluation.judgement import Answers
+from hypercolumns.evaluation.segmentation import evaluate_segmentation
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.model import GridModel
 from hypercolumns.grid.spec import GridSpec
 from hypercolumns.grid.training import train_grids
-from hypercolumns.parameters import ComputeParameters, PredictParameters, TrainParameters
+from hypercolumns.parameters import ComputeParameters, EvaluateParameters, PredictParameters, TrainParameters
 from hypercolumns.tasks.prediction import predict
 
 FILE = Path(__file__).with_name("million.json")
@@ -128,16 +142,37 @@ def _predict(store: Path, workers: int) -> Cost:
     return _on_workers(predict_all, PREDICTING, workers)
 
 
+def _evaluate(store: Path, workers: int) -> Cost:
+    """Evaluate the results of the detections, and of the instances, whose masks are their boxes."""
+    del workers
+    rows, annotations = _data_set(store)
+    truth = replace(annotations, instances=tuple(boxed_instances(rows[rows["kind"] == "ground_truth"], annotations)))
+
+    def evaluate() -> None:
+        detections, instances = (store.parent / f"{kind}.json" for kind in ("detection", "ground_truth"))
+        answers = Answers(
+            read_results(detections, truth, MASK),
+            read_results(instances, truth, MASK, "instances"),
+            read_results(detections, truth, BOX),
+        )
+        evaluate_segmentation(truth, answers, EvaluateParameters(), expansion=1.0)
+
+    with watching() as peaks:
+        elapsed = seconds(evaluate)
+    return Cost(elapsed, peaks.own, 0)
+
+
 STEPS: Mapping[str, Callable[[Path, int], Cost]] = {
     "open": _open,
     "inspect": _inspect,
     "train, sgd": partial(_train, "sgd"),
     "train, exact": partial(_train, "exact"),
     "predict": _predict,
+    "evaluate": _evaluate,
 }
 """The steps, each measured in a process of its own as the stages of the pipeline are."""
 
-LONG_STEPS = ("train, sgd", "train, exact", "predict")
+LONG_STEPS = ("train, sgd", "train, exact", "predict", "evaluate")
 """Steps whose time is that of the regions, not that of starting."""
 
 
@@ -150,7 +185,11 @@ def _on_workers(step: Callable[[Client], None], modules: Sequence[str], workers:
 
 
 def _task(store: Path) -> SyntheticTask:
-    return SyntheticTask(synthetic_data_set(len(FeatureStore.open(store)), CATEGORIES, REGIONS_PER_PHOTOGRAPH)[1])
+    return SyntheticTask(_data_set(store)[1])
+
+
+def _data_set(store: Path) -> tuple[pd.DataFrame, AnnotationSet]:
+    return synthetic_data_set(len(FeatureStore.open(store)), CATEGORIES, REGIONS_PER_PHOTOGRAPH)
 
 
 def _model_path(store: Path, solver: str) -> Path:
@@ -245,10 +284,10 @@ def figures(folder: Path, regions: int, smaller: int, workers: int, steps: Seque
         f"Synthetic stores of {regions:,} and {smaller:,} regions, {channels(SHAPES)} channels in {len(SHAPES)} "
         f"layers, {CATEGORIES} categories with a grid each, {REGIONS_PER_PHOTOGRAPH} regions per photograph; K = "
         f"{settings.grid}, heat maps of {settings.heat_map} x {settings.heat_map}, "
-        f"{' and '.join(map(describe_solver, SETTINGS.values()))}; masks of all regions are predicted. Every step is a "
-        f"process, with {workers} Dask workers where it needs any, whose start is not counted. Peaks are those of "
-        "whole processes, with libraries. The smaller store is measured before and after the larger one. `python -m "
-        "benchmarks.million` measures this; `make bench` does not.",
+        f"{' and '.join(map(describe_solver, SETTINGS.values()))}; masks of all regions are predicted, and those of "
+        f"detections and instances evaluated. Every step is a process, with {workers} Dask workers where it needs any, "
+        "whose start is not counted. Peaks are those of whole processes, with libraries. The smaller store is measured "
+        "before and after the larger one. `python -m benchmarks.million` measures this; `make bench` does not.",
         tuple(results),
     )
 

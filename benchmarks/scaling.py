@@ -56,6 +56,11 @@ DATA_SETS = (
         COCO_REGIONS,
         5_000 * DETECTIONS_PER_PHOTOGRAPH + 36_800,
     ),
+    DataSet(
+        "Open Images V7 with masks (944,037 + 13,524 photographs)",
+        2_686_666 * REGIONS_PER_INSTANCE,
+        13_524 * DETECTIONS_PER_PHOTOGRAPH + 24_730,
+    ),
     DataSet("100 million regions", 100_000_000, 0),
 )
 
@@ -96,8 +101,8 @@ def write_page(path: Path, sections: Mapping[str, Section], cores: int) -> None:
         f"([benchmarks.md](benchmarks.md)): a region takes {store / 1e6:.3f} MB of store, {cores} cores extract "
         f"{rate:.1f} regions per second with EfficientNet-Lite0, and one core trains and predicts a region in "
         f"{exact * 1e3:.2f} ms with `train.solver: exact`, the default, and in {sgd * 1e3:.2f} ms with `sgd`. Where "
-        "time is linear in the number of regions and memory is bounded, costs are products; the section Growth of "
-        "benchmarks.md says how far that holds."
+        "time is linear in the number of regions and memory is bounded, costs are products; the sections Growth and A "
+        "million regions of benchmarks.md say how far that holds."
     )
     assumed = (
         f"Assumptions: {REGIONS_PER_INSTANCE} training regions per instance (its box and {REGIONS_PER_INSTANCE - 1} "
@@ -126,8 +131,9 @@ def write_page(path: Path, sections: Mapping[str, Section], cores: int) -> None:
         f"dozens, and with `sgd` one of more than {format_bytes(growth.DEFAULT_MAX_BYTES['sgd'])} in every epoch, "
         f"{defaults.epochs} by default. The speed of the disk then counts.",
         f"**Tables in one process.** The client holds the table of regions ({format_bytes(table_bytes)} for 100 "
-        "million) and all results of a prediction in memory. Beyond about ten million regions a store should be "
-        "divided, one store per part of the image set.",
+        "million) and all annotations of a split in memory, and `evaluate` also the text of a results file, about 400 "
+        "bytes for a mask. Beyond about ten million regions a store should be divided, one store per part of the image "
+        "set.",
         f"**Files.** A store has one file per layer for every {regions_per_shard(shapes):,} regions, about "
         f"{format_bytes(SHARD_BYTES)} of blocks: {_files(COCO_REGIONS, shapes):,} files for the "
         f"{COCO_REGIONS / 1e6:.1f} million regions of COCO's training set, {_files(largest, shapes):,} for 100 "

@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -24,12 +25,17 @@ GOAL = Goal("at least", 1.7)
 GPU_COUNTS = (1, 2, 4, 8)
 """Numbers of workers that share a GPU, as far as there are cores for them."""
 
-SHARDS_PER_WORKER = 4
+SHARDS_PER_WORKER = 8
 """Few regions make as many shards as they would have in a large store: a worker writes whole shards."""
+
+REGIONS_FACTOR = 3
+"""Times as many regions as in the other measurements of extraction, so that the last shards, for which not every worker
+has one, weigh little."""
 
 
 def figures(sizes: Sizes) -> Section:
     """Measure one and two workers of one thread on the CPU, and processes that share a GPU."""
+    sizes = replace(sizes, extraction_regions=REGIONS_FACTOR * sizes.extraction_regions)
     results: list[Figure] = []
     with tempfile.TemporaryDirectory() as folder:
         for case in cases(Path(folder), sizes):

@@ -91,9 +91,10 @@ def run(command: Sequence[str]) -> int:
 @click.option("--jobs", default=1, show_default=True, help="Jobs of CPU workers.")
 @click.option("--workers", default=1, show_default=True, help="Worker processes of such a job, one per core.")
 @click.option("--memory", default="4GiB", show_default=True, help="Memory of each of them.")
-@click.option("--gpu-jobs", default=0, show_default=True, help="Jobs of one GPU and one worker.")
-@click.option("--gpu-cores", default=4, show_default=True, help="CPU cores of such a job.")
-@click.option("--gpu-memory", default="16GiB", show_default=True, help="Memory of such a job.")
+@click.option("--gpu-jobs", default=0, show_default=True, help="Jobs of one GPU.")
+@click.option("--gpu-workers", default=3, show_default=True, help="Workers of such a job, which share its GPU.")
+@click.option("--gpu-cores", default=8, show_default=True, help="CPU cores of such a job.")
+@click.option("--gpu-memory", default="8GiB", show_default=True, help="Memory of each of its workers.")
 @click.option("--gpu-request", default="--gres=gpu:1", show_default=True, help="Option of sbatch for the GPU.")
 @click.option("--time", "walltime", help="Time limit of every job, such as 12:00:00.")
 @click.option("--partition", "queue", help="Partition of every job.")
@@ -107,6 +108,7 @@ def main(
     workers: int,
     memory: str,
     gpu_jobs: int,
+    gpu_workers: int,
     gpu_cores: int,
     gpu_memory: str,
     gpu_request: str,
@@ -122,7 +124,7 @@ def main(
         **dict(worker_jobs(jobs, workers, memory, "cpu", job_extra_directives=list(directives), **shared)),
         **dict(
             worker_jobs(
-                *(gpu_jobs, 1, gpu_memory, "gpu"),
+                *(gpu_jobs, gpu_workers, gpu_memory, "gpu"),
                 job_cpu=gpu_cores,
                 job_extra_directives=[gpu_request, *directives],
                 worker_extra_args=["--resources", "GPU=1"],

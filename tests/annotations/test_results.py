@@ -1,6 +1,7 @@
 """Reading results: good files are returned unchanged, and bad ones refused by file, entry and key."""
 
 import json
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from pycocotools import mask as coco_mask
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import Category
 from hypercolumns.annotations.result_fields import BOX, KEYPOINTS, MASK, PARTS
-from hypercolumns.annotations.results import read_results
+from hypercolumns.annotations.results import column, read_results, take
 from hypercolumns.errors import InputError
 from tests.evaluation.scenes_for_evaluation import annotation_set, detection, instance, perfect
 
@@ -28,11 +29,41 @@ def test_good_results_are_returned_unchanged(tmp_path):
     entries = perfect(ANNOTATIONS)
     for answer in (BOX, MASK):
         for boxes in ("detections", "instances"):
-            assert read_results(written(tmp_path, entries), ANNOTATIONS, answer, boxes) == entries
+            assert list(read_results(written(tmp_path, entries), ANNOTATIONS, answer, boxes)) == entries
+
+
+def test_results_are_decoded_where_they_are_used(tmp_path):
+    entries = [GOOD | {"score": score} for score in (0.5, 0.25, 1)]
+    spread = "\n [ " + " ,\t".join(json.dumps(entry, indent=1) for entry in entries) + "\r\n]  "
+    for text in (json.dumps(entries), spread):
+        results = read_results(written(tmp_path, text), ANNOTATIONS, MASK)
+        assert len(results) == 3
+        assert [results[0], results[-1]] == [entries[0], entries[2]]
+        assert results[1:] == entries[1:]
+        assert column(results, "score").tolist() == [0.5, 0.25, 1]
+        assert column(results, "image_id").tolist() == column(entries, "image_id").tolist() == [1, 1, 1]
+        taken = take(results, np.array([2, 0]))
+        assert list(taken) == take(entries, np.array([2, 0])) == [entries[2], entries[0]]
+        assert column(taken, "score").tolist() == [1, 0.5]
+        with pytest.raises(IndexError):
+            results[3]
+
+
+def test_results_take_little_more_memory_than_their_file(tmp_path):
+    path = written(tmp_path, [GOOD] * 5000)
+    tracemalloc.start()
+    try:
+        results = read_results(path, ANNOTATIONS, MASK)
+        assert tracemalloc.get_traced_memory()[0] < 2 * path.stat().st_size
+        list_of_results = list(results)
+        assert tracemalloc.get_traced_memory()[0] > 4 * path.stat().st_size
+    finally:
+        tracemalloc.stop()
+    assert len(list_of_results) == 5000
 
 
 def test_an_empty_list_of_results_is_valid(tmp_path):
-    assert read_results(written(tmp_path, []), ANNOTATIONS, MASK) == []
+    assert list(read_results(written(tmp_path, []), ANNOTATIONS, MASK)) == []
 
 
 @pytest.mark.parametrize(
@@ -88,7 +119,22 @@ def test_a_second_mask_for_an_instance_is_refused(tmp_path):
         read_results(written(tmp_path, [entry, entry]), ANNOTATIONS, MASK, "instances")
 
 
-@pytest.mark.parametrize(("content", "complaint"), [("{", "is not JSON"), ('{"a": 1}', "list"), ("[3]", "entry 0")])
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", "is not JSON"),
+        ("", "is not JSON"),
+        ("[", "is not JSON"),
+        (f"[{json.dumps(GOOD)}", "is not JSON: Expecting ',' or the end"),
+        (f"[{json.dumps(GOOD)},]", "is not JSON: Expecting value"),
+        (f"[{json.dumps(GOOD)} {json.dumps(GOOD)}]", "is not JSON: Expecting ','"),
+        (f"[{json.dumps(GOOD)}]]", "is not JSON"),
+        ("[]1", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ('{"a": 1}', "list"),
+        ("[3]", "entry 0"),
+    ],
+)
 def test_files_that_do_not_hold_results_are_refused(tmp_path, content, complaint):
     with pytest.raises(InputError, match=complaint):
         read_results(written(tmp_path, content), ANNOTATIONS, MASK)
@@ -159,7 +205,7 @@ def test_good_keypoints_and_parts_are_returned_unchanged(tmp_path):
     entries = [GOOD | {"instance_id": 1, "keypoints": [1, 2, 0.5, 0, 0, 0], "parts": [HEAD]}]
     for answer in (KEYPOINTS, PARTS):
         for boxes in ("detections", "instances"):
-            assert read_results(written(tmp_path, entries), PARTS_AND_KEYPOINTS, answer, boxes) == entries
+            assert list(read_results(written(tmp_path, entries), PARTS_AND_KEYPOINTS, answer, boxes)) == entries
 
 
 def test_a_second_result_for_an_instance_is_refused_for_every_task(tmp_path):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from dask.utils import parse_bytes
 from jsonschema import Draft202012Validator
 
 from hypercolumns.cluster.workers import WORKER_ENVIRONMENT
@@ -100,8 +101,9 @@ def test_workers_have_one_thread_and_the_memory_of_their_pod() -> None:
     for name, container in workers().items():
         arguments = container["args"]
         assert arguments[arguments.index("--nthreads") + 1] == "1", name
-        limit = arguments[arguments.index("--memory-limit") + 1]
-        assert limit == f"{container['resources']['limits']['memory']}B", name
+        limit = parse_bytes(arguments[arguments.index("--memory-limit") + 1])
+        processes = int(arguments[arguments.index("--nworkers") + 1]) if "--nworkers" in arguments else 1
+        assert processes * limit == parse_bytes(f"{container['resources']['limits']['memory']}B"), name
 
 
 def test_workers_with_a_gpu_and_no_others_declare_it() -> None:

@@ -41,6 +41,15 @@ def test_a_job_starts_a_process_per_core_with_one_thread_and_its_share_of_the_me
     assert second == first.replace("cpu-0", "cpu-1")
 
 
+def test_the_workers_of_a_gpu_job_share_its_cores_and_are_marked(cluster: ModuleType) -> None:
+    (script,) = scripts(cluster, 1, 3, "8GiB", "gpu", job_cpu=8, worker_extra_args=["--resources", "GPU=1"])
+    assert {"#SBATCH --cpus-per-task=8", "#SBATCH --mem=24G"} <= set(script.splitlines())
+    command = shlex.split(script.splitlines()[-1])
+    assert command[command.index("--nworkers") + 1] == "3"
+    assert command[command.index("--nthreads") + 1] == "1"
+    assert command[command.index("--resources") + 1] == "GPU=1"
+
+
 def test_workers_have_the_environment_of_local_workers(cluster: ModuleType) -> None:
     (script,) = scripts(cluster, 1, 1, "4GiB", "cpu")
     exports = {line.removeprefix("export ") for line in script.splitlines() if line.startswith("export ")}

@@ -150,7 +150,8 @@ def test_a_perfect_mask_is_that_of_the_touched_instance_cut_to_the_expanded_box(
     )
     boxes = [detection((2, 0, 12, 10), 0.9), detection((50, 0, 60, 10), 0.8), detection((0, 0, 9, 9), 0.7, 2)]
     overlaps = overlaps_by_image(annotations, boxes, box_overlaps)
-    found = [masks.decode(r["segmentation"]) for r in with_perfect_masks(annotations, boxes, overlaps, 1.2)]
+    (image,) = annotations.images
+    found = [masks.decode(r["segmentation"]) for r in with_perfect_masks(image, boxes, overlaps[image.id], 1.2)]
     np.testing.assert_array_equal(found[0], rectangle(1, 0, 10, 10))
     np.testing.assert_array_equal(found[1], rectangle(49, 0, 60, 11))
     assert not found[2].any()

@@ -1,9 +1,15 @@
 """COCO results files: reading, checking and writing the results of detectors and predictors."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import math
+import re
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, NotRequired, Self, TypedDict
+from typing import Any, Literal, NamedTuple, NotRequired, Self, TypedDict, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet
@@ -35,10 +41,76 @@ class Result(TypedDict):
 Results = Sequence[Mapping[str, Any]]
 """COCO results of any step; each entry has the keys of `Result` that its boxes and answer need."""
 
+COLUMNS = ("image_id", "category_id", "score")
+"""Fields of results that are asked for all at once; see `column`."""
+
+_SPACE = r"[ \t\n\r]*"
+_OPENING = re.compile(rf"{_SPACE}\[{_SPACE}")
+_COMMA = re.compile(rf"{_SPACE},{_SPACE}")
+_CLOSING = re.compile(rf"{_SPACE}\]{_SPACE}\Z")
+
+
+class ResultTexts(Sequence[Mapping[str, Any]]):
+    """Results as the text of their file: an entry is decoded where it is used, which bounds memory.
+
+    Decoded entries take about four times the memory of their text.
+    """
+
+    def __init__(self, text: str, spans: NDArray[np.int64], columns: Mapping[str, NDArray[Any]]) -> None:
+        """Keep the text, the first and last position (n, 2) of every entry in it, and its `COLUMNS` (n,)."""
+        self._text = text
+        self._spans = spans
+        self.columns = columns
+
+    def __len__(self) -> int:
+        """Number of results."""
+        return len(self._spans)
+
+    @overload
+    def __getitem__(self, index: int) -> Mapping[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Mapping[str, Any]]: ...
+    def __getitem__(self, index: int | slice) -> Mapping[str, Any] | list[Mapping[str, Any]]:
+        """Decode the result at a position, or those of a slice."""
+        if isinstance(index, slice):
+            return [self[row] for row in range(*index.indices(len(self)))]
+        first, end = self._spans[index]
+        entry: Mapping[str, Any] = json.loads(self._text[first:end])
+        return entry
+
+    def take(self, rows: NDArray[np.int64]) -> Self:
+        """Results at these positions, of the same text."""
+        columns = {name: values[rows] for name, values in self.columns.items()}
+        return type(self)(self._text, self._spans[rows], columns)
+
+
+def column(results: Results, name: str) -> NDArray[Any]:
+    """Values (n,) of one of the `COLUMNS` of n results.
+
+    Examples
+    --------
+    >>> column([{"score": 0.5}, {"score": 0.25}], "score")
+    array([0.5 , 0.25])
+    """
+    if isinstance(results, ResultTexts):
+        return results.columns[name]
+    return np.array([result[name] for result in results], dtype=np.float64 if name == "score" else np.int64)
+
+
+def take(results: Results, rows: NDArray[np.int64]) -> Results:
+    """Results at these positions, without decoding them.
+
+    Examples
+    --------
+    >>> take([{"score": 0.5}, {"score": 0.25}], np.array([1]))
+    [{'score': 0.25}]
+    """
+    return results.take(rows) if isinstance(results, ResultTexts) else [results[row] for row in rows]
+
 
 def read_results(
     path: Path, annotations: AnnotationSet, answer: ResultField, boxes: Boxes = "detections", step: str | None = None
-) -> list[Result]:
+) -> ResultTexts:
     """Read and check the entries of a results file.
 
     Parameters
@@ -59,16 +131,23 @@ def read_results(
     InputError
         If the file is missing or not a JSON list, or naming the first entry that cannot be used.
     """
-    content = read_entries(path, step)
+    text = _read_text(path, step)
+    spans, images, categories = array("q"), array("q"), array("q")
+    scores = array("d")
     seen: set[int] = set()
-    for number, entry in enumerate(content):
+    for number, (span, entry) in enumerate(_entries(path, text)):
         problem = _problem(entry, annotations, answer, boxes)
         if problem is None and boxes == "instances":
             problem = f"instance_id {entry['instance_id']} occurs twice" if entry["instance_id"] in seen else None
             seen.add(entry["instance_id"])
         if problem is not None:
             raise InputError(f"{path}, entry {number}: {problem}.")
-    return content
+        spans.extend(span)
+        images.append(entry["image_id"])
+        categories.append(entry["category_id"])
+        scores.append(entry["score"] if boxes == "detections" else math.nan)
+    columns = {name: np.array(values) for name, values in zip(COLUMNS, (images, categories, scores), strict=True)}
+    return ResultTexts(text, np.array(spans).reshape(-1, 2), columns)
 
 
 def read_entries(path: Path, step: str | None = None) -> list[Any]:
@@ -79,15 +158,37 @@ def read_entries(path: Path, step: str | None = None) -> list[Any]:
     InputError
         If the file is missing or not a JSON list.
     """
+    return [entry for _, entry in _entries(path, _read_text(path, step))]
+
+
+def _read_text(path: Path, step: str | None) -> str:
+    """Read the text of a JSON file, in any encoding that JSON allows."""
     try:
-        content = json.loads(read_bytes(path))
+        content = read_bytes(path)
+        return content.decode(json.detect_encoding(content))
     except FileNotFoundError:
         raise InputError(f"{path} does not exist.", step) from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, UnicodeError) as error:
         raise InputError(f"{path} is not JSON: {error}.") from None
-    if not isinstance(content, list):
-        raise InputError(f"{path} must hold a list of COCO results, not {type(content).__name__}.")
-    return content
+
+
+def _entries(path: Path, text: str) -> Iterator[tuple[tuple[int, int], Any]]:
+    """Decode the entries of a JSON list one by one, each with its start and end in the text."""
+    decode = json.JSONDecoder().raw_decode
+    try:
+        opening = _OPENING.match(text)
+        if opening is None:
+            raise InputError(f"{path} must hold a list of COCO results, not {type(json.loads(text)).__name__}.")
+        end = opening.end()
+        before = None if _CLOSING.match(text, end) else opening
+        while before:
+            entry, end = decode(text, before.end())
+            yield (before.end(), end), entry
+            before = _COMMA.match(text, end)
+        if not _CLOSING.match(text, end):
+            raise json.JSONDecodeError("Expecting ',' or the end of the list", text, end)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON: {error}.") from None
 
 
 class ResultLine(NamedTuple):

@@ -10,7 +10,7 @@ from pycocotools import mask as coco_mask
 
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Image, Instance
-from hypercolumns.annotations.results import Results
+from hypercolumns.annotations.results import Results, column
 from hypercolumns.evaluation.average_precision import Curve, average_precision, known_mean, precision_recall
 from hypercolumns.evaluation.matching import Matching, match
 from hypercolumns.regions import boxes
@@ -92,8 +92,8 @@ def group_by_image(results: Results) -> defaultdict[int, list[int]]:
     [0, 2]
     """
     groups = defaultdict[int, list[int]](list)
-    for row, result in enumerate(results):
-        groups[result["image_id"]].append(row)
+    for row, image_id in enumerate(column(results, "image_id").tolist()):
+        groups[image_id].append(row)
     return groups
 
 
@@ -185,8 +185,7 @@ def match_categories(
     dict
         The verdicts by category id, for every category of the annotations.
     """
-    scores = np.array([result["score"] for result in results], dtype=np.float64)
-    categories = np.array([result["category_id"] for result in results], dtype=np.int64)
+    scores, categories = column(results, "score"), column(results, "category_id")
     shape = len(results), len(thresholds)
     hit, neutral, claimed = np.zeros(shape, bool), np.zeros(shape, bool), np.full(shape, -1, dtype=np.int64)
     for image in overlaps.values():

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.annotations import masks
-from hypercolumns.annotations.model import AnnotationSet
+from hypercolumns.annotations.model import Image
 from hypercolumns.annotations.results import Results
 from hypercolumns.evaluation.detections import (
     THRESHOLDS,
@@ -112,28 +112,26 @@ def recall(overlaps: Mapping[int, ImageOverlaps], threshold: float) -> dict[str,
 
 
 def with_perfect_masks(
-    annotations: AnnotationSet, boxes: Results, overlaps: Mapping[int, ImageOverlaps], expansion: float
+    image: Image, boxes: Results, overlaps: ImageOverlaps, expansion: float
 ) -> list[Mapping[str, Any]]:
-    """Detected boxes with the best masks that prediction could give them, in the order of `boxes`.
+    """Detected boxes of an image with the best masks that prediction could give them.
 
     The mask is that of the instance of the detection's category that its box overlaps most (a crowd only if there is
     no other), cut to the box expanded by `expansion`, which is as far as heat maps reach. It is empty if the box
     touches no instance. The box of an instance takes the place of a mask that is not annotated.
     """
-    perfect = list(boxes)
-    for image_id, image in overlaps.items():
-        picture = annotations.image_by_id[image_id]
-        for row, category_id, values in zip(image.rows, image.categories, image.values, strict=True):
-            touched = [
-                (not instance.crowd, value, -column)
-                for column, (value, instance) in enumerate(zip(values, image.instances, strict=True))
-                if instance.category_id == category_id and value > 0
-            ]
-            mask = masks.encode(np.zeros((picture.height, picture.width), dtype=bool))
-            if touched:
-                reach = box_mask(expand(from_coco(boxes[row]["bbox"]), expansion), picture)
-                mask = intersection(mask_or_box(image.instances[-max(touched)[2]], picture), reach)
-            perfect[row] = {**boxes[row], "segmentation": mask}
+    perfect: list[Mapping[str, Any]] = []
+    for box, category_id, values in zip(boxes, overlaps.categories, overlaps.values, strict=True):
+        touched = [
+            (not instance.crowd, value, -column)
+            for column, (value, instance) in enumerate(zip(values, overlaps.instances, strict=True))
+            if instance.category_id == category_id and value > 0
+        ]
+        mask = masks.encode(np.zeros((image.height, image.width), dtype=bool))
+        if touched:
+            reach = box_mask(expand(from_coco(box["bbox"]), expansion), image)
+            mask = intersection(mask_or_box(overlaps.instances[-max(touched)[2]], image), reach)
+        perfect.append({**box, "segmentation": mask})
     return perfect
 
 

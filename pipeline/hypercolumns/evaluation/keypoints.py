@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.annotations.model import AnnotationSet, Category, Instance
-from hypercolumns.annotations.results import Results
+from hypercolumns.annotations.results import Results, column, take
 from hypercolumns.errors import InputError
 from hypercolumns.evaluation.average_precision import average_precision, known_mean, to_points
 from hypercolumns.evaluation.detections import counted_instances, group_by_image
@@ -74,7 +74,7 @@ def evaluate_keypoints(
     for category in annotations.categories:
         if not category.keypoints:
             continue
-        of_category = [r for r in detections if r["category_id"] == category.id]
+        of_category = take(detections, np.flatnonzero(column(detections, "category_id") == category.id))
         apk, labelled = _apk(annotations, category, of_category, settings)
         pck = _pck(annotations, category, ground_truth_boxes, settings)
         rows = {
@@ -113,7 +113,9 @@ def _apk(
     this keypoint labelled is false.
     """
     n_keypoints = len(category.keypoints)
-    predicted = np.array([r["keypoints"] for r in results], dtype=np.float64).reshape(len(results), n_keypoints, 3)
+    predicted = np.empty((len(results), n_keypoints, 3))
+    for row, result in enumerate(results):
+        predicted[row].flat = result["keypoints"]
     scores = predicted[..., 2]
     present = scores > 0
     hit, neutral = np.zeros_like(present), ~present

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.annotations.model import AnnotationSet, Instance
-from hypercolumns.annotations.results import Results
+from hypercolumns.annotations.results import Results, column
 from hypercolumns.evaluation.detections import CategoryMatches
 
 RESAMPLES = 500
@@ -48,7 +48,7 @@ def resampled_precision(
         Position of the overlap threshold in the verdicts.
     """
     position = {image.id: n for n, image in enumerate(annotations.images)}
-    images = np.array([position[result["image_id"]] for result in results], dtype=np.intp)
+    images = np.array([position[image_id] for image_id in column(results, "image_id").tolist()], dtype=np.intp)
     columns = {category_id: n for n, category_id in enumerate(matches)}
     positives = np.zeros((len(position), len(columns)))
     for instance in annotations.instances:

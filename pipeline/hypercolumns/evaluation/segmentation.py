@@ -1,6 +1,6 @@
 """Segmentation metrics: AP^r and box AP of detections, mask IoU in ground-truth boxes, causes of lost precision."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hypercolumns.annotations import masks
-from hypercolumns.annotations.model import AnnotationSet, Instance
+from hypercolumns.annotations.model import AnnotationSet, Image, Instance
 from hypercolumns.annotations.results import Results
 from hypercolumns.errors import InputError
 from hypercolumns.evaluation import diagnosis
@@ -118,9 +118,13 @@ def evaluate_segmentation(
     box_matches = match_categories(annotations, detections, on_boxes, THRESHOLDS, settings.matching)
     on_detected = overlaps_by_image(annotations, detected, box_overlaps)
     detected_matches = match_categories(annotations, detected, on_detected, THRESHOLDS, settings.matching)
-    perfect = diagnosis.with_perfect_masks(annotations, detected, on_detected, expansion)
-    on_perfect = overlaps_by_image(with_masks, perfect, mask_overlaps)
-    perfect_matches = match_categories(with_masks, perfect, on_perfect, THRESHOLDS, settings.matching)
+
+    def overlaps_of_perfect_masks(image: Image, boxes: Results, instances: Sequence[Instance]) -> NDArray[np.float64]:
+        perfect = diagnosis.with_perfect_masks(image, boxes, on_detected[image.id], expansion)
+        return mask_overlaps(image, perfect, instances)
+
+    on_perfect = overlaps_by_image(with_masks, detected, overlaps_of_perfect_masks)
+    perfect_matches = match_categories(with_masks, detected, on_perfect, THRESHOLDS, settings.matching)
     instances, ious = ground_truth_box_ious(annotations, answers.in_instances, settings)
     draws = draw_photographs(annotations)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.annotations.photographs.reading import read_photograph
-from hypercolumns.annotations.results import Results
+from hypercolumns.annotations.results import Results, column, take
 from hypercolumns.drawing.colours import Colour, palette
 from hypercolumns.drawing.label_plates import plate_size
 from hypercolumns.drawing.labels import Label, place_labels
@@ -74,8 +74,9 @@ def make_scenes(annotations: AnnotationSet, results: Results, count: int) -> Sce
     instances = sum(not instance.ignore for instance in annotations.instances)
     per_photograph = None if instances else PER_PHOTOGRAPH
     wanted = instances or PER_PHOTOGRAPH * len(annotations.images)
-    ranked = sorted((result["score"] for result in results), reverse=True)[:wanted]
-    shown = [result for result in results if result["score"] >= ranked[-1]]
+    scores = column(results, "score")
+    ranked = np.sort(scores)[::-1][:wanted].tolist()
+    shown = list(take(results, np.flatnonzero(scores >= min(ranked, default=0.0))))
     n = len(annotations.images)
     count = min(count, n)
     chosen = [annotations.images[(2 * k + 1) * n // (2 * count)] for k in range(count)]
