@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON ?= python3
 BIN := $(CURDIR)/$(VENV)/bin
 
-.PHONY: run test bench check git-checkout clean distclean
+.PHONY: run test bench repeat check git-checkout clean distclean
 .DEFAULT_GOAL := run
 
 run: git-checkout $(VENV)/ready
@@ -15,6 +15,10 @@ test: git-checkout $(VENV)/ready
 # Sizes are options: make bench BENCH="--growth-regions 5000".
 bench: git-checkout $(VENV)/ready
 	"$(BIN)/python" -m benchmarks $(BENCH)
+
+# Two runs of the pipeline with other workers, threads and batches, the second interrupted: every byte is compared.
+repeat: git-checkout $(VENV)/ready
+	"$(BIN)/python" -m tests.repeat $(REPEAT)
 
 check: $(VENV)/ready
 	"$(BIN)/ruff" check .

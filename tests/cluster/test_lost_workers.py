@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
+from hypercolumns.cluster import connection
 from hypercolumns.cluster.connection import connect
 from hypercolumns.cluster.mapping import map_unordered
 from hypercolumns.errors import InputError
@@ -69,6 +70,23 @@ def test_a_result_that_is_cancelled_ends_in_one_paragraph() -> None:
         connect(ComputeParameters(workers=1)) as client,
     ):
         take_cancelled_result(client)
+
+
+def test_workers_whose_memory_stays_full_end_a_stage_in_one_paragraph(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "PAUSED_SECONDS", 2.0)
+    always_full = {"DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE": "0.000001"}
+    with (
+        cluster(tmp_path / "cluster", 2, always_full) as address,
+        pytest.raises(InputError) as raised,
+        connect(ComputeParameters(scheduler=address)) as client,
+    ):
+        list(map_unordered(client, time.sleep, [60] * 20))
+    message = str(raised.value)
+    assert "memory of all 2 workers" in message
+    assert all(word in message for word in (address, "--memory-limit", "Finished work is kept"))
+    assert "\n" not in message
 
 
 def test_a_stage_continues_with_the_same_bytes_when_a_local_worker_is_killed(

@@ -1,8 +1,10 @@
 """Cause faults and count what becomes of them: `python -m tests.faults [KIND...]`.
 
-Kinds: damage (to stored files), kills (of process groups), pairs (of runs at once) and publishing (across file systems
-and onto full ones); all of them by default. Every stage first runs undisturbed on a tiny data set, in a temporary
-folder; what follows a fault must end with the same bytes. The exit code is 1 if anything does not.
+Kinds: damage (to stored files), kills (of process groups), pairs (of runs at once), publishing (across file systems and
+onto full ones), workers (that die, or their scheduler), errors (of calls that change files) and requests (to an object
+store, that fail); all of them by default. Every stage first runs undisturbed
+on a tiny data set, in a temporary folder; what follows a fault must end with the same bytes. The exit code is 1 if
+anything does not.
 """
 
 import argparse
@@ -17,7 +19,7 @@ import numpy as np
 
 from tests.faults.preloading import load
 
-KINDS = ("damage", "kills", "pairs", "publishing")
+KINDS = ("damage", "kills", "pairs", "publishing", "workers", "errors", "requests")
 
 
 def main() -> int:
@@ -30,13 +32,16 @@ def main() -> int:
     options = _options()
     load()  # before anything else: runs are forks of this process
 
+    from tests.faults.errors import inject
     from tests.faults.kills import kill
     from tests.faults.outcomes import complaints, table
     from tests.faults.pairs import start_pairs
     from tests.faults.project import Project
     from tests.faults.published import damage_published, has_verify
     from tests.faults.publishing import publish
+    from tests.faults.requests import refuse_requests
     from tests.faults.scratch_files import damage_scratch
+    from tests.faults.workers import kill_workers
 
     skipped: list[str] = []
     bad = False
@@ -54,6 +59,9 @@ def main() -> int:
             "kills": lambda rng: kill(project, options.kills, rng),
             "pairs": lambda rng: start_pairs(project, options.pairs, rng),
             "publishing": lambda _rng: publish(project, skipped),
+            "workers": lambda rng: kill_workers(project, options.workers, rng),
+            "errors": lambda rng: inject(project, options.errors, rng),
+            "requests": lambda rng: refuse_requests(project, options.requests, rng),
         }
         for number, kind in enumerate(KINDS):
             if kind not in options.kinds:
@@ -75,6 +83,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--flips", type=int, default=300, help="damaged files (default: %(default)s)")
     parser.add_argument("--kills", type=int, default=60, help="kills (default: %(default)s)")
     parser.add_argument("--pairs", type=int, default=12, help="pairs of runs (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=41, help="dead workers or schedulers (default: %(default)s)")
+    parser.add_argument("--errors", type=int, default=900, help="calls that fail (default: %(default)s)")
+    parser.add_argument("--requests", type=int, default=100, help="requests that fail (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if unknown := set(options.kinds) - set(KINDS):

@@ -39,6 +39,8 @@ class Event:
     """What was computed, path of the file that is kept, or number of rows that are kept."""
     time: float
     """Seconds of the clock that all processes share."""
+    process: int
+    """Id of the process."""
 
 
 def read_events(path: Path) -> list[Event]:
@@ -55,7 +57,7 @@ def record(kind: str, name: str) -> None:
     if path is None:
         return
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.write(file, (json.dumps([kind, name, time.monotonic()]) + "\n").encode())
+    os.write(file, (json.dumps([kind, name, time.monotonic(), os.getpid()]) + "\n").encode())
     os.close(file)
     limit = os.environ.get(KILL_AFTER)
     if limit and kind in ("kept", "rows"):
@@ -104,11 +106,11 @@ def install() -> None:
     from hypercolumns.proposals import generate
     from hypercolumns.scratch import checked_files
     from hypercolumns.stores.writing import StoreWriter
-    from hypercolumns.tasks import prediction
+    from hypercolumns.tasks import remote as predicting
 
     schema.SHARD_BYTES = 1  # as few regions per shard as there can be, so that tiny stores have several
     Backbone.forward = _counted(Backbone.forward, _images)  # type: ignore[method-assign]
-    names = {generate: _PROPOSING, remote: ("fit_cell",), prediction: ("_predict_part",)}
+    names = {generate: _PROPOSING, remote: ("fit_cell",), predicting: ("_predict_part",)}
     for module, functions in names.items():
         for function in [getattr(module, name) for name in functions if hasattr(module, name)]:
             _replace(function, _counted(function, _call))

@@ -18,6 +18,7 @@ _MODULES = (
     "hypercolumns.cli.main",
     "hypercolumns.grid.remote",
     "hypercolumns.tasks.prediction",
+    "hypercolumns.tasks.remote",
     "hypercolumns.proposals.image_set",
     "higra",
     "torch",

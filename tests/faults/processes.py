@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.faults.injected import MODULE as ERRORS_MODULE
+from tests.faults.injected import install_from_environment
 from tests.faults.instruments import EVENTS, MODULE, Event, read_events
 
 SECONDS = 180.0
@@ -123,7 +125,8 @@ def _run(action: Callable[[], object], folder: Path, log: Path, variables: Mappi
             os.dup2(source, target)
         os.environ.update(variables)
         os.chdir(folder)
-        _count_in_workers()
+        _instrument_workers()
+        install_from_environment()
         action()
         code = 0
     except SystemExit as end:
@@ -136,9 +139,9 @@ def _run(action: Callable[[], object], folder: Path, log: Path, variables: Mappi
         os._exit(code)
 
 
-def _count_in_workers() -> None:
-    """Let local workers install the instruments after their other modules."""
+def _instrument_workers() -> None:
+    """Let local workers install the instruments and the errors after their other modules."""
     from hypercolumns.cluster import connection
 
     start = connection.start_fork_server
-    connection.start_fork_server = lambda modules: start((*modules, MODULE))
+    connection.start_fork_server = lambda modules: start((*modules, MODULE, ERRORS_MODULE))

@@ -56,7 +56,7 @@ def _other_file_system(project: Project, stage: Stage) -> Result:
     title = f"{stage.title}: .scratch elsewhere"
     with project.copy(stage) as path, tempfile.TemporaryDirectory(dir=_OTHER) as scratch:
         (path / ".scratch").symlink_to(scratch)
-        _put_old_results(project, stage, path)
+        put_old_results(project, stage, path)
         ended = project.run(stage, path)
         return _finished(project, stage, path, title, ended)
 
@@ -66,7 +66,7 @@ def _full_target(project: Project, stage: Stage) -> Result:
     title = f"{stage.title}: full target"
     with project.copy(stage) as path:
         folder = (path / stage.outs[0]).parent
-        old = _put_old_results(project, stage, path)
+        old = put_old_results(project, stage, path)
         aside = path / "aside"
         folder.rename(aside)
         folder.mkdir()
@@ -79,7 +79,7 @@ def _full_scratch(project: Project, stage: Stage) -> Result:
     """Run a stage whose `.scratch` is full, make room, and run it again."""
     title = f"{stage.title}: full .scratch"
     with project.copy(stage) as path:
-        old = _put_old_results(project, stage, path)
+        old = put_old_results(project, stage, path)
         scratch = path / ".scratch"
         scratch.mkdir()
         size = sum(_size(path / out) for out in stage.outs) // 2
@@ -96,8 +96,8 @@ def _run_twice(
         return Result(title, Outcome.EQUAL, "there was room enough")
     if bad := _bad_refusal(refused):
         return Result(title, *bad)
-    if lost := _lost(project, stage, path, old):
-        return Result(title, Outcome.LOST, f"{lost}: {refused.output[-1000:]}")
+    if harm := lost(project, stage, path, old):
+        return Result(title, Outcome.LOST, f"{harm}: {refused.output[-1000:]}")
     _enlarge(full)
     return _finished(project, stage, path, title, project.run(stage, path), repeats=repeats)
 
@@ -123,13 +123,13 @@ def _finished(project: Project, stage: Stage, path: Path, title: str, ended: End
     return Result(title, Outcome.EQUAL)
 
 
-def _lost(project: Project, stage: Stage, path: Path, old: Contents) -> str:
+def lost(project: Project, stage: Stage, path: Path, old: Contents) -> str:
     """Name a result that is neither the old one nor the new one; empty if there is none."""
     present, new = _contents(stage, path), _contents(stage, project.reference(stage))
     return next((out for out, files in present.items() if files not in (old[out], new[out])), "")
 
 
-def _put_old_results(project: Project, stage: Stage, path: Path) -> Contents:
+def put_old_results(project: Project, stage: Stage, path: Path) -> Contents:
     """Put results that differ from those that the stage will write in their place."""
     for out in stage.outs:
         source, target = project.reference(stage) / out, path / out

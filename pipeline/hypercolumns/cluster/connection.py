@@ -5,18 +5,23 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import dask
-from dask.utils import key_split
+from dask.utils import format_bytes, key_split
 from distributed import CancelledError, Client, KilledWorker, LocalCluster
+from distributed.client import ClosedClientError
 from distributed.comm import CommClosedError
 
 from hypercolumns.cluster.checking import require_same_workers
 from hypercolumns.cluster.workers import START_METHOD, WORKER_ENVIRONMENT, start_fork_server
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import ComputeParameters
+
+PAUSED_SECONDS = 60.0
+"""All workers may be paused for so long, for lack of memory, before a stage ends."""
 
 
 @contextmanager
@@ -35,13 +40,15 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
     ------
     InputError
         When `compute.scheduler` does not answer, has no workers or workers with other code or packages, or goes away,
-        and when a task ends its workers again and again.
+        when a task ends its workers again and again, and when the memory of all workers stays full.
 
     Notes
     -----
     Workers that join later are not compared here; `mapping` compares their code with each call. A worker that dies is
     replaced, if it is local, and what it was computing is computed again, up to Dask's `allowed-failures`, 3 times:
-    more would not help a task that needs more memory than a worker has, and four workers rarely die by chance.
+    more would not help a task that needs more memory than a worker has, and four workers rarely die by chance. Dask
+    gives no task to a worker whose memory is nearly full; when that holds for all of them for `PAUSED_SECONDS`, the
+    client is closed, since they may never take one again.
     """
     if compute.scheduler is not None:
         with connect_to_scheduler(compute.scheduler) as client:
@@ -67,7 +74,7 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
             client = stack.enter_context(Client(stack.enter_context(cluster)))
             client.run(_leave_reports_to_the_client)
         try:
-            with _worded_errors(None):
+            with _worded_errors(client, None):
                 yield client
         except KeyboardInterrupt:
             # Connections that break while the cluster closes would be logged with tracebacks.
@@ -89,12 +96,12 @@ def connect_to_scheduler(address: str) -> Iterator[Client]:
             client.wait_for_workers(1, timeout=30)
         except TimeoutError:
             raise InputError(f"compute.scheduler: the scheduler at {address} has no workers.") from None
-        with _worded_errors(address):
+        with _worded_errors(client, address):
             yield client
 
 
 @contextmanager
-def _worded_errors(scheduler: str | None) -> Iterator[None]:
+def _worded_errors(client: Client, scheduler: str | None) -> Iterator[None]:
     """Word what Dask raises when workers or the scheduler are lost.
 
     Parameters
@@ -107,26 +114,67 @@ def _worded_errors(scheduler: str | None) -> Iterator[None]:
     InputError
         In place of Dask's error.
     """
+    cure = (
+        "set compute.workers to a smaller number, since local workers share the memory of this machine"
+        if scheduler is None
+        else f"start the workers of compute.scheduler, {scheduler}, with a larger --memory-limit"
+    )
+    limits: list[int] = []
     try:
-        yield
+        with _watching_memory(client, limits):
+            yield
     except KilledWorker as error:
-        cure = (
-            "set compute.workers to a smaller number, since local workers share the memory of this machine"
-            if scheduler is None
-            else f"start the workers of compute.scheduler, {scheduler}, with a larger --memory-limit"
-        )
         raise InputError(
             f"A task ({key_split(error.task)}) ended its worker {error.allowed_failures + 1} times, the last one "
             f"{error.last_worker.address}. Most likely it needs more memory than a worker has: {cure}. Finished work "
             "is kept; run again."
         ) from None
-    except (CancelledError, CommClosedError):
+    except (CancelledError, CommClosedError, ClosedClientError):
+        if limits:
+            raise InputError(
+                f"The memory of all {len(limits)} workers, at most {format_bytes(max(limits))} each, is full, and they "
+                f"take no more tasks: {cure}. Finished work is kept; run again."
+            ) from None
         if scheduler is None:
             raise InputError("The local workers went away. Finished work is kept; run again.") from None
         raise InputError(
             f"compute.scheduler: the scheduler at {scheduler} went away. Finished work is kept; run again when the "
             "scheduler is back, or set compute.scheduler to null."
         ) from None
+
+
+@contextmanager
+def _watching_memory(client: Client, limits: list[int]) -> Iterator[None]:
+    """Close the client within a `with` block when all workers have been paused for `PAUSED_SECONDS`.
+
+    Parameters
+    ----------
+    limits
+        Then takes the memory limit of each worker, in bytes.
+    """
+    ended = threading.Event()
+
+    def watch() -> None:
+        paused_since: float | None = None
+        while not ended.wait(PAUSED_SECONDS / 12):
+            try:
+                workers = client.scheduler_info(n_workers=-1)["workers"].values()
+            except (OSError, RuntimeError, TimeoutError):  # the scheduler has gone, which the calls notice too
+                return
+            all_paused = bool(workers) and all(worker["status"] == "paused" for worker in workers)
+            paused_since = (paused_since or time.monotonic()) if all_paused else None
+            if paused_since is not None and time.monotonic() - paused_since > PAUSED_SECONDS:
+                limits.extend(int(worker["memory_limit"]) for worker in workers)
+                client.close()
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join(timeout=PAUSED_SECONDS / 12)
 
 
 def _client(address: str) -> Client:

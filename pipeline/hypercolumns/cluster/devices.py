@@ -20,10 +20,9 @@ def device_of_networks(client: "Client | None", name: str) -> torch.device:
     """
     if client is None:
         return choose_device(name)
-    from hypercolumns.cluster.mapping import resources_of_networks  # Dask takes half a second to import
+    from hypercolumns.cluster.mapping import resources_of_networks, submit  # Dask takes half a second to import
 
-    resources = resources_of_networks(client) or None
-    return torch.device(client.submit(_device, name, pure=False, resources=resources).result())
+    return torch.device(submit(client, _device, name, resources=resources_of_networks(client)).result())
 
 
 def _device(name: str) -> str:

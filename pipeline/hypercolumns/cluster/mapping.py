@@ -26,6 +26,28 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+def submit(
+    client: Client, function: Callable[..., Any], *values: Any, resources: Mapping[str, int] | None = None
+) -> Future:
+    """Submit a call, which a worker with other code than this process refuses.
+
+    Parameters
+    ----------
+    values
+        Arguments of the function; futures among them stand for their results.
+    resources
+        Dask resources of the call, as `resources_of_networks` finds them.
+    """
+    return client.submit(
+        call_on_same_code,
+        code_digest(),
+        function,
+        *values,
+        key=f"{funcname(function)}-{uuid4()}",  # so that Dask's dashboard and errors name the function
+        resources=dict(resources or {}) or None,
+    )
+
+
 def map_unordered(
     client: Client,
     function: Callable[[Item], Result],
@@ -48,21 +70,21 @@ def map_unordered(
     numbers: dict[Future, int] = {}
     threads = _Threads(client, resources)
 
-    def submit(limit: int) -> list[Future]:
+    def begin(limit: int) -> list[Future]:
         added = []
         for number, item in islice(numbered, limit):
-            future = _submit(client, function, (item,), resources)
+            future = submit(client, function, item, resources=resources)
             numbers[future] = number
             added.append(future)
         return added
 
     try:
-        completed = as_completed(submit(CALLS_PER_THREAD * threads.count()))
+        completed = as_completed(begin(CALLS_PER_THREAD * threads.count()))
         for future in completed:
             result = future.result()
             number = numbers.pop(future)
             future.release()
-            for added in submit(CALLS_PER_THREAD * threads.count() - len(numbers)):
+            for added in begin(CALLS_PER_THREAD * threads.count() - len(numbers)):
                 completed.add(added)
             yield number, result
     finally:
@@ -91,26 +113,12 @@ def map_in_order(
         for values in arguments:
             if len(pending) >= CALLS_PER_THREAD * threads.count():
                 yield _take(pending)
-            pending.append(_submit(client, function, values, resources))
+            pending.append(submit(client, function, *values, resources=resources))
         while pending:
             yield _take(pending)
     finally:
         if pending:
             client.cancel(list(pending))
-
-
-def _submit(
-    client: Client, function: Callable[..., Any], values: tuple[Any, ...], resources: Mapping[str, int] | None
-) -> Future:
-    """Submit a call, which a worker with other code than this process refuses."""
-    return client.submit(
-        call_on_same_code,
-        code_digest(),
-        function,
-        *values,
-        key=f"{funcname(function)}-{uuid4()}",  # so that Dask's dashboard and errors name the function
-        resources=dict(resources or {}) or None,
-    )
 
 
 def _take(pending: deque[Future]) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 from distributed import Client, Future, as_completed
 from tqdm import tqdm
 
-from hypercolumns.cluster.mapping import map_in_order
+from hypercolumns.cluster.mapping import map_in_order, submit
 from hypercolumns.errors import InputError
 from hypercolumns.features.origin import origin_of
 from hypercolumns.features.store import FeatureStore
@@ -220,7 +220,7 @@ def train_grids(
     store = FeatureStore.open(store_path)
     groups = category_groups(store.regions, task.categories, settings, unlabelled)
     exact = settings.solver == "exact"
-    solver_device = client.submit(remote.solver_device, device, pure=False).result() if exact else "cpu"
+    solver_device = submit(client, remote.solver_device, device).result() if exact else "cpu"
     job = _Job(store, task, specs, groups, settings, seed, solver_device)
     place = None if storage is None else place_at(storage)
     with job.work_folder(Path(scratch)) as (folder, targets):
@@ -263,7 +263,7 @@ def _fit_units(
         origin = job.shared_unit(unit)
         if origin is not None and origin not in fits:
             fits[origin] = _kept_fit(job, work, origin)
-        future = client.submit(remote.fit_cell, problem, fits[origin] if origin else None, pure=False)
+        future = submit(client, remote.fit_cell, problem, fits[origin] if origin else None)
         futures[future], fits[unit] = unit, future
     with _cancel_on_error(client, list(futures)):
         for future in as_completed(futures):

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
-from distributed import Client, as_completed
+from distributed import Client
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -16,6 +16,7 @@ from tqdm import tqdm
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Image, Instance
 from hypercolumns.annotations.photographs.of_images import Photographs
+from hypercolumns.cluster.mapping import map_unordered
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import ProposalParameters
 from hypercolumns.places.place import Place
@@ -157,15 +158,12 @@ def _run_batches(
 ) -> list[_Result]:
     """Return `function(batch)` for consecutive batches of items, computed on the workers."""
     batches = [items[start : start + _BATCH_SIZE] for start in range(0, len(items), _BATCH_SIZE)]
-    futures = {client.submit(_alone, function, batch, pure=False): batch for batch in batches}
-    try:
-        with tqdm(total=len(items), desc=f"propose: {name}", unit="image", disable=not items) as progress:
-            for future in as_completed(futures):
-                future.result()
-                progress.update(len(futures[future]))
-        return client.gather(list(futures))
-    finally:
-        client.cancel(list(futures))
+    results: dict[int, _Result] = {}
+    with tqdm(total=len(items), desc=f"propose: {name}", unit="image", disable=not items) as progress:
+        for number, result in map_unordered(client, partial(_alone, function), batches):
+            results[number] = result
+            progress.update(len(batches[number]))
+    return [results[number] for number in range(len(batches))]
 
 
 def _alone(function: Callable[[Sequence[WorkItem]], _Result], batch: Sequence[WorkItem]) -> _Result:
