@@ -1,6 +1,6 @@
 """Standard errors of metrics: how much they would differ with other photographs of the same kind (bootstrap)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,9 @@ RESAMPLES = 500
 """Draws of as many photographs as there are, with replacement."""
 
 _WEIGHTS_AT_ONCE = 5_000_000
-"""Bounds memory: results times draws."""
+"""Bounds memory: results, or images, times draws."""
 
-Draws = NDArray[np.int64]
+Draws = NDArray[np.uint16]
 """(resamples, images) how often each draw has each image, in the order of the annotations."""
 
 
@@ -23,8 +23,12 @@ def draw_photographs(annotations: AnnotationSet, seed: int = 0) -> Draws:
     """Draw photographs with replacement. Efron, 1979. A single one, which says nothing about others, gives no draw."""
     count = len(annotations.images)
     if count < 2:
-        return np.zeros((0, count), np.int64)
-    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
+        return np.zeros((0, count), np.uint16)
+    draws = np.empty((RESAMPLES, count), np.uint16)
+    rng, shares = np.random.default_rng(seed), np.full(count, 1 / count)
+    for draw in draws:
+        draw[:] = rng.multinomial(count, shares)
+    return draws
 
 
 def resampled_precision(
@@ -54,10 +58,8 @@ def resampled_precision(
     for instance in annotations.instances:
         if not instance.ignore:
             positives[position[instance.image_id], columns[instance.category_id]] += 1
-    step = max(1, _WEIGHTS_AT_ONCE // max(len(results), 1))
     means = [np.zeros(0)]
-    for first in range(0, len(draws), step):
-        some = draws[first : first + step]
+    for some in _chunks(draws, max(len(results), len(position))):
         instances = some @ positives
         precisions = [
             _precision(matches[category_id], images, instances[:, column], threshold, some)
@@ -73,9 +75,20 @@ def resampled_mean(
     """Mean of the values (n,) of n instances in every draw, (resamples,); NaN for a draw without any of them."""
     position = {image.id: n for n, image in enumerate(annotations.images)}
     images = np.array([position[instance.image_id] for instance in instances], dtype=np.intp)
-    sums, counts = np.bincount(images, values, len(position)), np.bincount(images, minlength=len(position))
+    sums, counts = (
+        np.bincount(images, values, len(position)),
+        np.bincount(images, minlength=len(position)).astype(np.float64),
+    )
     with np.errstate(invalid="ignore"):
-        return (draws @ sums) / (draws @ counts)
+        return np.concatenate(
+            [np.zeros(0), *((some @ sums) / (some @ counts) for some in _chunks(draws, len(position)))]
+        )
+
+
+def _chunks(draws: Draws, weights: int) -> Iterator[Draws]:
+    """Some draws at a time, each of which takes so many weights in memory."""
+    step = max(1, _WEIGHTS_AT_ONCE // max(weights, 1))
+    return (draws[first : first + step] for first in range(0, len(draws), step))
 
 
 def standard_error(values: NDArray[np.float64]) -> float | None:
