@@ -100,7 +100,7 @@ def _call(*_args: Any, **_options: Any) -> list[str]:
 
 def install() -> None:
     """Wrap the functions of the package that do a unit of work or keep something."""
-    from hypercolumns.backbones.backbone import Backbone
+    from hypercolumns.backbones.engines import OnnxBackbone
     from hypercolumns.features import schema
     from hypercolumns.grid import remote
     from hypercolumns.proposals import generate
@@ -109,7 +109,7 @@ def install() -> None:
     from hypercolumns.tasks import remote as predicting
 
     schema.SHARD_BYTES = 1  # as few regions per shard as there can be, so that tiny stores have several
-    Backbone.forward = _counted(Backbone.forward, _images)  # type: ignore[method-assign]
+    OnnxBackbone.forward = _counted(OnnxBackbone.forward, _images)  # type: ignore[method-assign]
     names = {generate: _PROPOSING, remote: ("fit_cell",), predicting: ("_predict_part",)}
     for module, functions in names.items():
         for function in [getattr(module, name) for name in functions if hasattr(module, name)]:

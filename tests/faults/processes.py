@@ -141,7 +141,8 @@ def _run(action: Callable[[], object], folder: Path, log: Path, variables: Mappi
 
 def _instrument_workers() -> None:
     """Let local workers install the instruments and the errors after their other modules."""
-    from hypercolumns.cluster import connection
+    from hypercolumns.cluster import connection, workers
 
-    start = connection.start_fork_server
-    connection.start_fork_server = lambda modules: start((*modules, MODULE, ERRORS_MODULE))
+    start = workers.start_fork_server
+    for module in (connection, workers):
+        module.start_fork_server = lambda modules: start((*modules, MODULE, ERRORS_MODULE))

@@ -91,13 +91,25 @@ def connect_to_scheduler(address: str) -> Iterator[Client]:
     InputError
         As `connect`, except that workers are not compared.
     """
-    with _client(address) as client:
+    with _quiet(), _client(address) as client:
         try:
             client.wait_for_workers(1, timeout=30)
         except TimeoutError:
             raise InputError(f"compute.scheduler: the scheduler at {address} has no workers.") from None
         with _worded_errors(client, address):
             yield client
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask's log silent within a `with` block: what goes wrong is raised too, and logged with tracebacks."""
+    log = logging.getLogger("distributed")
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 @contextmanager
