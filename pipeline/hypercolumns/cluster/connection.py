@@ -103,13 +103,12 @@ def connect_to_scheduler(address: str) -> Iterator[Client]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Dask's log silent within a `with` block: what goes wrong is raised too, and logged with tracebacks."""
-    log = logging.getLogger("distributed")
-    level = log.level
-    log.setLevel(logging.CRITICAL + 1)
-    try:
+    with ExitStack() as stack:
+        for name in ("distributed", "distributed.client"):  # Dask gives both a level and a handler
+            log = logging.getLogger(name)
+            stack.callback(log.setLevel, log.level)
+            log.setLevel(logging.CRITICAL + 1)
         yield
-    finally:
-        log.setLevel(level)
 
 
 @contextmanager
