@@ -98,6 +98,15 @@ def test_arrays_go_on_at_the_same_row_after_one_has_lost_a_shard(name: str, tmp_
     assert files(tmp_path / "killed") == files(tmp_path / "whole")
 
 
+def test_metadata_that_a_killed_run_left_is_no_part_of_the_store(tmp_path: Path) -> None:
+    write(tmp_path / "whole")
+    write(tmp_path / "killed", 24, finish=False)
+    for name in ("zarr.json", "zarr.0123abcd.partial"):
+        (tmp_path / "killed" / name).write_text("{")
+    write(tmp_path / "killed")
+    assert files(tmp_path / "killed") == files(tmp_path / "whole")
+
+
 def test_a_finished_store_without_metadata_is_written_anew_and_files_linked_with_it_stay(tmp_path: Path) -> None:
     write(tmp_path / "whole")
     shutil.copytree(tmp_path / "whole", tmp_path / "published", copy_function=os.link)

@@ -238,8 +238,8 @@ class StoreWriter:
     def finish(self, schema: str, attributes: Mapping[str, Any]) -> None:
         """Close all arrays, and write the metadata and the manifest of a complete store."""
         rows = {name: array.close() for name, array in self._arrays.items()}
-        for file in self.path.rglob(ROOT):
-            file.unlink()  # of a run that was killed here
+        for file in self.path.rglob("zarr.*"):
+            file.unlink()  # of a run that ended here; Zarr writes zarr.json by way of zarr.*.partial
         root = zarr.create_group(self.path, attributes={"schema": schema, **attributes})
         for name, array in self._arrays.items():
             array.layout.create(root, name, rows[name], array.dimension_names)
