@@ -23,6 +23,9 @@ from hypercolumns.cluster.workers import WORKER_ENVIRONMENT
 ADDRESS = "{scheduler}"
 """Placeholder in the command for the address of the scheduler."""
 
+SECONDS_BETWEEN_CHECKS = 30.0
+"""How often to check that there are workers, or jobs that may start some."""
+
 
 def worker_jobs(
     count: int, workers: int, memory: str, kind: str, **options: Any
@@ -75,19 +78,79 @@ def start(jobs: Mapping[str, Mapping[str, Any]], interface: str | None, port: in
     return SpecCluster(jobs, scheduler={"cls": Scheduler, "options": options}, silence_logs="error")
 
 
-def run(command: Sequence[str]) -> int:
+class Workers:
+    """Workers of a cluster and the jobs that start them."""
+
+    def __init__(self, cluster: SpecCluster) -> None:
+        self._cluster = cluster
+        # Kept here because the cluster forgets a job whose worker has gone.
+        self._jobs = {job.job_id for job in cluster.workers.values()}
+
+    def wait_for_first(self) -> None:
+        """Wait for the first worker.
+
+        Raises
+        ------
+        click.ClickException
+            When all jobs end before one has connected.
+        """
+        while True:
+            try:
+                self._cluster.wait_for_workers(1, timeout=SECONDS_BETWEEN_CHECKS)
+            except TimeoutError:
+                if self.have_ended():
+                    raise click.ClickException(
+                        "All jobs of workers ended before a worker connected; slurm-logs may say why."
+                    ) from None
+            else:
+                return
+
+    def have_ended(self) -> bool:
+        """Whether no worker is connected and no job waits or runs, so that stages would wait for ever."""
+        if self._cluster.scheduler_info["workers"]:
+            return False
+        command = ["squeue", "--me", "--noheader", "--format=%i"]
+        listed = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        return listed.returncode == 0 and self._jobs.isdisjoint(listed.stdout.split())
+
+    def disconnect(self) -> None:
+        """End the scheduler, so that the pipeline ends with an error instead of waiting."""
+        self._cluster.close()
+
+
+def run(command: Sequence[str], workers: Workers) -> int:
     """Run `command` and return its exit status. It deals with Ctrl-C, which reaches it too; SIGTERM is passed on.
 
-    A command that was killed has the status that a shell would give it.
+    A command that was killed has the status that a shell would give it. When all jobs of workers end first, so does the
+    scheduler.
+
+    Raises
+    ------
+    click.ClickException
+        When the command cannot be started.
     """
-    process = subprocess.Popen(command)  # noqa: S603
+    try:
+        process = subprocess.Popen(command)  # noqa: S603
+    except OSError as error:
+        raise click.ClickException(f"{command[0]}: {error.strerror}") from None
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    status = process.wait()
+    disconnected = False
+    while True:
+        try:
+            status = process.wait(timeout=SECONDS_BETWEEN_CHECKS)
+            break
+        except subprocess.TimeoutExpired:
+            if not disconnected and workers.have_ended():
+                click.echo(
+                    "\nAll jobs of workers have ended, and so does the scheduler; slurm-logs may say why.", err=True
+                )
+                workers.disconnect()
+                disconnected = True
     return 128 - status if status < 0 else status
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(context_settings={"allow_interspersed_args": False})
 @click.option("--jobs", default=1, show_default=True, help="Jobs of CPU workers.")
 @click.option("--workers", default=1, show_default=True, help="Worker processes of such a job, one per core.")
 @click.option("--memory", default="4GiB", show_default=True, help="Memory of each of them.")
@@ -96,7 +159,11 @@ def run(command: Sequence[str]) -> int:
 @click.option("--gpu-cores", default=8, show_default=True, help="CPU cores of such a job.")
 @click.option("--gpu-memory", default="8GiB", show_default=True, help="Memory of each of its workers.")
 @click.option("--gpu-request", default="--gres=gpu:1", show_default=True, help="Option of sbatch for the GPU.")
-@click.option("--time", "walltime", help="Time limit of every job, such as 12:00:00.")
+@click.option(
+    "--time",
+    "walltime",
+    help="Time limit of every job, such as 12:00:00; without it that of Dask's configuration, 30 minutes by default.",
+)
 @click.option("--partition", "queue", help="Partition of every job.")
 @click.option("--account", help="Account of every job.")
 @click.option("--interface", help="Network interface that all nodes share, such as ib0.")
@@ -119,6 +186,8 @@ def main(
     **site: str | None,
 ) -> None:
     """Run COMMAND, in which {scheduler} stands for the address; without one, wait for Ctrl-C."""
+    if jobs + gpu_jobs == 0:
+        raise click.UsageError("No job would start a worker: give --jobs or --gpu-jobs.")
     shared = {**site, "interface": interface}
     wanted = {
         **dict(worker_jobs(jobs, workers, memory, "cpu", job_extra_directives=list(directives), **shared)),
@@ -137,11 +206,12 @@ def main(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     with start(wanted, interface, port) as cluster:
+        workers_of_jobs = Workers(cluster)
         try:
             click.echo(f"The scheduler is {cluster.scheduler_address}; waiting for the first worker.", err=True)
-            cluster.wait_for_workers(1)
+            workers_of_jobs.wait_for_first()
             if command:
-                status = run([word.replace(ADDRESS, cluster.scheduler_address) for word in command])
+                status = run([word.replace(ADDRESS, cluster.scheduler_address) for word in command], workers_of_jobs)
             else:
                 click.echo("A worker has come. Ctrl-C ends scheduler and workers.", err=True)
                 threading.Event().wait()

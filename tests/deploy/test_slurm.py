@@ -1,11 +1,14 @@
 """The scripts of SLURM's jobs start what the guide says."""
 
 import importlib.util
+import os
 import shlex
+import signal
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 
 from hypercolumns.cluster.workers import WORKER_ENVIRONMENT
 from tests.documents import ROOT
@@ -21,6 +24,17 @@ def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """File with what `squeue` prints."""
+    listed = tmp_path / "listed"
+    program = tmp_path / "squeue"
+    program.write_text(f"#!/bin/sh\ncat {shlex.quote(str(listed))}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    return listed
 
 
 def scripts(cluster: ModuleType, *arguments: object, **options: object) -> list[str]:
@@ -60,3 +74,43 @@ def test_the_batch_script_of_workers_starts_one_thread_per_process() -> None:
     script = (FOLDER / "workers.sbatch").read_text()
     assert "source deploy/workers.env" in script
     assert "--nthreads 1" in script
+
+
+@pytest.mark.parametrize(
+    ("connected", "listed", "ended"),
+    [({}, "1\n7\n", False), ({"tcp://host:1": {}}, "1\n", False), ({}, "1\n", True), ({}, "", True)],
+)
+def test_workers_have_ended_when_none_is_connected_and_no_job_is_left(
+    cluster: ModuleType, queue: Path, connected: dict, listed: str, ended: bool
+) -> None:
+    queue.write_text(listed)
+    jobs = {"cpu-0": SimpleNamespace(job_id="7"), "cpu-1": SimpleNamespace(job_id="8")}
+    spec_cluster = SimpleNamespace(workers=jobs, scheduler_info={"workers": connected})
+    workers = cluster.Workers(spec_cluster)
+    jobs.clear()  # Dask forgets the jobs of lost workers
+    assert workers.have_ended() is ended
+
+
+def test_a_queue_that_does_not_answer_says_nothing_about_jobs(cluster: ModuleType, queue: Path) -> None:
+    assert not queue.exists()  # so that `squeue` fails
+    jobs = {"cpu-0": SimpleNamespace(job_id="7")}
+    assert not cluster.Workers(SimpleNamespace(workers=jobs, scheduler_info={"workers": {}})).have_ended()
+
+
+def test_a_command_without_workers_loses_the_scheduler_and_ends_by_itself(
+    cluster: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    closed = tmp_path / "closed"
+    workers = SimpleNamespace(have_ended=lambda: True, disconnect=closed.touch)
+    monkeypatch.setattr(cluster, "SECONDS_BETWEEN_CHECKS", 0.05)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert (
+        cluster.run(["sh", "-c", f"until [ -e {shlex.quote(str(closed))} ]; do sleep 0.05; done; exit 3"], workers) == 3
+    )
+    assert "All jobs of workers have ended" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--job", "2", "--", "true"], ["--jobs", "0", "--", "true"]])
+def test_a_misspelt_option_and_no_jobs_at_all_are_refused(cluster: ModuleType, arguments: list[str]) -> None:
+    result = CliRunner().invoke(cluster.main, arguments)
+    assert result.exit_code == 2
