@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import click
 
+from hypercolumns.cli.command import worded_errors
 from hypercolumns.cluster.imports import without_garbage_collection
 
 
@@ -31,5 +32,5 @@ class LazyGroup(click.Group):
         """Import the module of a subcommand and return its `main`; None if there is no such subcommand."""
         if name not in self._modules:
             return None
-        with without_garbage_collection():
+        with worded_errors(), without_garbage_collection():
             return importlib.import_module(self._modules[name]).main

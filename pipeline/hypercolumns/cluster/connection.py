@@ -197,19 +197,25 @@ def _client(address: str) -> Client:
 
 @contextmanager
 def defer_interrupts() -> Iterator[None]:
-    """Delay Ctrl-C to the end of a `with` block, because a cluster that has only half started cannot be closed."""
-    # Other threads cannot set handlers, and background jobs of a shell ignore Ctrl-C.
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    """Delay Ctrl-C to the end of a `with` block, because a cluster that has only half started cannot be closed.
+
+    SIGTERM as well, where it does not end the process at once.
+    """
+    if threading.current_thread() is not threading.main_thread():  # other threads cannot set handlers
         yield
         return
     received: list[int] = []
-    previous = signal.signal(signal.SIGINT, lambda number, _frame: received.append(number))
+    # Background jobs of a shell ignore Ctrl-C.
+    previous = {n: h for n in (signal.SIGINT, signal.SIGTERM) if callable(h := signal.getsignal(n))}
     try:
+        for number in previous:
+            signal.signal(number, lambda number, _frame: received.append(number))
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
     if received:
-        raise KeyboardInterrupt
+        signal.raise_signal(received[0])
 
 
 def _leave_reports_to_the_client() -> None:
