@@ -1,14 +1,15 @@
 """SIGINT (Ctrl-C) and SIGTERM raise an exception while a command computes, so that files and workers are closed."""
 
-import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
 from hypercolumns.process import DEFAULTS, end
+
+_SECONDS = 0.5
+"""Until it is seen whether an interrupt is on its way."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -32,26 +33,30 @@ def interruptible() -> Iterator[None]:
     Does nothing where `process.prepare` was not called, such as in notebooks.
     """
     numbers = [number for number in DEFAULTS if signal.getsignal(number) is end]
+    if not numbers:
+        yield
+        return
     received: list[int] = []
 
     def interrupt(number: int, _frame: object) -> NoReturn:
         for each in numbers:
             signal.signal(each, end)
         received.append(number)
+        signal.setitimer(signal.ITIMER_REAL, _SECONDS, _SECONDS)
         raise Interrupted(number)
 
-    def interrupt_again(lost: "sys.UnraisableHookArgs") -> None:
-        """Send the signal again when its exception met code that drops exceptions, such as `__del__`."""
+    def interrupt_again(_number: int, _frame: object) -> None:
+        """Raise again when libraries have dropped the exception, such as in imports that they can do without."""
+        if not _is_handled(sys.exc_info()[1]):
+            raise Interrupted(received[0])
+
+    def report_unless_interrupted(lost: "sys.UnraisableHookArgs") -> None:
         if not isinstance(lost.exc_value, Interrupted):
             sys.__unraisablehook__(lost)
-            return
-        signal.signal(received[0], interrupt)
-        threading.Timer(0.05, os.kill, (os.getpid(), received[0])).start()
 
-    hook = sys.unraisablehook
+    hook, alarm = sys.unraisablehook, signal.signal(signal.SIGALRM, interrupt_again)
+    sys.unraisablehook = report_unless_interrupted
     try:
-        if numbers:
-            sys.unraisablehook = interrupt_again
         for number in numbers:
             signal.signal(number, interrupt)
         yield
@@ -61,6 +66,15 @@ def interruptible() -> Iterator[None]:
             raise Interrupted(received[0]) from None
         raise
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for number in numbers:
             signal.signal(number, end)
+        signal.signal(signal.SIGALRM, alarm)
         sys.unraisablehook = hook
+
+
+def _is_handled(error: BaseException | None) -> bool:
+    """Whether an interrupt is on its way, which runs the code that closes files and workers."""
+    while error is not None and not isinstance(error, Interrupted):
+        error = error.__context__
+    return error is not None
