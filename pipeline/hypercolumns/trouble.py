@@ -70,10 +70,9 @@ def explain_trouble(error: BaseException) -> str | None:
                 f"The memory is full ({_first_line(link) or 'MemoryError'}). Close other programs, or lower "
                 f"compute.workers or compute.batch_size where a stage computes, {_KEPT}"
             )
-        if isinstance(link, UnicodeDecodeError) and link is error and (name := _open_file(link)):
-            return (
-                f"{name} is not text in {link.encoding.upper()}: byte {link.start} is {link.object[link.start]:#04x}."
-            )
+        if isinstance(link, UnicodeDecodeError) and link is error and (file := open_file(link)):
+            byte = link.object[link.start]
+            return f"{_name(file)} is not text in {link.encoding.upper()}: its byte {link.start} is {byte:#04x}."
         number = _number(link)
         if number is not None and (link is error or number in _AFTER_WRAPPING):
             return _about_file(link, number)
@@ -82,7 +81,7 @@ def explain_trouble(error: BaseException) -> str | None:
 
 def _about_file(error: BaseException, number: int) -> str:
     given = getattr(error, "filename2", None) or getattr(error, "filename", None)  # of a copy, the target
-    name = os.fsdecode(given) if isinstance(given, str | bytes | os.PathLike) else _open_file(error)
+    name = os.fsdecode(given) if isinstance(given, str | bytes | os.PathLike) else _name(open_file(error))
     reason = os.strerror(number) if number else _first_line(error)
     if number in _FILLED:
         reason += _free(Path(name or "."))
@@ -120,14 +119,20 @@ def _is_memory(error: BaseException) -> bool:
     return is_of_library and bool(_OUT_OF_MEMORY.search(str(error)))
 
 
-def _open_file(error: BaseException) -> str | None:
-    """Name of the file that the innermost function of the traceback has open; the system does not say it on writing."""
+def open_file(error: BaseException) -> io.IOBase | None:
+    """Find the file that the innermost function of a traceback has open; errors of writing do not name it."""
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
         held = [*frame.f_locals.values(), *getattr(frame.f_locals.get("self"), "__dict__", {}).values()]
         for value in held:
-            if isinstance(value, io.IOBase) and isinstance(name := getattr(value, "name", None), str):
-                return name
+            if isinstance(value, io.IOBase) and _name(value):
+                return value
     return None
+
+
+def _name(file: io.IOBase | None) -> str | None:
+    """Name of a file; None if it has a number only, or is in memory."""
+    name = getattr(file, "name", None)
+    return name if isinstance(name, str) else None
 
 
 def _free(path: Path) -> str:

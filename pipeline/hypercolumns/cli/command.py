@@ -2,7 +2,6 @@
 
 import functools
 import logging
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from hypercolumns.cli.interrupts import interruptible
 from hypercolumns.errors import InputError
 from hypercolumns.places.bucket import PlaceError
 from hypercolumns.process import report
-from hypercolumns.trouble import explain_trouble
+from hypercolumns.trouble import explain_trouble, open_file
 
 _BUG = "This is a bug of hypercolumns: please report it with this text, the command and params.yaml."
 
@@ -69,27 +68,17 @@ def worded_errors(remedy: Callable[[str], str] | None = None) -> Iterator[None]:
         ) from None
     except KeyboardInterrupt as error:
         raise SystemExit(report(getattr(error, "number", signal.SIGINT))) from None
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
     except Exception as error:
-        if isinstance(error, OSError) and (refusal := _refusal_of_stdout()):
-            if isinstance(refusal, BrokenPipeError):  # `hypercolumns inspect data | head -1`
+        if isinstance(error, OSError) and open_file(error) is sys.stdout:
+            if isinstance(error, BrokenPipeError):  # `hypercolumns inspect data | head -1`
                 raise SystemExit(1) from None
-            raise click.ClickException(f"The output cannot be written: {refusal.strerror}.") from None
+            raise click.ClickException(f"The output cannot be written: {error.strerror}.") from None
         if paragraph := explain_trouble(error):
             raise click.ClickException(paragraph) from None
         error.add_note(_BUG)  # the last lines of its traceback
         raise
-
-
-def _refusal_of_stdout() -> OSError | None:
-    """The error that stdout meets, if any; from then on it leads nowhere, so that no error follows at exit."""
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-        return error
-    return None
 
 
 @contextmanager

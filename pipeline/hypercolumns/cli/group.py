@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -24,6 +25,16 @@ class LazyGroup(click.Group):
         super().__init__(**settings)  # type: ignore[arg-type]
         self._modules = modules
 
+    def make_context(self, *arguments: Any, **settings: Any) -> click.Context:
+        """Read the arguments; `--help` is printed here."""
+        with worded_errors():
+            return super().make_context(*arguments, **settings)
+
+    def invoke(self, context: click.Context) -> Any:
+        """Import and run the subcommand."""
+        with worded_errors():
+            return super().invoke(context)
+
     def list_commands(self, _context: click.Context) -> list[str]:
         """List the subcommands without importing them."""
         return list(self._modules)
@@ -32,5 +43,5 @@ class LazyGroup(click.Group):
         """Import the module of a subcommand and return its `main`; None if there is no such subcommand."""
         if name not in self._modules:
             return None
-        with worded_errors(), without_garbage_collection():
+        with without_garbage_collection():
             return importlib.import_module(self._modules[name]).main
