@@ -9,10 +9,12 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "pipeline/hypercolumns"
 ORDER = [
     *(
+        "process",
         "lazy",
         "errors",
         "input_files",
         "places",
+        "trouble",
         "parameters",
         "packages",
         "workspace",

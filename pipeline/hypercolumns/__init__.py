@@ -4,6 +4,11 @@ The public names are listed in `__init__.pyi`; `hypercolumns.steps` has one func
 is imported on first use, so that opening a store does not wait for torch.
 """
 
+from hypercolumns.process import is_command, prepare
+
+if is_command("hypercolumns", "stages"):
+    prepare()
+
 from importlib.metadata import PackageNotFoundError, version
 
 from hypercolumns.lazy import attach

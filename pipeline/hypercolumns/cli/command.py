@@ -1,8 +1,8 @@
 """Error and log handling that all commands share."""
 
-import errno
 import functools
 import logging
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,21 +10,20 @@ from typing import Any
 
 import click
 
+from hypercolumns.cli.interrupts import interruptible
 from hypercolumns.errors import InputError
 from hypercolumns.places.bucket import PlaceError
+from hypercolumns.process import report
+from hypercolumns.trouble import explain_trouble, open_file
 
-_CURES = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Make room"),
-    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "Allow it (see `ls -l`)"),
-}
-_FAULTS_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+_BUG = "This is a bug of hypercolumns: please report it with this text, the command and params.yaml."
 
 
 def command(function: Callable[..., None], remedy: Callable[[str], str] | None = None) -> click.Command:
     """Make a Click command that prints an `InputError` as one paragraph and exits with code 1.
 
-    So does a disk that is full or cannot be written, and an object store that fails. An interrupt exits with code 130.
-    While the command runs, the log of the library goes to stderr as plain lines.
+    So do an object store that fails and the troubles of a computer, such as a full disk. An interrupt exits with code
+    130, and SIGTERM with code 143. While the command runs, the log of the library goes to stderr as plain lines.
 
     Parameters
     ----------
@@ -36,30 +35,50 @@ def command(function: Callable[..., None], remedy: Callable[[str], str] | None =
 
     @functools.wraps(function)
     def run(*args: Any, **options: Any) -> None:
-        try:
-            with _log_on_stderr():
-                function(*args, **options)
-        except InputError as error:
-            advice = f" {remedy(error.step)}" if remedy and error.step else ""
-            raise click.ClickException(f"{error}{advice}") from None
-        except PlaceError as error:
-            raise click.ClickException(
-                f"{error}. What was finished is kept; run again when the object store can be reached."
-            ) from None
-        except OSError as error:
-            if error.errno not in _FAULTS_OF_THE_DISK:
-                raise
-            name = error.filename2 or error.filename  # of a copy, the target
-            place = f"{name} cannot be written or read" if name else "A file cannot be written"
-            cure = _CURES.get(error.errno, "Mend the disk")
-            raise click.ClickException(
-                f"{place}: {error.strerror}. {cure}, and run again: what was finished is kept."
-            ) from None
-        except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
-            raise SystemExit(130) from None
+        with worded_errors(remedy), interruptible(), _log_on_stderr():
+            function(*args, **options)
 
     return click.command(context_settings={"show_default": True})(run)
+
+
+@contextmanager
+def worded_errors(remedy: Callable[[str], str] | None = None) -> Iterator[None]:
+    """Word the errors in a `with` block that are not bugs.
+
+    Parameters
+    ----------
+    remedy
+        As for `command`.
+
+    Raises
+    ------
+    click.ClickException
+        With one paragraph.
+    SystemExit
+        After an interrupt, and when the reader of stdout has left.
+    """
+    try:
+        yield
+    except InputError as error:
+        advice = f" {remedy(error.step)}" if remedy and error.step else ""
+        raise click.ClickException(f"{error}{advice}") from None
+    except PlaceError as error:
+        raise click.ClickException(
+            f"{error}. What was finished is kept; run again when the object store can be reached."
+        ) from None
+    except KeyboardInterrupt as error:
+        raise SystemExit(report(getattr(error, "number", signal.SIGINT))) from None
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and open_file(error) is sys.stdout:
+            if isinstance(error, BrokenPipeError):  # `hypercolumns inspect data | head -1`
+                raise SystemExit(1) from None
+            raise click.ClickException(f"The output cannot be written: {error.strerror}.") from None
+        if paragraph := explain_trouble(error):
+            raise click.ClickException(paragraph) from None
+        error.add_note(_BUG)  # the last lines of its traceback
+        raise
 
 
 @contextmanager

@@ -2,9 +2,11 @@
 
 import importlib
 from collections.abc import Mapping
+from typing import Any
 
 import click
 
+from hypercolumns.cli.command import worded_errors
 from hypercolumns.cluster.imports import without_garbage_collection
 
 
@@ -22,6 +24,16 @@ class LazyGroup(click.Group):
     def __init__(self, modules: Mapping[str, str], **settings: object) -> None:
         super().__init__(**settings)  # type: ignore[arg-type]
         self._modules = modules
+
+    def make_context(self, *arguments: Any, **settings: Any) -> click.Context:
+        """Read the arguments; `--help` is printed here."""
+        with worded_errors():
+            return super().make_context(*arguments, **settings)
+
+    def invoke(self, context: click.Context) -> Any:
+        """Import and run the subcommand."""
+        with worded_errors():
+            return super().invoke(context)
 
     def list_commands(self, _context: click.Context) -> list[str]:
         """List the subcommands without importing them."""

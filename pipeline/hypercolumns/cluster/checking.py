@@ -10,6 +10,7 @@ from distributed import Client, get_worker
 from hypercolumns.errors import InputError
 from hypercolumns.packages import ENGINE_PACKAGES, RECORDED_PACKAGES
 from hypercolumns.scratch.digests import code_digest
+from hypercolumns.trouble import TroubleError, explain_trouble
 
 PACKAGES = (
     *RECORDED_PACKAGES,
@@ -71,13 +72,20 @@ def call_on_same_code(code: str, function: Callable[..., Result], *values: Any) 
     ------
     InputError
         When the code of the worker differs.
+    TroubleError
+        In place of an error of the worker's computer; the client sees neither its disk nor what the error came from.
     """
     if code_digest() != code:
         raise InputError(
             f"compute.scheduler: the worker {get_worker().address}, which joined during the run, has another version "
             "of hypercolumns. Start it with this commit, and run again: finished work is kept."
         )
-    return function(*values)
+    try:
+        return function(*values)
+    except Exception as error:
+        if not isinstance(error, InputError) and (paragraph := explain_trouble(error)):
+            raise TroubleError(paragraph) from None
+        raise
 
 
 def _installed() -> dict[str, str | None]:

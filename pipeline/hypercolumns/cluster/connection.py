@@ -11,9 +11,12 @@ from contextlib import ExitStack, contextmanager
 
 import dask
 from dask.utils import format_bytes, key_split
-from distributed import CancelledError, Client, KilledWorker, LocalCluster
+from distributed import CancelledError, Client, KilledWorker, LocalCluster, Security
 from distributed.client import ClosedClientError
 from distributed.comm import CommClosedError
+from distributed.comm import connect as connect_comm
+from distributed.comm.core import FatalCommClosedError
+from distributed.utils import LoopRunner
 
 from hypercolumns.cluster.checking import require_same_workers
 from hypercolumns.cluster.workers import START_METHOD, WORKER_ENVIRONMENT, start_fork_server
@@ -22,6 +25,9 @@ from hypercolumns.parameters import ComputeParameters
 
 PAUSED_SECONDS = 60.0
 """All workers may be paused for so long, for lack of memory, before a stage ends."""
+
+_ANSWER_SECONDS = 30.0
+"""A scheduler that is busy may take so long until it says that it is one."""
 
 
 @contextmanager
@@ -196,31 +202,78 @@ def _client(address: str) -> Client:
     InputError
         When it does not answer.
     """
+    log = logging.getLogger("distributed")
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)  # what the other side sends is not for the user
     try:
+        _require_scheduler(address)
         return Client(address, timeout="10s")
     except (OSError, ValueError, TypeError) as error:
         reason = str(error)
-    # The error held the client that has failed. Collect it now: Dask closes a client when it is collected, and blocks
-    # if that happens while another one starts.
-    gc.collect()
-    raise InputError(f"compute.scheduler: no Dask scheduler answers at {address}: {reason}")
+    finally:
+        # The error held the connection or client that has failed. Collect it now: Dask closes a client when it is
+        # collected, and blocks if that happens while another one starts.
+        gc.collect()
+        log.setLevel(level)
+    raise InputError(f"compute.scheduler: no Dask scheduler answers at {address}: {reason.rstrip('.')}.")
+
+
+def _require_scheduler(address: str) -> None:
+    """Ask who answers at an address, since a client waits forever for servers that do not speak Dask's protocol.
+
+    Raises
+    ------
+    OSError, ValueError, TypeError
+        When it is not a scheduler, or what connecting raises.
+    """
+
+    async def ask() -> object:
+        connection = await connect_comm(address, timeout=10, **Security().get_connection_args("client"))
+        try:
+            await connection.write({"op": "identity", "reply": True})
+            return (await connection.read()).get("type")
+        finally:
+            connection.abort()
+
+    runner = LoopRunner()
+    runner.start()
+    try:
+        kind = runner.run_sync(ask, callback_timeout=_ANSWER_SECONDS)
+    except TimeoutError:
+        raise OSError(f"something accepts connections there, and says nothing for {_ANSWER_SECONDS:.0f} s.") from None
+    except Exception as error:  # reading what is not Dask's raises errors of any type
+        is_clear = isinstance(error, FatalCommClosedError | TypeError) or "scheme" in str(error)  # TLS, the address
+        if is_clear or (isinstance(error, OSError) and not isinstance(error, CommClosedError)):
+            raise
+        kind = None
+    finally:
+        runner.stop()
+    if kind != "Scheduler":
+        what = f"a Dask {kind.lower()}" if isinstance(kind, str) else "something else, such as a web server,"
+        raise OSError(f"{what} is there, or only one side uses TLS (tls:// in place of tcp://).")
 
 
 @contextmanager
 def defer_interrupts() -> Iterator[None]:
-    """Delay Ctrl-C to the end of a `with` block, because a cluster that has only half started cannot be closed."""
-    # Other threads cannot set handlers, and background jobs of a shell ignore Ctrl-C.
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    """Delay Ctrl-C to the end of a `with` block, because a cluster that has only half started cannot be closed.
+
+    SIGTERM as well, where it does not end the process at once.
+    """
+    if threading.current_thread() is not threading.main_thread():  # other threads cannot set handlers
         yield
         return
     received: list[int] = []
-    previous = signal.signal(signal.SIGINT, lambda number, _frame: received.append(number))
+    # Background jobs of a shell ignore Ctrl-C.
+    previous = {n: h for n in (signal.SIGINT, signal.SIGTERM) if callable(h := signal.getsignal(n))}
     try:
+        for number in previous:
+            signal.signal(number, lambda number, _frame: received.append(number))
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
     if received:
-        raise KeyboardInterrupt
+        signal.raise_signal(received[0])
 
 
 def _leave_reports_to_the_client() -> None:

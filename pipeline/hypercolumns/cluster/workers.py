@@ -3,10 +3,9 @@
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 
 from hypercolumns.cluster.imports import without_garbage_collection
 from hypercolumns.parameters import ComputeParameters
@@ -50,16 +49,16 @@ def start_fork_server(modules: Sequence[str]) -> None:
     if START_METHOD != "forkserver":
         return
     forkserver.set_forkserver_preload(["hypercolumns.cluster.preload"])
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    # Ctrl-C reaches the whole process group. The server must ignore it from its start, so let it inherit the handler.
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main_thread else None
+    resource_tracker.ensure_running()  # which ends a block of signals
+    # Ctrl-C reaches the whole process group. The server must not receive it from its start on, so let it inherit a
+    # block; this process receives it afterwards.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         # Set for the server only: libraries of this process may use all cores.
         with environment({**WORKER_ENVIRONMENT, PRELOAD_VARIABLE: " ".join(["distributed.nanny", *modules])}):
             forkserver.ensure_running()
     finally:
-        if in_main_thread:
-            signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
