@@ -202,9 +202,6 @@ def _client(address: str) -> Client:
     InputError
         When it does not answer.
     """
-    log = logging.getLogger("distributed")
-    level = log.level
-    log.setLevel(logging.CRITICAL + 1)  # what the other side sends is not for the user
     try:
         _require_scheduler(address)
         return Client(address, timeout="10s")
@@ -214,7 +211,6 @@ def _client(address: str) -> Client:
         # The error held the connection or client that has failed. Collect it now: Dask closes a client when it is
         # collected, and blocks if that happens while another one starts.
         gc.collect()
-        log.setLevel(level)
     raise InputError(f"compute.scheduler: no Dask scheduler answers at {address}: {reason.rstrip('.')}.")
 
 
