@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import dask
 import pytest
 
 from hypercolumns.cluster import connection
@@ -13,7 +14,7 @@ from hypercolumns.cluster.connection import connect
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import ComputeParameters
 from tests.cluster.processes import cluster
-from tests.cluster.test_tls import certify
+from tests.cluster.test_tls import certify, settings
 
 GREETINGS = {
     "SSH": b"SSH-2.0-OpenSSH_9.2p1\r\n",
@@ -68,6 +69,11 @@ def test_a_server_that_says_nothing_is_not_waited_for(monkeypatch: pytest.Monkey
 def test_an_address_without_tls_of_a_scheduler_with_it(tmp_path: Path) -> None:
     with cluster(tmp_path / "processes", 1, certify(tmp_path / "certificates")) as address:
         assert "TLS" in refusal(address.replace("tls://", "tcp://"))
+
+
+def test_an_address_with_tls_of_a_server_without_it(tmp_path: Path) -> None:
+    with dask.config.set(settings(certify(tmp_path / "certificates"))), server(GREETINGS["HTTP"]) as address:
+        assert "no Dask scheduler answers" in refusal(address.replace("tcp://", "tls://"))
 
 
 def test_a_worker_is_not_a_scheduler(tmp_path: Path) -> None:

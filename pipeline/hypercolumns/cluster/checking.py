@@ -82,8 +82,10 @@ def call_on_same_code(code: str, function: Callable[..., Result], *values: Any) 
         )
     try:
         return function(*values)
+    except (InputError, FileNotFoundError):  # a caller may do without the file
+        raise
     except Exception as error:
-        if not isinstance(error, InputError) and (paragraph := explain_trouble(error)):
+        if paragraph := explain_trouble(error):
             raise TroubleError(paragraph) from None
         raise
 
