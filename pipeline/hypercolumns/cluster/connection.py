@@ -1,5 +1,6 @@
 """Connect to Dask workers: a local cluster of processes, or a scheduler that is already running."""
 
+import asyncio
 import gc
 import logging
 import os
@@ -7,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 import dask
@@ -14,11 +16,16 @@ from dask.utils import format_bytes, key_split
 from distributed import CancelledError, Client, KilledWorker, LocalCluster
 from distributed.client import ClosedClientError
 from distributed.comm import CommClosedError
+from distributed.comm import connect as connect_comm
+from distributed.security import Security
 
 from hypercolumns.cluster.checking import require_same_workers
 from hypercolumns.cluster.workers import START_METHOD, WORKER_ENVIRONMENT, start_fork_server
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import ComputeParameters
+
+_ANSWER_SECONDS = 10.0
+"""Limit for the first answer of a scheduler."""
 
 PAUSED_SECONDS = 60.0
 """All workers may be paused for so long, for lack of memory, before a stage ends."""
@@ -186,13 +193,31 @@ def _client(address: str) -> Client:
         When it does not answer.
     """
     try:
-        return Client(address, timeout="10s")
-    except (OSError, ValueError, TypeError) as error:
-        reason = str(error)
+        with ThreadPoolExecutor(1) as pool:  # the caller's thread may run an event loop, as in a notebook
+            pool.submit(asyncio.run, _greet(address)).result()
+        return Client(address, timeout=f"{_ANSWER_SECONDS:g}s")
+    except TimeoutError:
+        reason = f"no answer within {_ANSWER_SECONDS:g} seconds"
+    except Exception as error:  # whatever reading the bytes of another program as messages of Dask gives
+        reason = str(error) or type(error).__name__
     # The error held the client that has failed. Collect it now: Dask closes a client when it is collected, and blocks
     # if that happens while another one starts.
     gc.collect()
     raise InputError(f"compute.scheduler: no Dask scheduler answers at {address}: {reason}")
+
+
+async def _greet(address: str) -> None:
+    """Connect and disconnect. `Client` waits without a limit for the answer of what accepts connections.
+
+    Raises
+    ------
+    TimeoutError
+        If what listens there says nothing, such as a web server or a scheduler that is stopped.
+    """
+    arguments = Security().get_connection_args("client")
+    async with asyncio.timeout(_ANSWER_SECONDS + 1):  # Dask's limit, for connecting, has a better message
+        comm = await connect_comm(address, timeout=_ANSWER_SECONDS, **arguments)
+    comm.abort()
 
 
 @contextmanager
