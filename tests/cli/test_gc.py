@@ -200,7 +200,18 @@ def test_what_is_not_an_address_of_an_object_store_is_refused(address: str) -> N
     assert "word" not in result.output
 
 
-@pytest.mark.parametrize("damage", ["empty", "folder", "reference", "lock", "not locked"])
+@pytest.mark.parametrize("way", ["S3://{}", "https://bucket.s3.amazonaws.com/{}"])
+def test_other_ways_to_write_an_address_keep_its_store(way: str, project: Path, storage: str) -> None:
+    store(project / "data/features/val.zarr", storage)
+    reference = project / "data/features/val.zarr/address.json"
+    content = json.loads(reference.read_text())
+    content["address"] = way.format(content["address"].removeprefix("s3://"))
+    reference.write_text(json.dumps(content))
+    assert gc(storage, "--delete").exit_code == 0
+    assert names(storage) == {"train", "val"}
+
+
+@pytest.mark.parametrize("damage", ["empty", "folder", "reference", "no address", "lock", "half cached", "not locked"])
 def test_a_project_whose_stores_are_unknown_is_refused(
     damage: str, project: Path, storage: str, tmp_path: Path
 ) -> None:
@@ -209,14 +220,26 @@ def test_a_project_whose_stores_are_unknown_is_refused(
     folder = {"empty": tmp_path / "empty", "folder": tmp_path / "none"}.get(damage, project)
     if damage == "reference":
         (project / "data/features/train.zarr/address.json").write_text("{")
-    if damage == "lock":
+    if damage == "no address":
+        # The other split keeps the project from looking as if it did not use the address at all.
+        store(project / "data/features/val.zarr", storage)
+        (project / "data/features/val.zarr/address.json").unlink()
+    if damage in ("lock", "half cached"):
         outs = [{"path": "data/features/val.zarr", "md5": f"{'0' * 32}.dir"}]
         (project / "dvc.lock").write_text(json.dumps({"stages": {"extract": {"outs": outs}}}))
+    if damage == "half cached":  # the list of the files of the reference, and not the files
+        init = [sys.executable, "-m", "dvc", "init", "--no-scm"]
+        subprocess.run(init, cwd=project, check=True, capture_output=True)  # noqa: S603
+        listed = project / ".dvc/cache/files/md5/00" / f"{'0' * 30}.dir"
+        listed.parent.mkdir(parents=True)
+        listed.write_text(json.dumps([{"md5": "1" * 32, "relpath": "address.json"}]))
     if damage == "not locked":
         (project / "dvc.lock").write_text("stages: [")
     result = gc(storage, f"--project={folder}", "--delete")
     assert result.exit_code == 1
-    assert str(folder) in result.output or "address.json is damaged" in result.output
+    assert (
+        str(folder) in result.output or "address.json is damaged" in result.output or "nor zarr.json" in result.output
+    )
     assert "Traceback" not in result.output
-    assert names(storage) == {"train", "unused"}
+    assert names(storage) >= {"train", "unused"}
     assert not (folder / ".scratch").exists()

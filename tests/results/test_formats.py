@@ -127,7 +127,8 @@ MASK = RESULT["segmentation"]
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        ({}, "must hold a list of COCO results"),
+        ({}, ".json must hold a list of COCO results, not an object.\n"),
+        ("text", '.json must hold a list of COCO results, not "text".\n'),
         ([3], "entry 0: a result must be an object"),
         ([RESULT, RESULT | {"image_id": 4}], "entry 1: image_id 4 is not among the 3 of"),
         ([RESULT | {"image_id": True}], "image_id is True, not an integer"),

@@ -210,6 +210,18 @@ def test_a_store_elsewhere_that_would_be_another_is_left_as_it_is(stored_elsewhe
     assert computed == []
 
 
+def test_a_reference_to_another_store_does_not_overwrite_that(stored_elsewhere: Path, computed: list[int]) -> None:
+    path = stored_elsewhere / STORES["features"]
+    other = place_of(stored_elsewhere / STORES["proposals"])
+    before = other.sizes()
+    shutil.copy(stored_elsewhere / STORES["proposals"] / "address.json", path)
+    result = repair(STORES["features"])
+    assert result.exit_code == 1
+    assert f"{other.address} holds another store" in result.output
+    assert other.sizes() == before
+    assert computed == []
+
+
 def test_a_reference_without_its_manifest_is_one_paragraph(stored_elsewhere: Path) -> None:
     (stored_elsewhere / STORES["features"] / "manifest.json").unlink()
     result = repair(STORES["features"])

@@ -178,7 +178,9 @@ def _entries(path: Path, text: str) -> Iterator[tuple[tuple[int, int], Any]]:
     try:
         opening = _OPENING.match(text)
         if opening is None:
-            raise InputError(f"{path} must hold a list of COCO results, not {type(json.loads(text)).__name__}.")
+            content = json.loads(text)
+            kind = "an object" if isinstance(content, dict) else json.dumps(content)
+            raise InputError(f"{path} must hold a list of COCO results, not {kind}.")
         end = opening.end()
         before = None if _CLOSING.match(text, end) else opening
         while before:
@@ -187,6 +189,8 @@ def _entries(path: Path, text: str) -> Iterator[tuple[tuple[int, int], Any]]:
             before = _COMMA.match(text, end)
         if not _CLOSING.match(text, end):
             raise json.JSONDecodeError("Expecting ',' or the end of the list", text, end)
+    except InputError:  # is a `ValueError`
+        raise
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON: {error}.") from None
 

@@ -9,9 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, partial
-from pathlib import PurePosixPath
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from hypercolumns.errors import InputError, choices
 from hypercolumns.input_files import LARGEST
@@ -31,6 +30,9 @@ _PAUSE = 0.2
 
 _PANIC = "PanicException"
 """Raised by `obstore` for some short answers; not an `Exception`."""
+
+_NO_BUCKET = ("NoSuchBucket", "The specified bucket does not exist", "ContainerNotFound")
+"""In answers of S3, Google Cloud Storage and Azure where there is no such bucket."""
 
 _HEADS_AT_ONCE = 16
 
@@ -71,9 +73,9 @@ class Bucket:
         """
         try:
             parts = urlsplit(address)
-            has_credentials = "@" in parts.netloc
-        except ValueError:
-            raise InputError(f"{address!r} is not an address.") from None
+            has_credentials, port = "@" in parts.netloc, parts.port
+        except ValueError as error:
+            raise InputError(f"{address!r} is not an address: {error}.") from None
         if has_credentials or parts.query or parts.fragment:
             shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
             raise InputError(
@@ -85,8 +87,8 @@ class Bucket:
                 f"{address!r} is not an address of an object store; it begins with {choices(SCHEMES)}, such as "
                 "s3://bucket/folder."
             )
-        if ".." in PurePosixPath(parts.path).parts:
-            raise InputError(f"The address {address!r} contains '..'.")
+        if fault := _ambiguity(address, parts.path, None if parts.scheme.startswith("http") else port):
+            raise InputError(f"The address {address!r} contains {fault}; write it like s3://bucket/folder.")
         try:
             import obstore  # noqa: F401 - 30 MB, which only places like this need
         except ImportError:
@@ -94,7 +96,7 @@ class Bucket:
                 f"{address} is reached by the package obstore, which is not installed: `pip install "
                 "'hypercolumns[remote]'`."
             ) from None
-        return cls(address.rstrip("/"))
+        return cls(f"{parts.scheme}{address[len(parts.scheme) :]}".rstrip("/"))
 
     def below(self, name: str) -> "Bucket":
         """The place with a longer prefix."""
@@ -204,7 +206,7 @@ class Bucket:
             return None
 
     def _ask(self, request: Callable[[Any], Answer], name: str) -> Answer:
-        """Make a request, again after a fault that may pass.
+        """Make a request, again after a fault that may pass. That the bucket does not exist is a fault that does not.
 
         Raises
         ------
@@ -216,20 +218,31 @@ class Bucket:
         from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 
         place = f"{self.address}/{name}" if name else self.address
+        try:
+            store = _connect(self.address, os.getpid())
+        except (BaseError, ValueError) as error:  # what the environment lacks, or no host can be named
+            raise PlaceError(place, f"the address or the environment cannot be used: {_short(error)}") from None
         for attempt in range(_ATTEMPTS):
             try:
-                return request(_connect(self.address, os.getpid()))
-            except (NotFoundError, FileNotFoundError):
+                return request(store)
+            except (NotFoundError, FileNotFoundError) as error:
+                self._require_bucket(error)
                 raise FileNotFoundError(f"{place} does not exist") from None
             except (PermissionDeniedError, UnauthenticatedError) as error:
                 raise PlaceError(place, f"the object store refuses access: {_short(error)}") from None
             except BaseException as error:
                 if not isinstance(error, BaseError) and type(error).__name__ != _PANIC:
                     raise
+                self._require_bucket(error)
                 if attempt == _ATTEMPTS - 1:
                     raise PlaceError(place, f"the object store does not answer as it should: {_short(error)}") from None
                 time.sleep(_PAUSE * 2**attempt * (1 + random.random()))  # noqa: S311 - not a secret
         raise AssertionError
+
+    def _require_bucket(self, error: BaseException) -> None:
+        """Refuse if an error says that there is no such bucket, which would otherwise read as a missing object."""
+        if any(code in str(error) for code in _NO_BUCKET):
+            raise PlaceError(self.address, f"there is no bucket {urlsplit(self.address).netloc}") from None
 
 
 class PlaceError(Exception):
@@ -261,6 +274,24 @@ def _connect(address: str, process: int) -> Any:
         client_options={**_CLIENT, "allow_http": _allows_http()},
         retry_config={"max_retries": 5, "retry_timeout": timedelta(seconds=120)},
     )
+
+
+def _ambiguity(address: str, path: str, port: int | None) -> str | None:
+    """Say what lets an address be the same place as one that is written otherwise; None if nothing does.
+
+    `obstore` follows the rules of URLs, by which it drops such parts. What is deleted depends on which addresses are
+    equal.
+    """
+    if not address.isprintable() or address != address.strip():
+        return "characters that cannot be printed, or spaces around it"
+    names = [unquote(name) for name in path.rstrip("/").split("/")[1:]]
+    if ".." in names or "." in names:
+        return "'..'" if ".." in names else "'.' as the name of a folder"
+    if "" in names:
+        return "'//' in its path"
+    if any("/" in name for name in names):
+        return "an encoded '/'"
+    return None if port is None else f"the port {port}, which is set in the environment, such as in AWS_ENDPOINT_URL"
 
 
 def _allows_http() -> bool:

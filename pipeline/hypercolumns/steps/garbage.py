@@ -77,7 +77,7 @@ def find_garbage(storage: Bucket, referenced: Iterable[str], age: timedelta, *, 
     storage
         Place of `compute.storage`.
     referenced
-        Addresses of the stores to keep.
+        Addresses of the stores to keep. One of HTTP may serve the same objects, and keeps a store of its name.
     age
         What was written to more recently is kept, since a run may be at work on it.
     shared
@@ -88,7 +88,9 @@ def find_garbage(storage: Bucket, referenced: Iterable[str], age: timedelta, *, 
     PlaceError
         If the object store cannot be reached, or refuses.
     """
-    kept = {_parts(address) for address in referenced}
+    addresses = {_parts(address) for address in referenced}
+    served = {parts[-2:] for parts in addresses if parts[0].startswith("http")}
+    kept = addresses | {(*_parts(storage.address), *parts) for parts in served}
     groups = [*_stores(storage), *(_shared_work(storage) if shared else ())]
     referenced_groups = [group for group in groups if _parts(group.place.address) in kept]
     others = [group for group in groups if group not in referenced_groups]

@@ -18,9 +18,9 @@ from hypercolumns.scratch.publishing import publish
 from hypercolumns.scratch.work import locked
 from hypercolumns.stores.layout import ROOT, Layout
 from hypercolumns.stores.manifest import NAME as MANIFEST
-from hypercolumns.stores.manifest import FileRecord, Manifest
+from hypercolumns.stores.manifest import DamagedManifestError, FileRecord, Manifest
 from hypercolumns.stores.reading import DamagedStoreError, StoredArray
-from hypercolumns.stores.references import is_reference, place_of
+from hypercolumns.stores.references import REFERENCE, is_reference, place_of
 from hypercolumns.stores.verification import Verification
 from hypercolumns.workspace import SPLITS, Split, Workspace
 
@@ -47,6 +47,7 @@ def repair_store(parameters: Parameters, workspace: Workspace, found: Verificati
         If the store is not one of the workspace, or the parameters or inputs now give another one.
     """
     if is_reference(found.path):
+        _require_own_place(found.path)
         here = parameters.compute.model_copy(update={"storage": None, "scheduler": None})
         parameters = parameters.model_copy(update={"compute": here})
     repairs = _repairs(parameters, workspace)
@@ -137,6 +138,20 @@ def _publish_equal(draft: Path, found: Verification, step: str, expected: _Recor
     place = place_of(found.path)
     for name in [*sorted(expected.keys() - found.intact.keys()), MANIFEST]:  # last, as in a new store
         place.write(name, (draft / name).read_bytes())
+
+
+def _require_own_place(path: Path) -> None:
+    """Refuse a reference to another store, to which other projects may refer too: its address was changed."""
+    place = place_of(path)
+    try:
+        there = Manifest.parse(place.read(MANIFEST), f"{place}/{MANIFEST}")
+    except (OSError, DamagedManifestError):
+        return
+    if there != Manifest.read(path):
+        raise InputError(
+            f"{path} is not repaired: {place.address} holds another store than its {MANIFEST} describes. Restore the "
+            f"{REFERENCE} beside it with `dvc checkout`, or run `dvc repro`."
+        )
 
 
 def _require_same_store(found: Verification, key: str, digests: NDArray[np.uint8]) -> None:

@@ -1,5 +1,6 @@
 """The stores in object stores that a project refers to, in its folders and in DVC's cache of their older versions."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from typing import Any
 import yaml
 
 from hypercolumns.errors import InputError
-from hypercolumns.input_files import is_folder, read_bytes
+from hypercolumns.input_files import is_file, is_folder, read_bytes
+from hypercolumns.stores.layout import ROOT
 from hypercolumns.stores.references import LARGEST_REFERENCE, REFERENCE, parse_reference, place_of
 from hypercolumns.workspace import SPLITS, Workspace
 
@@ -32,7 +34,7 @@ def referenced_addresses(project: Path, *, cached: bool) -> set[str]:
     ------
     InputError
         If the project's stores cannot be determined: it is not a folder, a folder cannot be read, a reference is
-        damaged, DVC does not say where its cache is, or `dvc.lock` names a store that is not here.
+        damaged or lacks its address, DVC does not say where its cache is, or `dvc.lock` names a store that is not here.
     """
     if not is_folder(project):
         raise InputError(f"{project} is not a folder; --project names the folder of a project.")
@@ -97,14 +99,34 @@ def _require_present(project: Path, cache: Path | None) -> None:
         Naming the first one.
     """
     stores = {made(split).as_posix() for made in (Workspace().features, Workspace().proposals) for split in SPLITS}
+    for name in sorted(stores):
+        store = project / name
+        if is_folder(store) and not any(is_file(store / file) for file in (REFERENCE, ROOT)):
+            raise InputError(
+                f"{store} has neither {REFERENCE} nor {ROOT}, so that the stores of the project are not known. Restore "
+                "it with `dvc checkout`, or delete it."
+            )
     for output in _outputs(project / "dvc.lock"):
         name, md5 = str(output.get("path")), str(output.get("md5"))
-        is_cached = cache is not None and (cache / "files/md5" / md5[:2] / md5[2:]).exists()
-        if name in stores and not is_cached and not (project / name).exists():
+        if name in stores and not (project / name).exists() and not (cache and _is_cached(cache, md5)):
             raise InputError(
                 f"dvc.lock in {project} names {name}, which is neither there nor in DVC's cache, so that the stores of "
                 "the project are not known. Run `dvc pull`, or `dvc repro`, first."
             )
+
+
+def _is_cached(cache: Path, md5: str) -> bool:
+    """Whether DVC's cache has a folder, and what it refers to if it is a reference."""
+    try:
+        listed = json.loads(read_bytes(_in_cache(cache, md5)))
+        references = [str(entry["md5"]) for entry in listed if entry["relpath"] == REFERENCE]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return False
+    return all(is_file(_in_cache(cache, reference)) for reference in references)
+
+
+def _in_cache(cache: Path, md5: str) -> Path:
+    return cache / "files/md5" / md5[:2] / md5[2:]
 
 
 def _outputs(lock: Path) -> Iterator[dict[str, Any]]:

@@ -48,7 +48,10 @@ def place_of(path: Path | str) -> Place:
     address = parse_reference(content)
     if address is None:
         raise InputError(f"{reference} is damaged: it does not give the address of a store.")
-    return place_at(address)
+    try:
+        return place_at(address)
+    except InputError as error:
+        raise InputError(f"{reference} is damaged: {error}") from None
 
 
 def parse_reference(content: bytes) -> str | None:
