@@ -10,8 +10,10 @@ from click.testing import CliRunner
 
 from hypercolumns.cli.main import main
 from hypercolumns.errors import InputError
-from hypercolumns.places.bucket import Bucket, PlaceError
+from hypercolumns.places.bucket import Bucket, PlaceError, _connect
 from hypercolumns.stores.references import SCHEMA, place_of
+from tests.object_store.faults import Fault, Request
+from tests.object_store.proxy import fault_proxy
 from tests.object_store.server import S3Server
 
 
@@ -84,3 +86,19 @@ def test_the_file_that_gives_an_address_is_named(tmp_path: Path) -> None:
     reference.write_text(json.dumps({"schema": SCHEMA, "address": "s3://bucket/../x"}))
     with pytest.raises(InputError, match=rf"^{re.escape(str(reference))} is damaged: The address 's3://bucket/../x'"):
         place_of(tmp_path)
+
+
+def test_a_refused_listing_ends_at_once(bucket: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests = []
+
+    def plan(request: Request) -> Fault:
+        requests.append(request)
+        return Fault("403", "error", forwards=False, status=403, code="AccessDenied")
+
+    with fault_proxy(bucket.endpoint, plan) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+        _connect.cache_clear()
+        with pytest.raises(PlaceError, match="the object store refuses access"):
+            Bucket.at(f"{bucket.url}/runs").objects()
+    _connect.cache_clear()
+    assert len(requests) == 1

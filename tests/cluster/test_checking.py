@@ -29,6 +29,14 @@ sys.meta_path.insert(0, Block())
 """
 
 
+BLIND = """
+import genericpath
+
+exists = genericpath.exists
+genericpath.exists = lambda path: ".seen-by-workers-" not in str(path) and exists(path)
+"""
+
+
 def other_code(folder: Path) -> None:
     package = folder / "hypercolumns"
     shutil.copytree(ROOT / "pipeline/hypercolumns", package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -100,3 +108,25 @@ def test_a_scheduler_without_the_package_is_named(tmp_path: Path) -> None:
         connect(ComputeParameters(scheduler=address)),
     ):
         pass
+
+
+@pytest.mark.parametrize("sees", [True, False])
+def test_a_worker_that_does_not_see_the_folder_is_named(
+    sees: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error of its call says that a file is missing, which the client sees."""
+    if not sees:
+        (tmp_path / "other").mkdir()
+        (tmp_path / "other/sitecustomize.py").write_text(BLIND)  # a mount of its own needs privileges
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    others = [] if sees else [tmp_path / "other"]
+    with (
+        cluster(tmp_path / "cluster", 1, others=others) as address,
+        pytest.raises((InputError, FileNotFoundError)) as raised,
+        connect(ComputeParameters(scheduler=address)) as client,
+    ):
+        client.submit(Path("/none/a.jpg").read_bytes).result()
+    assert "/none/a.jpg" in str(raised.value)
+    assert (f"does not see the files in {tmp_path}" in str(raised.value)) == (not sees)
+    assert list(Path().iterdir()) == []

@@ -1,8 +1,12 @@
 """Workers that others have started must run what the client runs: the same code, Python and packages."""
 
 import importlib.metadata
+import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, TypeVar
 
 from distributed import Client, get_worker
@@ -58,6 +62,32 @@ def require_same_workers(client: Client) -> None:
             "processes cannot be used, since results would depend on where they are computed. Start them in an "
             "environment with this commit and these packages; deploy/check_workers.py lists all differences."
         )
+
+
+@contextmanager
+def naming_blind_workers(client: Client) -> Iterator[None]:
+    """Name a worker that does not see the current folder if an error leaves a `with` block, since that may be why.
+
+    A file that such a worker cannot find is there for the client.
+    """
+    try:
+        yield
+    except (InputError, FileNotFoundError) as error:
+        if (blind := _first_blind(client, Path.cwd())) is None:
+            raise
+        here = Path.cwd()
+        raise InputError(
+            f"{str(error).rstrip('.')}. The worker {blind} of compute.scheduler does not see the files in {here}. "
+            "Mount that folder there at the same path, and check with deploy/check_workers.py; or set compute.storage."
+        ) from None
+
+
+def _first_blind(client: Client, folder: Path) -> str | None:
+    """Address of a worker without a file at the path of a new one in a folder; None if there is none or no answer."""
+    with suppress(Exception), NamedTemporaryFile(dir=folder, prefix=".seen-by-workers-") as file:
+        seen = client.run(os.path.exists, file.name, on_error="return")
+        return min((address for address, found in seen.items() if found is False), default=None)
+    return None
 
 
 def call_on_same_code(code: str, function: Callable[..., Result], *values: Any) -> Result:

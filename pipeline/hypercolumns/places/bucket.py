@@ -34,6 +34,9 @@ _PANIC = "PanicException"
 _NO_BUCKET = ("NoSuchBucket", "The specified bucket does not exist", "ContainerNotFound")
 """In answers of S3, Google Cloud Storage and Azure where there is no such bucket."""
 
+_REFUSALS = ("status code: 401", "status code: 403")
+"""In errors of `obstore` for listings, which have no type of their own for it."""
+
 _HEADS_AT_ONCE = 16
 
 Answer = TypeVar("Answer")
@@ -234,6 +237,8 @@ class Bucket:
                 if not isinstance(error, BaseError) and type(error).__name__ != _PANIC:
                     raise
                 self._require_bucket(error)
+                if any(status in str(error) for status in _REFUSALS):
+                    raise PlaceError(place, f"the object store refuses access: {_short(error)}") from None
                 if attempt == _ATTEMPTS - 1:
                     raise PlaceError(place, f"the object store does not answer as it should: {_short(error)}") from None
                 time.sleep(_PAUSE * 2**attempt * (1 + random.random()))  # noqa: S311 - not a secret
