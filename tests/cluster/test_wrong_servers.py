@@ -73,7 +73,7 @@ def test_an_address_without_tls_of_a_scheduler_with_it(tmp_path: Path) -> None:
 
 def test_an_address_with_tls_of_a_server_without_it(tmp_path: Path) -> None:
     with dask.config.set(settings(certify(tmp_path / "certificates"))), server(GREETINGS["HTTP"]) as address:
-        assert "no Dask scheduler answers" in refusal(address.replace("tcp://", "tls://"))
+        assert "only one side uses TLS" in refusal(address.replace("tcp://", "tls://"))
 
 
 def test_a_worker_is_not_a_scheduler(tmp_path: Path) -> None:

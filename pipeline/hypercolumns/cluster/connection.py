@@ -239,7 +239,8 @@ def _require_scheduler(address: str) -> None:
         raise OSError(f"something accepts connections there, and says nothing for {_ANSWER_SECONDS:.0f} s.") from None
     except Exception as error:  # reading what is not Dask's raises errors of any type
         is_clear = isinstance(error, FatalCommClosedError | TypeError) or "scheme" in str(error)  # TLS, the address
-        if is_clear or (isinstance(error, OSError) and not isinstance(error, CommClosedError)):
+        is_clear |= isinstance(error, OSError) and not isinstance(error, CommClosedError)
+        if is_clear and str(error).strip("."):
             raise
         kind = None
     finally:
