@@ -6,7 +6,7 @@ from pathlib import Path
 LARGEST = 4 * 2**30
 """Bytes of the largest file that is read; the annotations of COCO have a tenth of it."""
 
-MOST_PIXELS = 2**31 - 1
+MOST_PIXELS = 2**32 - 1
 """Pixels of the largest image; run-length codes count in 32 bits."""
 
 LONGEST_NAME = 200

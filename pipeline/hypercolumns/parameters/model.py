@@ -17,8 +17,8 @@ from hypercolumns.parameters.boxes import (
 from hypercolumns.parameters.classifiers import AblateParameters, PredictParameters, TrainParameters
 from hypercolumns.parameters.compute import ComputeParameters
 from hypercolumns.parameters.dataset import DatasetParameters
-from hypercolumns.parameters.results import EvaluateParameters, ReportParameters
 from hypercolumns.parameters.ranges import range_in_words
+from hypercolumns.parameters.results import EvaluateParameters, ReportParameters
 from hypercolumns.parameters.section import TOO_LARGE, Section, Seed
 from hypercolumns.parameters.tasks import TASK_SECTIONS, TaskParameters
 from hypercolumns.parameters.yaml_file import read_yaml
@@ -154,7 +154,14 @@ class Parameters(Section):
             raise InputError(f"{source}: {_first_problem(error, cls)}") from None
 
 
-_OUT_OF_RANGE = {"greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number"}
+_OUT_OF_RANGE = {
+    "greater_than",
+    "greater_than_equal",
+    "less_than",
+    "less_than_equal",
+    "finite_number",
+    "int_parsing_size",
+}
 """Types of pydantic's errors about numbers."""
 
 

@@ -34,7 +34,7 @@ def range_in_words(annotation: Any, metadata: Sequence[Any] = ()) -> str:
 
 
 def _bounds(annotation: Any, metadata: Sequence[Any]) -> dict[str, float]:
-    found = {}
+    found: dict[str, float] = {}
     for item in (*metadata, *getattr(annotation, "__metadata__", ())):
         for constraint in getattr(item, "metadata", [item]):
             found |= {n: value for n in _BOUNDS if (value := getattr(constraint, n, None)) is not None}
