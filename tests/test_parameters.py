@@ -1,15 +1,17 @@
 """Parameters are checked when they are read; `params.yaml` and the recipes agree with the defaults."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 from click.testing import CliRunner
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from hypercolumns.cli.main import main
 from hypercolumns.errors import InputError, choices
-from hypercolumns.parameters import Parameters
+from hypercolumns.parameters import TASK_SECTIONS, Parameters
 from hypercolumns.parameters.dataset import FORMAT_NAMES
 from hypercolumns.parameters.text import as_yaml, leading_comment
 
@@ -87,8 +89,8 @@ def test_a_task_that_is_not_registered_has_no_section() -> None:
         ("dataset: {format: vco}", f"dataset.format is 'vco'; choose {choices(FORMAT_NAMES)}"),
         ("dataset: {puppets: {figures: 3}}", "unknown key 'dataset.puppets.figures'; dataset.puppets knows height"),
         ("tasks: [parts, parts]", "name each once"),
-        ("train: {heat_map: 100000}", "train.heat_map is 100000; it must be at most 500"),
-        ("proposals: {superpixel_sigma: 1000}", "proposals.superpixel_sigma is 1000; it must be at most 100.0"),
+        ("train: {heat_map: 100000}", "train.heat_map is 100000; it must be from 1 to 500"),
+        ("proposals: {superpixel_sigma: 1000}", "proposals.superpixel_sigma is 1000; it must be from 0 to 100."),
         ("dataset: {parts_of: car}", "dataset.parts_of needs dataset.format coco, not puppets"),
         ("dataset: {val_keypoints: a.json}", "dataset.val_keypoints needs dataset.keypoints"),
         ("dataset: {part_names: {leg: luleg}}", "dataset.part_names.leg is 'luleg'"),
@@ -120,7 +122,7 @@ def test_a_task_that_is_not_registered_has_no_section() -> None:
         ("train:", "train is null; it must be a mapping."),
         ("tasks: segmentation", "tasks is 'segmentation'; it must be a list such as [a, b]."),
         ("predict: {superpixels: true}", "predict.superpixels is True; it must be a number, not true or false."),
-        ("predict: {superpixels: 3}", "predict.superpixels is 3; it must be at most 1.0."),
+        ("predict: {superpixels: 3}", "predict.superpixels is 3; it must be from 0 to 1."),
         ("dataset: {root: 3}", "dataset.root is 3; it must be a string."),
         (
             "dataset: {part_names: 3}",
@@ -134,14 +136,14 @@ def test_a_task_that_is_not_registered_has_no_section() -> None:
         ("dataset: {keypoint_names: {3: a}}", "dataset.keypoint_names has the name 3; it must be a string."),
         ("dataset: {parts_of: ''}", "dataset.parts_of is ''; it needs at least one letter"),
         ("backbone: {layers: []}", "; it needs 1 or more entries."),
-        ("regions: {expansion: 5}", "regions.expansion is 5; it must be at most 4."),
+        ("regions: {expansion: 5}", "regions.expansion is 5; it must be from 1 to 4."),
         ("backbone: {weights: none}", "backbone.weights is 'none'; choose 'packaged', 'library', 'random' or 'file'."),
         ("train: {grid: true}", "train.grid is True; it must be a number, not true or false."),
         ("ablate: {grids: [1, true]}", "ablate.grids is [1, True]; it must be a number, not true or false."),
         ("predict: {threshold: true}", "predict.threshold is True; it must be a number, not true or false."),
-        ("regions: {minimum_area: 99999999999999999999}", "it is too large."),
-        ("seed: 4294967296", "seed is 4294967296; it must be at most 4294967295."),
-        ("train: {alpha: .inf}", "train.alpha is inf; it must be a finite number."),
+        ("regions: {minimum_area: 99999999999999999999}", "it must be from 0 to 1000000000."),
+        ("seed: 4294967296", "seed is 4294967296; it must be from 0 to 4294967295."),
+        ("train: {alpha: .inf}", "train.alpha is inf; it must be from 1e-12 to 1e+06."),
         ("dataset: {root: ''}", "dataset.root is ''; it needs at least one letter or digit."),
         ('dataset: {root: "a\\0b"}', "it must not have control characters."),
         (f"dataset: {{root: {'x' * 5000}}}", "it is too long."),
@@ -179,3 +181,47 @@ def test_an_alias_stands_for_what_it_repeats(tmp_path: Path) -> None:
 def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("")
     assert Parameters.load(tmp_path / "params.yaml") == Parameters()
+
+
+def numeric_keys(section: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Keys of all numbers, those that may be null included."""
+    for name, field in section.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from numeric_keys(field.annotation, (*path, name))
+        elif {int, float} & set(types_in(field.annotation)):
+            yield (*path, name)
+
+
+def types_in(annotation: object) -> Iterator[object]:
+    yield annotation
+    for inner in get_args(annotation):
+        yield from types_in(inner)
+
+
+NUMERIC_KEYS = [
+    *numeric_keys(Parameters),
+    *(key for name, section in TASK_SECTIONS.items() for key in numeric_keys(section, (name,))),
+]
+
+
+@pytest.mark.parametrize("key", NUMERIC_KEYS, ids=".".join)
+@pytest.mark.parametrize("value", [".inf", "-.inf", ".nan", "1.0e+39", "-1.0e+39", str(2**64), str(2**63 - 1), "-7"])
+def test_no_number_may_be_absurd(tmp_path: Path, key: tuple[str, ...], value: str) -> None:
+    """The message names the key and the range."""
+    text = value
+    for name in reversed(key):
+        text = f"{{{name}: {text}}}"
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match="it must be") as error:
+        Parameters.load(path)
+    assert ".".join(key) in str(error.value)
+    assert str(path) in str(error.value)
+
+
+def test_a_million_cells_or_a_billion_workers_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    for text in ("train: {grid: 1000000}", "ablate: {grids: [1000000]}", "compute: {workers: 1000000000}"):
+        path.write_text(text)
+        with pytest.raises(InputError):
+            Parameters.load(path)

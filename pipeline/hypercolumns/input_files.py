@@ -6,6 +6,9 @@ from pathlib import Path
 LARGEST = 4 * 2**30
 """Bytes of the largest file that is read; the annotations of COCO have a tenth of it."""
 
+MOST_PIXELS = 2**32 - 1
+"""Pixels of the largest image; run-length codes count in 32 bits."""
+
 LONGEST_NAME = 200
 """Bytes of the longest file or folder name that outputs are named after; systems allow 255, and outputs add to it."""
 

@@ -100,6 +100,8 @@ _CHANGES: Mapping[str, Any] = {
     "a million empty runs": _set(*_RUNS)([0] * 1_000_000 + [1200]),
     "runs of too few pixels": _set(*_RUNS)([1199]),
     "runs of 2^32 pixels more": _set(*_RUNS)([1200, 2**32]),
+    "a height of 2^32 and no width": lambda content: content["images"][0].update(width=0, height=2**32),
+    "a width of 2^32 and no height": lambda content: content["images"][0].update(width=2**32, height=0),
     "an image of 178 million columns with a polygon far outside": _claim(_PIXELS, 1, [0, 0, 1e9, 0, 1e9, 1, 0, 1]),
     "an image of 178 million columns": _claim(_PIXELS, 1, [0, 0, 9, 0, 9, 1, 0, 1]),
     "an image of 13377 x 13377": _claim(13377, 13377, [0, 0, 13377, 0, 13377, 13377, 0, 13377]),

@@ -91,7 +91,7 @@ def test_an_error_leaves_earlier_annotations_untouched(run, tmp_path):
         ({"format": "coco", "root": "nowhere"}, "nowhere"),
         ({"format": "pascal"}, "dataset.format is 'pascal'; choose coco, "),
         ({"categories": ["dog"]}, "car, horse, person"),
-        ({"puppets": {"width": 10}}, "it must be at least 96"),
+        ({"puppets": {"width": 10}}, "it must be from 96 to 8192"),
     ],
 )
 def test_bad_parameters_end_with_one_paragraph(run, tmp_path, dataset, complaint):

@@ -7,8 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from hypercolumns.errors import InputError
+from hypercolumns.input_files import MOST_PIXELS
+
 _MAX_BITS = 60
 """Bits of the longest run that pycocotools can read; numbers without end would also take time without end."""
+
+_FARTHEST = 1e8
+"""Pixels from the origin; pycocotools counts fifths of pixels in 32 bits, and reads memory of others beyond."""
 
 
 class RLE(TypedDict):
@@ -37,6 +43,7 @@ def empty(height: int, width: int) -> RLE:
     >>> area(empty(3, 4))
     0
     """
+    require_size(height, width, "an empty mask")
     return _with_string_counts(
         coco_mask.frPyObjects({"size": [height, width], "counts": [height * width]}, height, width)
     )
@@ -48,7 +55,17 @@ def decode(code: RLE) -> NDArray[np.bool_]:
 
 
 def from_polygons(polygons: Sequence[Sequence[float]], height: int, width: int) -> RLE:
-    """Rasterise COCO polygons (lists x0, y0, x1, y1, ...) and unite them into one RLE."""
+    """Rasterise COCO polygons (lists x0, y0, x1, y1, ...) and unite them into one RLE.
+
+    Raises
+    ------
+    InputError
+        If a coordinate is NaN or absurdly large, or the image is.
+    """
+    require_size(height, width, "an image with polygons")
+    for polygon in polygons:
+        if not np.abs(np.asarray(polygon, dtype=np.float64)).max(initial=0) <= _FARTHEST:  # NaN included
+            raise InputError(f"A polygon has a coordinate that is not a number of pixels up to {_FARTHEST:g}.")
     return _with_string_counts(coco_mask.merge(coco_mask.frPyObjects([list(p) for p in polygons], height, width)))
 
 
@@ -95,6 +112,46 @@ def iou(first: Sequence[RLE], second: Sequence[RLE], crowd: Sequence[bool] | Non
         return np.zeros((len(first), len(second)))
     flags = [int(c) for c in crowd] if crowd is not None else [0] * len(second)
     return np.asarray(coco_mask.iou(list(first), list(second), flags), dtype=np.float64)
+
+
+def require_size(height: int, width: int, subject: str) -> None:
+    """Refuse the size of an image that pycocotools could not count, or divides by zero for.
+
+    Parameters
+    ----------
+    subject
+        What has the size, for the message.
+
+    Raises
+    ------
+    InputError
+        If a side is negative, or there are too many pixels.
+
+    Examples
+    --------
+    >>> require_size(30, 40, "a mask")
+    """
+    # A side that is a multiple of 2^32 counts as zero in pycocotools, also where the other side is zero.
+    if not (0 <= height <= MOST_PIXELS and 0 <= width <= MOST_PIXELS and height * width <= MOST_PIXELS):
+        raise InputError(
+            f"The size of {subject} is {width} x {height}; the product must be from 0 to {MOST_PIXELS} pixels."
+        )
+
+
+def problem(code: RLE, height: int, width: int) -> str | None:
+    """Explain why a code is not a mask of a size; None if it is.
+
+    Examples
+    --------
+    >>> problem(empty(3, 4), height=3, width=4)
+    >>> problem(empty(3, 4), height=4, width=3)
+    'its size is [3, 4], that of its image [4, 3] (height, width)'
+    """
+    if code["size"] != [height, width]:
+        return f"its size is {code['size']}, that of its image {[height, width]} (height, width)"
+    if run_total(code["counts"]) != height * width:
+        return f"its runs do not add up to {height} x {width} pixels"
+    return None
 
 
 def run_total(counts: str) -> int | None:

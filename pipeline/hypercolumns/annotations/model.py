@@ -5,19 +5,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
+from hypercolumns.annotations import masks
 from hypercolumns.annotations.masks import RLE
+from hypercolumns.annotations.soundness import require_sound
 from hypercolumns.errors import InputError
+from hypercolumns.input_files import MOST_PIXELS, read_bytes
+
+_Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_Side = Annotated[int, msgspec.Meta(ge=0, le=MOST_PIXELS)]
+_Number = Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)]
+"""Types of stored values, with the range that `AnnotationSet.load` accepts."""
 
 
 @dataclass(frozen=True)
 class Category:
     """An object category, with the names of its keypoints and parts, if it has any."""
 
-    id: int
+    id: _Id
     name: str
     keypoints: tuple[str, ...] = ()
     skeleton: tuple[tuple[int, int], ...] = ()
@@ -29,11 +37,11 @@ class Category:
 class Image:
     """An annotated photograph."""
 
-    id: int
+    id: _Id
     file_name: str
     """Path relative to `AnnotationSet.image_root`."""
-    width: int
-    height: int
+    width: _Side
+    height: _Side
     void: RLE | None = None
     """Pixels that belong neither to an object nor to the background."""
     orientation: int = 1
@@ -52,6 +60,27 @@ class Part:
     segmentation: RLE
 
 
+@dataclass(frozen=True, slots=True)
+class _UnreadMask:
+    """The JSON of an RLE, and what it is compared with when it is parsed."""
+
+    text: msgspec.Raw
+    size: tuple[int, int]
+    """Height and width of the image."""
+    place: str
+    """File and annotation, for messages."""
+
+    def read(self) -> RLE:
+        try:
+            code = msgspec.json.decode(self.text, type=RLE)
+            fault = masks.problem(code, *self.size)
+        except (ValueError, RecursionError) as error:
+            fault = str(error)
+        if fault is not None:
+            raise InputError(f"{self.place}: the mask is damaged: {fault}.", "prepare")
+        return code
+
+
 class _StoredMask:
     """A field that holds an RLE, None, or the JSON of an RLE, which is parsed when the field is read.
 
@@ -62,9 +91,9 @@ class _StoredMask:
         if instance is None:
             raise AttributeError  # the field has no default
         stored = vars(instance)["_segmentation"]
-        return msgspec.json.decode(stored, type=RLE) if isinstance(stored, msgspec.Raw) else stored
+        return stored.read() if isinstance(stored, _UnreadMask) else stored
 
-    def __set__(self, instance: "Instance", value: RLE | msgspec.Raw | None) -> None:
+    def __set__(self, instance: "Instance", value: RLE | _UnreadMask | None) -> None:
         vars(instance)["_segmentation"] = value
 
 
@@ -170,18 +199,21 @@ class AnnotationSet:
         Raises
         ------
         InputError
-            If the file is missing, is not JSON or lacks a field of the model.
+            If the file is missing, is not JSON, lacks a field of the model, or has values that are out of range or do
+            not fit each other. Masks are checked when they are first used.
         """
         try:
-            content = msgspec.json.decode(Path(path).read_bytes(), type=_File)
+            content = msgspec.json.decode(read_bytes(Path(path)), type=_File)
         except FileNotFoundError:
             raise InputError(f"{path} does not exist.", "prepare") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"{path} is not an annotation file of this project ({error}).", "prepare") from None
+        require_sound(path, content.images, content.categories, content.annotations)
+        sizes = {image.id: (image.height, image.width) for image in content.images}
         return cls(
             images=content.images,
             categories=content.categories,
-            instances=tuple(map(_Annotation.instance, content.annotations)),
+            instances=tuple(a.instance(sizes[a.image_id], path) for a in content.annotations),
             image_root=content.info.image_root,
             description=content.info.description,
             counts=content.info.counts,
@@ -191,10 +223,10 @@ class AnnotationSet:
 class _Annotation(msgspec.Struct, gc=False):
     """An annotation in the file; names and order of its fields are those of COCO."""
 
-    id: int
-    image_id: int
-    category_id: int
-    bbox: tuple[float, float, float, float]
+    id: _Id
+    image_id: _Id
+    category_id: _Id
+    bbox: tuple[_Number, _Number, _Number, _Number]
     area: int | float
     iscrowd: int
     difficult: int
@@ -202,13 +234,15 @@ class _Annotation(msgspec.Struct, gc=False):
     keypoints: tuple[int | float, ...] = ()
     parts: tuple[Part, ...] = ()
 
-    def instance(self) -> Instance:
+    def instance(self, size: tuple[int, int], path: Path | str) -> Instance:
         x, y, width, height = self.bbox
+        has_mask = len(memoryview(self.segmentation)) > 0
+        mask = _UnreadMask(self.segmentation, size, f"{path}, annotation {self.id}") if has_mask else None
         return Instance(
             id=self.id,
             image_id=self.image_id,
             category_id=self.category_id,
-            segmentation=self.segmentation if len(memoryview(self.segmentation)) else None,  # type: ignore[arg-type]
+            segmentation=mask,  # type: ignore[arg-type]
             box=(x, y, x + width, y + height),
             area=self.area,
             crowd=bool(self.iscrowd),

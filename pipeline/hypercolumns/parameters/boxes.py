@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from hypercolumns.parameters.section import NO_FILE, Count, Positive, Section, Share
+from hypercolumns.parameters.section import NO_FILE, Count, Passes, Penalty, Positive, Section, Share
 
 
 class ProposalParameters(Section):
@@ -18,15 +18,15 @@ class ProposalParameters(Section):
     """A proposal whose box IoU with a better one exceeds this is kept only if there are too few others. Ours, tuned."""
     learning_images: Positive = 60
     """Training photographs, drawn at random, from which the ranking is learned. Ours."""
-    longest_side: Annotated[int, Field(ge=64)] = 640
+    longest_side: Annotated[int, Field(ge=64, le=65_536)] = 640
     """Photographs with a longer side, in pixels, are scaled down to this before segmentation. Ours."""
     superpixel_sigma: Annotated[float, Field(ge=0, le=100)] = 0.8
     """Gaussian blur before segmentation: its sigma in pixels. Felzenszwalb and Huttenlocher, 2004."""
-    superpixel_scale: Annotated[float, Field(gt=0)] = 50.0
+    superpixel_scale: Annotated[float, Field(ge=1e-3, le=1e6)] = 50.0
     """Larger values give larger superpixels (k in the same paper, on Lab from 0 to 255). Ours, tuned."""
     superpixel_minimum: Positive = 40
     """Smallest superpixel, in pixels. Ours, tuned."""
-    superpixel_maximum: Positive = 1500
+    superpixel_maximum: Annotated[int, Field(ge=1, le=100_000)] = 1500
     """Most superpixels per image; a busier image is segmented with a larger minimum. Bounds memory. Ours."""
 
 
@@ -53,13 +53,13 @@ class DetectionParameters(Section):
     """Proposals with a smaller box IoU with every instance are background. R-CNN."""
     training_regions: Positive = 40_000
     """Most regions kept in memory for training, equally many from each photograph. Ours, measured."""
-    hard_negative_rounds: Count = 1
+    hard_negative_rounds: Annotated[int, Field(ge=0, le=100)] = 1
     """Rounds of training again with background that the classifiers mistake for objects."""
-    penalty: Annotated[float, Field(ge=0)] = 3e-2
+    penalty: Penalty = 3e-2
     """L2 penalty of the region classifiers on standardised features. Ours, measured."""
-    iterations: Positive = 30
+    iterations: Passes = 30
     """L-BFGS iterations per fit; stopping early also regularises."""
-    regression_penalty: Annotated[float, Field(ge=1e-6)] | None = 1.0
+    regression_penalty: Annotated[float, Field(ge=1e-6, le=1e6)] | None = 1.0
     """L2 penalty of the bounding-box regression on standardised features; null leaves boxes unchanged. R-CNN."""
     suppression_overlap: Share = 0.3
     """A detection is dropped when its box IoU with a better one of its category exceeds this. R-CNN."""
@@ -104,11 +104,11 @@ class RescoringParameters(Section):
     """Boxes that overlap an instance too little and train as background, at most."""
     background_per_image: Positive = 8
     """Other boxes of a training photograph that train as background, at most: those the detector scores highest."""
-    penalty: Annotated[float, Field(ge=0)] = 3e-2
+    penalty: Penalty = 3e-2
     """L2 penalty of the classifiers on standardised features. Ours, measured."""
-    iterations: Positive = 40
+    iterations: Passes = 40
     """L-BFGS iterations of the fit; stopping early also regularises."""
-    regression_penalty: Annotated[float, Field(ge=1e-6)] | None = 1.0
+    regression_penalty: Annotated[float, Field(ge=1e-6, le=1e6)] | None = 1.0
     """L2 penalty of the bounding-box regression on standardised features; null leaves boxes unchanged. R-CNN."""
 
 
@@ -125,7 +125,7 @@ class RegionParameters(Section):
     """Proposals with at least this box IoU train for the instance they overlap most. Paper, training."""
     proposals_per_instance: Count = 1
     """Most proposals that train for one instance, best overlap first; the box of the instance always trains."""
-    jittered_per_instance: Count = 0
+    jittered_per_instance: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Copies of the box of each training instance with sides moved at random."""
     jitter: Share = 0.08
     """Farthest that a side moves, as a share of the width or height of the box."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from hypercolumns.parameters.section import Positive, Section, Share
+from hypercolumns.parameters.section import Passes, Positive, PositivePenalty, Section, Share
 
 
 class TrainParameters(Section):
@@ -16,13 +16,13 @@ class TrainParameters(Section):
     """Locations per side of a heat map. Paper, section 3."""
     solver: Literal["sgd", "exact"] = "exact"
     """exact: the optimum on all pixels. sgd: scikit-learn's SGDClassifier on sampled pixels."""
-    alpha: Annotated[float, Field(gt=0)] = 1e-4
+    alpha: PositivePenalty = 1e-4
     """L2 penalty on standardised hypercolumns; the loss is mean log loss + alpha / 2 |weights|^2."""
     pixels_per_region: Positive = 100
     """sgd: pixels sampled per region, evenly over the cells, at least one in each."""
-    epochs: Positive = 5
+    epochs: Passes = 5
     """sgd: passes over the sampled pixels."""
-    tolerance: Annotated[float, Field(gt=0)] = 3e-4
+    tolerance: Annotated[float, Field(ge=1e-12, le=1)] = 3e-4
     """exact: stop when no entry of the gradient of the loss is larger than this."""
     fusion: Literal["joint", "per_block"] = "joint"
     """joint: one classifier on all layers. per_block: one per layer, with their calibrated logits added."""
@@ -30,7 +30,7 @@ class TrainParameters(Section):
     """shared: one grid. per_category, adapted: one for each category. auto: for those of `sharing_minimum` regions."""
     sharing_minimum: Positive = 500
     """auto: training regions that a category needs for a grid to itself; mirrored ones do not count."""
-    adaptation: Annotated[float, Field(gt=0)] = 1e-4
+    adaptation: PositivePenalty = 1e-4
     """adapted (exact, joint): L2 penalty on what a category adds to shared weights, divided by its share of regions."""
 
     @model_validator(mode="after")

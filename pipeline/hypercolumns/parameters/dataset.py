@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from hypercolumns.errors import choices
-from hypercolumns.input_files import expand_home
+from hypercolumns.input_files import MOST_PIXELS, expand_home
 from hypercolumns.parameters.section import Count, Name, Positive, Section
 from hypercolumns.places.place import is_address
 
@@ -19,13 +19,13 @@ FORMAT_NAMES = ["puppets", *_ON_DISK]
 class PuppetsParameters(Section):
     """The built-in data set of drawn scenes."""
 
-    train_images: Positive = 120
+    train_images: Annotated[int, Field(ge=1, le=1_000_000)] = 120
     """Scenes in train."""
-    val_images: Positive = 60
+    val_images: Annotated[int, Field(ge=1, le=1_000_000)] = 60
     """Scenes in val."""
-    width: Annotated[int, Field(ge=96)] = 320
+    width: Annotated[int, Field(ge=96, le=8192)] = 320
     """In pixels."""
-    height: Annotated[int, Field(ge=96)] = 240
+    height: Annotated[int, Field(ge=96, le=8192)] = 240
     """In pixels."""
 
 
@@ -56,7 +56,7 @@ class DatasetParameters(Section):
     """voc: names of the categories 1, 2, ... of the masks; empty: as files and XML of the data set say, else VOC's."""
     orientation: Literal["auto", "apply", "ignore"] = "auto"
     """EXIF tag of rotated photographs. auto: as the annotated size shows, apply where it cannot tell."""
-    maximum_pixels: Positive = 178_956_970
+    maximum_pixels: Annotated[int, Field(ge=1, le=MOST_PIXELS)] = 178_956_970
     """Photographs with more pixels are refused. The default is Pillow's limit."""
     categories: tuple[Name, ...] = ()
     """Categories to keep; empty keeps all."""

@@ -1,6 +1,6 @@
 """All parameters, read from `params.yaml` and checked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from hypercolumns.parameters.boxes import (
 from hypercolumns.parameters.classifiers import AblateParameters, PredictParameters, TrainParameters
 from hypercolumns.parameters.compute import ComputeParameters
 from hypercolumns.parameters.dataset import DatasetParameters
+from hypercolumns.parameters.ranges import range_in_words
 from hypercolumns.parameters.results import EvaluateParameters, ReportParameters
-from hypercolumns.parameters.section import Section, Seed
+from hypercolumns.parameters.section import TOO_LARGE, Section, Seed
 from hypercolumns.parameters.tasks import TASK_SECTIONS, TaskParameters
 from hypercolumns.parameters.yaml_file import read_yaml
 
@@ -153,6 +154,17 @@ class Parameters(Section):
             raise InputError(f"{source}: {_first_problem(error, cls)}") from None
 
 
+_OUT_OF_RANGE = {
+    "greater_than",
+    "greater_than_equal",
+    "less_than",
+    "less_than_equal",
+    "finite_number",
+    "int_parsing_size",
+}
+"""Types of pydantic's errors about numbers."""
+
+
 def _sections() -> str:
     return choices([*Parameters.model_fields, *TASK_SECTIONS])
 
@@ -171,7 +183,22 @@ def _first_problem(error: ValidationError, model: type[BaseModel]) -> str:
     if location[-1] == "[key]":
         return f"{_dotted(location[:-2])} has the name {problem['input']!r}; {explain(problem)}."
     value = "null" if problem["input"] is None else repr(problem["input"])
+    if problem["type"] in _OUT_OF_RANGE or problem["msg"] == TOO_LARGE:
+        allowed = _range(model, location)
+        return f"{key} is {value}; {f'it must be {allowed}' if allowed else explain(problem)}."
     return f"{key} is {value}; {explain(problem)}."
+
+
+def _range(model: type[BaseModel], location: tuple[Any, ...]) -> str:
+    """Word the range of a number, given its place; empty if it has none."""
+    annotation: Any = model
+    metadata: Sequence[Any] = ()
+    for name in location:
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            break  # an entry of a list
+        field = annotation.model_fields[name]
+        annotation, metadata = field.annotation, field.metadata
+    return range_in_words(annotation, metadata)
 
 
 def _dotted(location: tuple[Any, ...]) -> str:

@@ -7,13 +7,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from pydantic_core import PydanticCustomError
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(ge=1)]
-Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Passes = Annotated[int, Field(ge=1, le=100_000)]
+"""Repetitions of a computation; more would not end."""
+Penalty = Annotated[float, Field(ge=0, le=1e6)]
+PositivePenalty = Annotated[float, Field(ge=1e-12, le=1e6)]
+"""Weights of penalties; float32 still holds what they are multiplied with."""
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what scikit-learn takes
 Name = Annotated[str, Field(pattern=r"\w")]
 
 LARGEST = 2**63 - 1
 """Largest integer; arrays hold no larger ones."""
+
+TOO_LARGE: LiteralString = "it is too large"
 
 LONGEST = 4096
 """Characters of the longest text, as those of a path."""
@@ -56,8 +63,8 @@ def _problem(value: Any) -> LiteralString | None:
         return "it must be a string"
     if isinstance(value, bool):
         return "it must be a number, not true or false"
-    if isinstance(value, int) and value > LARGEST:
-        return "it is too large"
+    if isinstance(value, int) and abs(value) > LARGEST:
+        return TOO_LARGE
     if isinstance(value, str) and not value.strip():
         return "it needs at least one letter or digit"
     if isinstance(value, str) and len(value) > LONGEST:

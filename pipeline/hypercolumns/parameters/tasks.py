@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hypercolumns.parameters.section import Positive, Section
+from hypercolumns.parameters.section import Section
 
 
 class TaskParameters(Section):
@@ -24,9 +24,9 @@ class SegmentationParameters(TaskParameters):
 class KeypointParameters(TaskParameters):
     """Keypoints, for categories that have them."""
 
-    radius: Annotated[float, Field(gt=0, le=0.5)] = 0.06
+    radius: Annotated[float, Field(ge=1e-3, le=0.5)] = 0.06
     """Locations this near to a keypoint are positive, as a share of the sides of the expanded box. Ours, measured."""
-    hypotheses: Positive = 1
+    hypotheses: Annotated[int, Field(ge=1, le=1000)] = 1
     """Peaks taken per keypoint and detection; each gives one result."""
 
 

@@ -196,10 +196,13 @@ def _image(path: Path, index: int, raw: msgspec.Raw, maximum_pixels: int) -> tup
         raise InputError(f"{where} has no file_name.")
     if entry.id is None:
         raise InputError(f"{path}, images.{index} ({name!r}) has no id.")
-    if not (0 <= width * height <= maximum_pixels and min(width, height) >= 0):
+    # A file may leave out one side, and the other one must not be absurd either.
+    if not (0 <= width * height <= maximum_pixels and 0 <= width <= maximum_pixels and 0 <= height <= maximum_pixels):
         raise InputError(f"{where} has the size {width} x {height}; dataset.maximum_pixels is {maximum_pixels}.")
     if width != int(width) or height != int(height):
         raise InputError(f"{where} has the size {width} x {height}, which are not whole pixels.")
+    if not width * height:
+        width = height = 0  # unknown
     origin = f"image {entry.id} of {path}"
     return entry.id, Image(0, name, int(width), int(height), origin=origin)
 
