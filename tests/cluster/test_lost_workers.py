@@ -19,7 +19,7 @@ from hypercolumns.parameters import ComputeParameters, Parameters
 from hypercolumns.scratch.digests import digest
 from hypercolumns.steps import propose
 from hypercolumns.workspace import Workspace
-from tests.cluster.processes import cluster
+from tests.cluster.processes import Processes, cluster
 from tests.proposals.scenes_for_proposals import annotate
 
 NO_RETRIES = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
@@ -87,6 +87,27 @@ def test_workers_whose_memory_stays_full_end_a_stage_in_one_paragraph(
     assert "memory of all 2 workers" in message
     assert all(word in message for word in (address, "--memory-limit", "Finished work is kept"))
     assert "\n" not in message
+
+
+def test_a_stage_that_waits_for_new_workers_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(connection, "PAUSED_SECONDS", 1.0)
+    processes = Processes(tmp_path / "cluster")
+    try:
+        processes.start_worker()
+        with connect(ComputeParameters(scheduler=processes.address())) as client:
+            calls = client.map(time.sleep, [0.2] * 3, pure=False)
+            processes.kill_workers()
+            deadline = time.monotonic() + 60
+            while "no workers any more" not in caplog.text and time.monotonic() < deadline:
+                time.sleep(0.1)
+            assert caplog.text.count("no workers any more") == 1
+            processes.start_worker()
+            client.gather(calls)
+    finally:
+        processes.kill_workers()
+        processes.kill_scheduler()
 
 
 def test_a_stage_continues_with_the_same_bytes_when_a_local_worker_is_killed(

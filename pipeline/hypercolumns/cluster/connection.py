@@ -23,6 +23,8 @@ from hypercolumns.cluster.workers import START_METHOD, WORKER_ENVIRONMENT, start
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import ComputeParameters
 
+logger = logging.getLogger(__name__)
+
 PAUSED_SECONDS = 60.0
 """All workers may be paused for so long, for lack of memory, before a stage ends."""
 
@@ -164,6 +166,8 @@ def _worded_errors(client: Client, scheduler: str | None) -> Iterator[None]:
 def _watching_memory(client: Client, limits: list[int]) -> Iterator[None]:
     """Close the client within a `with` block when all workers have been paused for `PAUSED_SECONDS`.
 
+    When there have been no workers for so long, say so.
+
     Parameters
     ----------
     limits
@@ -172,18 +176,25 @@ def _watching_memory(client: Client, limits: list[int]) -> Iterator[None]:
     ended = threading.Event()
 
     def watch() -> None:
-        paused_since: float | None = None
+        idle_since: float | None = None
+        waits = False
         while not ended.wait(PAUSED_SECONDS / 12):
             try:
                 workers = client.scheduler_info(n_workers=-1)["workers"].values()
             except (OSError, RuntimeError, TimeoutError):  # the scheduler has gone, which the calls notice too
                 return
-            all_paused = bool(workers) and all(worker["status"] == "paused" for worker in workers)
-            paused_since = (paused_since or time.monotonic()) if all_paused else None
-            if paused_since is not None and time.monotonic() - paused_since > PAUSED_SECONDS:
+            if any(worker["status"] != "paused" for worker in workers):
+                idle_since, waits = None, False
+                continue
+            idle_since = idle_since or time.monotonic()
+            if waits or time.monotonic() - idle_since < PAUSED_SECONDS:
+                continue
+            if workers:
                 limits.extend(int(worker["memory_limit"]) for worker in workers)
                 client.close()
                 return
+            waits = True
+            logger.warning("The scheduler has no workers any more. This waits for new ones; Ctrl-C ends it.")
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
