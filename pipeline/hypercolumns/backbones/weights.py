@@ -27,8 +27,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """
     if not is_file(path):
         raise InputError(
-            f"backbone.file: the file {path} does not exist or is not a regular file. Name a weights file, or choose backbone.weights: "
-            f"packaged, library or random."
+            f"backbone.file: the file {path} does not exist or is not a regular file. Name a weights file, or choose "
+            f"backbone.weights: packaged, library or random."
         )
     try:
         _require_bounded(path)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from hypercolumns.annotations.files import read_text
 from hypercolumns.cli.command import command
 from hypercolumns.parameters import Parameters
 from hypercolumns.parameters.text import HEADER, as_yaml, leading_comment
@@ -18,5 +19,5 @@ from hypercolumns.parameters.text import HEADER, as_yaml, leading_comment
 def main(recipe: Path | None) -> None:
     """Print all parameters with comments: the defaults, or the values of a recipe."""
     parameters = Parameters.load(recipe) if recipe else Parameters()
-    comment = leading_comment(recipe.read_text()) if recipe else ""
+    comment = leading_comment(read_text(recipe, "recipe")) if recipe else ""
     click.echo(as_yaml(parameters, comment or HEADER), nl=False)
