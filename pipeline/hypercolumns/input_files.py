@@ -1,7 +1,9 @@
 """Files from outside: their paths, whether they exist, and their content, within bounds."""
 
+import json
 import stat
 from pathlib import Path
+from typing import Any
 
 LARGEST = 4 * 2**30
 """Bytes of the largest file that is read; the annotations of COCO have a tenth of it."""
@@ -55,3 +57,19 @@ def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
     if status.st_size > largest:
         raise OSError(f"it has {status.st_size / 2**20:.0f} MB, more than the {largest / 2**20:.0f} MB that are read")
     return path.read_bytes()
+
+
+def read_json(path: Path, largest: int = LARGEST) -> Any:
+    """Read a JSON file in any encoding that JSON allows.
+
+    Raises
+    ------
+    OSError
+        As `read_bytes`.
+    ValueError
+        If it is not JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(read_bytes(path, largest))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None

@@ -13,7 +13,7 @@ from hypercolumns.proposals.ranking import Ranker
 from hypercolumns.proposals.store import Proposals, ProposalStore, ProposalWriter
 from hypercolumns.scratch.digests import digest
 from hypercolumns.stores import layout
-from hypercolumns.stores.reading import DamagedStoreError
+from hypercolumns.stores.arrays import DamagedStoreError
 
 
 def make(rng: np.random.Generator, height: int, width: int, superpixels: int, candidates: int) -> Proposals:

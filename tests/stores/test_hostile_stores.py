@@ -12,6 +12,7 @@ import pytest
 from numcodecs import zstd
 
 from hypercolumns.errors import InputError
+from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.model import GridModel
 from hypercolumns.stores.layout import Layout, with_crc32c
 from hypercolumns.stores.manifest import FileRecord, Manifest
@@ -300,3 +301,34 @@ def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(store / "manifest.json")
     with pytest.raises(InputError, match="it is not a regular file"):
         GridModel.open(store)
+
+
+READERS: dict[str, Callable[[Path], object]] = {
+    "features": lambda path: FeatureStore.open(path).regions,
+    "model": GridModel.open,
+}
+
+
+@pytest.mark.parametrize("name", sorted(set(CHANGES) - {"digests of another store"}))
+def test_readers_do_not_believe_metadata_that_does_not_fit(name: str, tmp_path: Path) -> None:
+    """They refuse what `verify` reports, before they take memory for what is claimed."""
+    kind, change, _ = CHANGES[name]
+    store = make_store(kind, tmp_path / "store.zarr")
+    edit_root(store, change)
+    with pytest.raises(InputError, match=r"store\.zarr is damaged"):
+        READERS[kind](store)
+
+
+def test_a_small_file_does_not_hold_terabytes(tmp_path: Path) -> None:
+    """Chunks of a gigabyte, all of them in one shard: more than Zstandard can expand the file to."""
+    store = make_store("features", tmp_path / "store.zarr")
+
+    def change(root: dict[str, Any]) -> None:
+        array = node(root, "regions/x0")
+        array["shape"][0] = 2**40
+        array["chunk_grid"]["configuration"]["chunk_shape"][0] = 2**40
+        array["codecs"][0]["configuration"]["chunk_shape"][0] = 2**27
+
+    edit_root(store, change)
+    with pytest.raises(InputError, match="cannot hold"):
+        FeatureStore.open(store)

@@ -1,12 +1,15 @@
 """Read the tensors of a network from a file and load them."""
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from hypercolumns.errors import InputError
+from hypercolumns.input_files import LARGEST, is_file
 
 MAX_LISTED_TENSORS = 6
 """Tensor names that a message lists before it abbreviates."""
@@ -20,19 +23,23 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises
     ------
     InputError
-        When the file is missing or holds something else.
+        When the file is missing, is larger than 4 GB or expands, or holds something else.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(
-            f"backbone.file: the file {path} does not exist. Name a weights file, or choose backbone.weights: "
-            f"packaged, library or random."
+            f"backbone.file: the file {path} does not exist or is not a regular file. Name a weights file, or choose "
+            f"backbone.weights: packaged, library or random."
         )
     try:
+        _require_bounded(path)
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+            content: Any = load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except InputError:
+        raise
     except Exception as error:
         # Both readers raise errors of any type for broken files. Torch's messages recommend unsafe loading: hide them.
         raise InputError(
@@ -42,11 +49,50 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     for key in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
-    if not isinstance(content, Mapping) or not all(isinstance(v, Tensor) for v in content.values()):
+    is_state = isinstance(content, Mapping) and all(isinstance(k, str) for k in content)
+    if not is_state or not all(isinstance(v, Tensor) for v in content.values()):
         raise InputError(
             f"backbone.file: {path} must hold tensors by name (a state dict), not a {type(content).__name__}."
         )
+    for name, tensor in content.items():
+        if fault := _fault(tensor):
+            raise InputError(f"backbone.file: the tensor {name!r} of {path} {fault}.")
     return dict(content)
+
+
+def _require_bounded(path: Path) -> None:
+    """Refuse a file that is too large, or an archive that is compressed, as `torch.save` never writes it.
+
+    Raises
+    ------
+    InputError
+        Naming the file and the limit.
+    """
+    size = path.stat().st_size
+    if size > LARGEST:
+        raise InputError(
+            f"backbone.file: {path} has {size / 2**20:.0f} MB, more than the {LARGEST / 2**20:.0f} MB that are read."
+        )
+    if path.suffix != ".safetensors" and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+        if unpacked > size:
+            raise InputError(
+                f"backbone.file: {path} is compressed and would unpack to {unpacked / 2**20:.0f} MB; save it with "
+                "torch.save, which does not compress."
+            )
+
+
+def _fault(tensor: Tensor) -> str | None:
+    """Explain why a tensor is not one that a network can have; None if it is."""
+    if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized or tensor.is_complex():
+        return "is sparse, quantised, complex or without content; save plain numbers"
+    # A view may repeat one number a trillion times, and copies of it would take memory for all.
+    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        return f"has the shape {tuple(tensor.shape)}, but fewer numbers"
+    if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+        return "has values that are NaN or infinite"
+    return None
 
 
 def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:

@@ -13,9 +13,10 @@ from hypercolumns.features.passes import Blocks
 from hypercolumns.features.schema import Shapes
 from hypercolumns.features.writer import FeatureStoreWriter, digests_sha256
 from hypercolumns.places.folder import Folder
+from hypercolumns.stores.arrays import DamagedStoreError, StoredArray
 from hypercolumns.stores.layout import ROOT, Layout
 from hypercolumns.stores.manifest import Manifest
-from hypercolumns.stores.reading import DamagedStoreError, Store, StoredArray
+from hypercolumns.stores.reading import Store
 from hypercolumns.stores.references import place_of
 
 _LARGEST_GAP = 8 * schema.REGIONS_PER_CHUNK

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from hypercolumns.errors import InputError, choices
 from hypercolumns.features import schema
 from hypercolumns.regions.interpolation import interpolate_into
-from hypercolumns.stores.reading import Store, StoredArray
+from hypercolumns.stores.arrays import DamagedStoreError, StoredArray
+from hypercolumns.stores.reading import Store
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -105,7 +106,11 @@ class FeatureStore:
     def regions(self) -> pd.DataFrame:
         """Table of regions: image, category, instance (-1: none), kind, x0, y0, x1, y1, iou, score."""
         columns = {name: self.column(name) for name in schema.COLUMNS}
-        columns["kind"] = np.array(schema.KINDS, dtype=object)[columns["kind"]]
+        kinds = columns["kind"]
+        if ((kinds < 0) | (kinds >= len(schema.KINDS))).any():
+            fault = f"it has values that are not in 0 .. {len(schema.KINDS) - 1}"
+            raise DamagedStoreError(self.path, "the array 'regions/kind'", fault)
+        columns["kind"] = np.array(schema.KINDS, dtype=object)[kinds]
         return pd.DataFrame(columns)
 
     def column(self, name: str) -> NDArray[Any]:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from hypercolumns.errors import InputError
 from hypercolumns.proposals.ranking import FEATURES, Ranker
+from hypercolumns.stores.arrays import StoredArray
 from hypercolumns.stores.layout import Layout
-from hypercolumns.stores.reading import Store, StoredArray
+from hypercolumns.stores.reading import Store
 from hypercolumns.stores.replacing import replacing
 from hypercolumns.stores.writing import StoreWriter
 

@@ -1,12 +1,12 @@
 """Read the files that the page shows; each of them may still be missing."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hypercolumns.errors import InputError, choices
 from hypercolumns.evaluation.judgement import rounded
+from hypercolumns.input_files import read_json
 
 PROPOSALS = ("box_recall_50", "box_recall_70", "mask_abo", "per_image", "instances")
 SEGMENTATION = (
@@ -63,8 +63,8 @@ def _read_json(path: Path) -> Any:
     if not path.exists():
         return None
     try:
-        return json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        return read_json(path)
+    except (OSError, ValueError) as error:
         raise InputError(f"{path} is not JSON: {error}.") from None
 
 

@@ -14,7 +14,7 @@ from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.annotations.photographs.opening import no_size_warnings
 from hypercolumns.detection.results import named_in_file
 from hypercolumns.errors import InputError, counted
-from hypercolumns.input_files import is_folder
+from hypercolumns.input_files import is_folder, read_json
 from hypercolumns.places.atomic import atomic_write
 from hypercolumns.scratch.digests import digest
 from hypercolumns.scratch.work import key_folder, locked
@@ -225,7 +225,7 @@ def _state(path: Path) -> tuple[int, int]:
 
 def _load(path: Path) -> dict[str, Any] | None:
     try:
-        content: dict[str, Any] = json.loads(path.read_bytes())
+        content: dict[str, Any] = read_json(path)
     except (OSError, ValueError):
         return None
     return content

@@ -1,6 +1,5 @@
 """Bundle the trained models of all tasks, so that they can be carried away and applied."""
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.bundle.manifest import Manifest
 from hypercolumns.bundle.writing import write_bundle
 from hypercolumns.errors import InputError
+from hypercolumns.input_files import read_json
 from hypercolumns.parameters import Parameters
 from hypercolumns.proposals.store import ProposalStore
 from hypercolumns.workspace import Workspace
@@ -44,8 +44,8 @@ def bundle_models(parameters: Parameters, workspace: Workspace) -> Manifest:
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes())
-    except ValueError as error:
+        return read_json(path)
+    except (OSError, ValueError) as error:
         raise InputError(
             f"{path} is not JSON: {error}.", "propose" if path.stem == "proposals" else "evaluate"
         ) from None

@@ -16,10 +16,10 @@ from hypercolumns.features import schema
 from hypercolumns.parameters import Parameters
 from hypercolumns.scratch.publishing import publish
 from hypercolumns.scratch.work import locked
+from hypercolumns.stores.arrays import DamagedStoreError, StoredArray
 from hypercolumns.stores.layout import ROOT, Layout
 from hypercolumns.stores.manifest import NAME as MANIFEST
 from hypercolumns.stores.manifest import DamagedManifestError, FileRecord, Manifest
-from hypercolumns.stores.reading import DamagedStoreError, StoredArray
 from hypercolumns.stores.references import REFERENCE, is_reference, place_of
 from hypercolumns.stores.verification import Verification
 from hypercolumns.workspace import SPLITS, Split, Workspace

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hypercolumns.stores.arrays import StoredArray
 from hypercolumns.stores.damage import Damage
 from hypercolumns.stores.layout import ROOT
-from hypercolumns.stores.reading import StoredArray
 
 _PIECE_BYTES = 1 << 24
 

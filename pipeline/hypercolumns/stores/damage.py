@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hypercolumns.stores.reading import describe
+from hypercolumns.stores.arrays import describe
 
 
 @dataclass(frozen=True, order=True)

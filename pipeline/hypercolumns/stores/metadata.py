@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from hypercolumns.input_files import read_bytes
-from hypercolumns.places.folder import Folder
+from hypercolumns.places.place import Place
+from hypercolumns.stores.arrays import StoredArray
 from hypercolumns.stores.layout import Layout
-from hypercolumns.stores.reading import StoredArray
 
 LARGEST_JSON = 1 << 27
 """Bytes of the largest JSON file that is read."""
@@ -60,14 +60,14 @@ class Metadata:
     """By name of the arrays that cannot."""
 
     @classmethod
-    def of(cls, store: Path, root: Mapping[str, Any]) -> "Metadata":
+    def of(cls, place: Place, root: Mapping[str, Any]) -> "Metadata":
         """Interpret root metadata."""
         nodes = root["consolidated_metadata"]["metadata"]
         arrays, faults = {}, {}
         for name, node in nodes.items():
             if node["node_type"] == "array":
                 try:
-                    arrays[name] = StoredArray(Folder(store), name, int(node["shape"][0]), _layout(node))
+                    arrays[name] = StoredArray(place, name, int(node["shape"][0]), _layout(node))
                 except ValueError as error:
                     faults[name] = str(error)
         return cls(root["attributes"], nodes, arrays, faults)

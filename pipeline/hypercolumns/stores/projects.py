@@ -16,6 +16,9 @@ from hypercolumns.stores.layout import ROOT
 from hypercolumns.stores.references import LARGEST_REFERENCE, REFERENCE, parse_reference, place_of
 from hypercolumns.workspace import SPLITS, Workspace
 
+_LARGEST_LOCK = 64 * 2**20
+"""Bytes of the largest lock file of DVC that is read."""
+
 _SECONDS = 60
 """Limit for asking DVC, which takes half a second."""
 
@@ -131,10 +134,10 @@ def _in_cache(cache: Path, md5: str) -> Path:
 
 def _outputs(lock: Path) -> Iterator[dict[str, Any]]:
     try:
-        content = yaml.load(lock.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+        content = yaml.load(read_bytes(lock, _LARGEST_LOCK), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
         for stage in content["stages"].values():
             yield from stage.get("outs", ())
     except FileNotFoundError:
         return
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{lock} cannot be read: {error}.") from None

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hypercolumns.stores.arrays import StoredArray
 from hypercolumns.stores.finite import has_only_finite
 from hypercolumns.stores.layout import EMPTY
-from hypercolumns.stores.reading import StoredArray
 
 _LARGE_BYTES = 1 << 26
 _large = threading.Lock()

@@ -10,7 +10,9 @@ from typing import Any
 
 from hypercolumns.errors import InputError, counted
 from hypercolumns.input_files import is_file, is_folder
+from hypercolumns.places.folder import Folder
 from hypercolumns.stores import definitions
+from hypercolumns.stores.arrays import DamagedStoreError, StoredArray
 from hypercolumns.stores.consistency import Content
 from hypercolumns.stores.damage import Damage
 from hypercolumns.stores.files import Files
@@ -19,7 +21,6 @@ from hypercolumns.stores.layout import ROOT
 from hypercolumns.stores.manifest import NAME as MANIFEST
 from hypercolumns.stores.manifest import DamagedManifestError, FileRecord, Manifest
 from hypercolumns.stores.metadata import LARGEST_JSON, Metadata, read_json, schema_of
-from hypercolumns.stores.reading import DamagedStoreError, StoredArray
 from hypercolumns.stores.references import is_reference, place_of
 from hypercolumns.stores.shards import shard_faults
 from hypercolumns.stores.writing import CODING_THREADS
@@ -193,7 +194,7 @@ def _read_root(
             raise InputError(f"{path} {error}") from None
         return None, None, []
     faults = list(definitions.faults(kind.definition, root))
-    return kind, None if faults else Metadata.of(path, root), faults
+    return kind, None if faults else Metadata.of(Folder(path), root), faults
 
 
 def _shards(metadata: Metadata | None, n_files: int) -> tuple[dict[str, tuple[StoredArray, int]], dict[str, str]]:
