@@ -2,8 +2,10 @@
 VENV := .venv
 PYTHON ?= python3
 BIN := $(CURDIR)/$(VENV)/bin
+LOWEST_TESTS := tests/test_public_surface.py tests/stores tests/features tests/grid tests/tasks tests/evaluation \
+    tests/annotations tests/test_pipeline.py
 
-.PHONY: run test bench repeat check git-checkout clean distclean
+.PHONY: run test lowest bench repeat check git-checkout clean distclean
 .DEFAULT_GOAL := run
 
 run: git-checkout $(VENV)/ready
@@ -11,6 +13,15 @@ run: git-checkout $(VENV)/ready
 
 test: git-checkout $(VENV)/ready
 	"$(BIN)/python" -m pytest
+
+# Tests with the lowest versions that pyproject.toml allows, in an environment of its own: make lowest PYTHON=python3.11
+# Wheels only, since old sources do not compile everywhere; antlr4-python3-runtime has none.
+lowest: git-checkout
+	"$(PYTHON)" -m venv $(VENV)-lowest
+	$(VENV)-lowest/bin/python -m pip install --quiet --only-binary :all: --no-binary antlr4-python3-runtime \
+	    --requirement requirements-lowest.txt
+	$(VENV)-lowest/bin/python -m pip install --quiet --no-deps --editable .
+	PATH="$(CURDIR)/$(VENV)-lowest/bin:$$PATH" python -m pytest $(LOWEST_TESTS)
 
 # Sizes are options: make bench BENCH="--growth-regions 5000".
 bench: git-checkout $(VENV)/ready
@@ -46,4 +57,4 @@ clean:
 	rm -rf .scratch
 
 distclean: clean
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VENV)-lowest

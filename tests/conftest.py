@@ -1,6 +1,7 @@
 """Finished pipelines, which are read only, and an object store: fixtures for several folders of tests."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import pytest
 
@@ -22,7 +23,12 @@ def pooled(tmp_path_factory: pytest.TempPathFactory) -> TrainedProject:
 
 @pytest.fixture(scope="session")
 def s3() -> Iterator[S3Server]:
-    """An S3 server, for tests to create buckets in."""
+    """An S3 server, for tests to create buckets in.
+
+    `make lowest` installs no moto: every release of it needs newer versions of what is tested there.
+    """
+    if find_spec("moto") is None:
+        pytest.skip("moto is not installed")
     with s3_server() as server:
         yield server
 

@@ -167,6 +167,29 @@ def test_an_invalid_value_is_refused_with_its_key_and_the_choices(tmp_path: Path
     assert message in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("predict.overlap_exponent", "overlap_weight"), ("rescoring.proposals_per_instance", "positive_per_instance")],
+)
+def test_a_key_of_an_earlier_version_is_refused_with_the_new_one(old: str, new: str, tmp_path: Path) -> None:
+    section, key = old.split(".")
+    path = tmp_path / "params.yaml"
+    path.write_text(f"{section}: {{{key}: 1}}\n")
+    with pytest.raises(InputError, match=rf"unknown key '{old}'; {section} knows .*\b{new}\b"):
+        Parameters.load(path)
+
+
+def test_a_file_of_an_earlier_version_is_completed_with_its_values_kept(tmp_path: Path) -> None:
+    """`docs/upgrading.md` relies on this."""
+    path = tmp_path / "params.yaml"
+    path.write_text("# Mine\ntrain: {grid: 7}\n")
+    printed = CliRunner().invoke(main, ["params", "--recipe", str(path)], catch_exceptions=False).stdout
+    assert printed.startswith("# Mine\n")
+    completed = yaml.safe_load(printed)
+    assert completed["train"]["grid"] == 7
+    assert keys(completed) == keys(Parameters().model_dump(mode="json"))
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"params\.yaml does not exist"):
         Parameters.load(tmp_path / "params.yaml")

@@ -37,7 +37,17 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder / "source" / name)
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
-    call(*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, folder / "source", cwd=folder)
+    call(
+        *pip,
+        "wheel",
+        "--no-index",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        folder,
+        folder / "source",
+        cwd=folder,
+    )
     (built,) = folder.glob("*.whl")
     return built
 
@@ -53,6 +63,34 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         f.relative_to(package.parent).as_posix() for f in files
     }
     assert f"hypercolumns-{version}.dist-info/licenses/LICENSE" in names
+
+
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+
+def refuse(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "urllib.Request"):
+        raise SystemExit(f"{event} {arguments} during {name}")
+
+name = "hypercolumns"
+sys.addaudithook(refuse)
+import hypercolumns
+assert sys.argv[1] in hypercolumns.__file__, hypercolumns.__file__
+names = [module.name for module in pkgutil.walk_packages(hypercolumns.__path__, "hypercolumns.")]
+for name in names:
+    if not name.endswith("__main__"):
+        importlib.import_module(name)
+print(len(names))
+"""
+
+
+def test_installing_and_importing_open_no_connection(wheel: Path, tmp_path: Path) -> None:
+    """Pip gets neither an index nor dependencies, and importing every module looks up no host."""
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+    call(*pip, "install", "--no-index", "--no-deps", "--target", tmp_path / "installed", wheel, cwd=tmp_path)
+    (tmp_path / "import_all.py").write_text(f"import sys; sys.path.insert(0, sys.argv[1])\n{IMPORT_ALL}")
+    done = call(sys.executable, "import_all.py", tmp_path / "installed", cwd=tmp_path)
+    assert int(done) > 100, "modules"
 
 
 @pytest.fixture(scope="module")
