@@ -101,7 +101,9 @@ def connect_to_scheduler(address: str) -> Iterator[Client]:
     """
     with _quiet(), _client(address) as client:
         try:
-            client.wait_for_workers(1, timeout=30)
+            # Waiting does not count workers that are paused, whose full memory is reported otherwise.
+            if not client.scheduler_info(n_workers=-1).get("workers"):
+                client.wait_for_workers(1, timeout=30)
         except TimeoutError:
             raise InputError(f"compute.scheduler: the scheduler at {address} has no workers.") from None
         with _worded_errors(client, address):
@@ -148,7 +150,10 @@ def _worded_errors(client: Client, scheduler: str | None) -> Iterator[None]:
             f"{error.last_worker.address}. Most likely it needs more memory than a worker has: {cure}. Finished work "
             "is kept; run again."
         ) from None
-    except (CancelledError, CommClosedError, ClosedClientError):
+    except (CancelledError, CommClosedError, ClosedClientError, RuntimeError) as error:
+        # The client that was closed may have ended already when its calls are cancelled.
+        if isinstance(error, RuntimeError) and not limits:
+            raise
         if limits:
             raise InputError(
                 f"The memory of all {len(limits)} workers, at most {format_bytes(max(limits))} each, is full, and they "
