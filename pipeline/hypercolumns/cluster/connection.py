@@ -11,8 +11,7 @@ from contextlib import ExitStack, contextmanager
 
 import dask
 from dask.utils import format_bytes, key_split
-from distributed import CancelledError, Client, KilledWorker, LocalCluster, Security
-from distributed.client import ClosedClientError
+from distributed import CancelledError, Client, Future, KilledWorker, LocalCluster, Security
 from distributed.comm import CommClosedError
 from distributed.comm import connect as connect_comm
 from distributed.comm.core import FatalCommClosedError
@@ -55,8 +54,8 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
     Workers that join later are not compared here; `mapping` compares their code with each call. A worker that dies is
     replaced, if it is local, and what it was computing is computed again, up to Dask's `allowed-failures`, 3 times:
     more would not help a task that needs more memory than a worker has, and four workers rarely die by chance. Dask
-    gives no task to a worker whose memory is nearly full; when that holds for all of them for `PAUSED_SECONDS`, the
-    client is closed, since they may never take one again.
+    gives no task to a worker whose memory is nearly full; when that holds for all of them for `PAUSED_SECONDS`, all
+    calls are cancelled, since the workers may never take one again.
     """
     if compute.scheduler is not None:
         with connect_to_scheduler(compute.scheduler) as client:
@@ -150,10 +149,7 @@ def _worded_errors(client: Client, scheduler: str | None) -> Iterator[None]:
             f"{error.last_worker.address}. Most likely it needs more memory than a worker has: {cure}. Finished work "
             "is kept; run again."
         ) from None
-    except (CancelledError, CommClosedError, ClosedClientError, RuntimeError) as error:
-        # The client that was closed may have ended already when its calls are cancelled.
-        if isinstance(error, RuntimeError) and not limits:
-            raise
+    except (CancelledError, CommClosedError):
         if limits:
             raise InputError(
                 f"The memory of all {len(limits)} workers, at most {format_bytes(max(limits))} each, is full, and they "
@@ -169,7 +165,7 @@ def _worded_errors(client: Client, scheduler: str | None) -> Iterator[None]:
 
 @contextmanager
 def _watching_memory(client: Client, limits: list[int]) -> Iterator[None]:
-    """Close the client within a `with` block when all workers have been paused for `PAUSED_SECONDS`.
+    """Cancel all calls within a `with` block when all workers have been paused for `PAUSED_SECONDS`.
 
     When there have been no workers for so long, say so.
 
@@ -196,7 +192,8 @@ def _watching_memory(client: Client, limits: list[int]) -> Iterator[None]:
                 continue
             if workers:
                 limits.extend(int(worker["memory_limit"]) for worker in workers)
-                client.close()
+                # Not closed: a caller that cancels its calls meanwhile would wait for ever.
+                client.cancel([Future(key, client) for key in list(client.futures)], force=True)
                 return
             waits = True
             logger.warning("The scheduler has no workers any more. This waits for new ones; Ctrl-C ends it.")
