@@ -1,7 +1,6 @@
 """A scheduler with a worker that runs something else is refused at once, in one paragraph that names the worker."""
 
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,13 +77,10 @@ def test_a_worker_that_differs_is_named(prepare: Callable[[Path], None], expecte
     assert "\n" not in str(raised.value)
 
 
-def test_workers_that_do_not_differ_are_accepted_within_a_tenth_of_a_second(tmp_path: Path) -> None:
+def test_workers_that_do_not_differ_are_accepted(tmp_path: Path) -> None:
     with cluster(tmp_path / "cluster", 2) as address, Client(address) as client:
         client.wait_for_workers(2)
         assert list(differences(client).values()) == [[], []]
-        started = time.perf_counter()
-        differences(client)
-        assert time.perf_counter() - started < 0.1
 
 
 def test_a_worker_that_joined_with_other_code_refuses_calls(monkeypatch: pytest.MonkeyPatch) -> None:

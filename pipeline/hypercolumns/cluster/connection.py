@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 
 import dask
 from dask.utils import format_bytes, key_split
@@ -17,7 +17,7 @@ from distributed.comm import connect as connect_comm
 from distributed.comm.core import FatalCommClosedError
 from distributed.utils import LoopRunner
 
-from hypercolumns.cluster.checking import require_same_workers
+from hypercolumns.cluster.checking import naming_blind_workers, require_same_workers
 from hypercolumns.cluster.workers import START_METHOD, WORKER_ENVIRONMENT, start_fork_server
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import ComputeParameters
@@ -60,7 +60,8 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
     if compute.scheduler is not None:
         with connect_to_scheduler(compute.scheduler) as client:
             require_same_workers(client)
-            yield client
+            with naming_blind_workers(client) if compute.storage is None else nullcontext():
+                yield client
         return
     workers = compute.workers or os.cpu_count() or 1
     settings = {
