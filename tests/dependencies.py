@@ -50,6 +50,7 @@ REASONS = {
     "jsonschema": "checks stores against their schema",
     "lazy-loader": "imports public names when they are used",
     "markupsafe": "escapes what the report shows",
+    "hypothesis": "examples for properties in tests",
     "moto": "S3 server for tests",
     "msgspec": "reads and writes JSON with types",
     "mypy": "type check",

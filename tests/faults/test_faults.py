@@ -8,13 +8,13 @@ import pytest
 
 from tests.documents import ROOT
 
-FEW = {"flips": 6, "kills": 2, "workers": 2, "errors": 12, "requests": 2}
+FEW = {"kills": 2, "workers": 2, "errors": 12, "requests": 2}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the harness forks runs and reads /proc, as on Linux")
 def test_a_few_faults_of_each_kind_end_well() -> None:
     numbers = [argument for name, count in FEW.items() for argument in (f"--{name}", str(count))]
-    kinds = ["damage", "kills", "workers", "errors", "requests"]
+    kinds = ["kills", "workers", "errors", "requests"]
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-m", "tests.faults", *kinds, *numbers],
         cwd=ROOT,

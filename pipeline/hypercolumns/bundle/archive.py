@@ -74,7 +74,7 @@ def as_folder(path: Path) -> Iterator[Path]:
 
 
 def _unpack(archive: zipfile.ZipFile, path: Path, folder: Path) -> None:
-    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
     total = sum(entry.file_size for entry in entries)
     if len(entries) > MOST_FILES or total > LARGEST:
         raise InputError(

@@ -181,6 +181,8 @@ def _read_root(
         if records is None and MANIFEST not in files.sizes and not files.faults:
             raise InputError(f"{path} is not a store: it has neither {ROOT} nor {MANIFEST}.")
         return None, None, []
+    if records is not None and ROOT in records and records[ROOT].size != files.sizes[ROOT]:
+        return None, None, []  # a fault that is found with those of other files
     is_as_written = True
     try:
         is_as_written = records is None or records.get(ROOT) == FileRecord.measure(path / ROOT)
@@ -230,12 +232,12 @@ def _file_faults(
     size, record = files.sizes.get(name), (records or {}).get(name)
     if size is None:
         return None, [] if name in files.faults else ["it is missing"]
+    if record is not None and size != record.size:  # unread, since it may be of any size
+        return None, [f"it has {size} bytes instead of {record.size}"]
     faults = []
     try:
         measured = FileRecord.measure(path / name)
-        if record is not None and measured.size != record.size:
-            faults.append(f"it has {measured.size} bytes instead of {record.size}")
-        elif record is not None and measured != record:
+        if record is not None and measured != record:
             faults.append("its checksum does not match")
         if shard is not None:
             faults += shard_faults(*shard)
