@@ -11,7 +11,7 @@ from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
 from hypercolumns.errors import InputError
 from hypercolumns.evaluation.proposals import evaluate, superpixel_bound
-from hypercolumns.proposals.ranking import Ranker
+from hypercolumns.proposals.ranking import FEATURES, Ranker
 from hypercolumns.proposals.store import Proposals, ProposalStore, ProposalWriter
 
 HEIGHT, WIDTH, CELL = 24, 32, 4
@@ -38,7 +38,7 @@ def _annotations(figures: dict[int, list[NDArray[np.bool_]]], **flags: bool) -> 
 
 
 def _store(path: Path, content: dict[int, Proposals]) -> ProposalStore:
-    with ProposalWriter.create(path, Ranker(np.zeros((1, 2)), np.zeros((1, 2)), 0.0)) as writer:
+    with ProposalWriter.create(path, Ranker(*np.zeros((2, len(FEATURES), 2)), 0.0)) as writer:
         for image, proposals in content.items():
             writer.add(image, proposals)
     return ProposalStore.open(path)

@@ -9,7 +9,7 @@ import zarr
 from numpy.typing import NDArray
 
 from hypercolumns.errors import InputError
-from hypercolumns.proposals.ranking import Ranker
+from hypercolumns.proposals.ranking import FEATURES, Ranker
 from hypercolumns.proposals.store import Proposals, ProposalStore, ProposalWriter
 from hypercolumns.scratch.digests import digest
 from hypercolumns.stores import layout
@@ -26,9 +26,9 @@ def make(rng: np.random.Generator, height: int, width: int, superpixels: int, ca
 
 @pytest.fixture
 def ranker() -> Ranker:
-    """Ranker with random functions of four features."""
+    """Ranker with random functions of the features."""
     rng = np.random.default_rng(5)
-    return Ranker(np.sort(rng.uniform(size=(4, 12))), rng.normal(size=(4, 12)), 0.25)
+    return Ranker(np.sort(rng.uniform(size=(len(FEATURES), 12))), rng.normal(size=(len(FEATURES), 12)), 0.25)
 
 
 def write(path: Path, ranker: Ranker) -> dict[int, Proposals]:
