@@ -65,7 +65,7 @@ def test_what_is_written_is_read_back(
         for name in ("superpixels", "members", "boxes", "scores"):
             assert np.array_equal(getattr(read, name), getattr(expected, name))
             assert getattr(read, name).dtype == getattr(expected, name).dtype
-    features = np.random.default_rng(1).uniform(size=(50, 4))
+    features = np.random.default_rng(1).uniform(size=(50, len(FEATURES)))
     assert np.array_equal(opened.ranker.score(features), ranker.score(features))
 
 
