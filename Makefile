@@ -3,7 +3,7 @@ VENV := .venv
 PYTHON ?= python3
 BIN := $(CURDIR)/$(VENV)/bin
 LOWEST_TESTS := tests/test_public_surface.py tests/stores tests/features tests/grid tests/tasks tests/evaluation \
-    tests/annotations tests/test_pipeline.py
+    tests/annotations tests/export tests/test_pipeline.py
 
 .PHONY: run test lowest bench repeat check git-checkout clean distclean
 .DEFAULT_GOAL := run

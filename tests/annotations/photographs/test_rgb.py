@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import PIL
 import pytest
 import tifffile
 from PIL import Image as Picture
@@ -69,6 +70,8 @@ def test_two_levels_become_black_and_white(tmp_path):
 
 @pytest.mark.parametrize(("mode", "suffix"), COLOUR_FILES)
 def test_colours_of_files_are_those_drawn(tmp_path, mode, suffix):
+    if mode == "YCbCr" and int(PIL.__version__.split(".")[0]) < 13:
+        pytest.skip("Pillow before 13 takes these files for truncated")
     image, expected = as_mode(mode)
     save(tmp_path / f"a.{suffix}", image)
     found = read_image(tmp_path / f"a.{suffix}")
