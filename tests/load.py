@@ -11,19 +11,14 @@ import sys
 import tempfile
 import threading
 import time
-from copy import deepcopy
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import psutil
-import yaml
 
 from hypercolumns import Segmenter, steps
-from hypercolumns.annotations.model import AnnotationSet
-from hypercolumns.parameters import Parameters
-from hypercolumns.workspace import Workspace
-from tests.trained_projects import PARAMETERS, TASKS, run_to_features
+from tests.trained_projects import TASKS, train_project
 
 MOST_GROWTH = 0.03
 """Share by which the median of the last third may exceed that of the second one."""
@@ -65,22 +60,16 @@ def main() -> int:
 
 
 def _round(folder: Path, seed: int) -> None:
-    content = deepcopy(PARAMETERS) | {"seed": seed}
-    (folder / "params.yaml").write_text(yaml.safe_dump(content))
-    parameters, workspace = Parameters.load(folder / "params.yaml"), Workspace.at(folder)
-    run_to_features(parameters, workspace)
+    project = train_project(folder, "warp", seed)
+    parameters, workspace = project.parameters, project.workspace
     for task in TASKS:
-        steps.train_task(parameters, workspace, task)
-        steps.predict_task(parameters, workspace, task)
         steps.predict_baselines(parameters, workspace, task)
         steps.evaluate_task(parameters, workspace, task)
     steps.ablate_layers(parameters, workspace)
-    steps.bundle_models(parameters, workspace)
     steps.write_report(parameters, workspace)
-    segmenter = Segmenter.open(workspace.data / "model")
-    val = AnnotationSet.load(workspace.annotations("val"))
-    for image in val.images:
-        segmenter(val.image_path(image))
+    segmenter = Segmenter.open(workspace.bundle)
+    for photograph in project.photographs:
+        segmenter(photograph)
 
 
 def _held() -> Held:

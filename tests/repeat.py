@@ -17,11 +17,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from hypercolumns.parameters import Parameters
-from hypercolumns.parameters.text import as_yaml
-from tests.faults.project import read_files
-
-ROOT = Path(__file__).parents[1]
+from tests.faults.project import ROOT, change_compute, read_files
 
 
 def main() -> int:
@@ -55,10 +51,7 @@ def main() -> int:
 def _clone(folder: Path, compute: Mapping[str, int]) -> None:
     """Clone the last commit, with other values of `compute`."""
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)  # noqa: S603, S607
-    path = folder / "params.yaml"
-    parameters = Parameters.load(path)
-    changed = parameters.compute.model_copy(update=dict(compute))
-    path.write_text(as_yaml(parameters.model_copy(update={"compute": changed})))
+    change_compute(folder / "params.yaml", **compute)
     (folder / "dvc.lock").unlink()  # everything is computed
 
 

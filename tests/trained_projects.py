@@ -78,9 +78,9 @@ class TrainedProject:
         return found
 
 
-def train_project(folder: Path, kind: str) -> TrainedProject:
-    """Run the pipeline in a folder, up to its bundle."""
-    content = deepcopy(PARAMETERS)
+def train_project(folder: Path, kind: str, seed: int = 0) -> TrainedProject:
+    """Run the pipeline in a folder, up to its bundle; another seed draws other scenes."""
+    content = deepcopy(PARAMETERS) | {"seed": seed}
     for section, changes in KINDS[kind].items():
         content[section] = content.get(section, {}) | changes
     folder.mkdir(exist_ok=True)

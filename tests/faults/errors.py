@@ -11,7 +11,7 @@ from numpy.random import Generator
 
 from tests.faults.injected import Injection, count_calls
 from tests.faults.outcomes import Outcome, Result
-from tests.faults.project import LONG, Project, Stage
+from tests.faults.project import LONG, Project, Stage, read_files
 from tests.faults.publishing import lost, put_old_results
 
 ERRORS_PER_CASE = 12
@@ -106,11 +106,7 @@ def _draw(project: Project, stage: Stage, path: Path, calls: int, rng: Generator
     """Choose an error; early calls are the likelier, since a run that goes on makes fewer."""
     none = _none(project, path)
     if rng.random() < _SHARE_OF_SIZES:
-        largest = max(file.stat().st_size for out in stage.outs for file in _files(project.reference(stage) / out))
+        largest = max(map(len, read_files(project.reference(stage), stage.outs).values()))
         return replace(none, file_bytes=int(rng.integers(1, largest + 1)))
     first = 1 + int(rng.integers(calls) * rng.random())
     return replace(none, first=first, lasting=bool(rng.random() < 0.5), number=int(rng.choice(_NUMBERS)))
-
-
-def _files(path: Path) -> list[Path]:
-    return [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]

@@ -164,6 +164,13 @@ class Project:
         subprocess.run(["cp", "-a", str(source), str(target)], check=True)  # noqa: S603, S607
 
 
+def change_compute(file: Path, **values: object) -> None:
+    """Change values of `compute` in a parameter file."""
+    parameters = Parameters.load(file)
+    compute = parameters.compute.model_copy(update=values)
+    file.write_text(as_yaml(parameters.model_copy(update={"compute": compute})))
+
+
 def compare(one: Path, two: Path, names: Sequence[str]) -> str:
     """Say which files of two folders differ; empty if none does."""
     first, second = (read_files(root, names) for root in (one, two))

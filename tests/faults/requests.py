@@ -10,12 +10,11 @@ from numpy.random import Generator
 
 from hypercolumns.cli.verify import main as verify
 from hypercolumns.parameters import Parameters
-from hypercolumns.parameters.text import as_yaml
 from tests.faults.errors import calls_of, meet_errors
 from tests.faults.injected import Injection
 from tests.faults.outcomes import Outcome, Result
 from tests.faults.processes import Child
-from tests.faults.project import Project, Stage, read_files
+from tests.faults.project import Project, Stage, change_compute, read_files
 from tests.object_store.server import S3Server, s3_server
 
 _STAGES = (Stage("propose"), Stage("extract-train"), Stage("extract-val"))
@@ -47,7 +46,7 @@ def refuse_requests(project: Project, count: int, rng: Generator) -> Iterator[Re
             stage = _STAGES[number % len(_STAGES)]
             storage = f"{server.url}/case-{number}"
             with project.copy(stage) as path:
-                _use_storage(path, storage)
+                change_compute(path / "params.yaml", storage=storage)
                 draw = partial(_draw, project, server, references[stage].calls, rng)
                 result = meet_errors(project, stage, path, draw, str)
                 if result.outcome is Outcome.EQUAL:
@@ -58,15 +57,9 @@ def refuse_requests(project: Project, count: int, rng: Generator) -> Iterator[Re
 
 def _undisturbed(project: Project, server: S3Server, stage: Stage) -> _Reference:
     with project.copy(stage) as path:
-        _use_storage(path, f"{server.url}/reference")
+        change_compute(path / "params.yaml", storage=f"{server.url}/reference")
         calls = calls_of(project, stage, path, _none(project, server))
         return _Reference(_results(stage, path), calls)
-
-
-def _use_storage(path: Path, storage: str) -> None:
-    parameters = Parameters.load(path / "params.yaml")
-    compute = parameters.compute.model_copy(update={"storage": storage})
-    (path / "params.yaml").write_text(as_yaml(parameters.model_copy(update={"compute": compute})))
 
 
 def _results(stage: Stage, path: Path) -> dict[str, bytes]:

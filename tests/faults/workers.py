@@ -11,13 +11,11 @@ from pathlib import Path
 
 from numpy.random import Generator
 
-from hypercolumns.parameters import Parameters
-from hypercolumns.parameters.text import as_yaml
 from tests.cluster.processes import Processes
 from tests.faults.instruments import EVENTS, MODULE, read_events
 from tests.faults.outcomes import Outcome, Result
 from tests.faults.processes import SECONDS, Child, Ended
-from tests.faults.project import LONG, ROOT, Project, Stage
+from tests.faults.project import LONG, ROOT, Project, Stage, change_compute
 
 WORKERS = 2
 
@@ -99,9 +97,7 @@ def _on_scheduler(project: Project, processes: Processes, stage: Stage, victim: 
 def _use_scheduler(path: Path, address: str) -> None:
     """Let the stages of a copy compute on a scheduler."""
     for name in ("params.yaml", "image.yaml"):
-        parameters = Parameters.load(path / name)
-        compute = parameters.compute.model_copy(update={"scheduler": address})
-        (path / name).write_text(as_yaml(parameters.model_copy(update={"compute": compute})))
+        change_compute(path / name, scheduler=address)
 
 
 def _on_local_workers(project: Project, stage: Stage, rng: Generator) -> Result:
