@@ -54,9 +54,22 @@ def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
         raise IsADirectoryError("it is a folder")
     if not stat.S_ISREG(status.st_mode):
         raise OSError("it is not a regular file")
-    if status.st_size > largest:
-        raise OSError(f"it has {status.st_size / 2**20:.0f} MB, more than the {largest / 2**20:.0f} MB that are read")
+    if fault := too_large(status.st_size, largest):
+        raise OSError(f"it {fault}")
     return path.read_bytes()
+
+
+def too_large(size: int, largest: int = LARGEST) -> str | None:
+    """Explain that a file of so many bytes is not read; None if it is.
+
+    Examples
+    --------
+    >>> too_large(3 << 20, 2 << 20), too_large(1)
+    ('has 3 MB, more than the 2 MB that are read', None)
+    """
+    if size <= largest:
+        return None
+    return f"has {size / 2**20:.0f} MB, more than the {largest / 2**20:.0f} MB that are read"
 
 
 def read_json(path: Path, largest: int = LARGEST) -> Any:

@@ -208,15 +208,23 @@ def test_parameter_files_in_the_encodings_of_yaml_are_read(encoding: str, tmp_pa
     assert "seed: 7" in result.output
 
 
-def test_a_bug_ends_with_how_to_report_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_bug_ends_with_how_to_report_it(grouped: bool, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(
-        "from hypercolumns.cli.command import command\n@command\ndef main():\n    {}['key']\nmain()\n"
+        "import sys\n"
+        "from hypercolumns.cli.command import command\n"
+        "from hypercolumns.cli.group import LazyGroup\n"
+        "@command\n"
+        "def main():\n"
+        "    {}['key']\n"
+        "LazyGroup({'main': '__main__'}, name='group')() if len(sys.argv) > 1 else main()\n"
     )
-    done = shell(f"{sys.executable} script.py", tmp_path)
+    done = shell(f"{sys.executable} script.py{' main' * grouped}", tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("Traceback")
-    last = done.stderr.splitlines()[-1]
-    assert last == "This is a bug of hypercolumns: please report it with this text, the command and params.yaml."
+    note = "This is a bug of hypercolumns: please report it with this text, the command and params.yaml."
+    assert done.stderr.splitlines()[-1] == note
+    assert done.stderr.count(note) == 1
 
 
 @pytest.mark.parametrize("command", ["hypercolumns params", "hypercolumns --help", "stages prepare --help"])

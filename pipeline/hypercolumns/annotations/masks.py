@@ -145,12 +145,12 @@ def problem(code: RLE, height: int, width: int) -> str | None:
     --------
     >>> problem(empty(3, 4), height=3, width=4)
     >>> problem(empty(3, 4), height=4, width=3)
-    'its size is [3, 4], that of its image [4, 3] (height, width)'
+    'segmentation has size [3, 4], its image is [4, 3] (height, width)'
     """
     if code["size"] != [height, width]:
-        return f"its size is {code['size']}, that of its image {[height, width]} (height, width)"
+        return f"segmentation has size {code['size']}, its image is {[height, width]} (height, width)"
     if run_total(code["counts"]) != height * width:
-        return f"its runs do not add up to {height} x {width} pixels"
+        return f"the runs of the segmentation do not add up to {height} x {width} pixels"
     return None
 
 

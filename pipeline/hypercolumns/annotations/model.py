@@ -67,8 +67,10 @@ class _UnreadMask:
     text: msgspec.Raw
     size: tuple[int, int]
     """Height and width of the image."""
-    place: str
-    """File and annotation, for messages."""
+    path: Path | str
+    """The file, for messages."""
+    number: int
+    """Id of the annotation, for messages."""
 
     def read(self) -> RLE:
         try:
@@ -77,7 +79,7 @@ class _UnreadMask:
         except (ValueError, RecursionError) as error:
             fault = str(error)
         if fault is not None:
-            raise InputError(f"{self.place}: the mask is damaged: {fault}.", "prepare")
+            raise InputError(f"{self.path}, annotation {self.number}: the mask is damaged: {fault}.", "prepare")
         return code
 
 
@@ -237,7 +239,7 @@ class _Annotation(msgspec.Struct, gc=False):
     def instance(self, size: tuple[int, int], path: Path | str) -> Instance:
         x, y, width, height = self.bbox
         has_mask = len(memoryview(self.segmentation)) > 0
-        mask = _UnreadMask(self.segmentation, size, f"{path}, annotation {self.id}") if has_mask else None
+        mask = _UnreadMask(self.segmentation, size, path, self.id) if has_mask else None
         return Instance(
             id=self.id,
             image_id=self.image_id,

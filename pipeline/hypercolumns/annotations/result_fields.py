@@ -42,11 +42,7 @@ def _box_problem(box: Any, _category: Category, image: Image) -> str | None:
 def _mask_problem(code: Any, _category: Category, image: Image) -> str | None:
     if not (isinstance(code, dict) and isinstance(code.get("counts"), str) and isinstance(code.get("size"), list)):
         return "segmentation is not a compressed RLE (an object with 'size' and a string 'counts')"
-    if code["size"] != [image.height, image.width]:
-        return f"segmentation has size {code['size']}, its image is {[image.height, image.width]} (height, width)"
-    if masks.run_total(code["counts"]) != image.height * image.width:
-        return f"the runs of the segmentation do not add up to {image.height} x {image.width} pixels"
-    return None
+    return masks.problem({"size": code["size"], "counts": code["counts"]}, image.height, image.width)
 
 
 def _keypoints_problem(flat: Any, category: Category, _image: Image) -> str | None:

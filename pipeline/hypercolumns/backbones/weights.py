@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hypercolumns.errors import InputError
-from hypercolumns.input_files import LARGEST, is_file
+from hypercolumns.input_files import is_file, too_large
 
 MAX_LISTED_TENSORS = 6
 """Tensor names that a message lists before it abbreviates."""
@@ -69,10 +69,8 @@ def _require_bounded(path: Path) -> None:
         Naming the file and the limit.
     """
     size = path.stat().st_size
-    if size > LARGEST:
-        raise InputError(
-            f"backbone.file: {path} has {size / 2**20:.0f} MB, more than the {LARGEST / 2**20:.0f} MB that are read."
-        )
+    if fault := too_large(size):
+        raise InputError(f"backbone.file: {path} {fault}.")
     if path.suffix != ".safetensors" and zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())

@@ -10,8 +10,7 @@ import msgspec
 from hypercolumns.annotations.files import is_inside
 from hypercolumns.annotations.model import Category
 from hypercolumns.errors import InputError
-from hypercolumns.input_files import LARGEST as LARGEST_FILE
-from hypercolumns.input_files import is_file, read_bytes
+from hypercolumns.input_files import is_file, read_bytes, too_large
 from hypercolumns.stores.manifest import FileRecord
 from hypercolumns.stores.versions import refusal
 
@@ -143,8 +142,8 @@ class Manifest(msgspec.Struct, frozen=True):
         for name, expected in self.files.items():
             if not is_file(folder / name):
                 yield f"{name} is missing"
-            elif (size := (folder / name).stat().st_size) > LARGEST_FILE:  # hashing it would take minutes
-                yield f"{name} has {size / 2**20:.0f} MB, more than the {LARGEST_FILE / 2**20:.0f} MB that are read"
+            elif fault := too_large((folder / name).stat().st_size):  # hashing it would take minutes
+                yield f"{name} {fault}"
             elif FileRecord.measure(folder / name).sha256 != expected:
                 yield f"the SHA-256 of {name} is not the one in {NAME}"
 

@@ -77,7 +77,8 @@ def worded_errors(remedy: Callable[[str], str] | None = None) -> Iterator[None]:
             raise click.ClickException(f"The output cannot be written: {error.strerror}.") from None
         if paragraph := explain_trouble(error):
             raise click.ClickException(paragraph) from None
-        error.add_note(_BUG)  # the last lines of its traceback
+        if _BUG not in getattr(error, "__notes__", ()):  # commands of a group pass here twice
+            error.add_note(_BUG)  # the last lines of its traceback
         raise
 
 

@@ -69,10 +69,7 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
         "distributed.logging.distributed": logging.ERROR,
         "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
     }
-    log, log_of_scheduler = logging.getLogger("distributed"), logging.getLogger("distributed.scheduler")
-    with ExitStack() as stack:
-        for logger in (log, log_of_scheduler):
-            stack.callback(logger.setLevel, logger.level)
+    with _restored_levels("distributed", "distributed.scheduler") as (log, log_of_scheduler), ExitStack() as stack:
         # Errors reach the client. That a worker was replaced, its nanny says in one line.
         log_of_scheduler.setLevel(logging.CRITICAL)
         with defer_interrupts():
@@ -113,12 +110,22 @@ def connect_to_scheduler(address: str) -> Iterator[Client]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Dask's log silent within a `with` block: what goes wrong is raised too, and logged with tracebacks."""
-    with ExitStack() as stack:
-        for name in ("distributed", "distributed.client"):  # Dask gives both a level and a handler
-            log = logging.getLogger(name)
-            stack.callback(log.setLevel, log.level)
+    with _restored_levels("distributed", "distributed.client") as logs:  # Dask gives both a level and a handler
+        for log in logs:
             log.setLevel(logging.CRITICAL + 1)
         yield
+
+
+@contextmanager
+def _restored_levels(*names: str) -> Iterator[list[logging.Logger]]:
+    """Provide loggers, whose levels are restored after a `with` block."""
+    logs = [logging.getLogger(name) for name in names]
+    levels = [log.level for log in logs]
+    try:
+        yield logs
+    finally:
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
 
 
 @contextmanager

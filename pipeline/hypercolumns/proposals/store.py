@@ -69,8 +69,22 @@ class ProposalStore:
         InputError
             When `path` does not exist, is not a proposal store of this version, lacks files or has damaged metadata.
         """
-        store = Store.open(path, SCHEMA, "proposal store", "propose")
+        return cls._open(path, check=True)
+
+    @classmethod
+    def reopen(cls, path: Path | str) -> "ProposalStore":
+        """Open a store without checking its files; for workers, whose client has just opened it with `open`."""
+        return cls._open(path, check=False)
+
+    @classmethod
+    def _open(cls, path: Path | str, check: bool) -> "ProposalStore":
+        store = Store.open(path, SCHEMA, "proposal store", "propose", check=check)
         return cls(store.path, store)
+
+    @property
+    def address(self) -> str:
+        """Absolute path or address of its files, by which other processes open it."""
+        return self.store.place.address
 
     @cached_property
     def image_ids(self) -> tuple[int, ...]:

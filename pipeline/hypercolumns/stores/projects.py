@@ -1,6 +1,5 @@
 """The stores in object stores that a project refers to, in its folders and in DVC's cache of their older versions."""
 
-import json
 import os
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from typing import Any
 import yaml
 
 from hypercolumns.errors import InputError
-from hypercolumns.input_files import is_file, is_folder, read_bytes
+from hypercolumns.input_files import is_file, is_folder, read_bytes, read_json
 from hypercolumns.stores.layout import ROOT
 from hypercolumns.stores.references import LARGEST_REFERENCE, REFERENCE, parse_reference, place_of
 from hypercolumns.workspace import SPLITS, Workspace
@@ -121,9 +120,9 @@ def _require_present(project: Path, cache: Path | None) -> None:
 def _is_cached(cache: Path, md5: str) -> bool:
     """Whether DVC's cache has a folder, and what it refers to if it is a reference."""
     try:
-        listed = json.loads(read_bytes(_in_cache(cache, md5)))
+        listed = read_json(_in_cache(cache, md5))
         references = [str(entry["md5"]) for entry in listed if entry["relpath"] == REFERENCE]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError):
         return False
     return all(is_file(_in_cache(cache, reference)) for reference in references)
 

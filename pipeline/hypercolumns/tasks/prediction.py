@@ -20,11 +20,12 @@ from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.model import GridModel
 from hypercolumns.parameters import PredictParameters
 from hypercolumns.places.place import place_at
+from hypercolumns.proposals.store import ProposalStore
 from hypercolumns.scratch.checked_files import load_arrays, save_arrays
 from hypercolumns.scratch.shared import removed_afterwards, shared_work
 from hypercolumns.scratch.work import locked, work
 from hypercolumns.stores.manifest import content_digest
-from hypercolumns.stores.references import place_of, upload
+from hypercolumns.stores.references import upload
 from hypercolumns.tasks.predictions import Predictions
 from hypercolumns.tasks.remote import Job, Piece, predict_piece
 from hypercolumns.tasks.task import Task
@@ -126,7 +127,7 @@ def predict(
         job = Job(
             store=store.address,
             models=addresses,
-            proposals=place_of(superpixels).address if superpixels else None,
+            proposals=ProposalStore.open(superpixels).address if superpixels else None,
             task=task,
             settings=settings,
             kinds=kinds,

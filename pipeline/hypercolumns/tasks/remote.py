@@ -112,7 +112,7 @@ def _predict_part(
 
 def _superpixels(job: Job, piece: Piece) -> Superpixels:
     """Make the function that reads superpixels, and refuses those of another photograph."""
-    store = ProposalStore.open(job.proposals) if job.proposals else None
+    store = ProposalStore.reopen(job.proposals) if job.proposals else None
 
     @lru_cache(_PHOTOGRAPHS_AT_ONCE)
     def read(image_id: int) -> NDArray[np.int32]:
