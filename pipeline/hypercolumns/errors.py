@@ -1,6 +1,7 @@
 """The error for unusable input, and the wording that its messages share."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 _LONGEST_MESSAGE = 4000
@@ -34,6 +35,26 @@ def _readable(message: str) -> str:
     if message.isprintable():
         return message
     return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in message)
+
+
+@contextmanager
+def naming(file: object, step: str | None = None) -> Iterator[None]:
+    """Name the file that the errors within a `with` block are about.
+
+    Parameters
+    ----------
+    step
+        The pipeline step that writes it.
+
+    Raises
+    ------
+    InputError
+        In place of the one within, with the file before its message.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{file}: {error}", error.step or step) from None
 
 
 def choices(names: Iterable[object]) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import stat
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 LARGEST = 4 * 2**30
@@ -29,6 +29,23 @@ def is_folder(path: Path) -> bool:
         return path.is_dir()
     except (OSError, ValueError):
         return False
+
+
+def is_inside(name: str) -> bool:
+    """Whether a relative path stays inside the folder that it starts from.
+
+    Names may come from either system, so both meanings of a path must be harmless.
+
+    Examples
+    --------
+    >>> is_inside("val2017/0001.jpg"), is_inside("../0001.jpg"), is_inside("C:0001.jpg")
+    (True, False, False)
+    """
+    if not name.strip() or "\0" in name:
+        return False
+    if not ("\\" in name or ":" in name or ".." in name or name.startswith("/")):
+        return True  # the usual case; building paths takes twenty times as long
+    return not any(path.anchor or ".." in path.parts for path in (PurePosixPath(name), PureWindowsPath(name)))
 
 
 def expand_home(name: str) -> Path:

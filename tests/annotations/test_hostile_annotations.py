@@ -42,6 +42,9 @@ def set_value(*path: str | int) -> Callable[[Any], Callable[[Content], None]]:
 
 CHANGES: dict[str, Callable[[Content], None]] = {
     "a height of 2^32": set_value("images", 0, "height")(2**32),
+    "a name that leads out": set_value("images", 0, "file_name")("../a.jpg"),
+    "a name with NUL": set_value("images", 0, "file_name")("a\0.jpg"),
+    "an absolute name": set_value("images", 0, "file_name")("/etc/passwd"),
     "a negative width": set_value("images", 0, "width")(-1),
     "2^40 pixels": lambda found: found["images"][0].update(width=2**20, height=2**20),
     "an image twice": lambda found: found["images"].append(found["images"][0]),

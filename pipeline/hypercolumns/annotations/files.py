@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import TypeVar
 from xml.etree.ElementTree import Element
 
@@ -16,7 +16,7 @@ from tqdm import tqdm
 from hypercolumns.annotations.photographs.opening import open_of_any_size
 from hypercolumns.annotations.photographs.orientation import stored_size
 from hypercolumns.errors import InputError
-from hypercolumns.input_files import is_file, is_folder, read_bytes
+from hypercolumns.input_files import is_file, is_folder, is_inside, read_bytes
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,23 +24,6 @@ Result = TypeVar("Result")
 _LARGEST_TEXT = 64 * 2**20
 _LARGEST_XML = 10 * 2**20
 """In bytes; a file about one photograph has a few thousand."""
-
-
-def is_inside(name: str) -> bool:
-    """Whether a relative path stays inside the folder that it starts from.
-
-    Names may come from either system, so both meanings of a path must be harmless.
-
-    Examples
-    --------
-    >>> is_inside("val2017/0001.jpg"), is_inside("../0001.jpg"), is_inside("C:0001.jpg")
-    (True, False, False)
-    """
-    if not name.strip() or "\0" in name:
-        return False
-    if not ("\\" in name or ":" in name or ".." in name or name.startswith("/")):
-        return True  # the usual case; building paths takes twenty times as long
-    return not any(path.anchor or ".." in path.parts for path in (PurePosixPath(name), PureWindowsPath(name)))
 
 
 def path_inside(root: Path, name: str, source: str) -> Path:

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypercolumns.annotations import masks
 from hypercolumns.errors import InputError
-from hypercolumns.input_files import MOST_PIXELS
+from hypercolumns.input_files import MOST_PIXELS, is_inside
 
 
 def require_sound(
@@ -35,6 +35,8 @@ def require_sound(
     image_by_id = {image.id: image for image in images}
     category_by_id = {category.id: category for category in categories}
     for image in images:
+        if not is_inside(image.file_name):
+            raise InputError(f"{path}: image {image.id} has the file name {image.file_name!r}, which leads elsewhere.")
         if image.width * image.height > MOST_PIXELS:
             raise InputError(
                 f"{path}: image {image.id} has the size {image.width} x {image.height}; the product must be at most "

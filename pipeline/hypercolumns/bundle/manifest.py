@@ -7,10 +7,9 @@ from typing import Any
 
 import msgspec
 
-from hypercolumns.annotations.files import is_inside
 from hypercolumns.annotations.model import Category
 from hypercolumns.errors import InputError
-from hypercolumns.input_files import is_file, read_bytes, too_large
+from hypercolumns.input_files import is_file, is_inside, read_bytes, too_large
 from hypercolumns.stores.manifest import FileRecord
 from hypercolumns.stores.versions import refusal
 

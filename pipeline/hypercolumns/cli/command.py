@@ -63,9 +63,7 @@ def worded_errors(remedy: Callable[[str], str] | None = None) -> Iterator[None]:
         advice = f" {remedy(error.step)}" if remedy and error.step else ""
         raise click.ClickException(f"{error}{advice}") from None
     except PlaceError as error:
-        raise click.ClickException(
-            f"{error}. What was finished is kept; run again when the object store can be reached."
-        ) from None
+        raise click.ClickException(f"{error}. What was finished is kept; {error.advice}.") from None
     except KeyboardInterrupt as error:
         raise SystemExit(report(getattr(error, "number", signal.SIGINT))) from None
     except (click.ClickException, click.exceptions.Exit, click.Abort):

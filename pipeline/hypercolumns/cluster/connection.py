@@ -266,9 +266,12 @@ def _require_scheduler(address: str) -> None:
         kind = None
     finally:
         runner.stop()
+    if isinstance(kind, str) and kind != "Scheduler":
+        raise OSError(f"a Dask {kind.lower()} is there, not a scheduler")
     if kind != "Scheduler":
-        what = f"a Dask {kind.lower()}" if isinstance(kind, str) else "something else, such as a web server,"
-        raise OSError(f"{what} is there, or only one side uses TLS (tls:// in place of tcp://).")
+        raise OSError(
+            "something else, such as a web server, is there, or only one side uses TLS (tls:// in place of tcp://)."
+        )
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.result_fields import BOX, MASK
 from hypercolumns.annotations.results import Results, read_entries, read_results
-from hypercolumns.errors import InputError
+from hypercolumns.errors import InputError, naming
 from hypercolumns.evaluation.detections import (
     THRESHOLDS,
     OverlapFunction,
@@ -101,10 +101,8 @@ def _content(path: Path) -> str:
 
 def _masks_in_instances(annotations: AnnotationSet, path: Path, settings: EvaluateParameters, draws: Draws) -> Measured:
     results: Results = read_results(path, annotations, MASK, "instances")
-    try:
+    with naming(path):
         instances, ious = ground_truth_box_ious(annotations, results, settings)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
     if not instances:
         raise InputError("No instance counts: all are crowds, difficult, without a mask or too small.")
     columns = {"mean IoU": ious, "above .5": ious > 0.5, "above .7": ious > 0.7}

@@ -224,7 +224,11 @@ class Bucket:
         try:
             store = _connect(self.address, os.getpid())
         except (BaseError, ValueError) as error:  # what the environment lacks, or no host can be named
-            raise PlaceError(place, f"the address or the environment cannot be used: {_short(error)}") from None
+            raise PlaceError(
+                place,
+                f"the address or the environment cannot be used: {_short(error)}",
+                "run again when they are corrected",
+            ) from None
         for attempt in range(_ATTEMPTS):
             try:
                 return request(store)
@@ -232,13 +236,13 @@ class Bucket:
                 self._require_bucket(error)
                 raise FileNotFoundError(f"{place} does not exist") from None
             except (PermissionDeniedError, UnauthenticatedError) as error:
-                raise PlaceError(place, f"the object store refuses access: {_short(error)}") from None
+                raise _refused(place, error) from None
             except BaseException as error:
                 if not isinstance(error, BaseError) and type(error).__name__ != _PANIC:
                     raise
                 self._require_bucket(error)
                 if any(status in str(error) for status in _REFUSALS):
-                    raise PlaceError(place, f"the object store refuses access: {_short(error)}") from None
+                    raise _refused(place, error) from None
                 if attempt == _ATTEMPTS - 1:
                     raise PlaceError(place, f"the object store does not answer as it should: {_short(error)}") from None
                 time.sleep(_PAUSE * 2**attempt * (1 + random.random()))  # noqa: S311 - not a secret
@@ -247,7 +251,11 @@ class Bucket:
     def _require_bucket(self, error: BaseException) -> None:
         """Refuse if an error says that there is no such bucket, which would otherwise read as a missing object."""
         if any(code in str(error) for code in _NO_BUCKET):
-            raise PlaceError(self.address, f"there is no bucket {urlsplit(self.address).netloc}") from None
+            raise PlaceError(
+                self.address,
+                f"there is no bucket {urlsplit(self.address).netloc}",
+                "run again when the bucket exists, or with another address",
+            ) from None
 
 
 class PlaceError(Exception):
@@ -256,13 +264,21 @@ class PlaceError(Exception):
     No `OSError`: those of a file say that it is missing or damaged, and what it held would be computed again.
     """
 
-    def __init__(self, place: str, fault: str) -> None:
+    def __init__(self, place: str, fault: str, advice: str = "run again when the object store can be reached") -> None:
         super().__init__(f"{place}: {fault}")
-        self.place, self.fault = place, fault
+        self.place, self.fault, self.advice = place, fault, advice
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as the call that made it, since workers raise it and clients report it."""
-        return type(self), (self.place, self.fault)
+        return type(self), (self.place, self.fault, self.advice)
+
+
+def _refused(place: str, error: BaseException) -> PlaceError:
+    return PlaceError(
+        place,
+        f"the object store refuses access: {_short(error)}",
+        "run again when the credentials in the environment give access",
+    )
 
 
 @lru_cache(maxsize=256)

@@ -12,13 +12,12 @@ import numpy as np
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.bad_items import BadItems
 from hypercolumns.annotations.coco.file import CocoFile
-from hypercolumns.annotations.files import is_inside
 from hypercolumns.annotations.masks import RLE
 from hypercolumns.annotations.model import Category, Image, Part
 from hypercolumns.annotations.result_fields import BOX, KEYPOINTS, MASK, PARTS, is_finite
 from hypercolumns.annotations.results import read_entries
 from hypercolumns.errors import InputError, choices, counted
-from hypercolumns.input_files import LONGEST_NAME
+from hypercolumns.input_files import LONGEST_NAME, is_inside
 from hypercolumns.parameters import DatasetParameters
 
 logger = logging.getLogger(__name__)

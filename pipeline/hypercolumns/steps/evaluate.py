@@ -9,6 +9,7 @@ from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.result_fields import BOX
 from hypercolumns.annotations.results import read_results
 from hypercolumns.definitions import find_task
+from hypercolumns.errors import naming
 from hypercolumns.evaluation.judgement import Answers, Judgement, with_baselines
 from hypercolumns.grid.comparisons import baseline_files
 from hypercolumns.parameters import Parameters
@@ -32,7 +33,8 @@ def evaluate_task(parameters: Parameters, workspace: Workspace, task: str) -> Ju
     def judge(for_detections: Path, for_instances: Path, step: str) -> Judgement:
         in_detections = read_results(for_detections, truth, definition.result_field, "detections", step)
         in_instances = read_results(for_instances, truth, definition.result_field, "instances", step)
-        return definition.judge(truth, Answers(in_detections, in_instances, boxes), parameters)
+        with naming(for_instances, step):
+            return definition.judge(truth, Answers(in_detections, in_instances, boxes), parameters)
 
     judged = judge(workspace.predictions(task), workspace.ground_truth_predictions(task), "predict")
     baselines = {

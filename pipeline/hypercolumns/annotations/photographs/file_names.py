@@ -9,9 +9,9 @@ from pathlib import Path
 from posixpath import normpath
 from urllib.parse import unquote
 
-from hypercolumns.annotations.files import is_inside, path_inside
+from hypercolumns.annotations.files import path_inside
 from hypercolumns.errors import InputError
-from hypercolumns.input_files import is_file
+from hypercolumns.input_files import is_file, is_inside
 
 _LONGEST_NAME = 4096
 """In characters: the limit for paths on Linux, and more than other systems allow."""
