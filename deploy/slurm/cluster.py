@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 import dask
+import psutil
 from dask.utils import parse_bytes
 from dask_jobqueue.slurm import SLURMJob
 from distributed import Scheduler, SpecCluster
@@ -28,14 +29,14 @@ SECONDS_BETWEEN_CHECKS = 30.0
 
 
 def worker_jobs(
-    count: int, workers: int, memory: str, kind: str, **options: Any
+    count: int, workers: int, memory: int, kind: str, **options: Any
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Specify jobs of `workers` processes with one thread each, by name.
 
     Parameters
     ----------
     memory
-        Of each process.
+        Of each process, in bytes.
     kind
         First part of the names.
     options
@@ -44,7 +45,7 @@ def worker_jobs(
     made = {
         "cores": workers,
         "processes": workers,
-        "memory": str(workers * parse_bytes(memory)),
+        "memory": str(workers * memory),
         "job_name": f"hypercolumns-{kind}",
         "log_directory": "slurm-logs",
         "job_script_prologue": [f"export {name}={shlex.quote(value)}" for name, value in WORKER_ENVIRONMENT.items()],
@@ -54,6 +55,37 @@ def worker_jobs(
         # Dask names the processes of a job so.
         group = [f"-{process}" for process in range(workers)] if workers > 1 else [""]
         yield f"{kind}-{number}", {"cls": SLURMJob, "options": made, "group": group}
+
+
+def in_bytes(_context: click.Context, _option: click.Parameter, size: str) -> int:
+    """Convert a size such as 4GiB.
+
+    Raises
+    ------
+    click.BadParameter
+        When it is no size, or not positive.
+    """
+    try:
+        number = parse_bytes(size)
+    except ValueError:
+        number = 0
+    if number <= 0:
+        raise click.BadParameter(f"{size!r} is not a size such as 4GiB.")
+    return number
+
+
+def existing_interface(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
+    """Return the name of a network interface of this machine.
+
+    Raises
+    ------
+    click.BadParameter
+        When there is none of this name.
+    """
+    names = sorted(psutil.net_if_addrs())
+    if name is not None and name not in names:
+        raise click.BadParameter(f"this machine has no interface {name!r}; it has {', '.join(names)}.")
+    return name
 
 
 def require_accepted(jobs: Mapping[str, Mapping[str, Any]]) -> None:
@@ -151,13 +183,27 @@ def run(command: Sequence[str], workers: Workers) -> int:
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
-@click.option("--jobs", default=1, show_default=True, help="Jobs of CPU workers.")
-@click.option("--workers", default=1, show_default=True, help="Worker processes of such a job, one per core.")
-@click.option("--memory", default="4GiB", show_default=True, help="Memory of each of them.")
-@click.option("--gpu-jobs", default=0, show_default=True, help="Jobs of one GPU.")
-@click.option("--gpu-workers", default=3, show_default=True, help="Workers of such a job, which share its GPU.")
-@click.option("--gpu-cores", default=8, show_default=True, help="CPU cores of such a job.")
-@click.option("--gpu-memory", default="8GiB", show_default=True, help="Memory of each of its workers.")
+@click.option("--jobs", type=click.IntRange(0), default=1, show_default=True, help="Jobs of CPU workers.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Worker processes of such a job, one per core.",
+)
+@click.option("--memory", callback=in_bytes, default="4GiB", show_default=True, help="Memory of each of them.")
+@click.option("--gpu-jobs", type=click.IntRange(0), default=0, show_default=True, help="Jobs of one GPU.")
+@click.option(
+    "--gpu-workers",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="Workers of such a job, which share its GPU.",
+)
+@click.option("--gpu-cores", type=click.IntRange(1), default=8, show_default=True, help="CPU cores of such a job.")
+@click.option(
+    "--gpu-memory", callback=in_bytes, default="8GiB", show_default=True, help="Memory of each of its workers."
+)
 @click.option("--gpu-request", default="--gres=gpu:1", show_default=True, help="Option of sbatch for the GPU.")
 @click.option(
     "--time",
@@ -166,18 +212,28 @@ def run(command: Sequence[str], workers: Workers) -> int:
 )
 @click.option("--partition", "queue", help="Partition of every job.")
 @click.option("--account", help="Account of every job.")
-@click.option("--interface", help="Network interface that all nodes share, such as ib0.")
-@click.option("--port", default=0, show_default=True, help="Port of the scheduler; 0 takes a free one.")
+@click.option(
+    "--interface",
+    callback=existing_interface,
+    help="Network interface that all nodes share, such as ib0.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    show_default=True,
+    help="Port of the scheduler; 0 takes a free one.",
+)
 @click.option("--sbatch", "directives", multiple=True, help="Another option of sbatch, for every job; can be repeated.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def main(
     jobs: int,
     workers: int,
-    memory: str,
+    memory: int,
     gpu_jobs: int,
     gpu_workers: int,
     gpu_cores: int,
-    gpu_memory: str,
+    gpu_memory: int,
     gpu_request: str,
     interface: str | None,
     port: int,

@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import re
+import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +74,11 @@ def explain_trouble(error: BaseException) -> str | None:
         if isinstance(link, UnicodeDecodeError) and link is error and (file := open_file(link)):
             byte = link.object[link.start]
             return f"{_name(file)} is not text in {link.encoding.upper()}: its byte {link.start} is {byte:#04x}."
+        if isinstance(link, ModuleNotFoundError) and link is error and _is_foreign(link.name):
+            return (
+                f"The module {link.name} is missing in the Python environment {sys.prefix}: "
+                "`pip install 'hypercolumns[pipeline]'`, in a clone `make .venv/ready`."
+            )
         number = _number(link)
         if number is not None and (link is error or number in _AFTER_WRAPPING):
             return _about_file(link, number)
@@ -109,6 +115,11 @@ def _number(error: BaseException) -> int | None:
     if isinstance(error, RuntimeError) and str(error) == _NO_THREAD:
         return errno.EAGAIN
     return 0 if type(error) in (OSError, IsADirectoryError) else None
+
+
+def _is_foreign(module: str | None) -> bool:
+    """Whether a module belongs to another package, and is no name that this one misspells."""
+    return module is not None and module.partition(".")[0] not in ("hypercolumns", "stages")
 
 
 def _is_memory(error: BaseException) -> bool:

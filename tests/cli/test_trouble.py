@@ -115,6 +115,14 @@ def test_an_error_met_in_passing_does_not_hide_a_bug() -> None:
     assert isinstance(run(bug).exception, KeyError)
 
 
+def test_a_missing_package_is_named_and_a_missing_module_of_this_one_is_a_bug() -> None:
+    said = paragraph(lambda: fail(ModuleNotFoundError("No module named 'cv2.data'", name="cv2.data")))
+    assert f"The module cv2.data is missing in the Python environment {sys.prefix}" in said
+    assert "pip install" in said
+    own = ModuleNotFoundError("No module named 'hypercolumns.gird'", name="hypercolumns.gird")
+    assert isinstance(run(lambda: fail(own)).exception, ModuleNotFoundError)
+
+
 def test_libraries_in_rust_are_understood() -> None:
     """The text is that of safetensors 0.5, which names no file."""
     error = RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)")

@@ -44,7 +44,7 @@ def scripts(cluster: ModuleType, *arguments: object, **options: object) -> list[
 
 
 def test_a_job_starts_a_process_per_core_with_one_thread_and_its_share_of_the_memory(cluster: ModuleType) -> None:
-    first, second = scripts(cluster, 2, 8, "4GiB", "cpu", walltime="12:00:00", job_extra_directives=["--nice=5"])
+    first, second = scripts(cluster, 2, 8, 4 * 2**30, "cpu", walltime="12:00:00", job_extra_directives=["--nice=5"])
     assert {"#SBATCH --cpus-per-task=8", "#SBATCH --mem=32G", "#SBATCH -t 12:00:00", "#SBATCH --nice=5"} <= set(
         first.splitlines()
     )
@@ -56,7 +56,7 @@ def test_a_job_starts_a_process_per_core_with_one_thread_and_its_share_of_the_me
 
 
 def test_the_workers_of_a_gpu_job_share_its_cores_and_are_marked(cluster: ModuleType) -> None:
-    (script,) = scripts(cluster, 1, 3, "8GiB", "gpu", job_cpu=8, worker_extra_args=["--resources", "GPU=1"])
+    (script,) = scripts(cluster, 1, 3, 8 * 2**30, "gpu", job_cpu=8, worker_extra_args=["--resources", "GPU=1"])
     assert {"#SBATCH --cpus-per-task=8", "#SBATCH --mem=24G"} <= set(script.splitlines())
     command = shlex.split(script.splitlines()[-1])
     assert command[command.index("--nworkers") + 1] == "3"
@@ -65,7 +65,7 @@ def test_the_workers_of_a_gpu_job_share_its_cores_and_are_marked(cluster: Module
 
 
 def test_workers_have_the_environment_of_local_workers(cluster: ModuleType) -> None:
-    (script,) = scripts(cluster, 1, 1, "4GiB", "cpu")
+    (script,) = scripts(cluster, 1, 1, 4 * 2**30, "cpu")
     exports = {line.removeprefix("export ") for line in script.splitlines() if line.startswith("export ")}
     assert exports == {f"{name}={value}" for name, value in WORKER_ENVIRONMENT.items()}
 
@@ -110,7 +110,19 @@ def test_a_command_without_workers_loses_the_scheduler_and_ends_by_itself(
     assert "All jobs of workers have ended" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["--job", "2", "--", "true"], ["--jobs", "0", "--", "true"]])
-def test_a_misspelt_option_and_no_jobs_at_all_are_refused(cluster: ModuleType, arguments: list[str]) -> None:
-    result = CliRunner().invoke(cluster.main, arguments)
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--job", "2"], "No such option"),
+        (["--jobs", "0"], "give --jobs or --gpu-jobs"),
+        (["--jobs", "-1"], "x>=0"),
+        (["--memory", "lots"], "'lots' is not a size such as 4GiB"),
+        (["--memory", "0"], "'0' is not a size"),
+        (["--interface", "ib77"], "no interface 'ib77'; it has"),
+        (["--port", "65536"], "0<=x<=65535"),
+    ],
+)
+def test_options_that_cannot_be_meant_are_refused(cluster: ModuleType, options: list[str], said: str) -> None:
+    result = CliRunner().invoke(cluster.main, [*options, "--", "true"])
     assert result.exit_code == 2
+    assert said in " ".join(result.output.split())

@@ -8,6 +8,7 @@ anything does not.
 """
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -46,6 +47,7 @@ def main() -> int:
     skipped: list[str] = []
     bad = False
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+        tempfile.tempdir = os.environ["TMPDIR"] = folder  # what killed runs leave there goes with it
         start = time.monotonic()
         project = Project(Path(folder))
         print(f"undisturbed runs of all stages: {time.monotonic() - start:.0f} s", flush=True)
