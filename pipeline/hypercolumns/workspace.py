@@ -1,5 +1,6 @@
 """The files that the steps of the pipeline read and write."""
 
+import shutil
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Literal
@@ -107,6 +108,12 @@ class Workspace:
     def plot(self, task: str, name: str) -> Path:
         """JSON with the rows of a plot of a task."""
         return self.plots / task / f"{name}.json"
+
+    def remove_evaluation(self, task: str) -> None:
+        """Delete the metrics and plot data of a task."""
+        for name in (task, f"{task}_summary"):
+            self.metric(name).unlink(missing_ok=True)
+        shutil.rmtree(self.plots / task, ignore_errors=True)
 
     @property
     def report(self) -> Path:

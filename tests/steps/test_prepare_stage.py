@@ -152,3 +152,15 @@ def test_a_train_split_without_trainable_instances_is_refused(run, tmp_path, cha
     assert result.exit_code == 1
     assert complaint in result.output
     assert not (tmp_path / "data/annotations").exists()
+
+
+def test_metrics_and_plots_of_tasks_that_are_left_out_are_deleted(run, tmp_path):
+    kept = ["metrics/proposals.json", "metrics/segmentation.json", "plots/segmentation/pr_50.json"]
+    stale = ["metrics/parts.json", "metrics/parts_summary.json", "plots/parts/pr_50.json"]
+    for name in (*kept, *stale):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    result = run({"puppets": {"train_images": 2, "val_images": 1, "width": 96, "height": 96}}, tasks=["segmentation"])
+    assert result.exit_code == 0, result.output
+    assert all((tmp_path / name).exists() for name in kept)
+    assert not any((tmp_path / name).exists() for name in stale)

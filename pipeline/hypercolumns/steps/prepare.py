@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.summary import summarise
+from hypercolumns.definitions import TASKS
 from hypercolumns.parameters import Parameters
 from hypercolumns.scratch.publishing import publish
 from hypercolumns.steps.data_set import read_data_set
@@ -19,7 +20,8 @@ def prepare_annotations(parameters: Parameters, workspace: Workspace) -> dict[Sp
     """Write the annotations of both splits, and the photographs of the built-in data set.
 
     What `check_pipeline` has read is taken over. Both folders are replaced only when everything is complete, so an
-    error leaves the old ones untouched.
+    error leaves the old ones untouched. Metrics and plots of tasks that are left out are deleted, since they are those
+    of earlier parameters.
 
     Raises
     ------
@@ -40,6 +42,8 @@ def prepare_annotations(parameters: Parameters, workspace: Workspace) -> dict[Sp
             shutil.copyfile(source / f"{split}.json", path)
         publish(unfinished.images, workspace.images)
         publish(unfinished.annotations("train").parent, workspace.annotations("train").parent)
+    for task in TASKS.keys() - set(parameters.tasks):
+        workspace.remove_evaluation(task)
     sets = {split: AnnotationSet.load(workspace.annotations(split)) for split in SPLITS}
     for split, annotations in sets.items():
         logger.info("%s", summarise(split, annotations))
