@@ -36,7 +36,7 @@ def worker_jobs(
     Parameters
     ----------
     memory
-        Of each process, in bytes.
+        Memory of each process, in bytes.
     kind
         First part of the names.
     options

@@ -25,10 +25,10 @@ from hypercolumns.parameters import ComputeParameters
 logger = logging.getLogger(__name__)
 
 PAUSED_SECONDS = 60.0
-"""All workers may be paused for so long, for lack of memory, before a stage ends."""
+"""Time for which all workers may be paused, for lack of memory, before a stage ends."""
 
 _ANSWER_SECONDS = 30.0
-"""A scheduler that is busy may take so long until it says that it is one."""
+"""Time that a scheduler, which may be busy, has to answer."""
 
 
 @contextmanager
@@ -180,7 +180,7 @@ def _watching_memory(client: Client, limits: list[int]) -> Iterator[None]:
     Parameters
     ----------
     limits
-        Then takes the memory limit of each worker, in bytes.
+        List that then takes the memory limit of each worker, in bytes.
     """
     ended = threading.Event()
 

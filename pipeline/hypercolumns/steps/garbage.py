@@ -57,7 +57,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Garbage:
-    """What can be deleted below an address, and how much cannot."""
+    """Groups that can be deleted below an address, and counts of those that cannot."""
 
     groups: tuple[Group, ...]
     """By kind and name."""
@@ -79,7 +79,7 @@ def find_garbage(storage: Bucket, referenced: Iterable[str], age: timedelta, *, 
     referenced
         Addresses of the stores to keep. One of HTTP may serve the same objects, and keeps a store of its name.
     age
-        What was written to more recently is kept, since a run may be at work on it.
+        Groups that were written to more recently are kept, since a run may be at work on them.
     shared
         Whether copies of photographs and shared unfinished work can be deleted too; the next run makes them again.
 
