@@ -120,7 +120,7 @@ def _number(error: BaseException) -> int | None:
 
 
 def _is_foreign(module: str | None) -> bool:
-    """Whether a module belongs to another package, and is no name that this one misspells."""
+    """Whether a module belongs to another package: a missing one of this package is a bug."""
     return module is not None and module.partition(".")[0] not in ("hypercolumns", "stages")
 
 

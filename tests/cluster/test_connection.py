@@ -20,8 +20,7 @@ from hypercolumns.cluster.connection import connect, defer_interrupts
 from hypercolumns.cluster.workers import START_METHOD, WORKER_ENVIRONMENT
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import ComputeParameters
-
-PACKAGE_ROOT = Path(__file__).parents[2] / "pipeline"
+from tests.documents import ROOT
 
 SCRIPT = """
 import os, sys
@@ -45,7 +44,7 @@ def test_workers_have_one_thread_and_preloaded_modules(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     environment = {name: value for name, value in os.environ.items() if name not in WORKER_ENVIRONMENT}
-    environment["PYTHONPATH"] = str(PACKAGE_ROOT)
+    environment["PYTHONPATH"] = str(ROOT / "pipeline")
     completed = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     assert completed.returncode == 0, completed.stderr
     assert "Traceback" not in completed.stderr  # the client reports errors
