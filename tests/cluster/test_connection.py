@@ -4,18 +4,13 @@ import gc
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-from contextlib import suppress
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from distributed import Client
 
-from hypercolumns.cluster import connection
 from hypercolumns.cluster.connection import connect, defer_interrupts
 from hypercolumns.cluster.workers import START_METHOD, WORKER_ENVIRONMENT
 from hypercolumns.errors import InputError
@@ -88,29 +83,3 @@ def test_a_refused_connection_leaves_no_client_behind() -> None:
         assert [known for known in gc.get_objects() if isinstance(known, Client)] == []
     finally:
         gc.enable()
-
-
-@pytest.mark.parametrize("answer", [None, bytes(64), b"\xff" * 7 + b"\x7f" * 25], ids=["none", "zeros", "huge"])
-def test_what_is_not_a_scheduler_is_refused_in_time(answer: bytes | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A web server, or a scheduler that is stopped, accepts connections and never answers."""
-    monkeypatch.setattr(connection, "_ANSWER_SECONDS", 1.0)
-    accepted = []
-
-    def serve() -> None:
-        with suppress(OSError):  # at the end
-            while True:
-                accepted.append(listener.accept()[0])
-                accepted[-1].sendall(answer or b"")
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        Thread(target=serve, daemon=True).start()
-        address = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
-        begin = time.monotonic()
-        with (
-            pytest.raises(InputError, match=f"no Dask scheduler answers at {address}: [^\n]+$"),
-            connect(ComputeParameters(scheduler=address)),
-        ):
-            pass
-        assert time.monotonic() - begin < 10
-        for peer in accepted:
-            peer.close()
