@@ -257,7 +257,7 @@ def _require_scheduler(address: str) -> None:
     try:
         kind = runner.run_sync(ask, callback_timeout=_ANSWER_SECONDS)
     except TimeoutError:
-        raise OSError(f"something accepts connections there, and says nothing for {_ANSWER_SECONDS:.0f} s.") from None
+        raise OSError(f"something accepts connections there, and says nothing for {_ANSWER_SECONDS:.0f} s") from None
     except Exception as error:  # reading what is not Dask's raises errors of any type
         is_clear = isinstance(error, FatalCommClosedError | TypeError) or "scheme" in str(error)  # TLS, the address
         is_clear |= isinstance(error, OSError) and not isinstance(error, CommClosedError)
@@ -270,7 +270,7 @@ def _require_scheduler(address: str) -> None:
         raise OSError(f"a Dask {kind.lower()} is there, not a scheduler")
     if kind != "Scheduler":
         raise OSError(
-            "something else, such as a web server, is there, or only one side uses TLS (tls:// in place of tcp://)."
+            "something else, such as a web server, is there, or only one side uses TLS (tls:// in place of tcp://)"
         )
 
 
