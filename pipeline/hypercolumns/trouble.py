@@ -88,7 +88,8 @@ def explain_trouble(error: BaseException) -> str | None:
 
 
 def _about_file(error: BaseException, number: int) -> str:
-    given = getattr(error, "filename2", None) or getattr(error, "filename", None)  # of a copy, the target
+    # The second name is the target of a copy.
+    given = getattr(error, "filename2", None) or getattr(error, "filename", None)
     name = os.fsdecode(given) if isinstance(given, str | bytes | os.PathLike) else _name(open_file(error))
     reason = os.strerror(number) if number else first_line(error)
     if number in _FILLED:

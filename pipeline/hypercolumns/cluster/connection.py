@@ -70,7 +70,7 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
         "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
     }
     with _restored_levels("distributed", "distributed.scheduler") as (log, log_of_scheduler), ExitStack() as stack:
-        # Errors reach the client. That a worker was replaced, its nanny says in one line.
+        # Errors reach the client. A nanny says in one line that it has replaced its worker.
         log_of_scheduler.setLevel(logging.CRITICAL)
         with defer_interrupts():
             start_fork_server(modules)

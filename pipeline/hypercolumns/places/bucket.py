@@ -149,7 +149,7 @@ class Bucket:
         def put(store: Any) -> None:
             try:
                 obstore.put(store, name, whole)
-            except FileNotFoundError as error:  # of the parts, after the answer that the object is complete was lost
+            except FileNotFoundError as error:  # about the parts, after the last answer was lost
                 raise GenericError(str(error)) from None
 
         self._ask(put, name)
@@ -223,7 +223,7 @@ class Bucket:
         place = f"{self.address}/{name}" if name else self.address
         try:
             store = _connect(self.address, os.getpid())
-        except (BaseError, ValueError) as error:  # what the environment lacks, or no host can be named
+        except (BaseError, ValueError) as error:  # the environment lacks something, or no host has such a name
             raise PlaceError(
                 place,
                 f"the address or the environment cannot be used: {first_line(error)}",

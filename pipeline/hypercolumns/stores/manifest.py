@@ -66,7 +66,7 @@ class Manifest:
         FileNotFoundError
             If it has none.
         OSError
-            If it cannot be read, or is too large or no regular file.
+            If it cannot be read, is too large or is not a regular file.
         DamagedManifestError
             If it is not, to the byte, what `write` writes, or names files outside of the store.
         """
