@@ -13,8 +13,8 @@ from hypercolumns.cluster import connection
 from hypercolumns.cluster.connection import connect
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import ComputeParameters
+from tests.cluster.certificates import certify, settings
 from tests.cluster.processes import cluster
-from tests.cluster.test_tls import certify, settings
 
 GREETINGS = {
     "SSH": b"SSH-2.0-OpenSSH_9.2p1\r\n",
