@@ -116,6 +116,13 @@ def move_to_object_store(path: Path, storage: str | None, kind: str) -> None:
     ----------
     kind
         `FEATURES` or `PROPOSALS`. The name of the store there depends on its content alone.
+
+    Raises
+    ------
+    InputError
+        If the address cannot be used.
+    PlaceError
+        If the object store cannot be reached, or refuses.
     """
     if storage is None:
         return

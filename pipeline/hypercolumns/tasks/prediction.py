@@ -99,6 +99,8 @@ def predict(
     InputError
         When a model was trained on features of another origin, has other targets than the task or no grid for a
         category, superpixels are missing, or features are damaged or not finite.
+    PlaceError
+        When the object store cannot be reached, or refuses.
 
     Notes
     -----
