@@ -5,7 +5,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 LOWEST_TESTS := tests/test_public_surface.py tests/stores tests/features tests/grid tests/tasks tests/evaluation \
     tests/annotations tests/export tests/test_pipeline.py
 
-.PHONY: run test lowest bench repeat check git-checkout clean distclean
+.PHONY: run test lowest bench repeat site check git-checkout clean distclean
 .DEFAULT_GOAL := run
 
 run: git-checkout $(VENV)/ready
@@ -30,6 +30,10 @@ bench: git-checkout $(VENV)/ready
 # Two runs of the pipeline with other workers, threads and batches, the second interrupted: every byte is compared.
 repeat: git-checkout $(VENV)/ready
 	"$(BIN)/python" -m tests.repeat $(REPEAT)
+
+# The documentation as pages: site/index.html.
+site: $(VENV)/ready
+	NO_MKDOCS_2_WARNING=1 "$(BIN)/mkdocs" build
 
 check: $(VENV)/ready
 	"$(BIN)/ruff" check .

@@ -51,6 +51,8 @@ REASONS = {
     "lazy-loader": "imports public names when they are used",
     "markupsafe": "escapes what the report shows",
     "hypothesis": "examples for properties in tests",
+    "mkdocs-material": "site of the documentation",
+    "mkdocstrings": "reference of the site, from docstrings",
     "moto": "S3 server for tests",
     "msgspec": "reads and writes JSON with types",
     "mypy": "type check",
