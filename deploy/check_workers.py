@@ -48,9 +48,12 @@ def _state(path: str, variables: list[str]) -> tuple[bytes | None, dict[str, str
 @click.argument("scheduler")
 def main(scheduler: str) -> None:
     """Print what is wrong with the workers of SCHEDULER, its address; exit with 1 if anything is."""
+    parameters = Path("params.yaml").absolute()
+    if not parameters.is_file():
+        raise click.ClickException(f"{parameters} does not exist: run this in the project's folder.")
     try:
         with connect_to_scheduler(scheduler) as client:
-            found = faults(client, Path("params.yaml").absolute())
+            found = faults(client, parameters)
     except InputError as error:
         raise click.ClickException(str(error)) from None
     for address, complaints in found.items():

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from tests.faults.project import ROOT, change_compute, read_files
+from tests.documents import ROOT
+from tests.faults.project import change_compute, read_files
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
 """Packages import in one direction, along the flow of data, and only the command line uses Click."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,12 @@ def test_the_library_does_not_import_stages_or_dvc_and_only_its_command_line_imp
 def test_the_order_lists_every_package() -> None:
     present = {p.name.removesuffix(".py") for p in PACKAGE.iterdir() if not p.name.startswith("_")}
     assert present - {"py.typed"} == set(ORDER)
+
+
+def test_the_document_has_the_order() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"before it in this list, never back:\n(.*?)\. Tests hold this", page, re.DOTALL)
+    assert re.findall(r"\w+", listed) == ORDER
 
 
 def test_imports_have_no_cycles() -> None:

@@ -36,7 +36,7 @@ def worker_jobs(
     Parameters
     ----------
     memory
-        Of each process, in bytes.
+        Memory of each process, in bytes.
     kind
         First part of the names.
     options
@@ -52,7 +52,7 @@ def worker_jobs(
         **options,
     }
     for number in range(count):
-        # Dask names the processes of a job so.
+        # Dask gives the processes of a job these names.
         group = [f"-{process}" for process in range(workers)] if workers > 1 else [""]
         yield f"{kind}-{number}", {"cls": SLURMJob, "options": made, "group": group}
 
@@ -63,7 +63,7 @@ def in_bytes(_context: click.Context, _option: click.Parameter, size: str) -> in
     Raises
     ------
     click.BadParameter
-        When it is no size, or not positive.
+        When it is not a positive size.
     """
     try:
         number = parse_bytes(size)
@@ -80,7 +80,7 @@ def existing_interface(_context: click.Context, _option: click.Parameter, name: 
     Raises
     ------
     click.BadParameter
-        When there is none of this name.
+        When the machine lacks it.
     """
     names = sorted(psutil.net_if_addrs())
     if name is not None and name not in names:

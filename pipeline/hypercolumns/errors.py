@@ -7,6 +7,9 @@ from typing import Any
 _LONGEST_MESSAGE = 4000
 """In characters. Messages repeat values from files, which may be of any length."""
 
+_LONGEST_LINE = 300
+"""In characters."""
+
 
 class InputError(ValueError):
     """Input from outside that cannot be used: a file, a key or a value.
@@ -79,6 +82,18 @@ def counted(count: int, noun: str) -> str:
     ('1 photograph', '20 photographs')
     """
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, shortened; libraries add their configuration or a stack in further lines.
+
+    Examples
+    --------
+    >>> first_line(OSError("no answer."))
+    'no answer'
+    """
+    line = str(error).strip().partition("\n")[0].rstrip(".")
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}..."
 
 
 _EXPLANATIONS = {

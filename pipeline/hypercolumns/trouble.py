@@ -9,6 +9,8 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+from hypercolumns.errors import first_line
+
 _KEPT = "and run again: what was finished is kept."
 
 _CURES = {
@@ -25,7 +27,7 @@ _CURES = {
 _FILLED = (errno.ENOSPC, errno.EDQUOT)
 
 _AFTER_WRAPPING = {*_CURES, errno.EIO} - {errno.ENOENT, errno.EEXIST, errno.EAGAIN}
-"""Numbers that count when another error was raised from them; programs meet the others in passing."""
+"""Numbers that count even if another error was raised from them; programs meet and handle the others all the time."""
 
 _NUMBER = re.compile(r"\(os error (\d+)\)")
 """How libraries in Rust (safetensors, obstore) give the number of an error."""
@@ -68,7 +70,7 @@ def explain_trouble(error: BaseException) -> str | None:
             return str(link)
         if _is_memory(link):
             return (
-                f"The memory is full ({_first_line(link) or 'MemoryError'}). Close other programs, or lower "
+                f"The memory is full ({first_line(link) or 'MemoryError'}). Close other programs, or lower "
                 f"compute.workers or compute.batch_size where a stage computes, {_KEPT}"
             )
         if isinstance(link, UnicodeDecodeError) and link is error and (file := open_file(link)):
@@ -86,9 +88,10 @@ def explain_trouble(error: BaseException) -> str | None:
 
 
 def _about_file(error: BaseException, number: int) -> str:
-    given = getattr(error, "filename2", None) or getattr(error, "filename", None)  # of a copy, the target
+    # The second name is the target of a copy.
+    given = getattr(error, "filename2", None) or getattr(error, "filename", None)
     name = os.fsdecode(given) if isinstance(given, str | bytes | os.PathLike) else _name(open_file(error))
-    reason = os.strerror(number) if number else _first_line(error)
+    reason = os.strerror(number) if number else first_line(error)
     if number in _FILLED:
         reason += _free(Path(name or "."))
     return f"{name or 'A file'} cannot be read or written: {reason}. {_CURES.get(number, 'Mend this')}, {_KEPT}"
@@ -118,7 +121,7 @@ def _number(error: BaseException) -> int | None:
 
 
 def _is_foreign(module: str | None) -> bool:
-    """Whether a module belongs to another package, and is no name that this one misspells."""
+    """Whether a module belongs to another package: a missing one of this package is a bug."""
     return module is not None and module.partition(".")[0] not in ("hypercolumns", "stages")
 
 
@@ -155,8 +158,3 @@ def _free(path: Path) -> str:
     if disk.f_files and not disk.f_favail:
         return f" (the disk of {path.absolute().parent} cannot hold more files)"
     return f" ({disk.f_bavail * disk.f_frsize / 1e6:.1f} MB are free in {path.absolute().parent})"
-
-
-def _first_line(error: BaseException) -> str:
-    line = str(error).strip().partition("\n")[0].rstrip(".")
-    return line if len(line) <= 300 else f"{line[:300]}..."

@@ -4,24 +4,18 @@ import gc
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-from contextlib import suppress
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from distributed import Client
 
-from hypercolumns.cluster import connection
 from hypercolumns.cluster.connection import connect, defer_interrupts
 from hypercolumns.cluster.workers import START_METHOD, WORKER_ENVIRONMENT
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import ComputeParameters
-
-PACKAGE_ROOT = Path(__file__).parents[2] / "pipeline"
+from tests.documents import ROOT
 
 SCRIPT = """
 import os, sys
@@ -45,7 +39,7 @@ def test_workers_have_one_thread_and_preloaded_modules(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     environment = {name: value for name, value in os.environ.items() if name not in WORKER_ENVIRONMENT}
-    environment["PYTHONPATH"] = str(PACKAGE_ROOT)
+    environment["PYTHONPATH"] = str(ROOT / "pipeline")
     completed = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     assert completed.returncode == 0, completed.stderr
     assert "Traceback" not in completed.stderr  # the client reports errors
@@ -89,29 +83,3 @@ def test_a_refused_connection_leaves_no_client_behind() -> None:
         assert [known for known in gc.get_objects() if isinstance(known, Client)] == []
     finally:
         gc.enable()
-
-
-@pytest.mark.parametrize("answer", [None, bytes(64), b"\xff" * 7 + b"\x7f" * 25], ids=["none", "zeros", "huge"])
-def test_what_is_not_a_scheduler_is_refused_in_time(answer: bytes | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A web server, or a scheduler that is stopped, accepts connections and never answers."""
-    monkeypatch.setattr(connection, "_ANSWER_SECONDS", 1.0)
-    accepted = []
-
-    def serve() -> None:
-        with suppress(OSError):  # at the end
-            while True:
-                accepted.append(listener.accept()[0])
-                accepted[-1].sendall(answer or b"")
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        Thread(target=serve, daemon=True).start()
-        address = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
-        begin = time.monotonic()
-        with (
-            pytest.raises(InputError, match=f"no Dask scheduler answers at {address}: [^\n]+$"),
-            connect(ComputeParameters(scheduler=address)),
-        ):
-            pass
-        assert time.monotonic() - begin < 10
-        for peer in accepted:
-            peer.close()

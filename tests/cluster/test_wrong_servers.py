@@ -1,4 +1,4 @@
-"""Where something else than a scheduler answers at `compute.scheduler`, a run ends soon and in one paragraph."""
+"""A server at `compute.scheduler` that is not a scheduler ends a run soon and in one paragraph."""
 
 import socket
 import threading
@@ -13,8 +13,8 @@ from hypercolumns.cluster import connection
 from hypercolumns.cluster.connection import connect
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import ComputeParameters
+from tests.cluster.certificates import certify, settings
 from tests.cluster.processes import cluster
-from tests.cluster.test_tls import certify, settings
 
 GREETINGS = {
     "SSH": b"SSH-2.0-OpenSSH_9.2p1\r\n",
@@ -22,6 +22,7 @@ GREETINGS = {
     "zeros": bytes(1000),
     "lengths": (2).to_bytes(8, "little") * 3 + b"garbage!" * 100,
     "mail": b"220 mail.example ESMTP\r\n",
+    "a huge length": b"\xff" * 7 + b"\x7f" * 25,
 }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from click.testing import CliRunner
 from distributed import Client
 
 from hypercolumns.cluster import checking
@@ -48,3 +49,12 @@ def test_another_folder_other_code_and_another_environment_are_named(
         f"does not see this {file}",
         "has OMP_NUM_THREADS=1 instead of 2",
     ]
+
+
+def test_another_folder_than_that_of_a_project_is_refused(
+    checks: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(checks.main, ["tcp://127.0.0.1:9"])
+    assert result.exit_code == 1
+    assert result.output == f"Error: {tmp_path / 'params.yaml'} does not exist: run this in the project's folder.\n"

@@ -2,9 +2,8 @@
 
 Kinds: damage (to stored files), kills (of process groups), pairs (of runs at once), publishing (across file systems and
 onto full ones), workers (that die, or their scheduler), errors (of calls that change files) and requests (to an object
-store, that fail); all of them by default. Every stage first runs undisturbed
-on a tiny data set, in a temporary folder; what follows a fault must end with the same bytes. The exit code is 1 if
-anything does not.
+store, that fail); all of them by default. Every stage first runs undisturbed on a tiny data set, in a temporary folder;
+what follows a fault must end with the same bytes. The exit code is 1 if anything does not.
 """
 
 import argparse

@@ -102,11 +102,16 @@ def _none(project: Project, path: Path) -> Injection:
     return Injection(f"{path}/", str(project.folder / "calls"), first=0, lasting=False, number=0)
 
 
+def draw_call(calls: int, rng: Generator) -> int:
+    """Draw the number of a call, from 1; early calls are likelier, since a run that goes on makes fewer."""
+    return 1 + int(rng.integers(calls) * rng.random())
+
+
 def _draw(project: Project, stage: Stage, path: Path, calls: int, rng: Generator) -> Injection:
-    """Choose an error; early calls are the likelier, since a run that goes on makes fewer."""
+    """Draw an error of a call, or a limit to the size of a file."""
     none = _none(project, path)
     if rng.random() < _SHARE_OF_SIZES:
         largest = max(map(len, read_files(project.reference(stage), stage.outs).values()))
         return replace(none, file_bytes=int(rng.integers(1, largest + 1)))
-    first = 1 + int(rng.integers(calls) * rng.random())
+    first = draw_call(calls, rng)
     return replace(none, first=first, lasting=bool(rng.random() < 0.5), number=int(rng.choice(_NUMBERS)))

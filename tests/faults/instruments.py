@@ -34,9 +34,9 @@ class Event:
     """Something that happened in a run."""
 
     kind: str
-    """begin, unit, kept or rows."""
+    """begin, unit, kept, rows or error."""
     name: str
-    """What was computed, path of the file that is kept, or number of rows that are kept."""
+    """Name of what was computed or of the call that failed, path of the file that is kept, or number of rows kept."""
     time: float
     """Seconds of the clock that all processes share."""
     process: int

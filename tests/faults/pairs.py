@@ -12,9 +12,10 @@ from pathlib import Path
 
 from numpy.random import Generator
 
+from tests.documents import ROOT
 from tests.faults.outcomes import Outcome, Result
 from tests.faults.processes import Child, Ended
-from tests.faults.project import ROOT, Project, Stage
+from tests.faults.project import Project, Stage
 
 _STAGES = (
     Stage("train"),

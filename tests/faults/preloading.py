@@ -2,11 +2,9 @@
 
 import os
 from importlib import import_module
-from pathlib import Path
 
+from tests.documents import ROOT
 from tests.faults.instruments import install
-
-_ROOT = Path(__file__).parents[2]
 
 _MODULES = (
     *(
@@ -28,7 +26,7 @@ _MODULES = (
 
 def load() -> None:
     """Import the modules, and let the workers find them; starts no thread that a fork would lose."""
-    paths = [str(_ROOT), str(_ROOT / "pipeline"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [str(ROOT), str(ROOT / "pipeline"), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
     os.environ["TQDM_DISABLE"] = "1"  # bars of progress hide messages
     for name in _MODULES:

@@ -12,9 +12,8 @@ import yaml
 
 from hypercolumns.parameters import Parameters
 from hypercolumns.parameters.text import as_yaml
+from tests.documents import ROOT
 from tests.faults.processes import Child, Ended
-
-ROOT = Path(__file__).parents[2]
 
 PARAMETERS = {
     "tasks": ["segmentation"],

@@ -10,7 +10,7 @@ from numpy.random import Generator
 
 from hypercolumns.cli.verify import main as verify
 from hypercolumns.parameters import Parameters
-from tests.faults.errors import calls_of, meet_errors
+from tests.faults.errors import calls_of, draw_call, meet_errors
 from tests.faults.injected import Injection
 from tests.faults.outcomes import Outcome, Result
 from tests.faults.processes import Child
@@ -63,7 +63,7 @@ def _undisturbed(project: Project, server: S3Server, stage: Stage) -> _Reference
 
 
 def _results(stage: Stage, path: Path) -> dict[str, bytes]:
-    """What a stage wrote, without the name of the case in addresses."""
+    """Files that a stage wrote, without the name of the case in addresses."""
     storage = Parameters.load(path / "params.yaml").compute.storage or ""
     return {
         name: content.replace(storage.encode(), b"STORAGE") for name, content in read_files(path, stage.outs).items()
@@ -92,5 +92,4 @@ def _none(project: Project, server: S3Server) -> Injection:
 
 
 def _draw(project: Project, server: S3Server, calls: int, rng: Generator) -> Injection:
-    first = 1 + int(rng.integers(calls) * rng.random())
-    return replace(_none(project, server), first=first, lasting=bool(rng.random() < 0.5))
+    return replace(_none(project, server), first=draw_call(calls, rng), lasting=bool(rng.random() < 0.5))

@@ -12,10 +12,11 @@ from pathlib import Path
 from numpy.random import Generator
 
 from tests.cluster.processes import Processes
+from tests.documents import ROOT
 from tests.faults.instruments import EVENTS, MODULE, read_events
 from tests.faults.outcomes import Outcome, Result
 from tests.faults.processes import SECONDS, Child, Ended
-from tests.faults.project import LONG, ROOT, Project, Stage, change_compute
+from tests.faults.project import LONG, Project, Stage, change_compute
 
 WORKERS = 2
 

@@ -65,8 +65,6 @@ STALLS = Fault("stalls", "stall")
 TRUNCATED = Fault("truncated", "truncate")
 """Half the body under its own length: HTTP does not show it, `Content-Range` may."""
 
-BEFORE = (INTERNAL_ERROR, UNAVAILABLE, SLOW_DOWN, TOO_MANY_REQUESTS, REQUEST_TIMEOUT, CLOSED, RESET, HANGS)
-"""Faults that keep the request from the server."""
 AFTER = (LOST_INTERNAL_ERROR, LOST_UNAVAILABLE, LOST_CLOSED, LOST_RESET, LOST_HANGS)
 """Faults that lose the answer alone."""
 BODIES = (CUT, STALLS, TRUNCATED)

@@ -120,7 +120,7 @@ def require_size(height: int, width: int, subject: str) -> None:
     Parameters
     ----------
     subject
-        What has the size, for the message.
+        Words for the thing of this size, for the message.
 
     Raises
     ------

@@ -57,7 +57,7 @@ class ResultTexts(Sequence[Mapping[str, Any]]):
     """
 
     def __init__(self, text: str, spans: NDArray[np.int64], columns: Mapping[str, NDArray[Any]]) -> None:
-        """Keep the text, the first and last position (n, 2) of every entry in it, and its `COLUMNS` (n,)."""
+        """Keep the text, start and end (n, 2) of every entry in it, and the `COLUMNS` (n,) of the entries."""
         self._text = text
         self._spans = spans
         self.columns = columns

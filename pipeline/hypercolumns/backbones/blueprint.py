@@ -33,7 +33,13 @@ class Blueprint:
 
     @classmethod
     def of(cls, backbone: Backbone) -> "Blueprint":
-        """Describe a backbone that `create_backbone` made, or one with other layers that shares its network."""
+        """Describe a backbone that `create_backbone` made, or one with other layers that shares its network.
+
+        Raises
+        ------
+        ValueError
+            For any other backbone.
+        """
         if backbone.made_from is None:
             raise ValueError("only a backbone that `create_backbone` made can be made again in another process")
         settings, seed = backbone.made_from

@@ -9,7 +9,7 @@ from typing import NoReturn
 from hypercolumns.process import DEFAULTS, end
 
 _SECONDS = 0.5
-"""Until it is seen whether an interrupt is on its way."""
+"""Interval at which it is checked whether the interrupt is being handled."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -18,7 +18,7 @@ class Interrupted(KeyboardInterrupt):
     Parameters
     ----------
     number
-        Of the signal.
+        Number of the signal.
     """
 
     def __init__(self, number: int) -> None:

@@ -89,10 +89,11 @@ def _verify(store: Path) -> "Verification":
     from tqdm import tqdm
 
     from hypercolumns.stores.files import Files
+    from hypercolumns.stores.references import is_reference
     from hypercolumns.stores.verification import verify
 
     name = click.format_filename(store)
-    total = sum(Files.list(store).sizes.values())
+    total = None if is_reference(store) else sum(Files.list(store).sizes.values())
     with tqdm(total=total, unit="B", unit_scale=True, desc=store.name, leave=False, disable=None) as progress:
         found = verify(store, progress.update)
     for damage in found.damages:

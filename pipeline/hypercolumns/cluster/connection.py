@@ -25,10 +25,10 @@ from hypercolumns.parameters import ComputeParameters
 logger = logging.getLogger(__name__)
 
 PAUSED_SECONDS = 60.0
-"""All workers may be paused for so long, for lack of memory, before a stage ends."""
+"""Time for which all workers may be paused, for lack of memory, before a stage ends."""
 
 _ANSWER_SECONDS = 30.0
-"""A scheduler that is busy may take so long until it says that it is one."""
+"""Time that a scheduler, which may be busy, has to answer."""
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
         "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
     }
     with _restored_levels("distributed", "distributed.scheduler") as (log, log_of_scheduler), ExitStack() as stack:
-        # Errors reach the client. That a worker was replaced, its nanny says in one line.
+        # Errors reach the client. A nanny says in one line that it has replaced its worker.
         log_of_scheduler.setLevel(logging.CRITICAL)
         with defer_interrupts():
             start_fork_server(modules)
@@ -180,7 +180,7 @@ def _watching_memory(client: Client, limits: list[int]) -> Iterator[None]:
     Parameters
     ----------
     limits
-        Then takes the memory limit of each worker, in bytes.
+        List that then takes the memory limit of each worker, in bytes.
     """
     ended = threading.Event()
 
@@ -257,7 +257,7 @@ def _require_scheduler(address: str) -> None:
     try:
         kind = runner.run_sync(ask, callback_timeout=_ANSWER_SECONDS)
     except TimeoutError:
-        raise OSError(f"something accepts connections there, and says nothing for {_ANSWER_SECONDS:.0f} s.") from None
+        raise OSError(f"something accepts connections there, and says nothing for {_ANSWER_SECONDS:.0f} s") from None
     except Exception as error:  # reading what is not Dask's raises errors of any type
         is_clear = isinstance(error, FatalCommClosedError | TypeError) or "scheme" in str(error)  # TLS, the address
         is_clear |= isinstance(error, OSError) and not isinstance(error, CommClosedError)
@@ -270,7 +270,7 @@ def _require_scheduler(address: str) -> None:
         raise OSError(f"a Dask {kind.lower()} is there, not a scheduler")
     if kind != "Scheduler":
         raise OSError(
-            "something else, such as a web server, is there, or only one side uses TLS (tls:// in place of tcp://)."
+            "something else, such as a web server, is there, or only one side uses TLS (tls:// in place of tcp://)"
         )
 
 

@@ -52,5 +52,5 @@ def _apply(
 ) -> list[Result]:
     network = blueprint.prepared(maps.device, "photographs")
     with threadpool_limits(1), Streams(network, maps.device, streams=1) as streams:
-        results = streams.map(lambda own, pair: function(maps.describe(own, pair[0]), pair[1]), batch)
+        results = streams.map(lambda copy, pair: function(maps.describe(copy, pair[0]), pair[1]), batch)
         return list(results)

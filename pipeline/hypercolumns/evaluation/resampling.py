@@ -75,14 +75,11 @@ def resampled_mean(
     """Mean of the values (n,) of n instances in every draw, (resamples,); NaN for a draw without any of them."""
     position = {image.id: n for n, image in enumerate(annotations.images)}
     images = np.array([position[instance.image_id] for instance in instances], dtype=np.intp)
-    sums, counts = (
-        np.bincount(images, values, len(position)),
-        np.bincount(images, minlength=len(position)).astype(np.float64),
-    )
+    sums = np.bincount(images, values, len(position))
+    counts = np.bincount(images, minlength=len(position)).astype(np.float64)
     with np.errstate(invalid="ignore"):
-        return np.concatenate(
-            [np.zeros(0), *((some @ sums) / (some @ counts) for some in _chunks(draws, len(position)))]
-        )
+        means = [(some @ sums) / (some @ counts) for some in _chunks(draws, len(position))]
+    return np.concatenate([np.zeros(0), *means])
 
 
 def _chunks(draws: Draws, weights: int) -> Iterator[Draws]:

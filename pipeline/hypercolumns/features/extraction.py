@@ -105,6 +105,8 @@ def extract(
     InputError
         When a photograph is missing, unreadable or of another size, a layer has values that are not finite, or a layer
         is not a map or a region is mirrored although `short_side` is given.
+    PlaceError
+        When the object store cannot be reached, or refuses.
     """
     require_sorted(regions)
     if short_side is not None and (regions["kind"] == "mirrored").any():

@@ -13,6 +13,7 @@ from hypercolumns.features.passes import Blocks
 from hypercolumns.features.schema import Shapes
 from hypercolumns.features.writer import FeatureStoreWriter, digests_sha256
 from hypercolumns.places.folder import Folder
+from hypercolumns.places.place import Place
 from hypercolumns.stores.arrays import DamagedStoreError, StoredArray
 from hypercolumns.stores.layout import ROOT, Layout
 from hypercolumns.stores.manifest import Manifest
@@ -50,20 +51,14 @@ class EarlierStore:
         digests = _digests(path, expected)
         if digests is None:
             return None
-        arrays = schema.layouts(shapes)
-        place = place_of(path)
-        return cls(
-            digests, {n: StoredArray(place, f"blocks/{n}", len(digests), layout) for n, layout in arrays.items()}
-        )
+        return cls(digests, _blocks(place_of(path), shapes, len(digests)))
 
     @classmethod
     def seal(cls, path: Path, shapes: Shapes, digests: NDArray[np.uint8]) -> "EarlierStore | None":
         """Complete the shards of an interrupted run, which will not be continued, so that they can be read."""
         with FeatureStoreWriter(path, shapes) as writer:
             rows = writer.seal()
-        arrays = schema.layouts(shapes)
-        place = Folder(path.absolute())
-        return cls(digests[:rows], {n: StoredArray(place, f"blocks/{n}", rows, layout) for n, layout in arrays.items()})
+        return cls(digests[:rows], _blocks(Folder(path), shapes, rows))
 
 
 @dataclass(frozen=True)
@@ -122,6 +117,12 @@ class KnownBlocks:
             return np.full(len(wanted), NOT_KNOWN)
         places = np.searchsorted(self._sorted, wanted).clip(max=len(self._sorted) - 1)
         return np.where(self._sorted[places] == wanted, self._found[places], NOT_KNOWN)
+
+
+def _blocks(place: Place, shapes: Shapes, n_rows: int) -> dict[str, StoredArray]:
+    """The arrays of blocks by layer that a store at a place should have, not opened."""
+    layouts = schema.layouts(shapes)
+    return {layer: StoredArray(place, f"blocks/{layer}", n_rows, layout) for layer, layout in layouts.items()}
 
 
 def _digests(path: Path, expected: NDArray[np.uint8]) -> NDArray[np.uint8] | None:

@@ -1,4 +1,4 @@
-"""How the blocks of regions come about: which are known, and how the others are computed."""
+"""The plan of an extraction: which blocks of regions are known, and how the others are computed."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -57,7 +57,7 @@ class Plan:
         return "crops" if self.short_side is None else "photographs"
 
     def seen_by(self, backbone: Backbone) -> Backbone:
-        """The network as it takes such images."""
+        """The network for such images: as it is for crops, with every layer as a map for photographs."""
         return backbone if self.short_side is None else spatial(backbone)
 
     def blocks(

@@ -43,7 +43,7 @@ class _Shard:
     plan: Plan
     """Restricted to the regions of the shard."""
     place: Place
-    """Where the store lies."""
+    """Holds the store."""
 
 
 def write_shards(
@@ -62,7 +62,7 @@ def write_shards(
     client
         Client of the Dask cluster; None to compute in this process.
     name
-        What the progress bar says.
+        Label of the progress bar.
 
     Returns
     -------

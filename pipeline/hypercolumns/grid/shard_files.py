@@ -69,11 +69,6 @@ class ShardFiles(ABC):
     shards_per_file: int = 1
 
     @property
-    def shards(self) -> tuple[slice, ...]:
-        """Rows of the store that each shard holds."""
-        return parts(self.n_regions)
-
-    @property
     def n_files(self) -> int:
         """Number of files."""
         return math.ceil(self.n_regions / (self.shards_per_file * REGIONS_PER_PART))

@@ -16,7 +16,7 @@ def range_in_words(annotation: Any, metadata: Sequence[Any] = ()) -> str:
     annotation
         The type of a field, which may be optional or a tuple.
     metadata
-        What pydantic keeps beside it.
+        Constraints that pydantic keeps beside the type.
 
     Examples
     --------

@@ -12,8 +12,8 @@ from functools import lru_cache, partial
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from hypercolumns.errors import InputError, choices
-from hypercolumns.input_files import LARGEST
+from hypercolumns.errors import InputError, choices, first_line
+from hypercolumns.input_files import too_large
 
 SCHEMES = ("s3", "gs", "az", "https", "http")
 """Protocols of addresses. HTTP and HTTPS servers are read and not written."""
@@ -29,22 +29,23 @@ _PAUSE = 0.2
 """Seconds before the second attempt; doubled for each further one."""
 
 _PANIC = "PanicException"
-"""Raised by `obstore` for some short answers; not an `Exception`."""
+"""Name of the type that `obstore` raises for some short answers; it is not an `Exception`."""
 
 _NO_BUCKET = ("NoSuchBucket", "The specified bucket does not exist", "ContainerNotFound")
-"""In answers of S3, Google Cloud Storage and Azure where there is no such bucket."""
+"""Words in the answers of S3, Google Cloud Storage and Azure for a bucket that does not exist."""
 
 _REFUSALS = ("status code: 401", "status code: 403")
-"""In errors of `obstore` for listings, which have no type of their own for it."""
+"""Words in errors of `obstore` for refused listings, which do not have a type for that."""
 
-_HEADS_AT_ONCE = 16
+REQUESTS_AT_ONCE = 16
+"""Requests that a process makes side by side, where one asks for a file each."""
 
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
 class StoredObject:
-    """What a listing says of an object."""
+    """Size and time of an object, as a listing gives them."""
 
     size: int
     """In bytes."""
@@ -105,16 +106,15 @@ class Bucket:
         """The place with a longer prefix."""
         return Bucket(f"{self.address}/{name}")
 
-    def read(self, name: str, largest: int | None = None) -> bytes:
+    def read(self, name: str) -> bytes:
         """Read an object."""
         import obstore
 
         def get(store: Any) -> bytes:
             answer = obstore.get(store, name)
-            limit, size = LARGEST if largest is None else largest, answer.meta["size"]
-            if size > limit:
-                raise OSError(f"it has {size / 2**20:.0f} MB, more than the {limit / 2**20:.0f} MB that are read")
-            return _complete(bytes(answer.bytes()), size)
+            if fault := too_large(answer.meta["size"]):
+                raise OSError(f"it {fault}")
+            return _complete(bytes(answer.bytes()), answer.meta["size"])
 
         return self._ask(get, name)
 
@@ -149,7 +149,7 @@ class Bucket:
         def put(store: Any) -> None:
             try:
                 obstore.put(store, name, whole)
-            except FileNotFoundError as error:  # of the parts, after the answer that the object is complete was lost
+            except FileNotFoundError as error:  # about the parts, after the last answer was lost
                 raise GenericError(str(error)) from None
 
         self._ask(put, name)
@@ -175,7 +175,7 @@ class Bucket:
     def sizes(self, names: Collection[str] | None = None) -> dict[str, int]:
         """Sizes of objects by name; a single name is asked for, as are all names where the server cannot list."""
         if names is not None and (len(names) == 1 or self.address.startswith("http")):
-            with ThreadPoolExecutor(_HEADS_AT_ONCE) as pool:
+            with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
                 found = zip(names, pool.map(self._size, names), strict=True)
                 return {name: size for name, size in found if size is not None}
 
@@ -223,10 +223,10 @@ class Bucket:
         place = f"{self.address}/{name}" if name else self.address
         try:
             store = _connect(self.address, os.getpid())
-        except (BaseError, ValueError) as error:  # what the environment lacks, or no host can be named
+        except (BaseError, ValueError) as error:  # the environment lacks something, or no host has such a name
             raise PlaceError(
                 place,
-                f"the address or the environment cannot be used: {_short(error)}",
+                f"the address or the environment cannot be used: {first_line(error)}",
                 "run again when they are corrected",
             ) from None
         for attempt in range(_ATTEMPTS):
@@ -244,7 +244,8 @@ class Bucket:
                 if any(status in str(error) for status in _REFUSALS):
                     raise _refused(place, error) from None
                 if attempt == _ATTEMPTS - 1:
-                    raise PlaceError(place, f"the object store does not answer as it should: {_short(error)}") from None
+                    fault = f"the object store does not answer as it should: {first_line(error)}"
+                    raise PlaceError(place, fault) from None
                 time.sleep(_PAUSE * 2**attempt * (1 + random.random()))  # noqa: S311 - not a secret
         raise AssertionError
 
@@ -261,7 +262,7 @@ class Bucket:
 class PlaceError(Exception):
     """An object store cannot be reached, or refuses a request.
 
-    No `OSError`: those of a file say that it is missing or damaged, and what it held would be computed again.
+    Not an `OSError`: those of a file say that it is missing or damaged, and what it held would be computed again.
     """
 
     def __init__(self, place: str, fault: str, advice: str = "run again when the object store can be reached") -> None:
@@ -276,7 +277,7 @@ class PlaceError(Exception):
 def _refused(place: str, error: BaseException) -> PlaceError:
     return PlaceError(
         place,
-        f"the object store refuses access: {_short(error)}",
+        f"the object store refuses access: {first_line(error)}",
         "run again when the credentials in the environment give access",
     )
 
@@ -325,12 +326,6 @@ def _complete(content: bytes, size: int) -> bytes:
     if len(content) != size:
         raise GenericError(f"{len(content)} of {size} bytes came")
     return content
-
-
-def _short(error: BaseException) -> str:
-    """The first line of an error of `obstore`, whose further lines show its configuration."""
-    text = str(error).strip().partition("\n")[0]
-    return text if len(text) <= 300 else f"{text[:300]}..."
 
 
 def _batches(items: list[str], size: int) -> list[list[str]]:

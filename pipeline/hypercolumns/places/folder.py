@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hypercolumns.input_files import LARGEST, read_bytes
+from hypercolumns.input_files import read_bytes
 from hypercolumns.places.atomic import PART, atomic_write
 
 
@@ -34,9 +34,9 @@ class Folder:
         """The folder of that name below this one."""
         return Folder(self.path / name)
 
-    def read(self, name: str, largest: int | None = None) -> bytes:
+    def read(self, name: str) -> bytes:
         """Read a file."""
-        return read_bytes(self.path / name, LARGEST if largest is None else largest)
+        return read_bytes(self.path / name)
 
     def read_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """Read parts of a file."""

@@ -28,8 +28,8 @@ class Place(Protocol):
     def below(self, name: str) -> "Place":
         """The place that holds the files whose names begin with `name/`."""
 
-    def read(self, name: str, largest: int | None = None) -> bytes:
-        """Read a file, of at most `largest` bytes if that is given."""
+    def read(self, name: str) -> bytes:
+        """Read a file, of at most `input_files.LARGEST` bytes."""
 
     def read_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """Read parts of a file, each from the first to before the second offset; less where the file is shorter."""
@@ -47,11 +47,11 @@ class Place(Protocol):
         """Sizes of all files by name, or of those among `names` that are there."""
 
     def delete(self, names: Iterable[str] | None = None) -> None:
-        """Delete files, or all files; it is no error if one is not there."""
+        """Delete files, or all files; one that is not there is not an error."""
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is the address of an object store, and not the path of a folder."""
+    """Whether a string is the address of an object store rather than the path of a folder."""
     return "://" in text
 
 

@@ -18,7 +18,7 @@ class ContentCache:
     place
         Place of this cache alone; the caller holds the scratch folder.
     key
-        What all entries depend on, such as parameters and versions.
+        Values that all entries depend on, such as parameters and versions.
     """
 
     def __init__(self, place: Place, key: Mapping[str, Any]) -> None:
@@ -28,7 +28,7 @@ class ContentCache:
 
     @property
     def address(self) -> str:
-        """Where the entries for the key lie."""
+        """Path or address of the entries for the key."""
         return self._place.address
 
     def get(self, content: str) -> Arrays | None:

@@ -1,4 +1,4 @@
-"""Where workers share unfinished work with each other and with the client."""
+"""Places of unfinished work that workers share with each other and with the client."""
 
 import logging
 import platform

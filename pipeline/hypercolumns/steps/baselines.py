@@ -24,8 +24,8 @@ def predict_baselines(parameters: Parameters, workspace: Workspace, task: str) -
 
     Returns
     -------
-    Names of the baselines; empty when `baselines` is false, or no instance of val that counts is
-    annotated for the task.
+    Names of the baselines; empty when `baselines` is false, or no instance of val that counts is annotated for the
+    task.
 
     Raises
     ------

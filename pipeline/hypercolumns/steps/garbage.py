@@ -57,7 +57,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Garbage:
-    """What can be deleted below an address, and how much cannot."""
+    """Groups that can be deleted below an address, and counts of those that cannot."""
 
     groups: tuple[Group, ...]
     """By kind and name."""
@@ -79,7 +79,7 @@ def find_garbage(storage: Bucket, referenced: Iterable[str], age: timedelta, *, 
     referenced
         Addresses of the stores to keep. One of HTTP may serve the same objects, and keeps a store of its name.
     age
-        What was written to more recently is kept, since a run may be at work on it.
+        Groups that were written to more recently are kept, since a run may be at work on them.
     shared
         Whether copies of photographs and shared unfinished work can be deleted too; the next run makes them again.
 
@@ -92,11 +92,10 @@ def find_garbage(storage: Bucket, referenced: Iterable[str], age: timedelta, *, 
     served = {parts[-2:] for parts in addresses if parts[0].startswith("http")}
     kept = addresses | {(*_parts(storage.address), *parts) for parts in served}
     groups = [*_stores(storage), *(_shared_work(storage) if shared else ())]
-    referenced_groups = [group for group in groups if _parts(group.place.address) in kept]
-    others = [group for group in groups if group not in referenced_groups]
+    others = [group for group in groups if _parts(group.place.address) not in kept]
     latest = datetime.now(UTC) - age
     old = tuple(group for group in others if group.written <= latest)
-    return Garbage(old, len(referenced_groups), len(others) - len(old))
+    return Garbage(old, n_referenced=len(groups) - len(others), n_recent=len(others) - len(old))
 
 
 def is_below(address: str, storage: str) -> bool:

@@ -39,7 +39,7 @@ def repair_store(parameters: Parameters, workspace: Workspace, found: Verificati
     Parameters
     ----------
     found
-        What `stores.verification.verify` found there.
+        Result of `stores.verification.verify` for the store.
 
     Raises
     ------

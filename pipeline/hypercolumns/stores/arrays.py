@@ -49,7 +49,7 @@ class StoredArray:
     """An array of a store, read by rows."""
 
     place: Place
-    """Of the files of the store."""
+    """Holds the files of the store."""
     name: str
     rows: int
     layout: Layout

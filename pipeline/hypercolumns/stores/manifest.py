@@ -4,12 +4,12 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import google_crc32c
 
 from hypercolumns.errors import InputError
-from hypercolumns.input_files import read_bytes
+from hypercolumns.input_files import is_inside, read_bytes
 from hypercolumns.places.folder import Folder
 from hypercolumns.places.place import Place, place_at
 
@@ -66,7 +66,7 @@ class Manifest:
         FileNotFoundError
             If it has none.
         OSError
-            If it cannot be read, or is too large or no regular file.
+            If it cannot be read, is too large or is not a regular file.
         DamagedManifestError
             If it is not, to the byte, what `write` writes, or names files outside of the store.
         """
@@ -89,7 +89,7 @@ class Manifest:
         manifest = cls(files)
         if manifest._text().encode(errors="replace") != content:
             raise DamagedManifestError(path, "its checksum does not match its content")
-        unsafe = [name for name in files if not _is_inside(name)]
+        unsafe = [name for name in files if not is_inside(name) or "\\" in name]
         if unsafe:
             raise DamagedManifestError(path, f"it names {unsafe[0]!r}, which does not lie in the store")
         return manifest
@@ -99,7 +99,7 @@ class Manifest:
         Folder(store).write(NAME, self.content())
 
     def content(self) -> bytes:
-        """What `write` writes."""
+        """Encode the manifest, as `write` writes it."""
         return self._text().encode()
 
     def missing(self, place: Place) -> Iterator[tuple[str, str]]:
@@ -129,8 +129,3 @@ class Manifest:
 def content_digest(store: Path | str) -> str:
     """SHA-256 of the manifest of a store, which differs wherever the bytes of two stores differ."""
     return hashlib.sha256(place_at(store).read(NAME)).hexdigest()
-
-
-def _is_inside(name: str) -> bool:
-    path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts and "\\" not in name and "\0" not in name

@@ -30,7 +30,7 @@ def read_json(path: Path) -> Any:
     Raises
     ------
     OSError
-        If it is missing, no regular file or too large.
+        If it is missing, too large or not a regular file.
     ValueError
         If it is not JSON.
     """

@@ -30,9 +30,9 @@ class Store:
     path: Path | str
     """Folder, or address of an object store."""
     place: Place
-    """Of its files: the folder itself, unless that says that they lie elsewhere."""
+    """Holds its files: the folder itself, unless a reference in it says that they lie elsewhere."""
     group: zarr.Group
-    """For the metadata; the arrays are read with `array`, which notices damage."""
+    """Gives the metadata; the arrays are read with `array`, which notices damage."""
     _arrays: dict[str, StoredArray] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod

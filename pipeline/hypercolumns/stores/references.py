@@ -9,6 +9,7 @@ from pathlib import Path
 from hypercolumns.errors import InputError
 from hypercolumns.input_files import read_bytes
 from hypercolumns.places.atomic import PART
+from hypercolumns.places.bucket import REQUESTS_AT_ONCE
 from hypercolumns.places.place import Place, is_address, place_at
 from hypercolumns.scratch.publishing import publish
 from hypercolumns.stores.manifest import NAME as MANIFEST
@@ -25,7 +26,6 @@ FEATURES, PROPOSALS = "features", "proposals"
 LARGEST_REFERENCE = 1 << 12
 """In bytes; the longest name of an object has 1024."""
 _STORE_NAME = re.compile(r".+-[0-9a-f]{32}")
-_UPLOADS_AT_ONCE = 16
 
 
 def place_of(path: Path | str) -> Place:
@@ -88,7 +88,7 @@ def upload(folder: Path, place: Place) -> None:
     def copy(file: Path) -> None:
         place.write(file.relative_to(folder).as_posix(), file.read_bytes())
 
-    with ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
         list(pool.map(copy, files))
     if not place.create(MANIFEST, manifest):
         raise InputError(f"Another run has written another store at {place.address}. Delete it, and run again.")
@@ -116,6 +116,13 @@ def move_to_object_store(path: Path, storage: str | None, kind: str) -> None:
     ----------
     kind
         `FEATURES` or `PROPOSALS`. The name of the store there depends on its content alone.
+
+    Raises
+    ------
+    InputError
+        If the address cannot be used.
+    PlaceError
+        If the object store cannot be reached, or refuses.
     """
     if storage is None:
         return

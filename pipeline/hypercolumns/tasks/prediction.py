@@ -99,6 +99,8 @@ def predict(
     InputError
         When a model was trained on features of another origin, has other targets than the task or no grid for a
         category, superpixels are missing, or features are damaged or not finite.
+    PlaceError
+        When the object store cannot be reached, or refuses.
 
     Notes
     -----
@@ -116,7 +118,7 @@ def predict(
     if task_key is not None:
         key = {
             "store": content_digest(store.path),
-            "proposals": content_digest(Path(superpixels)) if superpixels else None,
+            "proposals": content_digest(superpixels) if superpixels else None,
             "task": task_key,
             "models": [model.digest() for model in models],
             "settings": settings.model_dump(mode="json"),
@@ -162,8 +164,8 @@ def _pieces(n_regions: int) -> list[slice]:
 
 def _piece(store: FeatureStore, rows: slice, images: Mapping[int, Image]) -> Piece:
     regions = store.regions.iloc[rows]
-    own = {int(image): images[int(image)] for image in regions["image"].unique()}
-    return Piece(rows, regions, store.expanded_boxes[rows], own)
+    of_piece = {int(image): images[int(image)] for image in regions["image"].unique()}
+    return Piece(rows, regions, store.expanded_boxes[rows], of_piece)
 
 
 @contextmanager

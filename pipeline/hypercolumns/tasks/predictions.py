@@ -58,7 +58,8 @@ def to_arrays(predictions: Sequence[Mapping[str, Prediction]]) -> Arrays:
 class Predictions:
     """Predictions of one model for the regions of one kind.
 
-    Memory holds those of one piece at a time, and while they are written, `_LINES_IN_MEMORY` results.
+    Memory holds those of one piece at a time, and while they are written, `_LINES_IN_MEMORY` results. All methods raise
+    `InputError` for a file that was damaged or deleted meanwhile.
     """
 
     files: Sequence[Path]

@@ -28,7 +28,7 @@ _PHOTOGRAPHS_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Job:
-    """What all pieces of the work have in common; sent with each of them, so kept small."""
+    """Inputs that all pieces of the work have in common; sent with each of them, so kept small."""
 
     store: str
     """Address of the feature store."""

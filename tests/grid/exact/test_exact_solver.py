@@ -59,7 +59,7 @@ def plain_pixels(
     hypercolumns = store.hypercolumns(problem.rows, SIZE).compute()[:, y, x].astype(np.float64)
     shift = np.concatenate(list(problem.standardisation.shift.values()))
     scale = np.concatenate(list(problem.standardisation.scale.values()))
-    maps = [task.target_maps(store.regions[rows], store.expanded_boxes[rows], SIZE) for rows in problem.files.shards]
+    maps = [task.target_maps(store.regions[rows], store.expanded_boxes[rows], SIZE) for rows in store.parts]
     labels = np.concatenate(maps)[problem.rows, :, y, x].transpose(0, 2, 3, 1)
     return ((hypercolumns - shift) * scale).reshape(-1, len(shift)), labels.reshape(-1, labels.shape[-1])
 
@@ -193,7 +193,7 @@ def test_layer_logits_add_up_to_those_of_hypercolumns(store: FeatureStore, tmp_p
     logits, labels = solver.layer_logits(weights)
     hypercolumns, expected_labels = plain_pixels(solver, store, task)
     by_region = np.arange(len(hypercolumns)).reshape(90, -1)
-    shards = solver.problem.files.shards
+    shards = store.parts
     order = np.concatenate([by_region[rows].T.ravel() for rows in shards])  # pixel by pixel in each shard
     assert logits.shape == (len(hypercolumns), 2, 3)
     np.testing.assert_allclose(logits.sum(axis=2), (hypercolumns @ weights.T)[order], atol=2e-3)

@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.annotations.photographs.reading import read_photograph
 from hypercolumns.errors import InputError
+from hypercolumns.places.bucket import REQUESTS_AT_ONCE
 from hypercolumns.places.folder import Folder
 from hypercolumns.places.place import Place
 
 PHOTOGRAPHS = "photographs"
 """Folder of copies below the address of an object store."""
-
-_UPLOADS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -70,10 +69,15 @@ class Photographs:
         Parameters
         ----------
         storage
-            Object store of the run, below which the files are copied by their digests, those excepted that are there;
-            None if the other processes see the same folders.
+            Object store of the run. Each file is copied there under its digest, unless it is there already. None if the
+            other processes see the same folders: nothing is copied.
         digests
             As `photograph_digests` computes them, by image id.
+
+        Raises
+        ------
+        PlaceError
+            If the object store cannot be reached, or refuses.
         """
         if storage is None:
             return self
@@ -85,7 +89,7 @@ class Photographs:
             place.write(names[image_id], self.place.read(self.files[image_id]))
 
         missing = {name: image_id for image_id, name in names.items() if name not in present}
-        with ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
             list(pool.map(copy, missing.values()))
         return Photographs(place, self.images, names)
 
