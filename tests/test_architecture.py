@@ -24,7 +24,8 @@ ORDER = [
         "cluster",
         "memory",
     ),
-    *("regions", "annotations", "drawing", "puppets", "proposals", "backbones", "features", "grid", "detection"),
+    *("regions", "annotations", "drawing", "puppets", "proposals", "backbones", "features", "grid"),
+    *("exploring", "detection"),
     *("tasks", "results", "evaluation", "reporting", "definitions", "bundle", "segmenter", "export", "steps", "cli"),
 ]
 MODULES = sorted(PACKAGE.rglob("*.py"))
