@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 from hypercolumns.errors import InputError
+from hypercolumns.input_files import is_file
 
 _LONGEST = 1 << 20
 """Bytes of the longest first line of a file that is read alone."""
@@ -26,6 +27,8 @@ def read_info(path: Path) -> Info:
     InputError
         If the file is missing or begins otherwise.
     """
+    if not is_file(path):
+        raise InputError(f"{path} is not a file.", "prepare")
     try:
         with path.open("rb") as stream:
             line = stream.readline(_LONGEST).rstrip(b",\n")

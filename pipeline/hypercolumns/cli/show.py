@@ -45,7 +45,7 @@ def main(
     if grids is None and target is not None:
         raise InputError("--target needs a model: name its grids with --model.")
     picture = draw_row(opened, row, grids, target)
-    path = out or Path(f"{Path(store).stem}-{range(len(opened))[row]}.png")
+    path = out or Path(f"{Path(store).stem}-{opened.row_number(row)}.png")
     with atomic_write(path) as stream:
         Image.fromarray(picture).save(stream, "PNG")
     click.echo(f"{click.format_filename(path)}: {picture.shape[1]} x {picture.shape[0]} pixels")

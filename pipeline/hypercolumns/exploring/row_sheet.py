@@ -61,8 +61,8 @@ def draw_row(store: FeatureStore, row: int, model: GridModel | None = None, targ
         When there is no such row, the photograph cannot be read, or the model lacks the target or the row's category,
         or was trained on other features.
     """
+    row = store.row_number(row)
     crop = _fit(store.crop(row), cv2.INTER_CUBIC)
-    row = range(len(store))[row]
     tiles = [Tile("photograph", _photograph(store, row)), Tile("crop", crop)]
     for layer, shape in store.shapes.items():
         colours = PrincipalColours.of_store(store, layer).paint(store.read(layer, slice(row, row + 1))[0])
@@ -81,8 +81,9 @@ def model_beside(store: FeatureStore, row: int) -> GridModel | None:
     Raises
     ------
     InputError
-        When the model is damaged or of another version.
+        When there is no such row, or the model is damaged or of another version.
     """
+    row = store.row_number(row)
     workspace = workspace_of(store.path)
     path = workspace and workspace.model("segmentation")
     if path is None or not path.exists():

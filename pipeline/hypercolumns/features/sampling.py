@@ -1,6 +1,7 @@
 """A sample of the rows of a store, the same in every call, for looks at a store of any size."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,9 @@ from numpy.typing import NDArray
 
 from hypercolumns.features.schema import REGIONS_PER_CHUNK
 from hypercolumns.features.store import FeatureStore
+
+_READS_AT_ONCE = 8
+"""An object store answers each request after a while."""
 
 
 def sample_rows(n_regions: int, most: int) -> tuple[slice, ...]:
@@ -31,7 +35,8 @@ def sample_rows(n_regions: int, most: int) -> tuple[slice, ...]:
 def read_sample(store: FeatureStore, layer: str, rows: tuple[slice, ...]) -> NDArray[np.float16]:
     """Read the blocks of sampled rows: (rows, channel, y, x)."""
     empty = np.empty((0, *store.shapes[layer]), np.float16)
-    return np.concatenate([empty, *(store.read(layer, chunk) for chunk in rows)])
+    with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
+        return np.concatenate([empty, *pool.map(lambda chunk: store.read(layer, chunk), rows)])
 
 
 @dataclass(frozen=True)

@@ -32,21 +32,21 @@ def most_similar(
     Ours. Flat blocks find regions of the same category more often than blocks averaged over their cells: in the layers
     of the default run 81 to 88 % against 77 to 79 % of the nearest neighbours.
     """
-    query = _unit(block[row : row + 1])[0]
+    query = _flat(block[row : row + 1])[0]
+    query_length = np.linalg.norm(query)
     rows, cosines = np.empty(0, np.intp), np.empty(0, np.float32)
     for part in parts(len(block)):
         inside = np.flatnonzero(candidates[part])
         if len(inside):
-            found = _unit(block[part])[inside] @ query
-            rows, cosines = np.append(rows, part.start + inside), np.append(cosines, found)
+            flat = _flat(block[part])
+            lengths = query_length * np.sqrt(np.einsum("ij,ij->i", flat, flat))
+            found = np.einsum("ij,j->i", flat, query) / np.where(lengths > 0, lengths, 1)
+            rows, cosines = np.append(rows, part.start + inside), np.append(cosines, found[inside])
             best = np.argsort(-cosines, kind="stable")[:n]
             rows, cosines = rows[best], cosines[best]
     return rows, cosines
 
 
-def _unit(blocks: NDArray[np.float16]) -> NDArray[np.float32]:
-    """Flat blocks (rows, values) of length one; blocks of zeros stay zero."""
-    flat = blocks.reshape(len(blocks), -1).astype(np.float32)
-    lengths = np.sqrt(np.einsum("ij,ij->i", flat, flat))
-    flat /= np.where(lengths > 0, lengths, 1)[:, None]
-    return flat
+def _flat(blocks: NDArray[np.float16]) -> NDArray[np.float32]:
+    """Blocks as (row, value); sums in half precision would overflow."""
+    return blocks.reshape(len(blocks), -1).astype(np.float32)

@@ -159,6 +159,19 @@ class FeatureStore:
         """
         return self._block(layer)[rows]
 
+    def row_number(self, row: int) -> int:
+        """Number of a row from 0 on; negative ones count from the end.
+
+        Raises
+        ------
+        InputError
+            When there is no such row.
+        """
+        try:
+            return range(len(self))[row]
+        except IndexError:
+            raise InputError(f"{self.path} has no row {row}; it has rows 0 to {len(self) - 1}.") from None
+
     def photo(self, row: int) -> NDArray[np.uint8]:
         """Read the photograph of a row: (height, width, 3) RGB, turned as its annotations say.
 
@@ -168,7 +181,7 @@ class FeatureStore:
             When there is no such row, nothing says where the photographs are (see `open`), or the photograph is
             missing, broken or of another size.
         """
-        image = int(self.regions["image"].iloc[self._position(row)])
+        image = int(self.regions["image"].iloc[self.row_number(row)])
         if image not in self._photographs.images:
             raise InputError(
                 f"The annotations have no image {image}, which row {row} of {self.path} shows; name those that it was "
@@ -191,7 +204,7 @@ class FeatureStore:
         size, fill = shown.get("input_size"), shown.get("mean")
         if not (isinstance(size, int) and 0 < size <= MOST_INPUT_SIZE and isinstance(fill, list) and len(fill) == 3):
             raise InputError(f"The attributes of {self.path} do not say how the network saw its regions.", "extract")
-        return cut_crop(self.photo(row), self.expanded_boxes[self._position(row)], size, fill)
+        return cut_crop(self.photo(row), self.expanded_boxes[self.row_number(row)], size, fill)
 
     def nearest(self, row: int, layer: str, n: int = 10, among: Rows | None = None) -> pd.DataFrame:
         """Find the rows whose blocks of a layer are most similar to those of a row, the most similar first.
@@ -219,7 +232,7 @@ class FeatureStore:
         InputError
             When the store has no such row or layer, or is damaged.
         """
-        row = self._position(row)
+        row = self.row_number(row)
         candidates = np.zeros(len(self), dtype=bool)
         candidates[np.arange(len(self))[slice(None) if among is None else among]] = True
         candidates[row] = False
@@ -280,13 +293,6 @@ class FeatureStore:
     @cached_property
     def _photographs(self) -> "Photographs":
         return photographs_of(self.path, self.annotations)
-
-    def _position(self, row: int) -> int:
-        """Number of a row from 0 on; negative ones count from the end."""
-        try:
-            return range(len(self))[row]
-        except IndexError:
-            raise InputError(f"{self.path} has no row {row}; it has rows 0 to {len(self) - 1}.") from None
 
     def _block(self, layer: str) -> StoredArray:
         if layer not in self.layers:
