@@ -25,8 +25,8 @@ ORDER = [
         "memory",
     ),
     *("regions", "annotations", "drawing", "puppets", "proposals", "backbones", "features", "grid"),
-    *("exploring", "detection"),
-    *("tasks", "results", "evaluation", "reporting", "definitions", "bundle", "segmenter", "export", "steps", "cli"),
+    *("exploring", "detection", "tasks", "results", "evaluation", "reporting", "definitions", "bundle", "segmenter"),
+    *("demo", "export", "steps", "cli"),
 ]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -6,7 +6,8 @@ from hypercolumns import __version__
 from hypercolumns.cli.group import LazyGroup
 
 _COMMANDS = (
-    *("check", "compare", "export", "gc", "heatmap", "inspect", "params", "results", "segment", "show", "verify"),
+    *("check", "compare", "demo", "explore", "export", "gc", "heatmap", "inspect"),
+    *("params", "results", "segment", "show", "verify"),
 )
 
 main = LazyGroup(
