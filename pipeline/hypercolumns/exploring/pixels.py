@@ -79,7 +79,7 @@ class PixelSimilarity:
         tiles = list(self.crops)
         if pixel is not None:
             cosines = self.to(*pixel)
-            shares = cosines / max(np.quantile(cosines, 1 - BRIGHTEST), _LEAST_DEVIATION)
+            shares = cosines / max(float(np.quantile(cosines, 1 - BRIGHTEST)), _LEAST_DEVIATION)
             tiles = [self._over(crop, heat) for crop, heat in zip(self.crops, shares, strict=True)]
             region, y, x = pixel
             centre = (round((x + 0.5) * TILE / SIZE), round((y + 0.5) * TILE / SIZE))

@@ -15,6 +15,7 @@ from hypercolumns.errors import InputError, choices
 from hypercolumns.exploring.principal_colours import PrincipalColours
 from hypercolumns.features.origin import origin_of, require_origin
 from hypercolumns.features.photographs import workspace_of
+from hypercolumns.features.schema import BOX
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.model import GridModel
 from hypercolumns.grid.scoring import heat_maps
@@ -85,9 +86,9 @@ def model_beside(store: FeatureStore, row: int) -> GridModel | None:
     """
     row = store.row_number(row)
     workspace = workspace_of(store.path)
-    path = workspace and workspace.model("segmentation")
-    if path is None or not path.exists():
+    if workspace is None or not workspace.model("segmentation").exists():
         return None
+    path = workspace.model("segmentation")
     model = GridModel.open(path)
     known = int(store.regions["category"].iloc[row]) in model.group_of_category
     if not known or (model.features and model.features != origin_of(store.attributes)):
@@ -108,9 +109,10 @@ def _photograph(store: FeatureStore, row: int) -> Picture:
     height, width = photograph.shape[:2]
     scale = TILE / max(height, width)
     size = max(round(scale * width), 1), max(round(scale * height), 1)
-    small = cv2.resize(photograph, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    small = np.asarray(cv2.resize(photograph, size, interpolation=interpolation), dtype=np.uint8)
     x0, y0, x1, y1 = store.expanded_boxes[row].tolist()  # of a mirrored row, x0 is the right side
-    for box, line in (((min(x0, x1), y0, max(x0, x1), y1), 1), (store.regions[["x0", "y0", "x1", "y1"]].iloc[row], 2)):
+    for box, line in (((min(x0, x1), y0, max(x0, x1), y1), 1), (store.regions[BOX].iloc[row], 2)):
         draw_box(small, [scale * side for side in box], WHITE, line)
     tile = np.empty((TILE, TILE, 3), np.uint8)
     tile[:] = _GROUND
