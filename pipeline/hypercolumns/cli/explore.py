@@ -37,7 +37,7 @@ def main(store: str, regions: int, layers: str | None, port: int, annotations: s
     names = [name.strip() for name in layers.split(",")] if layers else None
     similarity = PixelSimilarity.of_store(opened, chosen, names)
     try:
-        server = PixelServer(similarity, f"{opened.path}: {', '.join(names or opened.layers)}", port)
+        server = PixelServer(similarity, f"{opened.path}: {', '.join(similarity.layers)}", port)
     except OSError as error:
         raise InputError(f"The port {port} cannot be used: {error.strerror}; name another one with --port.") from None
     with server:

@@ -36,10 +36,13 @@ class PixelSimilarity:
         (region, SIZE, SIZE, channel) hypercolumns whose channels have been centred and scaled over all regions.
     crops
         (region, TILE, TILE, 3) RGB.
+    layers
+        Layers that the hypercolumns consist of.
     """
 
     columns: NDArray[np.float32]
     crops: NDArray[np.uint8]
+    layers: tuple[str, ...]
 
     @classmethod
     def of_store(
@@ -58,12 +61,13 @@ class PixelSimilarity:
             When the store has no such layer, or the photographs cannot be read.
         """
         maps = [layer for layer, (_, height, width) in store.shapes.items() if height * width > 1]
-        columns = store.hypercolumns(rows, SIZE, layers=layers or maps or store.layers).compute()
+        chosen = tuple(layers or maps or store.layers)
+        columns = store.hypercolumns(rows, SIZE, layers=chosen).compute()
         columns -= columns.mean(axis=(0, 1, 2))
         columns /= columns.std(axis=(0, 1, 2)) + _LEAST_DEVIATION
         columns /= np.linalg.norm(columns, axis=-1, keepdims=True) + _LEAST_DEVIATION
         crops = [cv2.resize(store.crop(row), (TILE, TILE), interpolation=cv2.INTER_AREA) for row in rows]
-        return cls(columns, np.array(crops, dtype=np.uint8))
+        return cls(columns, np.array(crops, dtype=np.uint8), chosen)
 
     def to(self, region: int, y: int, x: int) -> NDArray[np.float32]:
         """Cosines (region, SIZE, SIZE) from -1 to 1 with the pixel at line y and column x of a region."""
