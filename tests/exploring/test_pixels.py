@@ -8,9 +8,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from hypercolumns import FeatureStore
+from hypercolumns.cli.main import main
 from hypercolumns.exploring.pixels import PER_LINE, SIZE, TILE, PixelSimilarity
 from hypercolumns.exploring.server import PixelServer
 from tests.trained_projects import TrainedProject
@@ -78,3 +80,14 @@ def test_other_requests_are_refused(address: str, path: str, code: int) -> None:
     with pytest.raises(urllib.error.HTTPError) as refusal:
         fetch(address + path)
     assert refusal.value.code == code
+
+
+def test_a_port_in_use_and_a_layer_that_is_not_there_are_named(address: str, warped: TrainedProject) -> None:
+    store = str(warped.workspace.features("val"))
+    for options, complaint in [
+        (("--port", address.rstrip("/").rpartition(":")[2]), "cannot be used"),
+        (("--layers", "stage9"), "no layer 'stage9'; it has pooled, stage1, stage4"),
+    ]:
+        done = CliRunner().invoke(main, ["explore", store, *options])
+        assert done.exit_code == 1
+        assert complaint in " ".join(done.output.split())

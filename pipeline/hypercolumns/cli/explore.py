@@ -19,13 +19,10 @@ def main(store: str, regions: int, layers: str | None, port: int, annotations: s
     annotated objects, or all kinds if there are none. Ctrl-C ends it.
     """
     # Imported here so that `--help` does not wait for pandas and OpenCV.
-    try:
-        from hypercolumns.exploring.pixels import PixelSimilarity
-        from hypercolumns.exploring.server import PixelServer
-    except ModuleNotFoundError as error:
-        raise InputError(f"explore needs {error.name}: pip install 'hypercolumns[pipeline]'.") from None
     import numpy as np
 
+    from hypercolumns.exploring.pixels import PixelSimilarity
+    from hypercolumns.exploring.server import PixelServer
     from hypercolumns.features.store import FeatureStore
 
     opened = FeatureStore.open(store, annotations)

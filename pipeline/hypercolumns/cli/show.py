@@ -30,12 +30,9 @@ def main(
     store, not between layers.
     """
     # Imported here so that `--help` does not wait for pandas and OpenCV.
-    try:
-        from hypercolumns.exploring.row_sheet import draw_row, model_beside
-    except ModuleNotFoundError as error:
-        raise InputError(f"show needs {error.name}: pip install 'hypercolumns[pipeline]'.") from None
     from PIL import Image
 
+    from hypercolumns.exploring.row_sheet import draw_row, model_beside
     from hypercolumns.features.store import FeatureStore
     from hypercolumns.grid.model import GridModel
     from hypercolumns.places.atomic import atomic_write
