@@ -5,7 +5,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 LOWEST_TESTS := tests/test_public_surface.py tests/stores tests/features tests/grid tests/tasks tests/evaluation \
     tests/annotations tests/export tests/test_pipeline.py
 
-.PHONY: run test lowest bench repeat site experiments check git-checkout clean distclean
+.PHONY: run test lowest bench repeat site experiments demo-model check git-checkout clean distclean
 .DEFAULT_GOAL := run
 
 run: git-checkout $(VENV)/ready
@@ -39,6 +39,10 @@ experiments: $(VENV)/ready
 # The documentation as pages: site/index.html.
 site: $(VENV)/ready
 	NO_MKDOCS_2_WARNING=1 "$(BIN)/mkdocs" build
+
+# The model that comes with the package, for `hypercolumns demo`, from the default run.
+demo-model: run
+	"$(BIN)/python" -m tests.demo_model
 
 check: $(VENV)/ready
 	"$(BIN)/ruff" check .

@@ -25,8 +25,9 @@ ORDER = [
         "cluster",
         "memory",
     ),
-    *("regions", "annotations", "drawing", "puppets", "proposals", "backbones", "features", "grid", "detection"),
-    *("tasks", "results", "evaluation", "reporting", "definitions", "bundle", "segmenter", "export", "steps", "cli"),
+    *("regions", "annotations", "drawing", "puppets", "proposals", "backbones", "features", "grid"),
+    *("exploring", "detection", "tasks", "results", "evaluation", "reporting", "definitions", "bundle", "segmenter"),
+    *("demo", "export", "steps", "cli"),
 ]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from click.testing import CliRunner
 
+from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.cli.inspect import main
-from hypercolumns.features import writer
+from hypercolumns.features import description, writer
 from hypercolumns.features.schema import COLUMNS, KINDS
 
 N = 80
@@ -43,3 +45,25 @@ def test_a_folder_that_is_not_a_store_is_one_paragraph_and_exit_code_1(tmp_path:
     assert result.output.startswith("Error: ")
     assert "not a feature store" in result.output
     assert "Traceback" not in result.output
+
+
+def test_values_are_those_of_a_sample_in_large_stores_and_the_data_set_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The layer 'dead' has one channel of zeros and one of ones among three."""
+    rng = np.random.default_rng(0)
+    blocks = {"dead": rng.normal(size=(N, 3, 4, 4)).astype(np.float16)}
+    blocks["dead"][:, 0], blocks["dead"][:, 1] = 0, 1
+    regions = pd.DataFrame({name: np.ones(N) for name in COLUMNS} | {"kind": KINDS[0]})
+    path = tmp_path / "data/features/val.zarr"
+    path.parent.mkdir(parents=True)
+    writer.write_store(path, regions, blocks)
+    AnnotationSet((), (), (), "somewhere/photographs", "a data set").save(tmp_path / "data/annotations/val.json")
+    output = CliRunner().invoke(main, [str(path)]).output
+    assert "a data set; photographs in somewhere/photographs" in output
+    table = {line[0]: line[1:] for line in map(str.split, output.splitlines()) if line}
+    lowest, highest = (f"{v:.3g}" for v in (blocks["dead"].min(), blocks["dead"].max()))
+    assert table["dead"][9:] == ["33%", lowest, highest, "2"]
+    assert "from all regions" in output
+    monkeypatch.setattr(description, "SAMPLED_BYTES", 10 * 3 * 16 * 2)
+    assert "from a sample of 8 regions, evenly spaced" in CliRunner().invoke(main, [str(path)]).output

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from hypercolumns.annotations import masks
+from hypercolumns.annotations.info import read_info
 from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance, Part
 from hypercolumns.annotations.result_fields import BOX, KEYPOINTS, PARTS, ResultField
 from hypercolumns.annotations.results import Boxes, read_results
@@ -201,6 +202,7 @@ OWN = AnnotationSet(
 
 def _read_own(root: Path) -> Reading:
     found = AnnotationSet.load(root / "train.json")
+    read_info(root / "train.json")
     content = found.images, found.categories, found.image_root, found.counts
     ids = [(i.id, i.image_id, i.category_id) for i in found.instances]
     instances = [(i.segmentation, i.box, i.area, i.ignore, i.keypoints, i.parts) for i in found.instances]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from hypercolumns.annotations import masks
+from hypercolumns.annotations.info import Info
 from hypercolumns.annotations.masks import RLE
 from hypercolumns.annotations.soundness import require_sound
 from hypercolumns.errors import InputError
@@ -254,14 +255,8 @@ class _Annotation(msgspec.Struct, gc=False):
         )
 
 
-class _Info(msgspec.Struct):
-    description: str
-    image_root: str
-    counts: dict[str, int]
-
-
 class _File(msgspec.Struct):
-    info: _Info
+    info: Info
     images: tuple[Image, ...]
     categories: tuple[Category, ...]
     annotations: list[_Annotation]

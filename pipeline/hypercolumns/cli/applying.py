@@ -50,7 +50,7 @@ def applies_a_model(function: Callable[..., Mapping[str, str]]) -> Callable[...,
 
     @functools.wraps(function)
     def run(model: Path, tasks: str | None, score: float, weights: Path | None, **options: Any) -> None:
-        failed = function(segmenter=_open_segmenter(model, tasks, weights, score), **options)
+        failed = function(segmenter=open_segmenter(model, tasks, weights, score), **options)
         if failed:
             click.echo(f"Left out: {', '.join(failed)}", err=True)
             raise SystemExit(1)
@@ -69,7 +69,7 @@ def count_objects(summary: "Summary", segmenter: "Segmenter") -> str:
     return f"{found}; no box has a score of {limit} or more, --score sets how sure one must be"
 
 
-def _open_segmenter(model: Path, tasks: str | None, weights: Path | None, score: float) -> "Segmenter":
+def open_segmenter(model: Path, tasks: str | None, weights: Path | None, score: float) -> "Segmenter":
     """Open a model for the tasks that an option names."""
     # Imported here so that `--help` does not wait for torch.
     from hypercolumns.memory import keep_freed_memory

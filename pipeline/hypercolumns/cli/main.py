@@ -5,12 +5,15 @@ import click
 from hypercolumns import __version__
 from hypercolumns.cli.group import LazyGroup
 
-_COMMANDS = ("check", "compare", "export", "gc", "heatmap", "inspect", "params", "results", "segment", "verify")
+_COMMANDS = (
+    *("check", "compare", "demo", "explore", "export", "gc", "heatmap", "inspect"),
+    *("params", "results", "segment", "show", "verify"),
+)
 
 main = LazyGroup(
     {name: f"hypercolumns.cli.{name}" for name in _COMMANDS},
     name="hypercolumns",
-    help="Apply trained models, export them, hand on and compare results; check runs; inspect, verify, delete stores.",
+    help="Apply and export trained models; hand on and compare results; look at stores, verify and delete them.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 click.version_option(__version__, prog_name="hypercolumns")(main)

@@ -1,7 +1,7 @@
 """Read a feature store: lazily with Dask or xarray, eagerly part by part, or as hypercolumns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from hypercolumns.errors import InputError, choices
 from hypercolumns.features import schema
+from hypercolumns.features.photographs import MOST_INPUT_SIZE, Annotations, cut_crop, photographs_of
+from hypercolumns.features.similarity import most_similar
 from hypercolumns.regions.interpolation import interpolate_into
 from hypercolumns.stores.arrays import DamagedStoreError, StoredArray
 from hypercolumns.stores.reading import Store
@@ -19,6 +21,8 @@ from hypercolumns.stores.reading import Store
 if TYPE_CHECKING:
     import dask.array as da
     import xarray as xr
+
+    from hypercolumns.annotations.photographs.of_images import Photographs
 
 Rows = slice | Sequence[int] | NDArray[np.integer] | NDArray[np.bool_]
 """A slice, row numbers in any order, or a mask over all rows."""
@@ -36,21 +40,33 @@ class FeatureStore:
         Folder of the store, or its address in an object store.
     store
         Its attributes and arrays, opened for reading.
+    annotations
+        Where its photographs are: annotations, or a file of them. None: the file of the workspace in which the store
+        lies.
     """
 
     path: Path | str
     store: Store
+    annotations: Annotations | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def open(cls, path: str | Path) -> "FeatureStore":
+    def open(cls, path: str | Path, annotations: Annotations | None = None) -> "FeatureStore":
         """Open the store at `path` for reading.
+
+        Parameters
+        ----------
+        path
+            Folder of the store, or its address in an object store.
+        annotations
+            For `photo` and `crop`: the annotations that name the photographs, or a file of them. None:
+            `data/annotations/SPLIT.json`, if the store is `data/features/SPLIT.zarr` of the same workspace.
 
         Raises
         ------
         InputError
             When `path` does not exist, is not a feature store of this version, lacks files or has damaged metadata.
         """
-        return cls._open(path, check=True)
+        return replace(cls._open(path, check=True), annotations=annotations)
 
     @classmethod
     def reopen(cls, path: Path | str) -> "FeatureStore":
@@ -89,7 +105,12 @@ class FeatureStore:
     @cached_property
     def channels(self) -> Mapping[str, int]:
         """Number of channels by layer."""
-        return {layer: self._block(layer).shape[1] for layer in self.layers}
+        return {layer: shape[0] for layer, shape in self.shapes.items()}
+
+    @cached_property
+    def shapes(self) -> schema.Shapes:
+        """(channels, height, width) of a region's block by layer."""
+        return {layer: self._block(layer).shape[1:] for layer in self.layers}  # type: ignore[misc]
 
     @cached_property
     def blocks(self) -> Mapping[str, "da.Array"]:
@@ -104,14 +125,20 @@ class FeatureStore:
 
     @cached_property
     def regions(self) -> pd.DataFrame:
-        """Table of regions: image, category, instance (-1: none), kind, x0, y0, x1, y1, iou, score."""
+        """Table of regions: image, category, instance (-1: none), kind, x0, y0, x1, y1, iou, score, category_name.
+
+        A category without a name in the attributes is named by its id.
+        """
         columns = {name: self.column(name) for name in schema.COLUMNS}
         kinds = columns["kind"]
         if ((kinds < 0) | (kinds >= len(schema.KINDS))).any():
             fault = f"it has values that are not in 0 .. {len(schema.KINDS) - 1}"
             raise DamagedStoreError(self.path, "the array 'regions/kind'", fault)
         columns["kind"] = np.array(schema.KINDS, dtype=object)[kinds]
-        return pd.DataFrame(columns)
+        names = self.attributes.get("categories", {})
+        ids, positions = np.unique(columns["category"], return_inverse=True)
+        named = np.array([names.get(str(number), str(number)) for number in ids.tolist()], dtype=object)
+        return pd.DataFrame(columns).assign(category_name=named[positions])
 
     def column(self, name: str) -> NDArray[Any]:
         """Read one column of the region table, kinds as their number in `kinds` of the attributes."""
@@ -131,6 +158,86 @@ class FeatureStore:
             When the store has no such layer, or the rows are damaged.
         """
         return self._block(layer)[rows]
+
+    def row_number(self, row: int) -> int:
+        """Number of a row from 0 on; negative ones count from the end.
+
+        Raises
+        ------
+        InputError
+            When there is no such row.
+        """
+        try:
+            return range(len(self))[row]
+        except IndexError:
+            raise InputError(f"{self.path} has no row {row}; it has rows 0 to {len(self) - 1}.") from None
+
+    def photo(self, row: int) -> NDArray[np.uint8]:
+        """Read the photograph of a row: (height, width, 3) RGB, turned as its annotations say.
+
+        Raises
+        ------
+        InputError
+            When there is no such row, nothing says where the photographs are (see `open`), or the photograph is
+            missing, broken or of another size.
+        """
+        image = int(self.regions["image"].iloc[self.row_number(row)])
+        if image not in self._photographs.images:
+            raise InputError(
+                f"The annotations have no image {image}, which row {row} of {self.path} shows; name those that it was "
+                "made from."
+            )
+        return self._photographs.read(image)
+
+    def crop(self, row: int) -> NDArray[np.uint8]:
+        """Cut out the expanded box of a row as the network saw it: (size, size, 3) RGB, size as the network's input.
+
+        It is mirrored if the row is; what lies outside the photograph has the mean colour. With `regions.mode: image`
+        the network saw the whole photograph, and the crop shows what the blocks cover.
+
+        Raises
+        ------
+        InputError
+            As `photo`, and when the store does not say how the network saw its regions.
+        """
+        shown = self.attributes.get("preprocessing", {})
+        size, fill = shown.get("input_size"), shown.get("mean")
+        if not (isinstance(size, int) and 0 < size <= MOST_INPUT_SIZE and isinstance(fill, list) and len(fill) == 3):
+            raise InputError(f"The attributes of {self.path} do not say how the network saw its regions.", "extract")
+        return cut_crop(self.photo(row), self.expanded_boxes[self.row_number(row)], size, fill)
+
+    def nearest(self, row: int, layer: str, n: int = 10, among: Rows | None = None) -> pd.DataFrame:
+        """Find the rows whose blocks of a layer are most similar to those of a row, the most similar first.
+
+        Similarity is the cosine between blocks as flat vectors; see `similarity.most_similar`. The layer is read once,
+        part by part.
+
+        Parameters
+        ----------
+        row
+            The row to compare with; not among the answers.
+        layer
+            Name of a layer.
+        n
+            Number of rows.
+        among
+            Rows to choose from, such as `store.regions["image"] != store.regions["image"][row]`; None for all.
+
+        Returns
+        -------
+        The rows of `regions`, indexed by their numbers, with the column `similarity` from -1 to 1.
+
+        Raises
+        ------
+        InputError
+            When the store has no such row or layer, or is damaged.
+        """
+        row = self.row_number(row)
+        candidates = np.zeros(len(self), dtype=bool)
+        candidates[np.arange(len(self))[slice(None) if among is None else among]] = True
+        candidates[row] = False
+        rows, similarity = most_similar(self._block(layer), row, candidates, n)
+        return self.regions.iloc[rows].assign(similarity=similarity)
 
     def to_xarray(self) -> "xr.Dataset":
         """Return the blocks as lazy variables with the region table as coordinates along `region`."""
@@ -182,6 +289,10 @@ class FeatureStore:
             chunks=(*numbers.chunks, (size,), (size,), (channels,)),
             meta=np.empty((0, 0, 0, 0), dtype=np.float32),
         )
+
+    @cached_property
+    def _photographs(self) -> "Photographs":
+        return photographs_of(self.path, self.annotations)
 
     def _block(self, layer: str) -> StoredArray:
         if layer not in self.layers:

@@ -1,0 +1,42 @@
+"""`hypercolumns explore`: click a pixel, and see what is similar to it."""
+
+import click
+
+from hypercolumns.cli.command import command
+from hypercolumns.errors import InputError
+
+
+@command
+@click.argument("store", type=click.Path())
+@click.option("--regions", default=24, type=click.IntRange(1, 500), help="Most regions to show, evenly spaced.")
+@click.option("--layers", help="Layers to compare, separated by commas. [default: all that have a map]")
+@click.option("--port", default=8000, type=click.IntRange(0, 65535), help="Port of the page; 0 takes any that is free.")
+@click.option("--annotations", type=click.Path(), help="File of annotations, for a store that is not in a workspace.")
+def main(store: str, regions: int, layers: str | None, port: int, annotations: str | None) -> None:
+    """Open a page on this computer that shows regions of the feature store STORE.
+
+    A click on a pixel colours all pixels by the cosine between their hypercolumns and that of the pixel. Regions are
+    annotated objects, or all kinds if there are none. Ctrl-C ends it.
+    """
+    # Imported here so that `--help` does not wait for pandas and OpenCV.
+    import numpy as np
+
+    from hypercolumns.exploring.pixels import PixelSimilarity
+    from hypercolumns.exploring.server import PixelServer
+    from hypercolumns.features.store import FeatureStore
+
+    opened = FeatureStore.open(store, annotations)
+    annotated = np.flatnonzero(opened.regions["kind"] == "ground_truth")
+    rows = annotated if len(annotated) else np.arange(len(opened))
+    if not len(rows):
+        raise InputError(f"{store} has no regions.")
+    chosen = rows[np.linspace(0, len(rows) - 1, min(regions, len(rows))).astype(int)].tolist()
+    names = [name.strip() for name in layers.split(",")] if layers else None
+    similarity = PixelSimilarity.of_store(opened, chosen, names)
+    try:
+        server = PixelServer(similarity, f"{opened.path}: {', '.join(similarity.layers)}", port)
+    except OSError as error:
+        raise InputError(f"The port {port} cannot be used: {error.strerror}; name another one with --port.") from None
+    with server:
+        click.echo(f"{server.address} shows {len(chosen)} regions. Ctrl-C ends it.")
+        server.serve_forever()

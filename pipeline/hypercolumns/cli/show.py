@@ -1,0 +1,48 @@
+"""`hypercolumns show`: one picture of a row of a feature store."""
+
+from pathlib import Path
+
+import click
+
+from hypercolumns.cli.command import command
+from hypercolumns.errors import InputError
+
+
+@command
+@click.argument("store", type=click.Path())
+@click.argument("row", type=int)
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="PNG file to write. [default: STORE-ROW.png]")
+@click.option(
+    "--model",
+    type=click.Path(),
+    help="Trained grids of a task, whose heat is drawn. [default: data/models/segmentation.zarr beside data/features, "
+    "if it is there and fits]",
+)
+@click.option("--target", help="Target of the model whose heat is drawn. [default: its first]")
+@click.option("--annotations", type=click.Path(), help="File of annotations, for a store that is not in a workspace.")
+def main(
+    store: str, row: int, out: Path | None, model: str | None, target: str | None, annotations: str | None
+) -> None:
+    """Draw what the layers saw of region ROW of the feature store STORE, data/features/val.zarr for example.
+
+    The picture has the photograph with the box, the crop that the network saw, every layer with its three principal
+    components in red, green and blue, and the heat map of a trained model. Colours are comparable between the rows of a
+    store, not between layers.
+    """
+    # Imported here so that `--help` does not wait for pandas and OpenCV.
+    from PIL import Image
+
+    from hypercolumns.exploring.row_sheet import draw_row, model_beside
+    from hypercolumns.features.store import FeatureStore
+    from hypercolumns.grid.model import GridModel
+    from hypercolumns.places.atomic import atomic_write
+
+    opened = FeatureStore.open(store, annotations)
+    grids = model_beside(opened, row) if model is None else GridModel.open(model)
+    if grids is None and target is not None:
+        raise InputError("--target needs a model: name its grids with --model.")
+    picture = draw_row(opened, row, grids, target)
+    path = out or Path(f"{Path(store).stem}-{opened.row_number(row)}.png")
+    with atomic_write(path) as stream:
+        Image.fromarray(picture).save(stream, "PNG")
+    click.echo(f"{click.format_filename(path)}: {picture.shape[1]} x {picture.shape[0]} pixels")

@@ -1,0 +1,1 @@
+"""A trained model of the drawn scenes, which comes with the package, applied to new scenes."""

@@ -1,0 +1,1 @@
+"""Pictures of what is in a feature store."""

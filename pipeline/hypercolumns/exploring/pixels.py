@@ -1,0 +1,108 @@
+"""How similar the hypercolumn of one pixel is to those of all pixels of some regions, in numbers and as a picture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hypercolumns.drawing.colours import WHITE, Picture
+from hypercolumns.drawing.heat import draw_heat
+from hypercolumns.features.store import FeatureStore
+
+SIZE = 28
+"""Locations per side of a region. Ours."""
+
+TILE = 168
+"""Side of a region in the picture, in pixels; a multiple of SIZE."""
+
+PER_LINE = 6
+"""Regions side by side."""
+
+BRIGHTEST = 0.005
+"""Share of the pixels that have the brightest colour. Ours."""
+
+_LEAST_DEVIATION = 1e-6
+
+
+@dataclass(frozen=True)
+class PixelSimilarity:
+    """Hypercolumns of some rows of a store, each of length one, and the crops that they were computed from.
+
+    Attributes
+    ----------
+    columns
+        (region, SIZE, SIZE, channel) hypercolumns whose channels have been centred and scaled over all regions.
+    crops
+        (region, TILE, TILE, 3) RGB.
+    layers
+        Layers that the hypercolumns consist of.
+    """
+
+    columns: NDArray[np.float32]
+    crops: NDArray[np.uint8]
+    layers: tuple[str, ...]
+
+    @classmethod
+    def of_store(
+        cls, store: FeatureStore, rows: Sequence[int], layers: Sequence[str] | None = None
+    ) -> "PixelSimilarity":
+        """Compute the hypercolumns of some rows; all are in memory, 3 kB for each channel of a row.
+
+        Parameters
+        ----------
+        layers
+            None for all layers with a map: others are the same at all pixels of a region.
+
+        Raises
+        ------
+        InputError
+            When the store has no such layer, or the photographs cannot be read.
+        """
+        maps = [layer for layer, (_, height, width) in store.shapes.items() if height * width > 1]
+        chosen = tuple(layers or maps or store.layers)
+        columns = store.hypercolumns(rows, SIZE, layers=chosen).compute()
+        columns -= columns.mean(axis=(0, 1, 2))
+        columns /= columns.std(axis=(0, 1, 2)) + _LEAST_DEVIATION
+        columns /= np.linalg.norm(columns, axis=-1, keepdims=True) + _LEAST_DEVIATION
+        crops = [cv2.resize(store.crop(row), (TILE, TILE), interpolation=cv2.INTER_AREA) for row in rows]
+        return cls(columns, np.array(crops, dtype=np.uint8), chosen)
+
+    def to(self, region: int, y: int, x: int) -> NDArray[np.float32]:
+        """Cosines (region, SIZE, SIZE) from -1 to 1 with the pixel at line y and column x of a region."""
+        cosines: NDArray[np.float32] = self.columns @ self.columns[region, y, x]
+        return cosines
+
+    def draw(self, pixel: tuple[int, int, int] | None = None) -> Picture:
+        """Draw all regions, PER_LINE side by side, and over them the similarity to a pixel: region, y and x.
+
+        Without a pixel, the crops alone. The most similar pixels, `BRIGHTEST` of all, have the brightest colour;
+        cosines below 0 have none.
+        """
+        tiles = list(self.crops)
+        if pixel is not None:
+            cosines = self.to(*pixel)
+            shares = cosines / max(float(np.quantile(cosines, 1 - BRIGHTEST)), _LEAST_DEVIATION)
+            tiles = [self._over(crop, heat) for crop, heat in zip(self.crops, shares, strict=True)]
+            region, y, x = pixel
+            centre = (round((x + 0.5) * TILE / SIZE), round((y + 0.5) * TILE / SIZE))
+            cv2.circle(tiles[region], centre, 4, WHITE, 2, cv2.LINE_AA)
+        columns, lines = min(len(tiles), PER_LINE), -(-len(tiles) // PER_LINE)
+        sheet = np.zeros((lines * TILE, columns * TILE, 3), np.uint8)
+        for k, tile in enumerate(tiles):
+            line, column = divmod(k, PER_LINE)
+            sheet[line * TILE : (line + 1) * TILE, column * TILE : (column + 1) * TILE] = tile
+        return sheet
+
+    def pixel_at(self, x: int, y: int) -> tuple[int, int, int] | None:
+        """Find the pixel (region, y, x) below a point of the picture; None where there is no region."""
+        column, line = x // TILE, y // TILE
+        region = line * PER_LINE + column
+        inside = 0 <= column < PER_LINE and line >= 0 and region < len(self.crops)
+        return (region, y % TILE * SIZE // TILE, x % TILE * SIZE // TILE) if inside else None
+
+    @staticmethod
+    def _over(crop: Picture, heat: NDArray[np.float32]) -> Picture:
+        large = cv2.resize(heat, (TILE, TILE), interpolation=cv2.INTER_LINEAR)
+        return draw_heat(crop, np.clip(large, 0, 1))

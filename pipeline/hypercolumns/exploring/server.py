@@ -1,0 +1,78 @@
+"""A page on this computer: a click on a pixel shows how similar all other pixels are to it."""
+
+import html
+import io
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from PIL import Image
+
+from hypercolumns.exploring.pixels import PixelSimilarity
+
+# An image that is a button sends the place of the click, so that the page needs no script.
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<style>body {{ font: 16px/1.5 system-ui, sans-serif; margin: 1rem; color: #ddd; background: #18181b; }}
+a {{ color: inherit; }} input {{ cursor: crosshair; }}</style></head>
+<body><p>{title}: click a pixel to see how similar all others are to it. <a href="/">The regions alone</a></p>
+<form action="/"><input type="image" name="at" alt="regions" src="/sheet.png?{query}"></form></body></html>
+"""
+
+
+class PixelServer(ThreadingHTTPServer):
+    """Serves the page on this computer alone.
+
+    Parameters
+    ----------
+    similarity
+        The regions that it shows.
+    title
+        Heading of the page.
+    port
+        0 for any that is free.
+    """
+
+    def __init__(self, similarity: PixelSimilarity, title: str, port: int) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.similarity, self.title = similarity, title
+
+    @property
+    def address(self) -> str:
+        """Where the page is."""
+        return f"http://127.0.0.1:{self.server_port}/"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: PixelServer
+
+    def do_GET(self) -> None:
+        """Answer with the page or its picture."""
+        url = urlsplit(self.path)
+        query = {key: values[-1] for key, values in parse_qs(url.query).items()}
+        try:
+            at = (int(query["at.x"]), int(query["at.y"])) if "at.x" in query else None
+        except (KeyError, ValueError):
+            self.send_error(HTTPStatus.BAD_REQUEST)
+            return
+        if url.path == "/sheet.png":
+            pixel = None if at is None else self.server.similarity.pixel_at(*at)
+            content = io.BytesIO()
+            Image.fromarray(self.server.similarity.draw(pixel)).save(content, "PNG", compress_level=1)
+            self._send("image/png", content.getvalue())
+        elif url.path == "/":
+            again = urlencode({} if at is None else {"at.x": at[0], "at.y": at[1]})
+            page = _PAGE.format(title=html.escape(self.server.title), query=html.escape(again))
+            self._send("text/html; charset=utf-8", page.encode())
+        else:
+            self.send_error(HTTPStatus.NOT_FOUND)
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name that http.server gives it
+        """Keep quiet."""
+
+    def _send(self, kind: str, content: bytes) -> None:
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
