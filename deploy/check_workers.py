@@ -27,13 +27,16 @@ def faults(client: Client, parameters: Path) -> dict[str, list[str]]:
     content = parameters.read_bytes()
     threads = client.nthreads()
     found = differences(client)
-    for address, (worker_content, environment) in client.run(_state, str(parameters), list(WORKER_ENVIRONMENT)).items():
+    states = client.run(_state, str(parameters), list(WORKER_ENVIRONMENT))
+    for address in states.keys() & threads.keys() & found.keys():  # workers come and go
+        worker_content, environment = states[address]
         complaints = {
             f"does not see this {parameters}": worker_content != content,
             f"has {threads[address]} threads instead of one": threads[address] != 1,
         }
         for name, value in WORKER_ENVIRONMENT.items():
-            complaints[f"has {name}={environment[name]} instead of {value}"] = environment[name] != value
+            has = f"has {name}={environment[name]}" if environment[name] is not None else f"lacks {name}"
+            complaints[f"{has} instead of {value}"] = environment[name] != value
         found[address] += [complaint for complaint, holds in complaints.items() if holds]
     return found
 

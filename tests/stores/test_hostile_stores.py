@@ -16,6 +16,7 @@ from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.model import GridModel
 from hypercolumns.stores.layout import Layout, with_crc32c
 from hypercolumns.stores.manifest import FileRecord, Manifest
+from hypercolumns.stores.metadata import LARGEST_JSON
 from hypercolumns.stores.verification import verify
 from tests.documents import ROOT
 from tests.stores.small_stores import edit_root, make_store, node, seal
@@ -332,3 +333,14 @@ def test_a_small_file_does_not_hold_terabytes(tmp_path: Path) -> None:
     edit_root(store, change)
     with pytest.raises(InputError, match="cannot hold"):
         FeatureStore.open(store)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "zarr.json"])
+def test_metadata_of_any_size_is_not_read(name: str, tmp_path: Path) -> None:
+    store = make_store("model", tmp_path / "model.zarr")
+    with (store / name).open("ab") as stream:
+        stream.truncate(LARGEST_JSON + 1)
+    if name == "zarr.json":
+        seal(store)
+    with pytest.raises(InputError, match="more than the 128 MB that are read"):
+        GridModel.open(store)

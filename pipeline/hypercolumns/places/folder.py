@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ class Folder:
     def create(self, name: str, content: bytes) -> bool:
         """Write a file unless there is one."""
         path = self.path / name
-        draft = path.with_name(f"{path.name}.{os.getpid()}-new{PART}")
+        draft = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}-new{PART}")
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(draft) as stream:
             stream.write(content)

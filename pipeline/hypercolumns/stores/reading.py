@@ -12,12 +12,14 @@ from zarr.errors import BaseZarrError
 from zarr.storage import MemoryStore
 
 from hypercolumns.errors import InputError
+from hypercolumns.input_files import too_large
 from hypercolumns.places.folder import Folder
 from hypercolumns.places.place import Place, is_address, place_at
 from hypercolumns.stores.arrays import DamagedStoreError, StoredArray, describe
 from hypercolumns.stores.layout import ROOT, Layout
 from hypercolumns.stores.manifest import NAME as MANIFEST
 from hypercolumns.stores.manifest import DamagedManifestError, FileRecord, Manifest
+from hypercolumns.stores.metadata import LARGEST_JSON
 from hypercolumns.stores.references import place_of
 from hypercolumns.stores.soundness import first_fault
 from hypercolumns.stores.versions import refusal
@@ -109,7 +111,7 @@ def _open_group(place: Place) -> zarr.Group:
 def _check_metadata(path: Path | str, place: Place, schema: str, kind: str, step: str) -> None:
     """Compare files with the manifest, all sizes and the content of the metadata, and check what that claims."""
     try:
-        manifest = Manifest.parse(place_at(path).read(MANIFEST), f"{path}/{MANIFEST}")
+        manifest = Manifest.parse(_read_metadata(place_at(path), MANIFEST), f"{path}/{MANIFEST}")
     except (FileNotFoundError, NotADirectoryError):
         found = _schema_without_manifest(place)
         if found is None:
@@ -127,19 +129,26 @@ def _check_metadata(path: Path | str, place: Place, schema: str, kind: str, step
         raise DamagedStoreError(path, describe(name), fault)
     record = manifest.files.get(ROOT)
     try:
-        content = place.read(ROOT)
+        content = _read_metadata(place, ROOT)
         is_as_written = record is not None and FileRecord.of(content) == record
     except OSError as error:
-        raise DamagedStoreError(path, ROOT, f"it cannot be read: {error.strerror}") from None
+        raise DamagedStoreError(path, ROOT, f"it cannot be read: {error.strerror or error}") from None
     if not is_as_written:
         raise DamagedStoreError(path, ROOT, "its checksum does not match")
     if damage := first_fault(content, schema, place, manifest):
         raise DamagedStoreError(path, damage.place, damage.fault)
 
 
+def _read_metadata(place: Place, name: str) -> bytes:
+    """Read a file of metadata, all of which are small."""
+    if fault := too_large(place.sizes((name,)).get(name, 0), LARGEST_JSON):
+        raise OSError(f"it {fault}")
+    return place.read(name)
+
+
 def _schema_without_manifest(place: Place) -> Any:
     try:
-        return json.loads(place.read(ROOT))["attributes"]["schema"]
+        return json.loads(_read_metadata(place, ROOT))["attributes"]["schema"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
