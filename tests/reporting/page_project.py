@@ -1,9 +1,11 @@
 """A small project in the current folder, and the page made from it."""
 
+import base64
 import json
 from html.parser import HTMLParser
 from pathlib import Path
 
+import cv2
 import numpy as np
 from click.testing import CliRunner
 
@@ -14,19 +16,19 @@ from stages import evaluate, report
 
 
 class Outline(HTMLParser):
-    """Checks that elements are closed in order, and collects addresses, ids, images and visible text."""
+    """Checks that elements are closed in order, and collects addresses, ids, texts and descriptions of images."""
 
     VOID = frozenset({"meta", "link", "img", "br"})
 
     def __init__(self):
         super().__init__()
-        self.open, self.addresses, self.ids, self.text, self.images = [], [], [], [], 0
+        self.open, self.addresses, self.ids, self.text, self.images = [], [], [], [], []
 
     def handle_starttag(self, tag, attributes):
         values = dict(attributes)
         self.addresses += [values[key] for key in ("src", "href") if key in values]
         self.ids += [values["id"]] if "id" in values else []
-        self.images += tag == "img"
+        self.images += [values["alt"]] if tag == "img" else []
         if tag not in self.VOID:
             self.open.append(tag)
 
@@ -46,6 +48,12 @@ def outline_of(path):
     outline.feed(path.read_text(encoding="utf-8"))
     assert not outline.open
     return outline
+
+
+def decode(uri):
+    """Decode the picture in a data URI as (height, width, 3) RGB."""
+    code = np.frombuffer(base64.b64decode(uri.removeprefix("data:image/webp;base64,")), dtype=np.uint8)
+    return cv2.cvtColor(cv2.imdecode(code, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB).astype(int)
 
 
 def squares():

@@ -66,7 +66,7 @@ def test_a_val_split_without_labels_shows_predictions_and_no_empty_part(change, 
     assert text.count(captions) == 8
     assert "with a score of at least 0.51 are drawn" in text, "twelve detections are fewer than two per photograph"
     assert "there are about 2 detections per photograph" in text
-    assert outline.images == 0
+    assert all(image.startswith(("annotated: ", "detected: ")) for image in outline.images)
     assert sentence in text_before("Proposals", outline)
     assert "\N{EN DASH}" not in text_before("Proposals", outline), "a metric without a value is not shown"
     assert "The step" not in text, "no file is missing"
@@ -74,9 +74,9 @@ def test_a_val_split_without_labels_shows_predictions_and_no_empty_part(change, 
 
 def test_each_photograph_of_an_unlabelled_split_is_drawn_once():
     evaluate_val(lambda _: None)
-    page = run_report() and Path("reports/index.html").read_text()
-    assert page.count("<image id=") == page.count('aria-label="detected: ') == 8
-    assert page.count("<use href=") == page.count('aria-label="annotated: ') == 0
+    images = run_report().images
+    assert len(images) == 8
+    assert all(image.startswith("detected: ") for image in images)
 
 
 def test_a_val_split_without_masks_shows_what_is_known_of_boxes():
@@ -91,8 +91,7 @@ def test_a_val_split_without_masks_shows_what_is_known_of_boxes():
     assert "IoU" not in headline
     assert "By box IoU .5: 12 of 12 detections are correct" in text
     assert "By mask IoU" not in text
-    assert Path("reports/index.html").read_text().count('<path class="box"') == 8
-    assert "Dashed boxes are instances without a mask." in text
+    assert "Boxes are instances without a mask." in text
 
 
 def test_of_a_mixed_val_split_every_part_is_shown():
@@ -142,7 +141,7 @@ def test_keypoints_without_annotations_are_shown_as_predicted(gallery):
     outline = run_report()
     text = "".join(outline.text)
     assert "No instance of val that counts is annotated with keypoints, so nothing is measured." in text
-    assert outline.images == min(gallery, 12)
+    assert len(outline.images) == min(gallery, 12)
     assert "score 0.62" in text
     assert ("score 0.51" in text) == (gallery == 24)
     assert "APK is measured" not in text, "the caption of the table"

@@ -7,13 +7,9 @@ from markupsafe import Markup
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.result_fields import ResultField
-from hypercolumns.drawing.colours import text_colour
-from hypercolumns.drawing.label_plates import padding
-from hypercolumns.drawing.text import baseline
 from hypercolumns.parameters import Parameters
 from hypercolumns.reporting import headline, sources, tables
 from hypercolumns.reporting.headline import MISSING, OVERLAP_DIGITS, POINT_DIGITS, format_number
-from hypercolumns.reporting.scenes import TEXT_SIZE
 from hypercolumns.reporting.section import ReportSection, SectionInputs
 from hypercolumns.workspace import SPLITS, Workspace
 
@@ -77,7 +73,7 @@ def build_page(
 
 
 def create_environment() -> Environment:
-    """Create the environment of all templates, with their filters and the measures of labels."""
+    """Create the environment of all templates, with their filters."""
     environment = Environment(
         loader=PackageLoader("hypercolumns.reporting"),
         autoescape=True,
@@ -90,10 +86,8 @@ def create_environment() -> Environment:
         "overlap": lambda value: format_number(value, OVERLAP_DIGITS),
         "gain": lambda value, other: f"{value - other:+.{OVERLAP_DIGITS}f}".replace("-", "\N{MINUS SIGN}"),
         "percent": lambda value: MISSING if value is None else f"{100 * value:.1f} %",
-        "text_colour": text_colour,
         "rgb": lambda colour: "rgb({} {} {})".format(*colour),
         "thousands": lambda value: f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"),
         "words": lambda key: key.replace("_", " "),
     }
-    environment.globals |= {"label_padding": padding(TEXT_SIZE), "label_baseline": baseline(TEXT_SIZE)}
     return environment
