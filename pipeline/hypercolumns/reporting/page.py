@@ -38,7 +38,7 @@ def build_page(
     detections = _DETECTIONS[parameters.detection.source]
     environment = create_environment()
     proposals = sources.read_metrics(workspace.metric("proposals"), sources.PROPOSALS)
-    bodies, links, measured = [], [], []
+    bodies, links, measured, judged = [], [], [], []
     for name, (result_field, section) in tasks.items():
         inputs = SectionInputs(name, result_field, workspace, parameters, val, detections)
         content = section.content(inputs)
@@ -46,8 +46,11 @@ def build_page(
         # Safe: the template escapes all values.
         bodies.append(Markup(template.render(vars(inputs) | content, proposals=proposals)))  # noqa: S704
         links += [(anchor, title) for anchor, title in section.links if anchor in content["shown"]]
-        if content["metrics"] is not None:
-            measured.append((name, section.columns, content["metrics"]))
+        metrics = content["metrics"]
+        if metrics is not None:
+            measured.append((name, section.columns, metrics))
+        if metrics is None or any(metrics[column.key] is not None for column in section.columns):
+            judged.append(section)
     return environment.get_template("report.html.jinja").render(
         workspace=workspace,
         parameters=parameters,
@@ -62,9 +65,10 @@ def build_page(
         bodies=bodies,
         glossary=[
             (term, text.format(tolerance=parameters.evaluate.apk_tolerance))
-            for _, section in tasks.values()
+            for section in judged
             for term, text in section.glossary
         ],
+        judged=judged,
         ablation=tables.ablation_table(ablation, parameters.train.grid) if ablation else None,
         ablation_missing=ablation is None,
         # The page must not change with `compute`, which changes no result.
