@@ -66,7 +66,7 @@ def test_a_val_split_without_labels_shows_predictions_and_no_empty_part(change, 
     assert text.count(captions) == 8
     assert "with a score of at least 0.51 are drawn" in text, "twelve detections are fewer than two per photograph"
     assert "there are about 2 detections per photograph" in text
-    assert all(image.startswith(("annotated: ", "detected: ")) for image in outline.images)
+    assert not any("mask" in image or "heat" in image for image in outline.images), "the pictures of the gallery"
     assert sentence in text_before("Proposals", outline)
     assert "\N{EN DASH}" not in text_before("Proposals", outline), "a metric without a value is not shown"
     assert "The step" not in text, "no file is missing"
@@ -105,8 +105,8 @@ def test_measures_are_explained_where_something_is_measured(change, explained):
 def test_each_photograph_of_an_unlabelled_split_is_drawn_once():
     evaluate_val(lambda _: None)
     images = run_report().images
-    assert len(images) == 8
-    assert all(image.startswith("detected: ") for image in images)
+    assert sum(image.startswith("detected: ") for image in images) == 8
+    assert not any(image.startswith("annotated: ") for image in images)
 
 
 def test_a_val_split_without_masks_shows_what_is_known_of_boxes():
@@ -173,7 +173,7 @@ def test_keypoints_without_annotations_are_shown_as_predicted(gallery):
     assert "The photographs of val have no annotated instance, so nothing is measured" in text
     assert "No instance of val that counts" not in text, "said once"
     assert "PCK" not in text
-    assert len(outline.images) == min(gallery, 12)
+    assert sum(image.startswith("predicted keypoints") for image in outline.images) == min(gallery, 12)
     assert "score 0.62" in text
     assert ("score 0.51" in text) == (gallery == 24)
     assert "APK is measured" not in text, "the caption of the table"

@@ -7,10 +7,12 @@ from markupsafe import Markup
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.result_fields import ResultField
+from hypercolumns.features.store import FeatureStore
 from hypercolumns.parameters import Parameters
 from hypercolumns.reporting import headline, sources, tables
 from hypercolumns.reporting.headline import MISSING, OVERLAP_DIGITS, POINT_DIGITS, format_number
 from hypercolumns.reporting.section import ReportSection, SectionInputs
+from hypercolumns.reporting.seen_regions import see_regions
 from hypercolumns.workspace import SPLITS, Workspace
 
 _DETECTIONS = {
@@ -51,6 +53,7 @@ def build_page(
             measured.append((name, section.columns, metrics))
         if metrics is None or any(metrics[column.key] is not None for column in section.columns):
             judged.append(section)
+    features = workspace.features("val")
     return environment.get_template("report.html.jinja").render(
         workspace=workspace,
         parameters=parameters,
@@ -58,6 +61,7 @@ def build_page(
         description=next((s.description for s in (val, train) if s is not None), ""),
         train=train,
         val=val,
+        seen=see_regions(FeatureStore.open(features), val) if val is not None and features.exists() else None,
         dataset=tables.dataset_rows(train, val),
         headline=headline.groups(measured, detections),
         unmeasured=[name for name in tasks if name not in {task for task, *_ in measured}],

@@ -83,6 +83,12 @@ def data_uri(picture: Picture) -> str:
     return "data:image/webp;base64," + base64.b64encode(code.tobytes()).decode("ascii")
 
 
+def pixel_uri(picture: Picture) -> str:
+    """Encode a picture of few pixels as a data URI with PNG, which keeps each of them."""
+    _, code = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    return "data:image/png;base64," + base64.b64encode(code.tobytes()).decode("ascii")
+
+
 def draw_all(draw: Callable[[Item], Drawn], items: Iterable[Item]) -> list[Drawn]:
     """Call `draw` on all items, in threads on all cores, and return the results in order.
 
