@@ -110,6 +110,33 @@ def test_a_small_object_lies_on_a_large_one_whatever_their_order(order):
     assert picture[50, 15] == pytest.approx(0.55 * 128 + 0.45 * np.array(colours[0]), abs=1)
 
 
+@pytest.mark.parametrize(("score", "opacity"), [(1.0, 1), (7.0, 1), (0.5, 0.625), (0.0, 0.25), (-3.0, 0.25)])
+def test_masks_parts_and_boxes_of_low_scores_are_faint(score, opacity):
+    """What a figure changes is mixed with what lies below it, a larger mask included, which keeps its colour."""
+    photograph = noise(120, 300)
+    below = figure(disc(120, 300, 80, 60, 50))
+    small = disc(120, 300, 120, 60, 30)
+    part = Part("head", masks.encode(small & disc(120, 300, 120, 50, 20)))
+
+    def drawn(score):
+        scored = figure(small, parts=(part,), score=score, colour=(9, 200, 90))
+        return draw_overlay(photograph, [below, scored, Figure("", (200, 20, 280, 118), score=score)]).astype(float)
+
+    before, full = draw_overlay(photograph, [below]), drawn(1.0)
+    np.testing.assert_allclose(drawn(score), before + opacity * (full - before), atol=1)
+
+
+def test_the_label_of_an_object_of_low_score_is_as_strong_as_any():
+    photograph, box = noise(120, 300), (100.0, 60.0, 160.0, 100.0)
+    unlabelled, labelled, certain = (
+        draw_overlay(photograph, [Figure(label, box, score=score)])
+        for label, score in (("", 0.1), ("person", 0.1), ("person", 1.0))
+    )
+    plate = (labelled != unlabelled).any(axis=2)
+    assert plate.sum() > 300
+    assert (labelled == certain)[plate].mean() > 0.9
+
+
 @pytest.mark.parametrize("ground", [0, 255])
 def test_an_outline_shows_on_black_and_on_white(ground):
     photograph = np.full((200, 200, 3), ground, np.uint8)
@@ -222,7 +249,8 @@ def test_a_picture_is_the_same_each_time():
         (np.zeros((5, 5, 3)), [], "float64"),
         (np.zeros((0, 5, 3), np.uint8), [], r"\(0, 5, 3\)"),
         (np.zeros((5, 5, 3), np.uint8), [Figure("cat", (0, 0, 1, 1), masks.empty(5, 6))], "mask of 'cat'"),
-        (np.zeros((5, 5, 3), np.uint8), [Figure("cat", (0, 0, np.nan, 1))], "box of 'cat'"),
+        (np.zeros((5, 5, 3), np.uint8), [Figure("cat", (0, 0, np.nan, 1))], "box or score of 'cat'"),
+        (np.zeros((5, 5, 3), np.uint8), [Figure("cat", (0, 0, 1, 1), score=np.nan)], "box or score of 'cat'"),
         (np.zeros((5, 5, 3), np.uint8), [Figure("cat", (0, 0, 1, 1), None, np.zeros(6))], "Keypoints of 'cat'"),
     ],
 )

@@ -1,7 +1,5 @@
 """The gallery: which instances it shows, and what its pictures show."""
 
-import base64
-
 import cv2
 import numpy as np
 import pytest
@@ -13,14 +11,9 @@ from hypercolumns.reporting import gallery
 from hypercolumns.reporting.gallery import AGREED, EXTRA, MISSED, choose, make_card
 from hypercolumns.reporting.pictures import TILE, Window
 from hypercolumns.tasks.heat_maps import HeatMap
+from tests.reporting.page_project import decode
 
 PARAMETERS = Parameters.model_validate({"regions": {"expansion": 1.2}, "predict": {"threshold": 0.4}})
-
-
-def decode(uri):
-    """Decode the picture in a data URI as (height, width, 3) RGB."""
-    code = np.frombuffer(base64.b64decode(uri.removeprefix("data:image/webp;base64,")), dtype=np.uint8)
-    return cv2.cvtColor(cv2.imdecode(code, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB).astype(int)
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("project")
 
 def test_before_any_stage_the_page_names_the_steps_to_run():
     text = "".join(run_report().text)
-    for step in ("prepare", "propose", "evaluate", "ablate", "predict"):
+    for step in ("prepare", "propose", "extract", "evaluate", "ablate", "predict"):
         assert f"The step {step} writes" in text
 
 
@@ -25,7 +25,9 @@ def test_after_all_stages_the_page_shows_the_metrics_and_nothing_is_missing():
     outline = run_report()
     text = "".join(outline.text)
     assert "yet." not in text
-    assert outline.images == 5 * 3
+    drawn = [image for image in outline.images if image.startswith(("annotated: ", "detected: "))]
+    assert len(drawn) == 8 * 2
+    assert len(outline.images) == len(drawn) + 5 * 3 + 4 * 3
     metrics = json.loads(Path("metrics/segmentation.json").read_text())
     for shown in (
         f"{metrics['ground_truth_boxes']['mean_iou']:.3f}",
@@ -36,6 +38,7 @@ def test_after_all_stages_the_page_shows_the_metrics_and_nothing_is_missing():
         "<b>horse</b>",
     ):
         assert shown in text
+    assert any("<b>horse</b> 0." in image for image in drawn)
 
 
 def test_the_page_loads_nothing_and_its_links_have_targets():
@@ -65,13 +68,14 @@ def test_the_page_does_not_depend_on_the_compute_parameters():
         ("metrics/segmentation.json", "evaluate"),
         ("metrics/ablation.json", "ablate"),
         ("metrics/proposals.json", "propose"),
+        ("data/features/val.zarr", "extract"),
         ("data/predictions/segmentation.json", "predict"),
         ("data/predictions/segmentation_ground_truth.json", "predict"),
     ],
 )
 def test_a_missing_file_is_named_with_the_step_that_writes_it(file, step):
     write_results()
-    Path(file).unlink()
+    Path(file).rename("elsewhere")
     named = set(re.findall(r"The step (\w+) writes (\S+)\.\s", "".join(run_report().text)))
     assert named == {(step, file)}
 
@@ -87,7 +91,7 @@ def test_without_heat_maps_the_gallery_shows_the_other_pictures():
     write_results()
     Path("data/predictions/segmentation_heat_maps.zarr").rename("elsewhere")
     outline = run_report()
-    assert outline.images == 5 * 2
+    assert len(outline.images) == 8 * 2 + 5 * 2 + 4 * 3
     assert "no heat map" in "".join(outline.text)
 
 

@@ -24,16 +24,11 @@ def test_each_split_is_described_without_the_other():
     assert "evaluated photographs with" not in text
 
 
-def test_missing_values_are_dashes():
+def test_configurations_of_the_ablation_without_a_value_are_left_out():
     write_results()
-    nothing = dict.fromkeys(("box_recall_50", "box_recall_70", "mask_abo"))
-    train = {"box_recall_50": 1.0, "box_recall_70": 1.0, "mask_abo": 0.5, "per_image": 10, "instances": 9}
-    write("metrics/proposals.json", nothing | {"per_image": 10, "instances": 0, "train": train})
     ablation = json.loads(Path("metrics/ablation.json").read_text())
     write("metrics/ablation.json", [*ablation, ablation[0] | {"grid": 10, "mean_iou": None, "iou_70": None}])
-    text = "".join("".join(run_report().text).split())
-    assert "val\N{EN DASH}\N{EN DASH}\N{EN DASH}\N{EN DASH}100" in text
-    assert "K=10" not in text
+    assert "K = 10" not in "".join(run_report().text)
 
 
 def test_a_sparse_ablation_describes_the_k_with_most_configurations():
@@ -78,11 +73,10 @@ def test_the_page_says_where_detections_come_from(detection, expected):
 def test_photographs_show_annotated_and_detected_instances():
     write_results()
     Path("params.yaml").write_text("tasks: [segmentation]\nreport: {gallery: 5, photographs: 3}\n")
-    text = "".join(run_report().text)
-    shown = re.findall(r"(\d+)\.png: 1 annotated, (\d) detected", text)
+    outline = run_report()
+    shown = re.findall(r"(\d+)\.png: 1 annotated, (\d) detected", "".join(outline.text))
     assert shown == [("3", "1"), ("7", "1"), ("11", "1")], "the middles of three equal ranges"
-    assert "<b>horse</b> 0.53" in text
-    assert "person 0.53" not in text
+    assert outline.images[:2] == ["annotated: <b>horse</b>", "detected: <b>horse</b> 0.53"]
 
 
 def test_the_ablation_is_rounded_as_the_metrics_are():

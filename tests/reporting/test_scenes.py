@@ -1,6 +1,7 @@
-"""Photographs with masks: which photographs and detections are shown, and where masks and labels are drawn."""
+"""Photographs with masks: which photographs and detections are shown, and where masks are drawn."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -8,35 +9,11 @@ import pytest
 
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Category, Image, Instance
-from hypercolumns.reporting.page import create_environment
-from hypercolumns.reporting.scenes import DRAWING_SIDE, MAX_DETECTIONS, make_scenes, outline
+from hypercolumns.drawing.colours import palette
+from hypercolumns.reporting.scenes import DRAWING_SIDE, IGNORED_COLOUR, MAX_DETECTIONS, make_scenes
+from tests.reporting.page_project import decode
 
 CATEGORIES = (Category(4, "cat"), Category(9, "dog"))
-
-
-def fill(path, height, width):
-    """Pixels inside an SVG path whose units are half pixels, by the even-odd rule."""
-    rings = [[tuple(map(float, p.split())) for p in ring.rstrip("Z").split("L")] for ring in path.split("M")[1:]]
-    mask = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(mask, [np.array(ring).round().astype(np.int32) for ring in rings], 1)
-    return mask[1::2, 1::2].astype(bool)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_a_path_covers_its_mask_but_not_its_holes(seed):
-    blobs = cv2.GaussianBlur(np.random.default_rng(seed).random((60, 80)), (0, 0), 5) > 0.5
-    mask = np.ascontiguousarray(blobs)
-    drawn = fill(outline(mask, 2.0), 120, 160)
-    inner = cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
-    outer = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
-    assert mask.any()
-    assert not mask.all()
-    assert not (inner & ~drawn).any()
-    assert not (drawn & ~outer).any()
-
-
-def test_an_empty_mask_has_an_empty_path():
-    assert outline(np.zeros((4, 4), bool), 1.0) == ""
 
 
 @pytest.fixture
@@ -64,7 +41,7 @@ def results(truth, scores):
 def test_as_many_detections_are_drawn_as_instances_count(truth):
     photographs = make_scenes(truth, results(truth, [[-7.0, 3.0], [2.5], [-1.0, 0.5]]), 6)
     assert photographs.minimum_score == 0.5
-    assert [[shape.label for shape in scene.detected] for scene in photographs.scenes] == [
+    assert [scene.detected.labels for scene in photographs.scenes] == [
         ["dog 3.00"],
         ["dog 2.50"],
         ["dog 0.50"],
@@ -72,22 +49,14 @@ def test_as_many_detections_are_drawn_as_instances_count(truth):
         [],
         [],
     ]
-    annotated = [[shape.label for shape in scene.annotated] for scene in photographs.scenes[2:5]]
+    annotated = [scene.annotated.labels for scene in photographs.scenes[2:5]]
     assert annotated == [["cat"], ["cat, ignored"], []]
 
 
-def test_a_crowded_photograph_shows_its_best_detections_with_labels_apart(truth):
-    scene = make_scenes(truth, results(truth, [np.full(50, 1.0)]), 6).scenes[0]
-    assert len(scene.detected) == MAX_DETECTIONS
-    places = [shape.place for shape in scene.detected]
-    for i, a in enumerate(places):
-        assert 0 <= a.x <= a.x + a.width <= scene.width
-        assert 0 <= a.y <= a.y + a.height <= scene.height
-        assert all(
-            a.x + a.width <= b.x or b.x + b.width <= a.x or a.y + a.height <= b.y or b.y + b.height <= a.y
-            for b in places[:i]
-        )
-    assert (scene.width, scene.height) == (DRAWING_SIDE, DRAWING_SIDE / 2)
+def test_a_crowded_photograph_shows_its_best_detections(truth):
+    crowded = replace(truth, instances=truth.instances[:1] * 20)
+    scene = make_scenes(crowded, results(truth, [np.linspace(0, 1, 51)]), 6).scenes[0]
+    assert scene.detected.labels == [f"dog {1 - k / 50:.2f}" for k in range(MAX_DETECTIONS)]
 
 
 def test_no_more_photographs_are_shown_than_exist(truth):
@@ -101,35 +70,64 @@ def test_without_an_instance_that_counts_there_are_two_detections_per_photograph
     for instances in ((), tuple(replace(i, crowd=True) for i in truth.instances)):
         photographs = make_scenes(replace(truth, instances=instances), detections, 6)
         assert (photographs.minimum_score, photographs.per_photograph) == (-4.0, 2)
-        assert [len(scene.detected) for scene in photographs.scenes] == [0, 3, 3, 3, 3, 0]
+        assert [len(scene.detected.labels) for scene in photographs.scenes] == [0, 3, 3, 3, 3, 0]
     assert make_scenes(truth, detections, 6).per_photograph is None
 
 
+def drawn_inside(drawing, x, y):
+    """Colour of a drawing at a place of the photographs, which are 80 x 40 pixels."""
+    picture, unit = decode(drawing.picture), DRAWING_SIDE // 80
+    return picture[y * unit : (y + 1) * unit, x * unit : (x + 1) * unit].reshape(-1, 3).mean(axis=0)
+
+
+def test_masks_have_the_colour_of_their_category_and_are_faint_where_the_score_is_low(truth):
+    cat, dog = (np.array(colour) for colour in palette(2))
+    scenes = make_scenes(truth, results(truth, [[1.0], [0.0], [7.0]]), 6).scenes
+    certain, unsure, above = (drawn_inside(scene.detected, 20, 15) for scene in scenes[:3])
+    np.testing.assert_allclose(certain, 0.55 * 128 + 0.45 * dog, atol=12)
+    np.testing.assert_allclose(unsure, 128 + 0.25 * (certain - 128), atol=12)
+    np.testing.assert_allclose(above, certain, atol=2)
+    annotated = [drawn_inside(scene.annotated, 20, 15) for scene in scenes[2:5]]
+    np.testing.assert_allclose(annotated[0], 0.55 * 128 + 0.45 * cat, atol=12)
+    np.testing.assert_allclose(annotated[1], 0.55 * 128 + 0.45 * np.array(IGNORED_COLOUR), atol=12)
+    np.testing.assert_allclose(annotated[2], 128, atol=4)
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 80), (1200, 2400)])
+def test_a_drawing_has_the_same_size_and_masks_at_the_same_place_whatever_the_photograph(truth, height, width):
+    factor = width // 80
+    cv2.imwrite(str(Path(truth.image_root) / "b.png"), np.full((height, width, 3), 128, np.uint8))
+    mask = np.repeat(np.repeat(masks.decode(truth.instances[0].segmentation), factor, 0), factor, 1)
+    large = replace(truth.instances[0], segmentation=masks.encode(mask), box=masks.box(masks.encode(mask)))
+    scene = make_scenes(replace(truth, images=(Image(1, "b.png", width, height),), instances=(large,)), [], 1).scenes[0]
+    assert (scene.width, scene.height) == (DRAWING_SIDE, DRAWING_SIDE // 2)
+    assert decode(scene.annotated.picture).shape == (scene.height, scene.width, 3)
+    for x, y, inside in ((12, 12, True), (28, 18, True), (8, 15, False), (20, 22, False), (32, 15, False)):
+        assert (np.abs(drawn_inside(scene.annotated, x, y) - 128).max() > 20) == inside
+
+
+def test_a_drawing_of_a_large_photograph_is_small_even_of_noise(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (1500, 2000, 3), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "noise.png"), noise)
+    images = AnnotationSet((Image(1, "noise.png", 2000, 1500),), CATEGORIES, (), str(tmp_path))
+    (scene,) = make_scenes(images, [], 1).scenes
+    assert len(scene.detected.picture) < 400_000
+
+
 def test_an_instance_without_a_mask_is_drawn_as_its_box(truth):
-    """Six SVG units are a pixel here, and the label is where that of the mask was."""
     unmasked = replace(truth, instances=tuple(replace(i, segmentation=None) for i in truth.instances[:1]))
-    (shape,) = make_scenes(unmasked, [], 6).scenes[0].annotated
-    (masked,) = make_scenes(truth, [], 6).scenes[0].annotated
-    assert (shape.is_box, masked.is_box) == (True, False)
-    assert shape.path == "M60.0 60.0H180.0V120.0H60.0Z"
-    assert (shape.place, shape.label) == (masked.place, masked.label)
+    drawing = make_scenes(unmasked, [], 6).scenes[0].annotated
+    assert np.abs(drawn_inside(drawing, 10, 15) - 128).max() > 20
+    np.testing.assert_allclose(drawn_inside(drawing, 20, 15), 128, atol=4)
+
+
+def test_without_annotations_there_is_one_drawing_per_photograph(truth):
+    scenes = make_scenes(replace(truth, instances=()), results(truth, [[1.0]]), 6).scenes
+    assert all(scene.annotated is None for scene in scenes)
+    assert [scene.detected.labels for scene in scenes[:2]] == [["dog 1.00"], []]
 
 
 def test_without_detections_nothing_is_drawn(truth):
     photographs = make_scenes(truth, [], 2)
     assert photographs.minimum_score is None
-    assert all(scene.detected == [] for scene in photographs.scenes)
-
-
-def test_a_label_away_from_its_object_has_a_line_to_it_on_the_page(truth):
-    """Eight labels have no room around an object of twelve SVG units, and those that touch it have no line."""
-    mask = np.zeros((40, 80), bool)
-    mask[0:2, 0:2] = True
-    detections = [r | {"segmentation": masks.encode(mask)} for r in results(truth, [np.full(8, 1.0)])]
-    scene = make_scenes(truth, detections, 6).scenes[0]
-    macros = create_environment().get_template("macros.html.jinja").module
-    page = str(macros.drawing(scene, 1, scene.detected, "detected", True))
-    away = sum(shape.place.leader is not None for shape in scene.detected)
-    assert 0 < away < 8
-    assert page.count('class="leader"') == away
-    assert page.count("<rect ") == page.count("<text ") == 8
+    assert all(scene.detected.labels == [] for scene in photographs.scenes)

@@ -1,6 +1,5 @@
 """Keypoints and parts on the page: metrics and baselines, pictures of annotations and predictions."""
 
-import base64
 import json
 from dataclasses import replace
 
@@ -17,6 +16,7 @@ from hypercolumns.parameters import Parameters
 from hypercolumns.reporting.pairs import KEYPOINTS, PARTS, make_pairs, make_previews
 from hypercolumns.reporting.section import SectionInputs
 from hypercolumns.workspace import Workspace
+from tests.reporting.page_project import decode
 
 PARAMETERS = Parameters(tasks=("segmentation", "keypoints", "parts"))
 
@@ -46,11 +46,6 @@ def as_parts(instance):
     return [{"name": part.name, "segmentation": part.segmentation} for part in instance.parts]
 
 
-def picture(uri):
-    code = base64.b64decode(uri.split(",")[1])
-    return cv2.cvtColor(cv2.imdecode(np.frombuffer(code, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB).astype(int)
-
-
 def test_a_perfect_prediction_looks_like_the_annotation(truth):
     instance = truth.instances[0]
     results = answer(keypoints=[25, 25, 0.8, 55, 55, 0.7], parts=as_parts(instance))
@@ -62,7 +57,7 @@ def test_a_perfect_prediction_looks_like_the_annotation(truth):
 
 def test_parts_are_drawn_in_their_colours(truth):
     (pair,) = make_pairs(truth, answer(parts=as_parts(truth.instances[0])[:1]), PARTS, PARAMETERS)
-    true, predicted = picture(pair.true), picture(pair.predicted)
+    true, predicted = decode(pair.true), decode(pair.predicted)
     middle = true.shape[0] // 2
     head, legs = (0.35 * 128 + 0.65 * np.array(colour) for colour in palette(2))
     assert true[middle - 40, middle] == pytest.approx(head, abs=25)
@@ -75,7 +70,7 @@ def test_parts_are_drawn_in_their_colours(truth):
 def test_a_limb_is_drawn_only_if_both_its_keypoints_are_present(truth):
     def centre_colour(keypoints):
         (pair,) = make_pairs(truth, answer(keypoints=keypoints), KEYPOINTS, PARAMETERS)
-        tile = picture(pair.predicted)
+        tile = decode(pair.predicted)
         return tile[tile.shape[0] // 2, tile.shape[1] // 2]
 
     assert np.abs(centre_colour([25, 25, 0.8, 55, 55, 0.7]) - 128).max() > 50

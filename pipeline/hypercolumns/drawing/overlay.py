@@ -15,6 +15,8 @@ from hypercolumns.drawing.label_plates import draw_labels
 
 _MASK_SHARE, _PART_SHARE = 0.45, 0.65
 """Share of the colour in a mask and in a part; the rest is the photograph."""
+_FAINTEST = 0.25
+"""Opacity of a mask or box of score 0; that of score 1 is 1."""
 _SMALL = 24
 """Masks whose root of area is smaller, in units of the line width, have no dark line around the light one."""
 
@@ -35,15 +37,19 @@ class Figure:
     """Pairs of 1-based keypoint numbers to connect."""
     parts: tuple[Part, ...] = ()
     """Named parts with masks of the size of the photograph."""
+    score: float = 1.0
+    """The lower, the fainter are mask, parts and box; below 0 as 0, above 1 as 1."""
+    colour: Colour | None = None
+    """None for one that the position of the figure determines."""
 
 
 def draw_overlay(photograph: NDArray[np.uint8], figures: Sequence[Figure]) -> Picture:
-    """Draw objects over a photograph, each in a colour that its position in `figures` determines.
+    """Draw objects over a photograph, each in a colour that its position in `figures` determines, if it has none.
 
     Large masks lie below small ones, and labels, whose size follows that of the photograph, above all. Parts of the
-    same name have the same shade of the colours of their objects. Where labels would cover too much of the photograph,
-    the last figures have none; see `draw_labels`. A photograph that is lower than the smallest line of text has no
-    labels.
+    same name have the same shade of the colours of their objects. Low scores make masks, parts and boxes faint, but
+    neither keypoints nor labels. Where labels would cover too much of the photograph, the last figures have none; see
+    `draw_labels`. A photograph that is lower than the smallest line of text has no labels.
 
     Parameters
     ----------
@@ -59,13 +65,13 @@ def draw_overlay(photograph: NDArray[np.uint8], figures: Sequence[Figure]) -> Pi
     Raises
     ------
     ValueError
-        If the photograph, a mask or keypoints have another shape than these.
+        If the photograph, a mask or keypoints have another shape than these, or a box or score is not finite.
     """
     original = _as_rgb(photograph)
     height, width = original.shape[:2]
     _check(figures, height, width)
     line = max(round((height * width) ** 0.5 / 400), 1)
-    colours = palette(len(figures))
+    colours = [figure.colour or own for figure, own in zip(figures, palette(len(figures)), strict=True)]
     boxes = [_visible_box(figure) for figure in figures]
     picture = original.copy()
     sizes = [
@@ -75,6 +81,9 @@ def draw_overlay(photograph: NDArray[np.uint8], figures: Sequence[Figure]) -> Pi
     names = sorted({part.name for figure in figures for part in figure.parts})
     for k in sorted(range(len(figures)), key=lambda k: -sizes[k]):
         figure = figures[k]
+        corners = [boxes[k], *(masks.box(part.segmentation) for part in figure.parts)]
+        window = _window(corners, 2 * line + 2, height, width)
+        below = picture[window].copy()
         if figure.mask and sizes[k]:
             _draw_mask(picture, original, figure.mask, colours[k], _MASK_SHARE, line)
         else:
@@ -82,6 +91,7 @@ def draw_overlay(photograph: NDArray[np.uint8], figures: Sequence[Figure]) -> Pi
         part_colours = dict(zip(names, shades(colours[k], len(names)), strict=True))
         for part in figure.parts:
             _draw_mask(picture, original, part.segmentation, part_colours[part.name], _PART_SHARE, 0)
+        _fade(picture[window], below, _FAINTEST + (1 - _FAINTEST) * min(max(figure.score, 0.0), 1.0))
     for figure, colour in zip(figures, colours, strict=True):
         if figure.keypoints is not None:
             _draw_keypoints(picture, figure, colour, line)
@@ -107,8 +117,8 @@ def _check(figures: Sequence[Figure], height: int, width: int) -> None:
                 raise ValueError(
                     f"A mask of {figure.label!r} has height and width {code['size']}, not {[height, width]}."
                 )
-        if not np.isfinite(figure.box).all():
-            raise ValueError(f"The box of {figure.label!r} is not finite.")
+        if not np.isfinite([*figure.box, figure.score]).all():
+            raise ValueError(f"The box or score of {figure.label!r} is not finite.")
         if figure.keypoints is not None and (figure.keypoints.ndim != 2 or figure.keypoints.shape[1] != 3):
             raise ValueError(f"Keypoints of {figure.label!r} have shape {figure.keypoints.shape}, not (k, 3).")
 
@@ -116,6 +126,21 @@ def _check(figures: Sequence[Figure], height: int, width: int) -> None:
 def _visible_box(figure: Figure) -> tuple[float, float, float, float]:
     """The tight box of the mask, or the given one if there is no mask or an empty one."""
     return masks.box(figure.mask) if figure.mask and masks.area(figure.mask) else figure.box
+
+
+def _window(corners: Sequence[Sequence[float]], margin: int, height: int, width: int) -> tuple[slice, slice]:
+    """Rows and columns of a picture that boxes x0, y0, x1, y1 and a margin around all of them cover."""
+    x0, y0 = np.floor(np.min(corners, axis=0)[:2]) - margin
+    x1, y1 = np.ceil(np.max(corners, axis=0)[2:]) + margin
+    left, right = np.clip((x0, x1), 0, width).astype(int).tolist()
+    top, bottom = np.clip((y0, y1), 0, height).astype(int).tolist()
+    return slice(top, bottom), slice(left, right)
+
+
+def _fade(part: Picture, below: Picture, opacity: float) -> None:
+    """Bring part of a picture closer to what was below the last figure drawn on it."""
+    if opacity < 1 and part.size:
+        part[:] = cv2.addWeighted(below, 1 - opacity, part, opacity, 0)
 
 
 def _draw_mask(picture: Picture, original: Picture, code: masks.RLE, colour: Colour, share: float, line: int) -> None:

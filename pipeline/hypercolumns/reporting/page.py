@@ -7,14 +7,12 @@ from markupsafe import Markup
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.result_fields import ResultField
-from hypercolumns.drawing.colours import text_colour
-from hypercolumns.drawing.label_plates import padding
-from hypercolumns.drawing.text import baseline
+from hypercolumns.features.store import FeatureStore
 from hypercolumns.parameters import Parameters
 from hypercolumns.reporting import headline, sources, tables
 from hypercolumns.reporting.headline import MISSING, OVERLAP_DIGITS, POINT_DIGITS, format_number
-from hypercolumns.reporting.scenes import TEXT_SIZE
 from hypercolumns.reporting.section import ReportSection, SectionInputs
+from hypercolumns.reporting.seen_regions import see_regions
 from hypercolumns.workspace import SPLITS, Workspace
 
 _DETECTIONS = {
@@ -42,7 +40,7 @@ def build_page(
     detections = _DETECTIONS[parameters.detection.source]
     environment = create_environment()
     proposals = sources.read_metrics(workspace.metric("proposals"), sources.PROPOSALS)
-    bodies, links, measured = [], [], []
+    bodies, links, measured, judged = [], [], [], []
     for name, (result_field, section) in tasks.items():
         inputs = SectionInputs(name, result_field, workspace, parameters, val, detections)
         content = section.content(inputs)
@@ -50,8 +48,12 @@ def build_page(
         # Safe: the template escapes all values.
         bodies.append(Markup(template.render(vars(inputs) | content, proposals=proposals)))  # noqa: S704
         links += [(anchor, title) for anchor, title in section.links if anchor in content["shown"]]
-        if content["metrics"] is not None:
-            measured.append((name, section.columns, content["metrics"]))
+        metrics = content["metrics"]
+        if metrics is not None:
+            measured.append((name, section.columns, metrics))
+        if metrics is None or any(metrics[column.key] is not None for column in section.columns):
+            judged.append(section)
+    features = workspace.features("val")
     return environment.get_template("report.html.jinja").render(
         workspace=workspace,
         parameters=parameters,
@@ -59,6 +61,7 @@ def build_page(
         description=next((s.description for s in (val, train) if s is not None), ""),
         train=train,
         val=val,
+        seen=see_regions(FeatureStore.open(features), val) if val is not None and features.exists() else None,
         dataset=tables.dataset_rows(train, val),
         headline=headline.groups(measured, detections),
         unmeasured=[name for name in tasks if name not in {task for task, *_ in measured}],
@@ -66,9 +69,10 @@ def build_page(
         bodies=bodies,
         glossary=[
             (term, text.format(tolerance=parameters.evaluate.apk_tolerance))
-            for _, section in tasks.values()
+            for section in judged
             for term, text in section.glossary
         ],
+        judged=judged,
         ablation=tables.ablation_table(ablation, parameters.train.grid) if ablation else None,
         ablation_missing=ablation is None,
         # The page must not change with `compute`, which changes no result.
@@ -77,7 +81,7 @@ def build_page(
 
 
 def create_environment() -> Environment:
-    """Create the environment of all templates, with their filters and the measures of labels."""
+    """Create the environment of all templates, with their filters."""
     environment = Environment(
         loader=PackageLoader("hypercolumns.reporting"),
         autoescape=True,
@@ -90,10 +94,8 @@ def create_environment() -> Environment:
         "overlap": lambda value: format_number(value, OVERLAP_DIGITS),
         "gain": lambda value, other: f"{value - other:+.{OVERLAP_DIGITS}f}".replace("-", "\N{MINUS SIGN}"),
         "percent": lambda value: MISSING if value is None else f"{100 * value:.1f} %",
-        "text_colour": text_colour,
         "rgb": lambda colour: "rgb({} {} {})".format(*colour),
         "thousands": lambda value: f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"),
         "words": lambda key: key.replace("_", " "),
     }
-    environment.globals |= {"label_padding": padding(TEXT_SIZE), "label_baseline": baseline(TEXT_SIZE)}
     return environment

@@ -71,10 +71,22 @@ def cut_tile(annotations: AnnotationSet, image: Image, box: NDArray[np.float64])
     return window, window.photo(read_photograph(annotations.image_path(image), image))
 
 
+def resize(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Resize (height, width) or (height, width, 3) to a width and height in pixels."""
+    interpolation = cv2.INTER_AREA if size[0] < picture.shape[1] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, size, interpolation=interpolation), dtype=np.uint8)
+
+
 def data_uri(picture: Picture) -> str:
     """Encode a picture as a data URI with WebP."""
     _, code = cv2.imencode(".webp", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, 72])
     return "data:image/webp;base64," + base64.b64encode(code.tobytes()).decode("ascii")
+
+
+def pixel_uri(picture: Picture) -> str:
+    """Encode a picture of few pixels as a data URI with PNG, which keeps each of them."""
+    _, code = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    return "data:image/png;base64," + base64.b64encode(code.tobytes()).decode("ascii")
 
 
 def draw_all(draw: Callable[[Item], Drawn], items: Iterable[Item]) -> list[Drawn]:

@@ -64,6 +64,7 @@ def figures(answers: Answers, categories: Sequence[Category]) -> list[Figure]:
                 keypoints=_drawn_keypoints(points["keypoints"], float(answers.scores[i])) if points else None,
                 skeleton=by_id[int(answers.categories[i])].skeleton,
                 parts=tuple(Part(**part) for part in parts["parts"]) if parts else (),
+                score=float(answers.scores[i]),
             )
         )
     return drawn
