@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from distributed import Client
+from distributed import Client, Scheduler
 
 from hypercolumns.cluster.connection import connect, defer_interrupts
 from hypercolumns.cluster.workers import START_METHOD, WORKER_ENVIRONMENT
@@ -83,3 +83,17 @@ def test_a_refused_connection_leaves_no_client_behind() -> None:
         assert [known for known in gc.get_objects() if isinstance(known, Client)] == []
     finally:
         gc.enable()
+
+
+def test_a_process_keeps_no_scheduler_of_a_closed_cluster() -> None:
+    def schedulers() -> int:
+        gc.collect()
+        return sum(type(thing) is Scheduler for thing in gc.get_objects())
+
+    before = schedulers()
+    for _ in range(2):
+        with connect(ComputeParameters(workers=1)) as client:
+            assert client.submit(abs, -1).result() == 1
+            assert schedulers() > 0
+    del client
+    assert schedulers() <= before

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 
 import dask
+import distributed.core
 from dask.utils import format_bytes, key_split
 from distributed import CancelledError, Client, Future, KilledWorker, LocalCluster, Security
 from distributed.comm import CommClosedError
@@ -72,6 +73,7 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
     with _restored_levels("distributed", "distributed.scheduler") as (log, log_of_scheduler), ExitStack() as stack:
         # Errors reach the client. A nanny says in one line that it has replaced its worker.
         log_of_scheduler.setLevel(logging.CRITICAL)
+        stack.callback(_forget_closed_scheduler)
         with defer_interrupts():
             start_fork_server(modules)
             stack.enter_context(dask.config.set(settings))
@@ -85,6 +87,13 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
             # Connections that break while the cluster closes would be logged with tracebacks.
             log.setLevel(logging.CRITICAL + 1)
             raise
+
+
+def _forget_closed_scheduler() -> None:
+    """Empty a cache in which Dask keeps every scheduler of this process, with all tasks that it has logged."""
+    cached = getattr(distributed.core, "_expects_comm", None)
+    if hasattr(cached, "cache_clear"):
+        cached.cache_clear()
 
 
 @contextmanager
