@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
-from hypercolumns.cluster import connection
+from hypercolumns.cluster import losses
 from hypercolumns.cluster.connection import connect
 from hypercolumns.cluster.mapping import map_unordered
 from hypercolumns.errors import InputError
@@ -75,7 +75,7 @@ def test_a_result_that_is_cancelled_ends_in_one_paragraph() -> None:
 def test_workers_whose_memory_stays_full_end_a_stage_in_one_paragraph(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "PAUSED_SECONDS", 2.0)
+    monkeypatch.setattr(losses, "PAUSED_SECONDS", 2.0)
     always_full = {"DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE": "0.000001"}
     with (
         cluster(tmp_path / "cluster", 2, always_full) as address,
@@ -92,7 +92,7 @@ def test_workers_whose_memory_stays_full_end_a_stage_in_one_paragraph(
 def test_a_stage_that_waits_for_new_workers_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(connection, "PAUSED_SECONDS", 1.0)
+    monkeypatch.setattr(losses, "PAUSED_SECONDS", 1.0)
     processes = Processes(tmp_path / "cluster")
     try:
         processes.start_worker()

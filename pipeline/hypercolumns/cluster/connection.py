@@ -5,28 +5,22 @@ import logging
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 
 import dask
 import distributed.core
-from dask.utils import format_bytes, key_split
-from distributed import CancelledError, Client, Future, KilledWorker, LocalCluster, Security
+from distributed import Client, LocalCluster, Security
 from distributed.comm import CommClosedError
 from distributed.comm import connect as connect_comm
 from distributed.comm.core import FatalCommClosedError
 from distributed.utils import LoopRunner
 
 from hypercolumns.cluster.checking import naming_blind_workers, require_same_workers
+from hypercolumns.cluster.losses import worded_losses
 from hypercolumns.cluster.workers import START_METHOD, WORKER_ENVIRONMENT, start_fork_server
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import ComputeParameters
-
-logger = logging.getLogger(__name__)
-
-PAUSED_SECONDS = 60.0
-"""Time for which all workers may be paused, for lack of memory, before a stage ends."""
 
 _ANSWER_SECONDS = 30.0
 """Time that a scheduler, which may be busy, has to answer."""
@@ -55,8 +49,8 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
     Workers that join later are not compared here; `mapping` compares their code with each call. A worker that dies is
     replaced, if it is local, and what it was computing is computed again, up to Dask's `allowed-failures`, 3 times:
     more would not help a task that needs more memory than a worker has, and four workers rarely die by chance. Dask
-    gives no task to a worker whose memory is nearly full; when that holds for all of them for `PAUSED_SECONDS`, all
-    calls are cancelled, since the workers may never take one again.
+    gives no task to a worker whose memory is nearly full; when that holds for all of them for `losses.PAUSED_SECONDS`,
+    all calls are cancelled, since the workers may never take one again.
     """
     if compute.scheduler is not None:
         with connect_to_scheduler(compute.scheduler) as client:
@@ -81,7 +75,7 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
             client = stack.enter_context(Client(stack.enter_context(cluster)))
             client.run(_leave_reports_to_the_client)
         try:
-            with _worded_errors(client, None):
+            with worded_losses(client, None):
                 yield client
         except KeyboardInterrupt:
             # Connections that break while the cluster closes would be logged with tracebacks.
@@ -91,9 +85,9 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
 
 def _forget_closed_scheduler() -> None:
     """Empty a cache in which Dask keeps every scheduler of this process, with all tasks that it has logged."""
-    cached = getattr(distributed.core, "_expects_comm", None)
-    if hasattr(cached, "cache_clear"):
-        cached.cache_clear()
+    clear = getattr(getattr(distributed.core, "_expects_comm", None), "cache_clear", None)
+    if clear is not None:
+        clear()
 
 
 @contextmanager
@@ -112,7 +106,7 @@ def connect_to_scheduler(address: str) -> Iterator[Client]:
                 client.wait_for_workers(1, timeout=30)
         except TimeoutError:
             raise InputError(f"compute.scheduler: the scheduler at {address} has no workers.") from None
-        with _worded_errors(client, address):
+        with worded_losses(client, address):
             yield client
 
 
@@ -135,93 +129,6 @@ def _restored_levels(*names: str) -> Iterator[list[logging.Logger]]:
     finally:
         for log, level in zip(logs, levels, strict=True):
             log.setLevel(level)
-
-
-@contextmanager
-def _worded_errors(client: Client, scheduler: str | None) -> Iterator[None]:
-    """Word what Dask raises when workers or the scheduler are lost.
-
-    Parameters
-    ----------
-    scheduler
-        Its address; None for local workers.
-
-    Raises
-    ------
-    InputError
-        In place of Dask's error.
-    """
-    cure = (
-        "set compute.workers to a smaller number, since local workers share the memory of this machine"
-        if scheduler is None
-        else f"start the workers of compute.scheduler, {scheduler}, with a larger --memory-limit"
-    )
-    limits: list[int] = []
-    try:
-        with _watching_memory(client, limits):
-            yield
-    except KilledWorker as error:
-        raise InputError(
-            f"A task ({key_split(error.task)}) ended its worker {error.allowed_failures + 1} times, the last one "
-            f"{error.last_worker.address}. Most likely it needs more memory than a worker has: {cure}. Finished work "
-            "is kept; run again."
-        ) from None
-    except (CancelledError, CommClosedError):
-        if limits:
-            raise InputError(
-                f"The memory of all {len(limits)} workers, at most {format_bytes(max(limits))} each, is full, and they "
-                f"take no more tasks: {cure}. Finished work is kept; run again."
-            ) from None
-        if scheduler is None:
-            raise InputError("The local workers went away. Finished work is kept; run again.") from None
-        raise InputError(
-            f"compute.scheduler: the scheduler at {scheduler} went away. Finished work is kept; run again when the "
-            "scheduler is back, or set compute.scheduler to null."
-        ) from None
-
-
-@contextmanager
-def _watching_memory(client: Client, limits: list[int]) -> Iterator[None]:
-    """Cancel all calls within a `with` block when all workers have been paused for `PAUSED_SECONDS`.
-
-    When there have been no workers for so long, say so.
-
-    Parameters
-    ----------
-    limits
-        List that then takes the memory limit of each worker, in bytes.
-    """
-    ended = threading.Event()
-
-    def watch() -> None:
-        idle_since: float | None = None
-        waits = False
-        while not ended.wait(PAUSED_SECONDS / 12):
-            try:
-                workers = client.scheduler_info(n_workers=-1)["workers"].values()
-            except (OSError, RuntimeError, TimeoutError):  # the scheduler has gone, which the calls notice too
-                return
-            if any(worker["status"] != "paused" for worker in workers):
-                idle_since, waits = None, False
-                continue
-            idle_since = idle_since or time.monotonic()
-            if waits or time.monotonic() - idle_since < PAUSED_SECONDS:
-                continue
-            if workers:
-                limits.extend(int(worker["memory_limit"]) for worker in workers)
-                # Not closed: a caller that cancels its calls meanwhile would wait for ever.
-                client.cancel([Future(key, client) for key in list(client.futures)], force=True)
-                return
-            waits = True
-            logger.warning("The scheduler has no workers any more. This waits for new ones; Ctrl-C ends it.")
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        watcher.join(timeout=PAUSED_SECONDS / 12)
 
 
 def _client(address: str) -> Client:
