@@ -41,6 +41,9 @@ class Recipe:
         Download address of those weights, for messages.
     prefix
         Number of tokens before those of the grid; returns None when unknown.
+    trunk
+        Names of the sequence of a transformer's blocks, and of the norm after the last of them; a network without these
+        modules is not a transformer.
     fold
         Makes the loaded network faster, in place, without changing what it computes.
     """
@@ -53,6 +56,7 @@ class Recipe:
     library: Callable[[], nn.Module] | None = None
     address: str = ""
     prefix: Callable[[nn.Module], int | None] = lambda _network: None
+    trunk: tuple[str, str] | None = None
     fold: Callable[[nn.Module], None] = lambda _network: None
 
 
@@ -123,6 +127,7 @@ def _torchvision(model: str) -> Recipe:
         std=_colour(getattr(transforms, "std", IMAGENET_STD)),
         library=lambda: torchvision.models.get_model(model, weights=weights),
         address=weights.url,
+        trunk=("encoder.layers", "encoder.ln"),
     )
 
 
@@ -144,6 +149,7 @@ def _timm(model: str) -> Recipe:
         library=lambda: _timm_network(model, pretrained=True),
         address=f"https://huggingface.co/{hub} (model.safetensors)",
         prefix=lambda network: getattr(network, "num_prefix_tokens", None),
+        trunk=("blocks", "norm"),
     )
 
 
