@@ -10,7 +10,7 @@ from torch import nn
 from hypercolumns.backbones.creation import trace_network
 from hypercolumns.backbones.registry import Recipe, find_recipe, require_name
 from hypercolumns.backbones.taps import OutputShapes, infer_tap
-from hypercolumns.parameters import BackboneParameters
+from hypercolumns.parameters import BackboneParameters, DetectionParameters
 
 MAX_LISTED = 48
 """Layers that are listed; of networks with more modules those that hold the others."""
@@ -21,12 +21,10 @@ STRIDES = (8, 16, 32)
 BLOCKS = 4
 """Blocks of a transformer that are suggested, spread over its depth. DINOv2's evaluation takes four, too."""
 
-_CHOSEN = {
+_CHOSEN: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     **dict.fromkeys(("alexnet", "alexnet_caffe"), (("pool2", "conv4", "fc7"), ("conv4", "pool5"))),
     "vgg16": (("pool3", "pool4", "fc7"), ("pool4", "pool5")),
-    **dict.fromkeys(
-        (f"efficientnet_lite{scale}" for scale in range(3)), (BackboneParameters().layers, ("stage4", "stage6"))
-    ),
+    **{f"efficientnet_lite{n}": (BackboneParameters().layers, DetectionParameters().layers) for n in range(3)},
 }
 """Layers for regions and for detection of the networks with short names: the paper's, and those that were measured."""
 
@@ -94,8 +92,9 @@ def list_layers(name: str, input_size: int) -> Listing:
     for layer, module in (recipe.modules or {module: module for module in outputs.shapes}).items():
         tap = None if module in outputs.repeated else infer_tap(outputs, module, input_size, recipe.prefix(network))
         if tap is not None:
-            shape = tap.as_map(torch.empty(outputs.shapes[module], device="meta"), input_size, input_size).shape
-            found[layer] = ListedLayer(layer, *shape[1:], tap.stride)
+            values = torch.empty(outputs.shapes[module], device="meta")
+            channels, height, width = tap.as_map(values, input_size, input_size).shape[1:]
+            found[layer] = ListedLayer(layer, channels, height, width, tap.stride)
     if name in _CHOSEN:
         listed, (features, detection) = list(found), _CHOSEN[name]
     else:

@@ -6,7 +6,7 @@ from hypercolumns import __version__
 from hypercolumns.cli.group import LazyGroup
 
 _COMMANDS = (
-    *("check", "compare", "demo", "explore", "export", "gc", "heatmap", "inspect"),
+    *("backbones", "check", "compare", "demo", "explore", "export", "gc", "heatmap", "inspect"),
     *("layers", "params", "results", "segment", "show", "verify"),
 )
 
