@@ -1,8 +1,12 @@
 """The command `layers` and what it suggests: measured without weights, and accepted by `create_backbone`."""
 
+import shlex
+from pathlib import Path
+
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from dvc.utils.hydra import apply_overrides
 
 from hypercolumns.backbones import create_backbone
 from hypercolumns.backbones.listing import list_layers
@@ -10,6 +14,8 @@ from hypercolumns.cli.layers import main
 from hypercolumns.features.extraction import block_shapes
 from hypercolumns.parameters import BackboneParameters, Parameters
 from hypercolumns.parameters.backbone import LAYERS
+from hypercolumns.parameters.text import as_yaml
+from tests.documents import code_blocks
 
 
 def layers(*arguments: str) -> Result:
@@ -95,3 +101,20 @@ def test_what_cannot_be_listed_is_one_paragraph(arguments: list[str], fragments:
     assert result.output.count("\n") == 1
     for fragment in fragments:
         assert fragment in result.output
+
+
+def test_the_commands_of_the_page_set_the_layers_that_are_suggested(tmp_path: Path) -> None:
+    (block,) = (block for block in code_blocks("docs/backbones.md", "") if "dvc exp run" in block)
+    commands = [shlex.split(line) for line in block.replace("\\\n", " ").splitlines()]
+    assert len(commands) == 5
+    for command in commands:
+        assert command[:3] == ["dvc", "exp", "run"]
+        assert set(command[3::2]) == {"-S"}
+        params = tmp_path / "params.yaml"
+        params.write_text(as_yaml(Parameters()))
+        apply_overrides(params, command[4::2])
+        parameters = Parameters.load(params)
+        listing = list_layers(parameters.backbone.name, parameters.backbone.input_size)
+        assert parameters.backbone.layers == listing.features
+        assert parameters.detection.layers == listing.detection
+        assert parameters.backbone.weights == listing.weights == "library"
