@@ -13,7 +13,8 @@ _COMMANDS = (
 main = LazyGroup(
     {name: f"hypercolumns.cli.{name}" for name in _COMMANDS},
     name="hypercolumns",
-    help="Apply and export trained models; hand on and compare results; choose networks; look at stores, verify and delete them.",
+    help="Apply and export trained models; hand on and compare results; choose networks; look at stores, verify and "
+    "delete them.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 click.version_option(__version__, prog_name="hypercolumns")(main)
