@@ -141,7 +141,9 @@ def _kept(name: str, settings: Parameters, file: Path) -> Candidate | None:
 def _write(rows: Sequence[TradeOff], settings: Parameters, sets: Mapping[Split, AnnotationSet], folder: Path) -> None:
     """Write the table as Markdown and CSV, and the chart."""
     counted = len(rows[0].candidate.ious)
-    place = "one core" if choose_device(settings.compute.device).type == "cpu" else settings.compute.device
+    place = (
+        "one core (processor time)" if choose_device(settings.compute.device).type == "cpu" else settings.compute.device
+    )
     note = (
         f"The same for all: {rows[0].candidate.training_regions} training regions in {len(sets['train'].images)} "
         f"photographs, {counted} ground-truth boxes in {len(sets['val'].images)} others to judge on, K = "
