@@ -225,6 +225,41 @@ def test_tokens_are_arranged_like_their_patches() -> None:
     assert difference.nonzero().tolist() == [[1, 4]]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "vit_tiny_patch16_224",
+        "vit_small_patch14_reg4_dinov2",
+        "vit_small_patch16_dinov3",
+        "eva02_tiny_patch14_224",  # averages its tokens, so that timm does not normalise them
+    ],
+)
+def test_tokens_of_blocks_equal_the_intermediate_layers_of_timm(name: str) -> None:
+    """Normalised by the final norm, without class and register tokens. Random scales, so that the norm matters."""
+    backbone = make(f"timm:{name}", "blocks.1", "blocks.3", input_size=112)
+    generator = torch.Generator().manual_seed(0)
+    if isinstance(backbone.network.norm, torch.nn.LayerNorm):
+        for values in backbone.network.norm.parameters():
+            values.copy_(torch.rand(values.shape, generator=generator))
+    images = torch.rand(2, 3, 112, 112, generator=generator)
+    normalised = (images - torch.tensor(backbone.mean).view(3, 1, 1)) / torch.tensor(backbone.std).view(3, 1, 1)
+    with torch.inference_mode():
+        maps = backbone(images)
+        expected = backbone.network.forward_intermediates(
+            normalised, indices=[1, 3], norm=True, intermediates_only=True
+        )
+    for values, theirs in zip(maps.values(), expected, strict=True):
+        torch.testing.assert_close(values, theirs)
+
+
+def test_the_last_normalised_block_of_a_transformer_of_torchvision_is_what_its_head_sees() -> None:
+    backbone = make("torchvision:vit_b_32", "encoder.layers.encoder_layer_11", "encoder.ln", input_size=224)
+    with torch.inference_mode():
+        last, final = backbone(torch.rand(1, 3, 224, 224)).values()
+    assert [layer.norm for layer in backbone.layers] == ["encoder.ln", None]
+    torch.testing.assert_close(last, final)
+
+
 def test_the_form_of_an_output_follows_from_its_shape() -> None:
     shapes = {"map": (1, 8, 4, 4), "last": (1, 4, 4, 8), "tokens": (1, 17, 8), "vector": (1, 8), "cube": (1, 4, 4, 4)}
     outputs = OutputShapes(shapes, frozenset())

@@ -20,10 +20,14 @@ from click.testing import CliRunner
 from hypercolumns import GridModel, InputError, Parameters, Segmenter, Workspace, steps
 from hypercolumns.backbones import create_backbone
 from hypercolumns.backbones.registry import build_network, find_recipe
+from hypercolumns.bundle import bundle as opening
 from hypercolumns.bundle.archive import pack
 from hypercolumns.bundle.bundle import Bundle
 from hypercolumns.bundle.manifest import Manifest
 from hypercolumns.cli.main import main
+from hypercolumns.grid.spec import GridSpec
+from hypercolumns.parameters import BackboneParameters
+from tests.stores import golden_content
 from tests.trained_projects import TASKS, TrainedProject
 
 
@@ -420,3 +424,14 @@ def test_parameters_are_those_of_the_run(warped: TrainedProject) -> None:
     assert isinstance(opened, Parameters)
     for section in ("backbone", "detection", "regions", "predict", "proposals"):
         assert getattr(opened, section) == getattr(warped.parameters, section)
+
+
+def test_grids_that_learned_from_tokens_without_the_final_norm_are_refused() -> None:
+    """Earlier versions read them so; their maps are no longer what the grids were trained on."""
+    settings = BackboneParameters(name="timm:vit_tiny_patch16_224", weights="random", layers=("blocks.1",))
+    backbone = create_backbone(settings)
+    grid = replace(GridModel.open(golden_content.GOLDEN / "model.zarr"), spec=GridSpec(("blocks.1",), 2))
+    with pytest.raises(InputError, match=r"vit_tiny_patch16_224 without its final norm \(blocks\.1\)"):
+        opening._require_same_tokens(grid, backbone, Path("model"))
+    normalised = replace(grid, features={"preprocessing": {"normalised": ["blocks.1"]}})
+    opening._require_same_tokens(normalised, backbone, Path("model"))

@@ -29,17 +29,21 @@ class Layer:
         Distance between neighbouring cells in input pixels; 0 for a vector (1 x 1 for any input).
     cells
         Cells per side that the map is averaged to; None if it is not.
+    norm
+        Module that normalises the tokens of the layer; None if none does.
     """
 
     name: str
     channels: int
     stride: int
     cells: int | None = None
+    norm: str | None = None
 
     @property
     def key(self) -> list[str | int]:
         """Properties that tell the values of this layer from those of others of the same network."""
-        return [self.name, self.channels, self.stride, *([] if self.cells is None else [self.cells])]
+        special = [value for value in (self.cells, self.norm) if value is not None]
+        return [self.name, self.channels, self.stride, *special]
 
 
 class Backbone(nn.Module):
@@ -90,7 +94,7 @@ class Backbone(nn.Module):
         self.mean, self.std = mean, std
         self.weights, self.weights_sha256, self.engine = weights, weights_sha256, engine
         self.taps = dict(taps)
-        self.layers = tuple(Layer(layer, tap.channels, tap.stride, tap.cells) for layer, tap in taps.items())
+        self.layers = tuple(Layer(layer, tap.channels, tap.stride, tap.cells, tap.norm) for layer, tap in taps.items())
         self._tapped_modules = tuple({tap.module: None for tap in taps.values()})
         # Channels last in memory halve the time of convolutions on the CPU.
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -102,6 +106,11 @@ class Backbone(nn.Module):
     def device(self) -> torch.device:
         """Current device, where images must be too; `to` changes it in place."""
         return self._mean.device
+
+    @property
+    def normalised(self) -> list[str]:
+        """Names of the layers whose tokens the final norm of the network normalises."""
+        return [layer.name for layer in self.layers if layer.norm is not None]
 
     def with_taps(self, taps: Mapping[str, Tap], input_size: int | None = None) -> "Backbone":
         """Make a backbone with other layers, and for other crops if a size is given; shares network and device."""
@@ -139,7 +148,10 @@ class Backbone(nn.Module):
         normalised = (images - self._mean) * self._scale
         try:
             outputs = collect(self.network, self._tapped_modules, normalised)
-            return {name: tap.as_map(outputs[tap.module], height, width) for name, tap in self.taps.items()}
+            return {
+                name: tap.as_map(self._normalise(tap, outputs[tap.module]), height, width)
+                for name, tap in self.taps.items()
+            }
         except (RuntimeError, AssertionError, ValueError) as error:
             if (height, width) == (self.input_size, self.input_size) or isinstance(error, torch.OutOfMemoryError):
                 raise
@@ -147,6 +159,12 @@ class Backbone(nn.Module):
                 f"The backbone {self.name} with the layers {', '.join(self.taps)} takes images of {self.input_size} x "
                 f"{self.input_size} pixels, not {width} x {height}: {' '.join(str(error).split())}"
             ) from None
+
+    def _normalise(self, tap: Tap, output: Tensor) -> Tensor:
+        if tap.norm is None:
+            return output
+        normalised: Tensor = self.network.get_submodule(tap.norm)(output)
+        return normalised
 
 
 def state_sha256(network: nn.Module) -> str:

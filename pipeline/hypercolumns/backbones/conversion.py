@@ -108,6 +108,7 @@ def _export(backbone: Backbone, sizes: Sizes) -> bytes:
     file = io.BytesIO()
     with warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
         warnings.simplefilter("ignore")  # about the newer exporter, and sizes that are constants
+        torch._C._jit_set_onnx_log_enabled(False)  # else the whole graph is printed where it cannot be converted
         torch.onnx.export(
             _Outputs(backbone),
             (torch.zeros(2, 3, side, side),),

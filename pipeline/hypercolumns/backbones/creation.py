@@ -4,6 +4,7 @@ import difflib
 import math
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -62,19 +63,41 @@ def _find_taps(settings: BackboneParameters, network: nn.Module, recipe: Recipe,
     repeated = [name for name, n in Counter(settings.layers).items() if n > 1]
     if repeated:
         raise InputError(f"{key} names {repeated[0]!r} more than once; name each layer once.")
-    outputs = _trace(settings, network)
+    outputs = trace_network(settings.name, network, settings.input_size)
     taps = _taps(settings, outputs, recipe.modules, recipe.prefix(network), key)
     _check_order(taps, outputs, key)
-    return taps
+    return {layer: replace(tap, norm=_final_norm(network, recipe, tap)) for layer, tap in taps.items()}
 
 
-def _trace(settings: BackboneParameters, network: nn.Module) -> OutputShapes:
-    size = settings.input_size
+def _final_norm(network: nn.Module, recipe: Recipe, tap: Tap) -> str | None:
+    """Norm that a transformer applies after its last block, for the tokens of a block; None for other outputs.
+
+    As `get_intermediate_layers(norm=True)` of DINOv2 and `forward_intermediates(norm=True)` of timm do. Models of timm
+    that average the tokens normalise the average instead, and have an identity here.
+    """
+    if recipe.trunk is None or tap.form != "tokens":
+        return None
+    blocks, name = recipe.trunk
+    norm = dict(network.named_modules()).get(name)
+    is_block = tap.module.rpartition(".")[0] == blocks
+    weight = getattr(norm, "weight", None)
+    return name if is_block and weight is not None and weight.shape == (tap.channels,) else None
+
+
+def trace_network(name: str, network: nn.Module, size: int) -> OutputShapes:
+    """Record the output shapes of all modules for an image of `size` x `size` pixels on the device of the network.
+
+    Raises
+    ------
+    InputError
+        When the network does not accept images of this size.
+    """
+    device = next((values.device for values in network.parameters()), None)
     try:
-        return trace(network, torch.zeros(1, 3, size, size))
+        return trace(network, torch.zeros(1, 3, size, size, device=device))
     except (RuntimeError, AssertionError, ValueError) as error:
         raise InputError(
-            f"backbone.input_size: {settings.name} does not take images of {size} x {size} pixels "
+            f"backbone.input_size: {name} does not take images of {size} x {size} pixels "
             f"({' '.join(str(error).split())})."
         ) from None
 

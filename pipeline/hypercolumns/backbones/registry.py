@@ -13,7 +13,7 @@ from hypercolumns.backbones.weights import load_weights, read_weights
 from hypercolumns.errors import InputError, choices
 from hypercolumns.input_files import expand_home
 from hypercolumns.parameters import BackboneParameters
-from hypercolumns.parameters.backbone import LAYERS
+from hypercolumns.parameters.backbone import LAYERS, LIBRARIES
 
 Colour = tuple[float, float, float]
 
@@ -41,6 +41,9 @@ class Recipe:
         Download address of those weights, for messages.
     prefix
         Number of tokens before those of the grid; returns None when unknown.
+    trunk
+        Names of the sequence of a transformer's blocks, and of the norm after the last of them; a network without these
+        modules is not a transformer.
     fold
         Makes the loaded network faster, in place, without changing what it computes.
     """
@@ -53,7 +56,34 @@ class Recipe:
     library: Callable[[], nn.Module] | None = None
     address: str = ""
     prefix: Callable[[nn.Module], int | None] = lambda _network: None
+    trunk: tuple[str, str] | None = None
     fold: Callable[[nn.Module], None] = lambda _network: None
+
+
+def require_name(name: str) -> None:
+    """Check that a name can be a value of `backbone.name`; its library says later whether it has the model.
+
+    Raises
+    ------
+    InputError
+        With models of that name, or of a similar one.
+    """
+    library, _, model = name.partition(":")
+    if name in LAYERS or (library in LIBRARIES and model):
+        return
+    from hypercolumns.backbones.vision import timm, torchvision
+
+    models = {"torchvision": torchvision.models.list_models(module=torchvision.models), "timm": timm.list_models()}
+    full_names = {name: [name] for name in LAYERS}
+    for prefix, names in models.items():
+        for each in names:
+            full_names.setdefault(each, []).append(f"{prefix}:{each}")
+    close = difflib.get_close_matches(model or name, full_names, n=3, cutoff=0.6)
+    found = [full for each in close for full in full_names[each]]
+    raise InputError(
+        f"There is no backbone {name!r}; close matches: {', '.join(found) or '(none)'}. backbone.name is one of "
+        f"{choices(LAYERS)}, torchvision:MODEL or timm:MODEL."
+    )
 
 
 def find_recipe(name: str) -> Recipe:
@@ -123,6 +153,7 @@ def _torchvision(model: str) -> Recipe:
         std=_colour(getattr(transforms, "std", IMAGENET_STD)),
         library=lambda: torchvision.models.get_model(model, weights=weights),
         address=weights.url,
+        trunk=("encoder.layers", "encoder.ln"),
     )
 
 
@@ -144,6 +175,7 @@ def _timm(model: str) -> Recipe:
         library=lambda: _timm_network(model, pretrained=True),
         address=f"https://huggingface.co/{hub} (model.safetensors)",
         prefix=lambda network: getattr(network, "num_prefix_tokens", None),
+        trunk=("blocks", "norm"),
     )
 
 

@@ -37,6 +37,9 @@ class Tap:
         Number of tokens before those of the grid.
     cells
         Cells per side that the map is averaged to; None leaves it as it is.
+    norm
+        Name of the module that normalises the output first: that after the last block of a transformer; None for other
+        outputs.
     """
 
     module: str
@@ -45,6 +48,7 @@ class Tap:
     stride: int
     prefix: int = 0
     cells: int | None = None
+    norm: str | None = None
 
     def as_map(self, output: Tensor, height: int, width: int) -> Tensor:
         """Reshape the module's `output` for an input of `height` x `width` pixels to (b, c, y, x)."""
@@ -135,9 +139,9 @@ def infer_tap(outputs: OutputShapes, module: str, side: int, prefix: int | None 
     --------
     >>> outputs = OutputShapes({"layer": (1, 64, 14, 14), "block": (1, 197, 192)}, frozenset())
     >>> infer_tap(outputs, "layer", 224)
-    Tap(module='layer', form='map', channels=64, stride=16, prefix=0, cells=None)
+    Tap(module='layer', form='map', channels=64, stride=16, prefix=0, cells=None, norm=None)
     >>> infer_tap(outputs, "block", 224)
-    Tap(module='block', form='tokens', channels=192, stride=16, prefix=1, cells=None)
+    Tap(module='block', form='tokens', channels=192, stride=16, prefix=1, cells=None, norm=None)
     """
     shape = outputs.shapes[module]
     if len(shape) == 2:

@@ -75,8 +75,21 @@ class Bundle:
                     origin = rescoring_origin(seen, parameters.detection, parameters.rescoring)
                     rescorer = Detector.open(folder / RESCORER, origin, "rescorer")
             grids = {task: GridModel.open(grid_path(folder, task)) for task in manifest.tasks}
+            for grid in grids.values():
+                _require_same_tokens(grid, backbone, path)
         ranker = _create_ranker(manifest.ranking, path)
         return cls(manifest, parameters, backbone, taps, grids, detector, rescorer, ranker)
+
+
+def _require_same_tokens(grid: GridModel, backbone: Backbone, path: Path) -> None:
+    """Refuse grids of an earlier version, which took the tokens of transformers without the final norm."""
+    trained = grid.features.get("preprocessing", {}).get("normalised", [])
+    if changed := [layer for layer in backbone.normalised if layer in grid.spec.layers and layer not in trained]:
+        raise InputError(
+            f"{path} was trained on tokens of {backbone.name} without its final norm ({', '.join(changed)}), which an "
+            "earlier version of this package read; extract the features and train again.",
+            "bundle",
+        )
 
 
 def _create_ranker(ranking: Ranking, path: Path) -> Ranker:

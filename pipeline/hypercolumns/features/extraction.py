@@ -266,6 +266,7 @@ def _attributes(
             "std": list(backbone.std),
             "resampling": "bilinear, antialiased",
             **({"outside": "mean colour"} if short_side is None else {"short_side": short_side, "outside": "nearest"}),
+            **({"normalised": backbone.normalised} if backbone.normalised else {}),
         },
         "precision": network["precision"],
         "categories": categories,

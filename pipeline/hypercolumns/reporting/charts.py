@@ -56,10 +56,10 @@ TENTHS, HALVES = ("0.0", "0.2", "0.4", "0.6", "0.8", "1.0"), ("0", "0.5", "1")
 def curve_chart(curves: Sequence[Curve], frame: Frame = LARGE) -> Markup:
     """Draw curves over the unit square with a grid and, on a large frame, axis titles; later curves are on top."""
     labels = TENTHS if frame is LARGE else HALVES
-    parts = [_tick(frame, axis, float(label), label) for axis in "xy" for label in labels]
+    parts = [tick(frame, axis, float(label), label) for axis in "xy" for label in labels]
     parts += [_polyline(frame, curve) for curve in curves]
     if frame is LARGE:
-        parts.append(_axis_titles(frame, "recall", "precision"))
+        parts.append(axis_titles(frame, "recall", "precision"))
     return _svg(frame, f"precision over recall: {', '.join(dict.fromkeys(curve.label for curve in curves))}", parts)
 
 
@@ -74,15 +74,15 @@ def histogram(values: ArrayLike, marks: Sequence[float]) -> Markup:
     frame = Frame(width=560, height=200, left=40, bottom=40)
     counts, edges = np.histogram(values, bins=20, range=(0.0, 1.0))
     top = max(int(counts.max()), 1)
-    parts = [_tick(frame, "x", float(label), label) for label in TENTHS]
-    parts += [_tick(frame, "y", 0, "0"), _tick(frame, "y", 1, str(top))]
+    parts = [tick(frame, "x", float(label), label) for label in TENTHS]
+    parts += [tick(frame, "y", 0, "0"), tick(frame, "y", 1, str(top))]
     bar = Markup('<rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>')
     for count, (left, right) in zip(counts, pairwise(edges), strict=True):
         x0, x1, y = frame.x(left), frame.x(right), frame.y(count / top)
         parts.append(bar.format(x0 + 1, y, x1 - x0 - 2, frame.y(0) - y, f"IoU {left:.2f} to {right:.2f}: {count}"))
     line = Markup('<line class="mark" x1="{0:.1f}" x2="{0:.1f}" y1="{1:.1f}" y2="{2:.1f}"/>')
     parts += [line.format(frame.x(mark), frame.y(0), frame.y(1)) for mark in marks]
-    parts.append(_axis_titles(frame, "mask IoU", "instances"))
+    parts.append(axis_titles(frame, "mask IoU", "instances"))
     return _svg(frame, "histogram of mask IoU", parts)
 
 
@@ -93,7 +93,7 @@ def _svg(frame: Frame, label: str, parts: Sequence[Markup]) -> Markup:
     return head + Markup("").join(parts) + Markup("</svg>")
 
 
-def _tick(frame: Frame, axis: str, share: float, label: str) -> Markup:
+def tick(frame: Frame, axis: str, share: float, label: str) -> Markup:
     """Draw a grid line across the plot and its label."""
     if axis == "x":
         x0 = x1 = frame.x(share)
@@ -109,7 +109,8 @@ def _tick(frame: Frame, axis: str, share: float, label: str) -> Markup:
     ).format(x0, x1, y0, y1, *position, anchor, label)
 
 
-def _axis_titles(frame: Frame, x_title: str, y_title: str) -> Markup:
+def axis_titles(frame: Frame, x_title: str, y_title: str) -> Markup:
+    """Draw the titles of both axes."""
     middle = (frame.y(0) + frame.y(1)) / 2
     return Markup(
         '<text class="axis" x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>'

@@ -1,4 +1,5 @@
 from .ablate import ablate_layers as ablate_layers
+from .backbones import compare_backbones as compare_backbones
 from .baselines import predict_baselines as predict_baselines
 from .bundle import bundle_models as bundle_models
 from .check import check_pipeline as check_pipeline

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hypercolumns.annotations.model import AnnotationSet
@@ -12,6 +13,7 @@ from hypercolumns.evaluation.judgement import number, rounded
 from hypercolumns.evaluation.segmentation import ground_truth_box_metrics
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.comparisons import ablation_specs
+from hypercolumns.grid.spec import GridSpec
 from hypercolumns.parameters import Parameters
 from hypercolumns.scratch.work import locked
 from hypercolumns.steps.predict import predicting
@@ -65,13 +67,27 @@ def _compare(parameters: Parameters, workspace: Workspace, truth: AnnotationSet)
     layers = FeatureStore.open(workspace.features("train")).layers
     specs = ablation_specs(layers, parameters.ablate.grid, parameters.ablate.grids)
     rows = []
-    with connect(parameters.compute, (*TRAINING, *PREDICTING)) as client:
-        models = train_specs(parameters, workspace, "segmentation", list(specs.values()), client)
-        with predicting(parameters, workspace, "segmentation", models, client, kinds=("ground_truth",)) as predictions:
-            for (name, spec), prediction in zip(specs.items(), predictions, strict=True):
-                results = list(prediction["ground_truth"].results())
-                scores = ground_truth_box_metrics(truth, results, parameters.evaluate)
-                rows.append({"name": name, "blocks": list(spec.layers), "grid": spec.grid, **scores})
-                mean, above = (number(rounded(scores[key]), 3) for key in ("mean_iou", "iou_70"))
-                logger.info("%-32s mean IoU %s  above .7 %s", name, mean, above)
+    masks = masks_in_instances(parameters, workspace, list(specs.values()))
+    for (name, spec), results in zip(specs.items(), masks, strict=True):
+        scores = ground_truth_box_metrics(truth, results, parameters.evaluate)
+        rows.append({"name": name, "blocks": list(spec.layers), "grid": spec.grid, **scores})
+        mean, above = (number(rounded(scores[key]), 3) for key in ("mean_iou", "iou_70"))
+        logger.info("%-32s mean IoU %s  above .7 %s", name, mean, above)
     return rows
+
+
+def masks_in_instances(
+    parameters: Parameters, workspace: Workspace, specs: Sequence[GridSpec]
+) -> Iterator[list[Mapping[str, Any]]]:
+    """Train grids of segmentation by each specification, and yield their masks in the boxes of the instances of val.
+
+    Raises
+    ------
+    InputError
+        If an input is missing, or a category has neither training regions nor a shared grid.
+    """
+    with connect(parameters.compute, (*TRAINING, *PREDICTING)) as client:
+        models = train_specs(parameters, workspace, "segmentation", specs, client)
+        with predicting(parameters, workspace, "segmentation", models, client, kinds=("ground_truth",)) as predictions:
+            for prediction in predictions:
+                yield list(prediction["ground_truth"].results())

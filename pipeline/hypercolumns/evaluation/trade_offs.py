@@ -1,0 +1,81 @@
+"""What networks and layers bring and cost on the same regions: accuracy, bytes and time, as rows of a table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hypercolumns.annotations.model import AnnotationSet, Instance
+from hypercolumns.evaluation.resampling import draw_photographs, resampled_mean, standard_error
+from hypercolumns.evaluation.segmentation import summarise_ious
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network with some of its layers, and what was measured with it."""
+
+    name: str
+    backbone: str
+    layers: tuple[str, ...]
+    input_size: int
+    bytes: int
+    """Size of the blocks of a region, before compression."""
+    milliseconds: float
+    """Time of the network for a region."""
+    training_regions: int
+    ious: NDArray[np.float64]
+    """(n,) mask IoU in the boxes of the n instances that count."""
+
+
+@dataclass(frozen=True)
+class TradeOff:
+    """A row of the table: a candidate, its accuracy, and the difference to the first candidate.
+
+    Standard errors are None where there is one photograph.
+    """
+
+    candidate: Candidate
+    mean_iou: float
+    standard_error: float | None
+    above_70: float
+    difference: float
+    difference_error: float | None
+
+
+def trade_offs(
+    annotations: AnnotationSet, instances: Sequence[Instance], candidates: Sequence[Candidate]
+) -> list[TradeOff]:
+    """Compare candidates on the same instances; standard errors are those of other photographs of the same kind.
+
+    Parameters
+    ----------
+    annotations
+        The ground truth.
+    instances
+        The n instances that count, one or more.
+    candidates
+        What was measured with each network; the first one is compared with all.
+
+    Notes
+    -----
+    The standard error of a difference comes from differences on the same draws of photographs (paired bootstrap). It is
+    smaller than those of the means, since a hard photograph is hard for every network.
+    """
+    draws = draw_photographs(annotations)
+    resampled = [resampled_mean(annotations, instances, candidate.ious, draws) for candidate in candidates]
+    first = candidates[0].ious.mean()
+    rows = []
+    for candidate, means in zip(candidates, resampled, strict=True):
+        summary = summarise_ious(candidate.ious)
+        rows.append(
+            TradeOff(
+                candidate,
+                float(candidate.ious.mean()),
+                standard_error(means),
+                float(summary["iou_70"] or 0),
+                float(candidate.ious.mean() - first),
+                standard_error(means - resampled[0]),
+            )
+        )
+    return rows

@@ -1,0 +1,69 @@
+"""The networks to compare, from a list in YAML: each is the section `backbone` of the parameters, or part of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hypercolumns.errors import InputError
+from hypercolumns.parameters import BackboneParameters, Parameters
+from hypercolumns.parameters.backbone import LAYERS
+
+
+def read_candidates(content: Any, parameters: Parameters, source: str) -> dict[str, Parameters]:
+    """Make the parameters of every network that is compared.
+
+    Parameters
+    ----------
+    content
+        A section `backbone` by the name of the candidate. Without `layers` those that `list_layers` suggests are taken,
+        and without `weights` those of a package or else of the library.
+    parameters
+        Everything else, the same for all. Regions are those of the ground truth, and the only task is segmentation.
+        Grids that would be adapted to each category are shared as `auto` says, which takes a tenth of the time.
+    source
+        Name of the list, for messages.
+
+    Raises
+    ------
+    InputError
+        If the list is not a mapping of sections, or a section is not valid.
+    """
+    if not isinstance(content, dict) or not content:
+        raise InputError(
+            f"{source} must be a mapping from names of your choice to sections as `backbone` in params.yaml, such as "
+            "`ResNet-50: {name: timm:resnet50}`."
+        )
+    candidates = {}
+    for name, section in content.items():
+        if not isinstance(name, str) or not isinstance(section, dict):
+            raise InputError(f"{source}: the entry {name!r} must be a mapping such as {{name: efficientnet_lite0}}.")
+        candidates[name] = _complete(section, parameters, f"{source}, {name}")
+    return candidates
+
+
+def _complete(section: Mapping[str, Any], parameters: Parameters, source: str) -> Parameters:
+    if "layers" in section and "weights" in section:
+        return _with_backbone(section, parameters, source)
+    default = BackboneParameters()
+    name = str(section.get("name", default.name))
+    placeholders = {"layers": LAYERS.get(name, default.layers)[:1], "weights": "random"}
+    checked = _with_backbone({**placeholders, **section}, parameters, source).backbone
+    from hypercolumns.backbones.listing import list_layers  # torch takes seconds to import
+
+    listing = list_layers(checked.name, checked.input_size)
+    suggested = {"layers": listing.features, "weights": listing.weights}
+    return _with_backbone({**suggested, **section}, parameters, source)
+
+
+def _with_backbone(section: Mapping[str, Any], parameters: Parameters, source: str) -> Parameters:
+    content = parameters.model_dump(mode="json")
+    sharing = "auto" if parameters.train.sharing == "adapted" else parameters.train.sharing
+    return Parameters.of(
+        {
+            **content,
+            "tasks": ["segmentation"],
+            "backbone": section,
+            "detection": {**content["detection"], "source": "ground_truth"},
+            "train": {**content["train"], "sharing": sharing},
+        },
+        source,
+    )
