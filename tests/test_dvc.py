@@ -113,7 +113,7 @@ def test_the_code_of_a_stage_is_among_its_dependencies(name: str) -> None:
     assert not {file for file in missing if not file.endswith("__init__.py") or imported_files(ROOT / file)}
 
 
-@pytest.mark.parametrize("name", set(PIPELINE) - {"report", "check", "check-parameters"})
+@pytest.mark.parametrize("name", sorted(set(PIPELINE) - {"report", "check", "check-parameters"}))
 def test_the_parameters_that_a_stage_reads_are_among_its_dependencies(name: str) -> None:
     text = step_file(name).read_text()
     for other in re.findall(r"from hypercolumns\.steps\.(train|predict) import", text):
