@@ -17,11 +17,8 @@ KILLS_PER_CASE = 2
 _ANYWHERE = 0.2
 """Share of kills at any moment of a run; the others are meant to hit work."""
 
-_NOT_UNITS = ("manifest.json", "digests.npz", "detector")
-"""Starts of names of kept files that hold no unit of work."""
-
-_LAID_OUT = ".safetensors"
-"""Features as the trainers read them; laying them out is no unit of work."""
+_UNIT_FOLDERS = ("train", "val", "propose-candidates", "propose-proposals")
+"""Folders of caches with a file without suffix for each photograph, below a folder for the parameters."""
 
 
 def kill(project: Project, count: int, rng: Generator) -> Iterator[Result]:
@@ -88,10 +85,17 @@ def _kill(project: Project, stage: Stage, path: Path, undisturbed: Ended, rng: G
 
 def kept_units(stage: Stage, events: Sequence[Event]) -> int:
     """Count the units of work whose results are on disk after some runs of a stage."""
-    if stage.name.startswith("extract") and not stage.image:
-        return max((int(event.name) for event in events if event.kind == "rows"), default=0)
     files = {event.name for event in events if event.kind == "kept"}
-    return sum(not Path(file).name.startswith(_NOT_UNITS) and not file.endswith(_LAID_OUT) for file in files)
+    # Where whole photographs pass the network, their maps are kept; rows are made of those.
+    rows = 0 if stage.image else max((int(event.name) for event in events if event.kind == "rows"), default=0)
+    return rows + sum(_holds_a_unit(Path(file)) for file in files)
+
+
+def _holds_a_unit(file: Path) -> bool:
+    """Whether a file has what was computed for a photograph, a cell or a part, and not what belongs to all of them."""
+    if file.suffix == ".npz":
+        return file.name != "digests.npz"
+    return not file.suffix and file.parts[-3] in _UNIT_FOLDERS
 
 
 def _count(events: Sequence[Event], kind: str) -> int:
