@@ -11,8 +11,9 @@ LOWEST_TESTS := tests/test_public_surface.py tests/stores tests/features tests/g
 run: git-checkout $(VENV)/ready
 	PATH="$(BIN):$$PATH" dvc repro
 
+# In two processes, a file of tests in one of them.
 test: git-checkout $(VENV)/ready
-	"$(BIN)/python" -m pytest
+	"$(BIN)/python" -m pytest --numprocesses 2 --dist loadfile
 
 # Tests with the lowest versions that pyproject.toml allows, in an environment of its own: make lowest PYTHON=python3.11
 # Wheels only, since old sources do not compile everywhere; antlr4-python3-runtime has none.

@@ -70,6 +70,7 @@ REASONS = {
     "pycocotools": "masks in COCO's encoding",
     "pydantic": "checks parameters",
     "pytest": "runs the tests",
+    "pytest-xdist": "runs them in two processes",
     "pyyaml": "reads and writes parameters",
     "ruamel-yaml-clib": "DVC reads its files ten times as fast",
     "ruff": "lint and format",
