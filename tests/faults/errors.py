@@ -86,7 +86,8 @@ def meet_errors(
         detail = f"{injection}: {ended.output[-2000:]}"
         if ended.code is None:
             return Result(stage.title, Outcome.HANG, detail, counts)
-        if not ended.is_clear:
+        is_cut = injection.file_bytes and len(ended.output.encode()) >= injection.file_bytes  # the log is a file too
+        if not ended.is_clear and not is_cut:
             return Result(stage.title, Outcome.TRACEBACK, detail, counts)
         if ended.code == 0:
             break

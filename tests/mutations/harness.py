@@ -21,7 +21,7 @@ from numpy.random import Generator
 
 from hypercolumns.errors import InputError
 
-SAMPLED = 12
+SAMPLED = 9
 """One of so many variants is chosen where a sample is judged."""
 
 LONGEST_MESSAGE = 5000

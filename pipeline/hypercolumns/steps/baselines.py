@@ -1,7 +1,9 @@
 """Train and apply the baselines of a task: the top layer alone, and K = 1."""
 
 import logging
-import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hypercolumns.annotations.model import AnnotationSet
@@ -11,6 +13,7 @@ from hypercolumns.definitions import find_task
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.comparisons import baseline_specs
 from hypercolumns.parameters import Parameters
+from hypercolumns.scratch.publishing import publish
 from hypercolumns.scratch.work import locked
 from hypercolumns.steps.predict import predicting
 from hypercolumns.steps.train import train_specs
@@ -36,8 +39,8 @@ def predict_baselines(parameters: Parameters, workspace: Workspace, task: str) -
     reason = _reason_to_skip(parameters, workspace, task)
     if reason:
         notice = f"{task}: {reason}, nothing is compared"
-        _clear(folder)
-        (folder / "README").write_text(notice + "\n")  # DVC warns about empty folders
+        with _replacing(folder, workspace.scratch) as new:
+            (new / "README").write_text(notice + "\n")  # DVC warns about empty folders
         logger.info(notice)
         return ()
     specs = baseline_specs(FeatureStore.open(workspace.features("train")).layers, parameters.ablate.grid)
@@ -46,11 +49,13 @@ def predict_baselines(parameters: Parameters, workspace: Workspace, task: str) -
         connect(parameters.compute, (*TRAINING, *PREDICTING)) as client,
     ):
         models = train_specs(parameters, workspace, task, list(specs.values()), client)
-        with predicting(parameters, workspace, task, models, client) as predictions:
-            _clear(folder)
+        with (
+            predicting(parameters, workspace, task, models, client) as predictions,
+            _replacing(folder, workspace.scratch) as new,
+        ):
             for name, prediction in zip(specs, predictions, strict=True):
-                prediction["detection"].write_results(folder / f"{name}.json")
-                prediction["ground_truth"].write_results(folder / f"{name}_ground_truth.json")
+                prediction["detection"].write_results(new / f"{name}.json")
+                prediction["ground_truth"].write_results(new / f"{name}_ground_truth.json")
     logger.info("%s: predicted with %s", task, " and ".join(specs))
     return tuple(specs)
 
@@ -66,6 +71,12 @@ def _reason_to_skip(parameters: Parameters, workspace: Workspace, task: str) -> 
     return None
 
 
-def _clear(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+@contextmanager
+def _replacing(folder: Path, scratch: Path) -> Iterator[Path]:
+    """Provide an empty folder within a `with` block, which takes the place of `folder` if no error leaves the block."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="baselines-", dir=scratch) as unfinished:
+        new = Path(unfinished) / folder.name
+        new.mkdir()
+        yield new
+        publish(new, folder)
