@@ -31,16 +31,19 @@ def kill(project: Project, count: int, rng: Generator) -> Iterator[Result]:
     """
     cases = islice(cycle(LONG), -(-count // KILLS_PER_CASE))
     left = count
+    totals: dict[Stage, int] = {}
     for stage in cases:
+        if stage not in totals:
+            with project.copy(stage) as path:  # in which no other stage has kept what this one needs
+                totals[stage] = _count(project.run(stage, path).events, "unit")
         kills = min(left, KILLS_PER_CASE)
         left -= kills
-        yield _case(project, stage, kills, rng)
+        yield _case(project, stage, kills, totals[stage], rng)
 
 
-def _case(project: Project, stage: Stage, kills: int, rng: Generator) -> Result:
-    """Kill a stage some times and run it to its end; units that were not kept before a kill may be computed again."""
+def _case(project: Project, stage: Stage, kills: int, total: int, rng: Generator) -> Result:
+    """Kill a stage of `total` units some times and run it to its end; it may repeat those that a kill left unkept."""
     undisturbed = project.undisturbed[stage]
-    total = _count(undisturbed.events, "unit")
     events: list[Event] = []
     counts = {"kills": 0, "hits": 0, "units": total, "kept": 0, "again": 0}
     excused = 0
