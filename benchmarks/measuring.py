@@ -41,7 +41,7 @@ class Peaks:
     """Peak memory in bytes of processes, with all that they share with others."""
 
     own: int = 0
-    """That of this process."""
+    """Peak of this process."""
     child: int = 0
     """The largest among the processes that this process and its children started."""
 

@@ -1,4 +1,4 @@
-"""What a file of annotations says about its data set, readable without the annotations."""
+"""The head of a file of annotations, which describes its data set, readable without the annotations."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ _LONGEST = 1 << 20
 
 
 class Info(msgspec.Struct):
-    """What a file of annotations says about its data set."""
+    """Description of a data set in the head of its file of annotations."""
 
     description: str
     image_root: str

@@ -23,7 +23,7 @@ _TEMPLATE = Path(__file__).with_name("page.html")
 
 @dataclass(frozen=True)
 class Demonstration:
-    """What a run of the demonstration has written."""
+    """The page that a run of the demonstration has written, and counts of what it shows."""
 
     page: Path
     scenes: int

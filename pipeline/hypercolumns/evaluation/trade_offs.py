@@ -1,4 +1,4 @@
-"""What networks and layers bring and cost on the same regions: accuracy, bytes and time, as rows of a table."""
+"""Accuracy, bytes and time of networks and layers on the same regions, as rows of a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ def trade_offs(
     instances
         The n instances that count, one or more.
     candidates
-        What was measured with each network; the first one is compared with all.
+        Networks with their measurements; the first one is compared with all.
 
     Notes
     -----

@@ -11,6 +11,7 @@ from hypercolumns.annotations.info import read_info
 from hypercolumns.errors import InputError
 from hypercolumns.features.photographs import annotations_beside
 from hypercolumns.features.sampling import LayerStatistics, layer_statistics, sample_rows
+from hypercolumns.features.schema import bytes_per_region
 from hypercolumns.features.store import FeatureStore
 
 SAMPLED_BYTES = 1 << 25
@@ -53,7 +54,7 @@ def _data(annotations: Path) -> dict[str, str]:
 def _layers(store: FeatureStore) -> list[str]:
     """Shape, size and values of each layer."""
     sizes = np.array([_megabytes(store, layer) for layer in store.layers])
-    rows = sample_rows(len(store), SAMPLED_BYTES // sum(2 * math.prod(shape) for shape in store.shapes.values()))
+    rows = sample_rows(len(store), SAMPLED_BYTES // bytes_per_region(store.shapes))
     statistics = layer_statistics(store, rows)
     table = [
         (

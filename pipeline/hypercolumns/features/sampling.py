@@ -14,6 +14,18 @@ _READS_AT_ONCE = 8
 """An object store answers each request after a while."""
 
 
+def evenly_spaced(total: int, count: int) -> list[int]:
+    """Positions of `count` of `total` things, at most all of them, each in the middle of an equal share.
+
+    Examples
+    --------
+    >>> evenly_spaced(10, 2), evenly_spaced(2, 5)
+    ([2, 7], [0, 1])
+    """
+    count = min(count, total)
+    return [(2 * k + 1) * total // (2 * count) for k in range(count)]
+
+
 def sample_rows(n_regions: int, most: int) -> tuple[slice, ...]:
     """Chunks of rows that are evenly spaced over a store, of about `most` regions together; all if there are no more.
 
@@ -27,8 +39,7 @@ def sample_rows(n_regions: int, most: int) -> tuple[slice, ...]:
     (slice(0, 4, None), slice(4, 6, None))
     """
     chunks = -(-n_regions // REGIONS_PER_CHUNK)
-    count = min(chunks, max(1, most // REGIONS_PER_CHUNK))
-    starts = [REGIONS_PER_CHUNK * ((2 * k + 1) * chunks // (2 * count)) for k in range(count)]
+    starts = [REGIONS_PER_CHUNK * chunk for chunk in evenly_spaced(chunks, max(1, most // REGIONS_PER_CHUNK))]
     return tuple(slice(start, min(start + REGIONS_PER_CHUNK, n_regions)) for start in starts)
 
 

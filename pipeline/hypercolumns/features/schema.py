@@ -48,6 +48,11 @@ Shapes = Mapping[str, tuple[int, int, int]]
 """(channels, height, width) of a region's block by layer, in the order of the layers."""
 
 
+def bytes_per_region(shapes: Shapes) -> int:
+    """Size of the float16 blocks of a region in all layers, before compression."""
+    return sum(2 * math.prod(shape) for shape in shapes.values())
+
+
 def regions_per_shard(shapes: Shapes) -> int:
     """Number of regions in every shard but the last: full parts of about `SHARD_BYTES`, or `MAX_REGIONS_PER_SHARD`.
 
@@ -56,8 +61,7 @@ def regions_per_shard(shapes: Shapes) -> int:
     >>> regions_per_shard({"conv4": (384, 13, 13), "fc7": (4096, 1, 1)})
     3840
     """
-    region = sum(2 * math.prod(shape) for shape in shapes.values())
-    regions = max(1, SHARD_BYTES // (region * REGIONS_PER_PART)) * REGIONS_PER_PART
+    regions = max(1, SHARD_BYTES // (bytes_per_region(shapes) * REGIONS_PER_PART)) * REGIONS_PER_PART
     return min(regions, MAX_REGIONS_PER_SHARD)
 
 

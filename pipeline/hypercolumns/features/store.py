@@ -41,7 +41,7 @@ class FeatureStore:
     store
         Its attributes and arrays, opened for reading.
     annotations
-        Where its photographs are: annotations, or a file of them. None: the file of the workspace in which the store
+        Annotations that name its photographs, or a file of them. None: the file of the workspace in which the store
         lies.
     """
 

@@ -11,6 +11,7 @@ from hypercolumns.annotations.photographs.reading import read_photograph
 from hypercolumns.annotations.results import Results, column, take
 from hypercolumns.drawing.colours import Colour, palette
 from hypercolumns.drawing.overlay import Figure, draw_overlay
+from hypercolumns.features.sampling import evenly_spaced
 from hypercolumns.reporting.pictures import PER_PHOTOGRAPH, data_uri, draw_all, resize
 
 DRAWING_SIDE = 640
@@ -66,9 +67,7 @@ def make_scenes(annotations: AnnotationSet, results: Results, count: int) -> Sce
     scores = column(results, "score")
     ranked = np.sort(scores)[::-1][:wanted].tolist()
     shown = list(take(results, np.flatnonzero(scores >= min(ranked, default=0.0))))
-    n = len(annotations.images)
-    count = min(count, n)
-    chosen = [annotations.images[(2 * k + 1) * n // (2 * count)] for k in range(count)]
+    chosen = [annotations.images[k] for k in evenly_spaced(len(annotations.images), count)]
     scenes = draw_all(lambda image: _scene(annotations, image, shown), chosen)
     return Scenes(scenes, min(ranked, default=None), per_photograph)
 

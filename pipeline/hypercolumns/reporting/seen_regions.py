@@ -1,4 +1,4 @@
-"""What the layers of the network see in a few boxes: blocks of the feature store in colours."""
+"""A few boxes as the layers of the network see them: blocks of the feature store in colours."""
 
 import math
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from hypercolumns.annotations.model import AnnotationSet, Image
 from hypercolumns.annotations.photographs.reading import read_photograph
 from hypercolumns.drawing.colours import Picture
 from hypercolumns.exploring.principal_colours import PrincipalColours
+from hypercolumns.features.sampling import evenly_spaced
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.reporting.pictures import TILE, Window, data_uri, draw_all, pixel_uri, resize
 
@@ -73,8 +74,7 @@ def _choose(store: FeatureStore, annotations: AnnotationSet) -> list[int]:
     best = ranked.sort_values(["annotated", "rank"], ascending=False, kind="stable").groupby("image").head(1)
     row_of_image = dict(zip(best["image"], best.index, strict=True))
     images = [image.id for image in annotations.images if image.id in row_of_image]
-    count = min(REGIONS, len(images))
-    return [row_of_image[images[(2 * k + 1) * len(images) // (2 * count)]] for k in range(count)]
+    return [row_of_image[images[k]] for k in evenly_spaced(len(images), REGIONS)]
 
 
 def _see(

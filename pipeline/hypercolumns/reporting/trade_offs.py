@@ -1,4 +1,4 @@
-"""What networks and layers bring and cost, as a table in Markdown or CSV, and as a chart in an SVG file."""
+"""Accuracy and cost of networks and layers, as a table in Markdown or CSV, and as a chart in an SVG file."""
 
 import csv
 import io

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from hypercolumns.evaluation.segmentation import ground_truth_box_ious, unmasked
 from hypercolumns.evaluation.trade_offs import Candidate, TradeOff, trade_offs
 from hypercolumns.features.extraction import block_shapes
 from hypercolumns.features.passes import REGIONS_PER_PASS
+from hypercolumns.features.schema import bytes_per_region
 from hypercolumns.grid.spec import GridSpec
 from hypercolumns.input_files import read_json
 from hypercolumns.parameters import Parameters
@@ -104,7 +104,7 @@ def compare_backbones(
 
 
 def _file(settings: Parameters, workspace: Workspace, data: Sequence[Any]) -> Path:
-    """Where the figures of a candidate are kept."""
+    """File in which the figures of a candidate are kept."""
     content = settings.model_dump(mode="json")
     key = {name: content[name] for name in _SECTIONS} | {"data": data, "device": settings.compute.device}
     return key_folder(key, workspace.metrics / "backbones").with_suffix(".json")
@@ -120,7 +120,7 @@ def _measure(settings: Parameters, workspace: Workspace, truth: AnnotationSet) -
     (results,) = masks_in_instances(settings, workspace, [GridSpec(train.layers, settings.train.grid)])
     _, ious = ground_truth_box_ious(truth, results, settings.evaluate)
     return {
-        "bytes": sum(2 * math.prod(shape) for shape in shapes.values()),
+        "bytes": bytes_per_region(shapes),
         "milliseconds": 1e3 * seconds,
         "training_regions": len(train),
         "ious": ious.tolist(),

@@ -222,7 +222,7 @@ def _seen_again(parameters: Parameters, sets: Mapping[Split, AnnotationSet]) -> 
 
 
 def measure_pass(backbone: "Backbone", repeats: int = 1) -> tuple[float, dict[str, float]]:
-    """Time the forward pass of a region, on one core or on the device, and count the values of each layer that are 0.
+    """Time the forward pass of a region, on one core or on the device, and find each layer's share of values but 0.
 
     Parameters
     ----------
