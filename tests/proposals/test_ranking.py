@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from hypercolumns.errors import InputError
 from hypercolumns.proposals.ranking import choose, fit
@@ -71,3 +72,15 @@ def test_candidates_within_the_limit_are_all_returned(limit: int | None) -> None
     rows, chosen = choose(_boxes(rng, 40), scores, 0.1, limit)
     assert rows.tolist() == np.argsort(-scores).tolist()
     assert chosen == pytest.approx(np.sort(scores)[::-1])
+
+
+def test_what_is_learned_does_not_depend_on_the_threads_of_numeric_libraries() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.random((30_000, 12))
+    overlaps = np.clip(features @ rng.normal(size=12), 0, 1)
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            found.append(fit(features, overlaps))
+    one, two = found
+    assert one.values.tobytes() == two.values.tobytes()

@@ -78,12 +78,15 @@ def fit(features: NDArray[np.floating], overlaps: NDArray[np.floating]) -> Ranke
             "proposals: the ranking of candidates cannot be learned because no candidate in the training photographs "
             "overlaps an object; the train split needs instances that are neither crowd nor difficult."
         )
+    from threadpoolctl import threadpool_limits  # which those who only rank need not install
+
     quantiles = np.quantile(features, np.linspace(0, 1, _MAX_KNOTS), axis=0).T.astype(np.float64)
     knots = [np.unique(row) for row in quantiles]
     design = np.concatenate([_hats(column, row) for column, row in zip(features.T, knots, strict=True)], axis=1)
     bias = float(overlaps.mean())
-    gram = design.T @ design + _RIDGE_PENALTY * len(design) * np.eye(design.shape[1])
-    weights = np.linalg.solve(gram, design.T @ (overlaps - bias))
+    with threadpool_limits(1, "blas"):  # the order of sums depends on the number of threads
+        gram = design.T @ design + _RIDGE_PENALTY * len(design) * np.eye(design.shape[1])
+        weights = np.linalg.solve(gram, design.T @ (overlaps - bias))
     values = np.split(weights, np.cumsum([len(row) for row in knots])[:-1])
     return Ranker(_stack_padded(knots), _stack_padded(values), bias)
 
