@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from distributed import Client, Scheduler
+from distributed import Client, LocalCluster, Scheduler
 
+from hypercolumns.cluster import connection
 from hypercolumns.cluster.connection import connect, defer_interrupts
 from hypercolumns.cluster.workers import START_METHOD, WORKER_ENVIRONMENT
 from hypercolumns.errors import InputError
@@ -45,23 +47,45 @@ def test_workers_have_one_thread_and_preloaded_modules(tmp_path: Path) -> None:
     assert "Traceback" not in completed.stderr  # the client reports errors
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C raise, although background jobs of a shell ignore it."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, previous)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_is_raised_at_the_end_of_the_block() -> None:
     steps = []
-
-    def interrupted() -> None:
-        with defer_interrupts():
-            os.kill(os.getpid(), signal.SIGINT)
-            steps.append("continued")
-
-    # Background jobs of a shell ignore Ctrl-C, so set the handler in any case.
-    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            interrupted()
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    finally:
-        signal.signal(signal.SIGINT, previous)
+    with pytest.raises(KeyboardInterrupt), defer_interrupts():
+        signal.raise_signal(signal.SIGINT)
+        steps.append("continued")
     assert steps == ["continued"]
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_workers_that_an_interrupt_ends_while_they_start_are_no_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A signal to the process group ends the fork server while Dask waits for its answer."""
+
+    class Interrupting(LocalCluster):
+        def __init__(self, **options: object) -> None:
+            signal.raise_signal(signal.SIGINT)
+            logging.getLogger("distributed.nanny").error("Failed to start process")
+            raise RuntimeError("Nanny failed to start.")
+
+    monkeypatch.setattr(connection, "LocalCluster", Interrupting)
+    log = logging.getLogger("distributed")
+    log.addHandler(caplog.handler)  # Dask's log does not reach that of pytest
+    try:
+        with pytest.raises(KeyboardInterrupt), connect(ComputeParameters(workers=1)):
+            pass
+    finally:
+        log.removeHandler(caplog.handler)
+    assert not caplog.records
 
 
 def test_an_interrupt_quietens_dask_only_until_the_cluster_has_closed() -> None:

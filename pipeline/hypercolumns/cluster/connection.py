@@ -68,13 +68,13 @@ def connect(compute: ComputeParameters, modules: Sequence[str] = ()) -> Iterator
         # Errors reach the client. A nanny says in one line that it has replaced its worker.
         log_of_scheduler.setLevel(logging.CRITICAL)
         stack.callback(_forget_closed_scheduler)
-        with defer_interrupts():
-            start_fork_server(modules)
-            stack.enter_context(dask.config.set(settings))
-            cluster = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0")
-            client = stack.enter_context(Client(stack.enter_context(cluster)))
-            client.run(_leave_reports_to_the_client)
         try:
+            with defer_interrupts(), _quiet():
+                start_fork_server(modules)
+                stack.enter_context(dask.config.set(settings))
+                cluster = LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0")
+                client = stack.enter_context(Client(stack.enter_context(cluster)))
+                client.run(_leave_reports_to_the_client)
             with worded_losses(client, None):
                 yield client
         except KeyboardInterrupt:
@@ -194,7 +194,8 @@ def _require_scheduler(address: str) -> None:
 def defer_interrupts() -> Iterator[None]:
     """Delay Ctrl-C to the end of a `with` block, because a cluster that has only half started cannot be closed.
 
-    SIGTERM as well, where it does not end the process at once.
+    SIGTERM as well, where it does not end the process at once. An error that ends the block gives way to them: a signal
+    to the whole process group also ends the processes that are starting.
     """
     if threading.current_thread() is not threading.main_thread():  # other threads cannot set handlers
         yield
@@ -209,8 +210,8 @@ def defer_interrupts() -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-    if received:
-        signal.raise_signal(received[0])
+        if received:
+            signal.raise_signal(received[0])
 
 
 def _leave_reports_to_the_client() -> None:
