@@ -59,9 +59,14 @@ def interruptible() -> Iterator[None]:
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_is_raised_at_the_end_of_the_block() -> None:
     steps = []
-    with pytest.raises(KeyboardInterrupt), defer_interrupts():
-        signal.raise_signal(signal.SIGINT)
-        steps.append("continued")
+
+    def interrupted() -> None:
+        with defer_interrupts():
+            signal.raise_signal(signal.SIGINT)
+            steps.append("continued")
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert steps == ["continued"]
 
 
@@ -72,7 +77,7 @@ def test_workers_that_an_interrupt_ends_while_they_start_are_no_error(
     """A signal to the process group ends the fork server while Dask waits for its answer."""
 
     class Interrupting(LocalCluster):
-        def __init__(self, **options: object) -> None:
+        def __init__(self, **_options: object) -> None:
             signal.raise_signal(signal.SIGINT)
             logging.getLogger("distributed.nanny").error("Failed to start process")
             raise RuntimeError("Nanny failed to start.")
