@@ -22,14 +22,15 @@ def shared_scratch(storage: Place | None, scratch: Path) -> Place:
     return place_at(scratch) if storage is None else storage.below(SCRATCH)
 
 
-def storage_of(compute: ComputeParameters) -> Place | None:
-    """Place of `compute.storage`, the object store of a run; None without one."""
-    return None if compute.storage is None else place_at(compute.storage)
-
-
 def storage_of_workers(compute: ComputeParameters) -> str | None:
     """Address through which workers and client share work; None if they see the scratch folder, as local ones do."""
     return None if compute.scheduler is None else compute.storage
+
+
+def place_of_workers(compute: ComputeParameters) -> Place | None:
+    """Place at `storage_of_workers`."""
+    address = storage_of_workers(compute)
+    return None if address is None else place_at(address)
 
 
 def shared_work(storage: Place | None, folder: Path, step: str) -> Place:

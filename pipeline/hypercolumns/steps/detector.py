@@ -12,7 +12,7 @@ from hypercolumns.detection.features import feature_origin
 from hypercolumns.detection.run import DetectionInput, train
 from hypercolumns.parameters import Parameters
 from hypercolumns.proposals.store import ProposalStore
-from hypercolumns.scratch.shared import storage_of
+from hypercolumns.scratch.shared import place_of_workers
 from hypercolumns.workspace import Split, Workspace
 
 if TYPE_CHECKING:
@@ -64,5 +64,5 @@ def detection_input(
         device_of_networks(client, compute.device),
         workspace.scratch,
         client,
-        storage_of(compute),
+        place_of_workers(compute),
     )

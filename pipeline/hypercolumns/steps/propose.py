@@ -15,7 +15,7 @@ from hypercolumns.proposals.image_set import learn, propose_all, work_items, wri
 from hypercolumns.proposals.kept import kept_candidates, kept_proposals
 from hypercolumns.proposals.store import ProposalStore
 from hypercolumns.scratch.publishing import publish
-from hypercolumns.scratch.shared import shared_scratch, storage_of
+from hypercolumns.scratch.shared import place_of_workers, shared_scratch
 from hypercolumns.scratch.work import locked
 from hypercolumns.stores.references import PROPOSALS, move_to_object_store
 from hypercolumns.workspace import SPLITS, Split, Workspace
@@ -33,7 +33,7 @@ def propose_regions(parameters: Parameters, workspace: Workspace) -> dict[Split,
     """
     settings = parameters.proposals
     sets = {split: AnnotationSet.load(workspace.annotations(split)) for split in SPLITS}
-    storage = storage_of(parameters.compute)
+    storage = place_of_workers(parameters.compute)
     shared = shared_scratch(storage, workspace.scratch)
     items = {split: work_items(sets[split], photograph_digests(sets[split]), storage) for split in SPLITS}
     everything = [item for split in SPLITS for item in items[split]]
