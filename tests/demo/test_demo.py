@@ -29,7 +29,7 @@ def test_a_page_shows_every_scene_and_the_model_finds_most_objects(tmp_path: Pat
     out = tmp_path / "demo"
     done = CliRunner().invoke(main, ["demo", "--scenes", "3", "-o", str(out)])
     assert done.exit_code == 0, done.output
-    found, drawn = map(int, re.search(r"(\d+) objects found, of (\d+) drawn, in 3 scenes", done.output).groups())
+    found, drawn = map(int, re.search(r"found (\d+) objects in 3 scenes; (\d+) were drawn", done.output).groups())
     assert 0.5 * drawn <= found <= 1.5 * drawn
     page = (out / "index.html").read_text()
     pictures = re.findall(r'<img src="([^"]+)"', page)

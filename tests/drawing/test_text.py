@@ -69,6 +69,7 @@ def test_a_long_text_is_cut_to_the_width_with_an_ellipsis():
     assert "dining table 0.95".startswith(cut[:-1])
     assert 40 < text_width(cut, 14) <= 60
     assert elide("cat", 14, 60) == "cat"
+    assert elide("cat " * 30_000, 14, 60) == elide("cat " * 30, 14, 60)  # Pillow would warn of the former's width
     assert elide("cat", 14, 3) == ""
 
 

@@ -5,14 +5,14 @@ import pytest
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.evaluation.resampling import RESAMPLES
-from hypercolumns.evaluation.trade_offs import Candidate, trade_offs
+from hypercolumns.evaluation.trade_offs import ComparedNetwork, trade_offs
 from tests.evaluation.scenes_for_evaluation import annotation_set, instance
 
 PHOTOGRAPHS = 30
 
 
-def candidate(name: str, ious: np.ndarray) -> Candidate:
-    return Candidate(name, "network", ("layer",), 64, 1000, 2.5, 10, ious)
+def network(name: str, ious: np.ndarray) -> ComparedNetwork:
+    return ComparedNetwork(name, "network", ("layer",), 64, 1000, 2.5, 10, ious)
 
 
 def scene(photographs: int) -> AnnotationSet:
@@ -28,7 +28,7 @@ def test_means_differences_and_standard_errors_are_those_of_independent_photogra
     hard = rng.uniform(0.3, 0.8, PHOTOGRAPHS).repeat(2)
     noise = rng.normal(0, 0.02, (2, 2 * PHOTOGRAPHS))
     ious = hard + noise + np.array([[0.0], [0.05]])
-    first, second = trade_offs(truth, truth.instances, [candidate("first", ious[0]), candidate("second", ious[1])])
+    first, second = trade_offs(truth, truth.instances, [network("first", ious[0]), network("second", ious[1])])
     assert first.difference == first.difference_error == 0
     assert second.mean_iou == pytest.approx(ious[1].mean())
     assert second.difference == pytest.approx(ious[1].mean() - ious[0].mean())
@@ -41,5 +41,5 @@ def test_means_differences_and_standard_errors_are_those_of_independent_photogra
 
 def test_a_single_photograph_has_no_standard_error() -> None:
     truth = scene(1)
-    (row,) = trade_offs(truth, truth.instances, [candidate("only", np.array([0.4, 0.8]))])
+    (row,) = trade_offs(truth, truth.instances, [network("only", np.array([0.4, 0.8]))])
     assert (row.mean_iou, row.standard_error, row.difference_error) == (pytest.approx(0.6), None, None)

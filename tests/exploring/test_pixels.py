@@ -1,19 +1,24 @@
 """Similarities of pixels, and the page that shows them."""
 
 import io
+import socket
+import struct
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from hypercolumns import FeatureStore
+from hypercolumns import FeatureStore, InputError
 from hypercolumns.cli.main import main
-from hypercolumns.exploring.pixels import PER_LINE, SIZE, TILE, PixelSimilarity
+from hypercolumns.exploring import pixels
+from hypercolumns.exploring.pixels import PER_LINE, SIZE, TILE, PixelSimilarity, _standardised
 from hypercolumns.exploring.server import PixelServer
 from tests.trained_projects import TrainedProject
 
@@ -35,9 +40,29 @@ def test_similarity_is_the_correlation_of_standardised_hypercolumns(
     first = 2 * SIZE * SIZE + 7 * SIZE + 11
     lengths = np.linalg.norm(scores, axis=1)
     expected = scores @ scores[first] / lengths / lengths[first]
-    found = similarity.to(2, 7, 11)
+    found = similarity.cosines_with(2, 7, 11)
     np.testing.assert_allclose(found.ravel(), expected, atol=1e-3)
     assert np.unravel_index(found.argmax(), found.shape) == (2, 7, 11)
+
+
+def test_a_channel_that_never_varies_does_not_count() -> None:
+    rng = np.random.default_rng(0)
+    columns = rng.normal(size=(3, 5, 5, 4)).astype(np.float32)
+    columns[..., 1] = 1.3
+    columns[..., 2] *= 1e-3
+    found = _standardised(columns.copy())
+    np.testing.assert_array_equal(found[..., 1], 0)
+    for channel in (0, 2, 3):
+        values = columns[..., channel]
+        np.testing.assert_allclose(found[..., channel], (values - values.mean()) / values.std(), atol=1e-4)
+
+
+def test_more_hypercolumns_than_memory_should_hold_are_refused(
+    warped: TrainedProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pixels, "MOST_BYTES", 1_000_000)
+    with pytest.raises(InputError, match="choose fewer regions or layers"):
+        PixelSimilarity.of_store(FeatureStore.open(warped.workspace.features("val")), ROWS)
 
 
 def test_a_point_of_the_picture_is_a_pixel_of_a_region(similarity: PixelSimilarity) -> None:
@@ -73,6 +98,30 @@ def test_a_click_on_the_page_shows_the_similarity(address: str, similarity: Pixe
     np.testing.assert_array_equal(picture, similarity.draw(similarity.pixel_at(TILE + 30, 50)))
     plain = np.asarray(Image.open(io.BytesIO(fetch(f"{address}sheet.png"))))
     np.testing.assert_array_equal(plain, similarity.draw())
+
+
+def test_a_browser_that_leaves_is_no_error(address: str, capfd: pytest.CaptureFixture[str]) -> None:
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", urlsplit(address).port)) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # reset on closing
+            connection.sendall(b"GET /sheet.png HTTP/1.0\r\nHost: localhost\r\n\r\n")
+    assert fetch(address)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_requests_under_another_name_are_refused(address: str) -> None:
+    """The name of a page elsewhere may point here, so that its script could read the pictures."""
+    for name, status in [("evil.example", 421), (f"localhost:{urlsplit(address).port}", 200), ("127.0.0.1", 200)]:
+        connection = HTTPConnection("127.0.0.1", urlsplit(address).port, timeout=30)
+        connection.request("GET", "/", headers={"Host": name})
+        assert connection.getresponse().status == status
+        connection.close()
+
+
+def test_a_target_that_is_no_address_is_refused(address: str) -> None:
+    with socket.create_connection(("127.0.0.1", urlsplit(address).port)) as connection:
+        connection.sendall(b"GET http://[/ HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        assert b" 400 " in connection.recv(100)
 
 
 @pytest.mark.parametrize(("path", "code"), [("nothing", 404), ("?at.x=a&at.y=1", 400), ("sheet.png?at.x=4", 400)])

@@ -14,7 +14,9 @@ from hypercolumns import FeatureStore, InputError, Workspace
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.annotations.photographs.reading import read_image
 from hypercolumns.features import writer
+from hypercolumns.features.description import describe
 from hypercolumns.features.extraction import extract
+from hypercolumns.features.photographs import cut_crop
 from tests.features import extraction_case as case
 from tests.features.test_store import region_table
 
@@ -113,6 +115,20 @@ def test_a_store_of_unknown_origin_has_no_crops(tmp_path: Path, workspace: Works
         FeatureStore.open(tmp_path / "features.zarr", workspace.annotations("val")).crop(0)
 
 
+@pytest.mark.parametrize("mean", [["a", None, {}], [0.5, 0.5], [0.5, 2, 0.5], [float("nan")] * 3])
+def test_a_colour_that_is_none_is_not_drawn(tmp_path: Path, workspace: Workspace, mean: list) -> None:
+    attributes = {"preprocessing": {"input_size": 32, "mean": mean}}
+    writer.write_store(tmp_path / "features.zarr", regions(), {"a": np.ones((ROWS, 2, 1, 1))}, attributes=attributes)
+    with pytest.raises(InputError, match="do not say how the network saw"):
+        FeatureStore.open(tmp_path / "features.zarr", workspace.annotations("val")).crop(0)
+
+
+@pytest.mark.parametrize("box", [[np.nan, 0, 5, 5], [0, 0, 1e15, 5], [3, 2, 3, 9]])
+def test_a_box_that_cannot_be_cut_out_is_refused(box: list[float]) -> None:
+    with pytest.raises(InputError, match="cannot be cut out of a photograph of 30 x 20 pixels"):
+        cut_crop(np.zeros((20, 30, 3), np.uint8), np.array(box, dtype=np.float64), 32, [0.5] * 3)
+
+
 @pytest.fixture(scope="module")
 def blocks() -> NDArray[np.float32]:
     """Of 150 regions, three parts; row 3 is of zeros, row 140 four times row 20."""
@@ -149,3 +165,17 @@ def test_nearest_rows_are_chosen_among_some(random_store: FeatureStore) -> None:
     assert random_store.nearest(20, "a", among=slice(0, 0)).empty
     with pytest.raises(InputError, match="no layer 'b'"):
         random_store.nearest(20, "b")
+    with pytest.raises(InputError, match="which has 150: index 150 is out of bounds"):
+        random_store.nearest(20, "a", among=[150])
+    with pytest.raises(InputError, match="is -1; it must be 0 or more"):
+        random_store.nearest(20, "a", n=-1)
+
+
+def test_an_empty_store_says_that_it_has_no_rows(tmp_path: Path) -> None:
+    writer.write_store(tmp_path / "empty.zarr", regions()[:0], {"a": np.ones((0, 2, 1, 1))})
+    store = FeatureStore.open(tmp_path / "empty.zarr")
+    with pytest.raises(InputError, match="has no row 0; it has no rows"):
+        store.row_number(0)
+    text = "\n".join(describe(store))
+    assert "0 regions of 0 images" in text
+    assert "nan" not in text

@@ -7,15 +7,15 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from hypercolumns.evaluation.trade_offs import Candidate, TradeOff
+from hypercolumns.evaluation.trade_offs import ComparedNetwork, TradeOff
 from hypercolumns.reporting.trade_offs import as_csv, as_markdown, chart
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 def row(name: str, size: int, milliseconds: float, iou: float, error: float | None = 0.01) -> TradeOff:
-    candidate = Candidate(name, "timm:resnet18", ("layer2", "layer3"), 224, size, milliseconds, 10, np.array([iou]))
-    return TradeOff(candidate, iou, error, 0.5, iou - 0.6, None if error is None else error / 2)
+    network = ComparedNetwork(name, "timm:resnet18", ("layer2", "layer3"), 224, size, milliseconds, 10, np.array([iou]))
+    return TradeOff(network, iou, error, 0.5, iou - 0.6, None if error is None else error / 2)
 
 
 ROWS = [row("small | fast", 20_000, 2.5, 0.6), row("middle", 200_000, 5.0, 0.65), row("<large>", 2_000_000, 40.0, 0.7)]
@@ -51,7 +51,7 @@ def test_points_lie_inside_their_panel_in_the_order_of_their_values(rows: list[T
         assert (np.diff(x) >= 0).all()
         assert (np.diff(y) <= 0).all()
     texts = [text for element in svg.iter(f"{SVG}text") for text in element.itertext()]
-    assert all(any(row.candidate.name in text for text in texts) for row in rows)
+    assert all(any(row.network.name in text for text in texts) for row in rows)
 
 
 def test_axes_of_costs_are_logarithmic() -> None:

@@ -8,8 +8,9 @@ from click.testing import CliRunner
 
 from hypercolumns import InputError, Parameters, Workspace, steps
 from hypercolumns.cli.backbones import main
+from hypercolumns.evaluation.trade_offs import ComparedNetwork
 from hypercolumns.steps import backbones
-from hypercolumns.steps.candidates import read_candidates
+from hypercolumns.steps.compared_networks import read_networks
 
 CONTENT = {
     "dataset": {"puppets": {"train_images": 5, "val_images": 3, "width": 96, "height": 96}},
@@ -28,7 +29,7 @@ LIST = {
 
 
 def test_layers_and_weights_that_are_left_out_are_those_that_are_suggested() -> None:
-    found = read_candidates({"a": {}, "b": {"name": "timm:resnet18", "input_size": 64}}, PARAMETERS, "list.yaml")
+    found = read_networks({"a": {}, "b": {"name": "timm:resnet18", "input_size": 64}}, PARAMETERS, "list.yaml")
     assert found["a"].backbone == Parameters().backbone
     assert found["b"].backbone.layers == ("layer2", "layer3", "layer4", "global_pool")
     assert found["b"].backbone.weights == "library"
@@ -50,7 +51,7 @@ def test_layers_and_weights_that_are_left_out_are_those_that_are_suggested() -> 
 )
 def test_lists_that_cannot_be_used_are_refused(content: object, fragments: list[str]) -> None:
     with pytest.raises(InputError) as caught:
-        read_candidates(content, PARAMETERS, "list.yaml")
+        read_networks(content, PARAMETERS, "list.yaml")
     for fragment in fragments:
         assert fragment in str(caught.value)
 
@@ -58,7 +59,7 @@ def test_lists_that_cannot_be_used_are_refused(content: object, fragments: list[
 def test_regions_of_whole_photographs_are_refused(tmp_path: Path) -> None:
     pooled = Parameters.model_validate({**CONTENT, "regions": {"mode": "image"}})
     with pytest.raises(InputError, match=r"regions\.mode is image"):
-        steps.compare_backbones(pooled, Workspace.at(tmp_path), read_candidates(LIST, pooled, "list.yaml"))
+        steps.compare_backbones(pooled, Workspace.at(tmp_path), read_networks(LIST, pooled, "list.yaml"))
 
 
 def test_an_interrupted_comparison_continues_and_ends_with_the_figures_of_the_ablation(
@@ -70,11 +71,11 @@ def test_an_interrupted_comparison_continues_and_ends_with_the_figures_of_the_ab
     (tmp_path / "list.yaml").write_text(yaml.safe_dump(LIST, sort_keys=False))
     measure, measured = backbones._measure, []
 
-    def measure_one(settings: Parameters, *others: object) -> dict:
+    def measure_one(name: str, settings: Parameters, *others: object) -> ComparedNetwork:
         if len(measured) == allowed:
             raise KeyboardInterrupt
         measured.append(settings.backbone.layers)
-        return measure(settings, *others)  # type: ignore[arg-type]
+        return measure(name, settings, *others)  # type: ignore[arg-type]
 
     monkeypatch.setattr(backbones, "_measure", measure_one)
     allowed = 1
@@ -89,10 +90,10 @@ def test_an_interrupted_comparison_continues_and_ends_with_the_figures_of_the_ab
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"table.md", "table.csv", "chart.svg", "work"}
 
     workspace = Workspace.at("out/work")
-    candidates = read_candidates(LIST, PARAMETERS, "list.yaml")
-    rows = steps.compare_backbones(PARAMETERS, workspace, candidates)
+    networks = read_networks(LIST, PARAMETERS, "list.yaml")
+    rows = steps.compare_backbones(PARAMETERS, workspace, networks)
     assert len(measured) == 2
-    (ablated,) = steps.ablate_layers(candidates["coarse"], workspace)
-    assert rows[1].candidate.ious.mean() == pytest.approx(ablated["mean_iou"])
-    assert rows[1].candidate.bytes == 2 * 1280
-    assert rows[0].candidate.bytes == 2 * (40 * 8**2 + 112 * 4**2)
+    (ablated,) = steps.ablate_layers(networks["coarse"], workspace)
+    assert rows[1].network.ious.mean() == pytest.approx(ablated["mean_iou"])
+    assert rows[1].network.bytes == 2 * 1280
+    assert rows[0].network.bytes == 2 * (40 * 8**2 + 112 * 4**2)

@@ -10,6 +10,7 @@ from torch import nn
 from hypercolumns.backbones.creation import trace_network
 from hypercolumns.backbones.registry import Recipe, find_recipe, require_name
 from hypercolumns.backbones.taps import OutputShapes, infer_tap
+from hypercolumns.errors import InputError
 from hypercolumns.parameters import BackboneParameters, DetectionParameters
 
 MAX_LISTED = 48
@@ -81,7 +82,8 @@ def list_layers(name: str, input_size: int) -> Listing:
     Raises
     ------
     InputError
-        For an unknown name, with similar ones, or a size that the network does not accept.
+        For an unknown name, with similar ones, a size that the network does not accept, or a network without a layer
+        that can be used.
     """
     require_name(name)
     recipe = find_recipe(name)
@@ -102,6 +104,10 @@ def list_layers(name: str, input_size: int) -> Listing:
         listed = _outer(found, network, stages)
         no_scores = [layer for layer in found.values() if not isinstance(network.get_submodule(layer.name), nn.Linear)]
         features, detection = _choose([found[layer] for layer in stages or listed], no_scores)
+    if not features:
+        raise InputError(
+            f"No layer of {name} can be used: none returns a map, or a vector, of each region of {input_size} pixels."
+        )
     weights = "packaged" if recipe.packaged else "library" if recipe.library else "file"
     return Listing(name, weights, input_size, tuple(found[layer] for layer in listed), features, detection)
 
@@ -120,15 +126,15 @@ def _outer(found: dict[str, ListedLayer], network: nn.Module, stages: Sequence[s
     useful = [name for name in found if not isinstance(modules[name], nn.Identity | nn.Dropout)]
     depths = sorted({name.count(".") for name in useful})
     within = [{name for name in useful if name.count(".") <= depth} for depth in depths]
-    kept = max((names for names in within if len(names) <= MAX_LISTED), key=len, default=within[0])
+    kept = max((names for names in within if len(names) <= MAX_LISTED), key=len, default=next(iter(within), set()))
     return [name for name in useful if name in kept or name in stages]
 
 
 def _choose(stages: Sequence[ListedLayer], layers: Sequence[ListedLayer]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Choose layers for regions and for detection.
 
-    Of networks whose maps have several strides: the last stage of each of `STRIDES`, and the vector that the network
-    averages the last one to. Of others, such as transformers: some of the stages, evenly spread.
+    If maps have several strides: the last stage of each of `STRIDES`, and the vector that the network averages the last
+    one to. Otherwise, as in transformers: some of the stages, evenly spread.
     """
     maps = [layer for layer in stages if layer.stride]
     by_stride: dict[int, ListedLayer] = {}

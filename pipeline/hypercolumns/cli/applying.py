@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import hypercolumns
+from hypercolumns.cli.options import split_names
 from hypercolumns.errors import InputError, counted
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _BOXES = click.option(
     "detector finds boxes]",
 )
 _TASKS = click.option("--tasks", help="Tasks to answer, separated by commas. [default: all of the model]")
-_SCORE = click.option("--score", default=0.5, type=float, help="Lowest score of a box that is answered for.")
+_SCORE = click.option("--score", default=0.5, type=float, help="Boxes of lower score are left out.")
 WEIGHTS = click.option(
     "--weights",
     type=click.Path(path_type=Path),
@@ -82,5 +83,5 @@ def open_segmenter(model: Path, tasks: str | None, weights: Path | None, score: 
     if math.isnan(score):
         raise InputError("--score is not a number.")
     keep_freed_memory()
-    names = [name.strip() for name in tasks.split(",")] if tasks else None
+    names = split_names(tasks)
     return create(model, tasks=names, weights=weights, minimum_score=score)

@@ -9,10 +9,10 @@ from hypercolumns.cli.command import command
 
 
 @command
-@click.argument("candidates", type=click.Path(path_type=Path))
+@click.argument("networks", type=click.Path(path_type=Path))
 @click.option("--params", default="params.yaml", type=click.Path(path_type=Path), help="Parameter file.")
 @click.option("-o", "--out", default="backbones", type=click.Path(path_type=Path), help="Folder to write.")
-def main(candidates: Path, params: Path, out: Path) -> None:
+def main(networks: Path, params: Path, out: Path) -> None:
     """Compare networks and layers: the accuracy of masks in ground-truth boxes over bytes and milliseconds.
 
     CANDIDATES is a YAML file with a section as `backbone` in params.yaml for each name of your choice; layers that are
@@ -31,11 +31,11 @@ def main(candidates: Path, params: Path, out: Path) -> None:
     from hypercolumns.parameters import Parameters
     from hypercolumns.parameters.yaml_file import read_yaml
     from hypercolumns.steps import compare_backbones
-    from hypercolumns.steps.candidates import read_candidates
+    from hypercolumns.steps.compared_networks import read_networks
     from hypercolumns.workspace import Workspace
 
     keep_freed_memory()
     parameters = Parameters.load(params)
-    chosen = read_candidates(read_yaml(candidates), parameters, str(candidates))
+    chosen = read_networks(read_yaml(networks), parameters, str(networks))
     compare_backbones(parameters, replace(Workspace.at(out / "work"), reports=out), chosen)
     click.echo((out / "table.md").read_text(encoding="utf-8"), nl=False)

@@ -3,15 +3,16 @@
 import click
 
 from hypercolumns.cli.command import command
+from hypercolumns.cli.options import ANNOTATIONS, split_names
 from hypercolumns.errors import InputError
 
 
 @command
 @click.argument("store", type=click.Path())
-@click.option("--regions", default=24, type=click.IntRange(1, 500), help="Most regions to show, evenly spaced.")
+@click.option("--regions", default=24, type=click.IntRange(1, 500), help="Largest number of regions, evenly spaced.")
 @click.option("--layers", help="Layers to compare, separated by commas. [default: all that have a map]")
 @click.option("--port", default=8000, type=click.IntRange(0, 65535), help="Port of the page; 0 takes any that is free.")
-@click.option("--annotations", type=click.Path(), help="File of annotations, for a store that is not in a workspace.")
+@ANNOTATIONS
 def main(store: str, regions: int, layers: str | None, port: int, annotations: str | None) -> None:
     """Open a page on this computer that shows regions of the feature store STORE.
 
@@ -23,6 +24,7 @@ def main(store: str, regions: int, layers: str | None, port: int, annotations: s
 
     from hypercolumns.exploring.pixels import PixelSimilarity
     from hypercolumns.exploring.server import PixelServer
+    from hypercolumns.features.sampling import evenly_spaced
     from hypercolumns.features.store import FeatureStore
 
     opened = FeatureStore.open(store, annotations)
@@ -30,9 +32,8 @@ def main(store: str, regions: int, layers: str | None, port: int, annotations: s
     rows = annotated if len(annotated) else np.arange(len(opened))
     if not len(rows):
         raise InputError(f"{store} has no regions.")
-    chosen = rows[np.linspace(0, len(rows) - 1, min(regions, len(rows))).astype(int)].tolist()
-    names = [name.strip() for name in layers.split(",")] if layers else None
-    similarity = PixelSimilarity.of_store(opened, chosen, names)
+    chosen = rows[evenly_spaced(len(rows), regions)].tolist()
+    similarity = PixelSimilarity.of_store(opened, chosen, split_names(layers))
     try:
         server = PixelServer(similarity, f"{opened.path}: {', '.join(similarity.layers)}", port)
     except OSError as error:

@@ -30,7 +30,13 @@ class Demonstration:
     drawn: int
     """Objects in the scenes, without those that are mostly hidden."""
     found: int
-    """Objects that the model found."""
+    """Boxes that the model takes for objects, wrong ones included."""
+
+    @property
+    def summary(self) -> str:
+        """What was found, in words."""
+        drawn = f"{self.drawn} {'was' if self.drawn == 1 else 'were'} drawn"
+        return f"The model found {counted(self.found, 'object')} in {counted(self.scenes, 'scene')}; {drawn}"
 
 
 def demonstrate(segmenter: Segmenter, out: Path, scenes: int, seed: int) -> Demonstration:
@@ -77,8 +83,7 @@ def _page(drawn: AnnotationSet, answers: list[dict[str, Any]], result: Demonstra
             f"<figure>{_picture(f'{PHOTOGRAPHS}/{image.file_name}')}{_picture(overlay)}"
             f"<figcaption>drawn: {_listed(shown)}<br>found: {_listed(seen)}</figcaption></figure>"
         )
-    summary = f"{counted(result.found, 'object')} found, of {result.drawn} drawn, in {counted(result.scenes, 'scene')}"
-    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(figures="\n".join(lines), summary=summary)
+    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(figures="\n".join(lines), summary=result.summary)
 
 
 def _picture(name: str) -> str:

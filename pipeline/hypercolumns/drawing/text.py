@@ -75,7 +75,8 @@ def text_mask(text: str, size: int) -> NDArray[np.uint8]:
 @lru_cache(maxsize=4096)
 def elide(text: str, size: int, width: int) -> str:
     """Cut a text to a width in pixels, with an ellipsis at its end; empty if not even that has room."""
-    if text_width(text, size) <= width:
+    text, shortened = text[: max(width, 1)], len(text) > max(width, 1)  # no more letters than pixels are drawn
+    if not shortened and text_width(text, size) <= width:
         return text
 
     def cut(length: int) -> str:

@@ -12,7 +12,7 @@ from hypercolumns.evaluation.segmentation import summarise_ious
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ComparedNetwork:
     """A network with some of its layers, and what was measured with it."""
 
     name: str
@@ -30,12 +30,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class TradeOff:
-    """A row of the table: a candidate, its accuracy, and the difference to the first candidate.
+    """A row of the table: a network, its accuracy, and the difference to the first network.
 
     Standard errors are None where there is one photograph.
     """
 
-    candidate: Candidate
+    network: ComparedNetwork
     mean_iou: float
     standard_error: float | None
     above_70: float
@@ -44,9 +44,9 @@ class TradeOff:
 
 
 def trade_offs(
-    annotations: AnnotationSet, instances: Sequence[Instance], candidates: Sequence[Candidate]
+    annotations: AnnotationSet, instances: Sequence[Instance], networks: Sequence[ComparedNetwork]
 ) -> list[TradeOff]:
-    """Compare candidates on the same instances; standard errors are those of other photographs of the same kind.
+    """Compare networks on the same instances; standard errors are those of other photographs of the same kind.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def trade_offs(
         The ground truth.
     instances
         The n instances that count, one or more.
-    candidates
+    networks
         Networks with their measurements; the first one is compared with all.
 
     Notes
@@ -63,18 +63,18 @@ def trade_offs(
     smaller than those of the means, since a hard photograph is hard for every network.
     """
     draws = draw_photographs(annotations)
-    resampled = [resampled_mean(annotations, instances, candidate.ious, draws) for candidate in candidates]
-    first = candidates[0].ious.mean()
+    resampled = [resampled_mean(annotations, instances, network.ious, draws) for network in networks]
+    first = networks[0].ious.mean()
     rows = []
-    for candidate, means in zip(candidates, resampled, strict=True):
-        summary = summarise_ious(candidate.ious)
+    for network, means in zip(networks, resampled, strict=True):
+        summary = summarise_ious(network.ious)
         rows.append(
             TradeOff(
-                candidate,
-                float(candidate.ious.mean()),
+                network,
+                float(network.ious.mean()),
                 standard_error(means),
                 float(summary["iou_70"] or 0),
-                float(candidate.ious.mean() - first),
+                float(network.ious.mean() - first),
                 standard_error(means - resampled[0]),
             )
         )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hypercolumns.drawing.colours import WHITE, Picture
 from hypercolumns.drawing.heat import draw_heat
+from hypercolumns.errors import InputError, choices, counted
 from hypercolumns.features.store import FeatureStore
 
 SIZE = 28
@@ -23,7 +24,13 @@ PER_LINE = 6
 BRIGHTEST = 0.005
 """Share of the pixels that have the brightest colour. Ours."""
 
-_LEAST_DEVIATION = 1e-6
+MOST_BYTES = 1 << 30
+"""Largest size of all hypercolumns together. Ours."""
+
+_LEAST_DEVIATION = 1e-4
+"""Standard deviation over mean of a channel below which it does not vary, but for rounding."""
+
+_LEAST_LENGTH = 1e-6
 
 
 @dataclass(frozen=True)
@@ -52,38 +59,46 @@ class PixelSimilarity:
 
         Parameters
         ----------
+        rows
+            Numbers of the rows, one or more.
         layers
             None for all layers with a map: others are the same at all pixels of a region.
 
         Raises
         ------
         InputError
-            When the store has no such layer, or the photographs cannot be read.
+            When the store has no such row or layer, the hypercolumns would take more than `MOST_BYTES`, or the
+            photographs cannot be read.
         """
         maps = [layer for layer, (_, height, width) in store.shapes.items() if height * width > 1]
         chosen = tuple(layers or maps or store.layers)
-        columns = store.hypercolumns(rows, SIZE, layers=chosen).compute()
-        columns -= columns.mean(axis=(0, 1, 2))
-        columns /= columns.std(axis=(0, 1, 2)) + _LEAST_DEVIATION
-        columns /= np.linalg.norm(columns, axis=-1, keepdims=True) + _LEAST_DEVIATION
+        lazy = store.hypercolumns(rows, SIZE, layers=chosen)
+        if lazy.nbytes > MOST_BYTES:
+            raise InputError(
+                f"The hypercolumns of {counted(len(rows), 'region')} with {lazy.shape[-1]} channels would take "
+                f"{lazy.nbytes / 1e9:.1f} GB, and at most {MOST_BYTES / 1e9:.1f} GB are used: choose fewer regions or "
+                f"layers ({choices(chosen)})."
+            )
         crops = [cv2.resize(store.crop(row), (TILE, TILE), interpolation=cv2.INTER_AREA) for row in rows]
+        columns = _standardised(lazy.compute())
+        columns /= np.linalg.norm(columns, axis=-1, keepdims=True) + _LEAST_LENGTH
         return cls(columns, np.array(crops, dtype=np.uint8), chosen)
 
-    def to(self, region: int, y: int, x: int) -> NDArray[np.float32]:
-        """Cosines (region, SIZE, SIZE) from -1 to 1 with the pixel at line y and column x of a region."""
+    def cosines_with(self, region: int, y: int, x: int) -> NDArray[np.float32]:
+        """Cosines (region, SIZE, SIZE) from -1 to 1 with the pixel at line y and column x, below SIZE, of a region."""
         cosines: NDArray[np.float32] = self.columns @ self.columns[region, y, x]
         return cosines
 
     def draw(self, pixel: tuple[int, int, int] | None = None) -> Picture:
-        """Draw all regions, PER_LINE side by side, and over them the similarity to a pixel: region, y and x.
+        """Draw all regions, PER_LINE side by side, and over them the similarity to a pixel: region, y and x < SIZE.
 
         Without a pixel, the crops alone. The most similar pixels, `BRIGHTEST` of all, have the brightest colour;
         cosines below 0 have none.
         """
         tiles = list(self.crops)
         if pixel is not None:
-            cosines = self.to(*pixel)
-            shares = cosines / max(float(np.quantile(cosines, 1 - BRIGHTEST)), _LEAST_DEVIATION)
+            cosines = self.cosines_with(*pixel)
+            shares = cosines / max(float(np.quantile(cosines, 1 - BRIGHTEST)), _LEAST_LENGTH)
             tiles = [self._over(crop, heat) for crop, heat in zip(self.crops, shares, strict=True)]
             region, y, x = pixel
             centre = (round((x + 0.5) * TILE / SIZE), round((y + 0.5) * TILE / SIZE))
@@ -106,3 +121,14 @@ class PixelSimilarity:
     def _over(crop: Picture, heat: NDArray[np.float32]) -> Picture:
         large = cv2.resize(heat, (TILE, TILE), interpolation=cv2.INTER_LINEAR)
         return draw_heat(crop, np.clip(large, 0, 1))
+
+
+def _standardised(columns: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Centre and scale the channels of (region, y, x, channel) over all pixels, in place; 0 where one does not vary."""
+    pixels = (0, 1, 2)
+    mean = columns.mean(axis=pixels, dtype=np.float64)
+    columns -= mean.astype(np.float32)
+    deviation = np.sqrt(np.einsum("nyxc,nyxc->c", columns, columns) / columns[..., 0].size)
+    varies = deviation > _LEAST_DEVIATION * np.abs(mean)
+    columns *= np.where(varies, 1 / np.where(varies, deviation, 1), 0).astype(np.float32)
+    return columns

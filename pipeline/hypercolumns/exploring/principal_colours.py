@@ -1,19 +1,23 @@
 """Blocks in colours: the three directions in which a layer varies most become red, green and blue."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hypercolumns.drawing.colours import Picture
-from hypercolumns.features.sampling import read_sample, sample_rows
+from hypercolumns.features.sampling import SAMPLED_BYTES, read_sample, sample_rows
 from hypercolumns.features.store import FeatureStore
 
 SAMPLED_REGIONS = 192
-"""Regions of the store whose blocks the directions are computed from. Ours."""
+"""Regions of the store whose blocks the directions are computed from, or fewer where they are large. Ours."""
 
-_MOST_PIXELS = 4096
-"""Cells of these blocks that are used; bounds the time for layers of thousands of channels."""
+_MOST_CELLS = 4096
+"""Cells of these blocks that are drawn; bounds the time for layers of thousands of channels."""
+
+_LEAST_VARIANCE = 1e-6
+"""Share of the largest variance below which a component is the rounding of half precision."""
 
 _RANGE = (2, 98)
 """Percentiles of a component that become 0 and 255; what lies outside is clipped."""
@@ -49,23 +53,35 @@ class PrincipalColours:
         InputError
             When the store has no such layer, or is damaged.
         """
-        return cls.fit(read_sample(store, layer, sample_rows(len(store), SAMPLED_REGIONS)))
+        block = store.block(layer)
+        bytes_per_region = math.prod(block.shape[1:]) * block.dtype.itemsize
+        most = min(SAMPLED_REGIONS, SAMPLED_BYTES // bytes_per_region)
+        return cls.fit(read_sample(store, layer, sample_rows(len(store), most)))
 
     @classmethod
     def fit(cls, blocks: NDArray[np.floating]) -> "PrincipalColours":
         """Fit the colours to blocks (region, channel, y, x)."""
-        channels = blocks.shape[1]
-        cells = np.moveaxis(blocks, 1, -1).reshape(-1, channels)
-        cells = cells[:: -(-len(cells) // _MOST_PIXELS) or 1].astype(np.float32)
-        if not len(cells):
+        n_regions, channels, height, width = blocks.shape
+        n_cells = n_regions * height * width
+        # A stride would meet the same columns of the maps again and again.
+        drawn = np.random.default_rng(0).choice(n_cells, min(n_cells, _MOST_CELLS), replace=False, shuffle=False)
+        region, y, x = np.unravel_index(np.sort(drawn), (n_regions, height, width))
+        cells = blocks[region, :, y, x].astype(np.float32)
+        if not n_cells:
             return cls(*(np.zeros(shape, np.float32) for shape in (channels, (channels, 3), 3, 3)))
-        mean = cells.mean(axis=0)
+        mean = cells.mean(axis=0, dtype=np.float64).astype(np.float32)
         axes = _principal_axes(cells - mean)
         low, high = np.percentile((cells - mean) @ axes, _RANGE, axis=0).astype(np.float32)
         return cls(mean, axes, low, high)
 
     def paint(self, block: NDArray[np.floating]) -> Picture:
-        """Colour a block (channel, y, x): (y, x, 3) RGB. A component that does not vary in the sample is grey."""
+        """Colour a block (channel, y, x): (y, x, 3) RGB. A component that does not vary in the sample is grey.
+
+        Raises
+        ------
+        ValueError
+            If the block has another number of channels.
+        """
         components = (np.moveaxis(block, 0, -1).astype(np.float32) - self.mean) @ self.axes
         spread = self.high - self.low
         varies = spread > 0
@@ -76,12 +92,12 @@ class PrincipalColours:
 def _principal_axes(centred: NDArray[np.float32]) -> NDArray[np.float32]:
     """Unit vectors (channel, 3) of the largest variance of centred cells (n, channel); zero where there are fewer.
 
-    Of both signs, the one is taken that makes the entry of the largest size positive.
+    The sign makes the entry of the largest magnitude positive.
     """
     wide = centred.shape[0] < centred.shape[1]
     gram = (centred @ centred.T if wide else centred.T @ centred).astype(np.float64)
     values, vectors = np.linalg.eigh(gram)
-    chosen = [k for k in range(len(values) - 1, -1, -1) if values[k] > 1e-9 * max(values[-1], 1e-30)][:3]
+    chosen = [k for k in range(len(values) - 1, -1, -1) if values[k] > _LEAST_VARIANCE * max(values[-1], 1e-30)][:3]
     found = centred.T @ vectors[:, chosen] if wide else vectors[:, chosen]
     found = found / np.linalg.norm(found, axis=0)
     found *= np.sign(found[np.abs(found).argmax(axis=0), np.arange(len(chosen))])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from hypercolumns.drawing.colours import WHITE, Colour, Picture
 from hypercolumns.drawing.heat import draw_heat
@@ -13,7 +14,7 @@ from hypercolumns.drawing.shapes import blend, draw_box
 from hypercolumns.drawing.text import elide, line_height, text_mask
 from hypercolumns.errors import InputError, choices
 from hypercolumns.exploring.principal_colours import PrincipalColours
-from hypercolumns.features.origin import origin_of, require_origin
+from hypercolumns.features.origin import fits, origin_of, require_origin
 from hypercolumns.features.photographs import workspace_of
 from hypercolumns.features.schema import BOX
 from hypercolumns.features.store import FeatureStore
@@ -63,6 +64,11 @@ def draw_row(store: FeatureStore, row: int, model: GridModel | None = None, targ
         or was trained on other features.
     """
     row = store.row_number(row)
+    with threadpool_limits(1, "blas"):  # colours as on the page of the report, whatever the number of cores
+        return _draw_row(store, row, model, target)
+
+
+def _draw_row(store: FeatureStore, row: int, model: GridModel | None, target: str | None) -> Picture:
     crop = _fit(store.crop(row), cv2.INTER_CUBIC)
     tiles = [Tile("photograph", _photograph(store, row)), Tile("crop", crop)]
     for layer, shape in store.shapes.items():
@@ -77,7 +83,8 @@ def draw_row(store: FeatureStore, row: int, model: GridModel | None = None, targ
 def model_beside(store: FeatureStore, row: int) -> GridModel | None:
     """The grids for masks of the workspace that a store lies in; None if there are none that fit the row.
 
-    They fit if they were trained on the features of the same network and for the category of the row.
+    They fit if they were trained on the features of the same network, on layers of the store and for the category of
+    the row.
 
     Raises
     ------
@@ -91,7 +98,8 @@ def model_beside(store: FeatureStore, row: int) -> GridModel | None:
     path = workspace.model("segmentation")
     model = GridModel.open(path)
     known = int(store.regions["category"].iloc[row]) in model.group_of_category
-    if not known or (model.features and model.features != origin_of(store.attributes)):
+    has_layers = set(model.spec.layers) <= set(store.layers)
+    if not (known and has_layers and fits(model.features, origin_of(store.attributes))):
         logger.info("No heat map: %s was trained on other features, or without the category of the row.", path)
         return None
     return model

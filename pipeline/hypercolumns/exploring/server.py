@@ -2,8 +2,10 @@
 
 import html
 import io
+import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from PIL import Image
@@ -37,6 +39,11 @@ class PixelServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.similarity, self.title = similarity, title
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of browsers that leave before the answer, as they do on quick clicks."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
     @property
     def address(self) -> str:
         """Address of the page."""
@@ -48,12 +55,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with the page or its picture."""
-        url = urlsplit(self.path)
-        query = {key: values[-1] for key, values in parse_qs(url.query).items()}
         try:
+            host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
+            url = urlsplit(self.path)
+            query = {key: values[-1] for key, values in parse_qs(url.query).items()}
             at = (int(query["at.x"]), int(query["at.y"])) if "at.x" in query else None
         except (KeyError, ValueError):
             self.send_error(HTTPStatus.BAD_REQUEST)
+            return
+        # The name of a page elsewhere may be made to point here, which would let its script read the pictures.
+        if host not in ("127.0.0.1", "localhost"):
+            self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
             return
         if url.path == "/sheet.png":
             pixel = None if at is None else self.server.similarity.pixel_at(*at)

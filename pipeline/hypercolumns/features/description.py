@@ -8,14 +8,11 @@ import numpy as np
 import pandas as pd
 
 from hypercolumns.annotations.info import read_info
-from hypercolumns.errors import InputError
+from hypercolumns.errors import InputError, counted
 from hypercolumns.features.photographs import annotations_beside
-from hypercolumns.features.sampling import LayerStatistics, layer_statistics, sample_rows
+from hypercolumns.features.sampling import SAMPLED_BYTES, LayerStatistics, layer_statistics, sample_rows
 from hypercolumns.features.schema import bytes_per_region
 from hypercolumns.features.store import FeatureStore
-
-SAMPLED_BYTES = 1 << 25
-"""Uncompressed size of the blocks that statistics are measured on, of all layers together. Ours."""
 
 
 def describe(store: FeatureStore) -> list[str]:
@@ -25,12 +22,14 @@ def describe(store: FeatureStore) -> list[str]:
     """
     regions = store.regions
     images, expansion = regions["image"].nunique(), store.attributes["expansion"]
-    title = f"{store.path}: {len(store)} regions of {images} images, boxes expanded by {expansion:g}"
+    title = (
+        f"{store.path}: {counted(len(store), 'region')} of {counted(images, 'image')}, boxes expanded by {expansion:g}"
+    )
     return [title, *_provenance(store), "", *_layers(store), "", *_categories(store, regions)]
 
 
 def _provenance(store: FeatureStore) -> list[str]:
-    """The network, how it saw photographs, the data, and the versions that wrote the store; what of it is known."""
+    """What is known of the network, how it saw photographs, the data, and the versions that wrote the store."""
     attributes = store.attributes
     known = {n: attributes[n] for n in ("backbone", "weights", "weights_sha256", "precision") if n in attributes}
     for name in ("preprocessing", "versions"):
@@ -71,8 +70,8 @@ def _layers(store: FeatureStore) -> list[str]:
     table.append(("all", channels, "", *_size_cells(*sizes.sum(axis=0)), "", "", "", dead))
     header = ("layer", "channels x h x w", "type", "MB", "MB on disk", "ratio", "zeros", "lowest", "highest", "dead")
     sampled = sum(chunk.stop - chunk.start for chunk in rows)
-    whence = "all regions" if sampled == len(store) else f"a sample of {sampled} regions, evenly spaced"
-    return [*_table(header, table), f"zeros, lowest, highest and dead (channels that never vary): from {whence}"]
+    source = "all regions" if sampled == len(store) else f"a sample of {sampled} regions, evenly spaced"
+    return [*_table(header, table), f"zeros, lowest, highest and dead (channels that never vary): from {source}"]
 
 
 def _categories(store: FeatureStore, regions: pd.DataFrame) -> list[str]:
@@ -95,6 +94,8 @@ def _size_cells(raw: float, stored: float) -> tuple[str, str, str]:
 
 
 def _value_cells(values: LayerStatistics) -> tuple[str, str, str, str]:
+    if math.isnan(values.zeros):
+        return "-", "-", "-", "-"
     return f"{values.zeros:.0%}", f"{values.lowest:.3g}", f"{values.highest:.3g}", str(values.dead)
 
 

@@ -9,12 +9,12 @@ from hypercolumns.errors import InputError
 Origin = Mapping[str, Any]
 """JSON-like values by name: the network, its weights, and how a photograph is shown to it."""
 
-_OF_STORES = ("backbone", "weights", "weights_sha256", "preprocessing", "expansion")
+_ORIGIN_KEYS = ("backbone", "weights", "weights_sha256", "preprocessing", "expansion")
 
 
 def origin_of(attributes: Mapping[str, Any]) -> Origin:
     """Origin of the features of a store, from the attributes of the store; empty if they do not say."""
-    return {name: attributes[name] for name in _OF_STORES if name in attributes}
+    return {name: attributes[name] for name in _ORIGIN_KEYS if name in attributes}
 
 
 def require_origin(learned_from: Origin, given: Origin, learned: Path | str, step: str) -> None:
@@ -36,18 +36,28 @@ def require_origin(learned_from: Origin, given: Origin, learned: Path | str, ste
     InputError
         Naming what differs.
     """
-    if not learned_from or not given:
-        return
-    names = [*learned_from, *(name for name in given if name not in learned_from)]
-    if changed := [name for name in names if learned_from.get(name) != given.get(name)]:
+    if changed := _changed(learned_from, given):
         differences = "; ".join(
             f"{name} was {_short(learned_from.get(name))}, and is {_short(given.get(name))}" for name in changed
         )
         raise InputError(
-            f"{learned} was trained on features of another network, other layers or another treatment of the "
-            f"photographs: {differences}.",
+            f"{learned} was trained on features of another network or another treatment of the photographs: "
+            f"{differences}.",
             step,
         )
+
+
+def fits(learned_from: Origin, given: Origin) -> bool:
+    """Whether `require_origin` accepts these features."""
+    return not _changed(learned_from, given)
+
+
+def _changed(learned_from: Origin, given: Origin) -> list[str]:
+    """Names of the values that differ; none where an origin is not known."""
+    if not learned_from or not given:
+        return []
+    names = [*learned_from, *(name for name in given if name not in learned_from)]
+    return [name for name in names if learned_from.get(name) != given.get(name)]
 
 
 def _short(value: object) -> str:

@@ -12,14 +12,11 @@ from hypercolumns.annotations.photographs.of_images import Photographs
 from hypercolumns.errors import InputError
 from hypercolumns.input_files import is_folder
 from hypercolumns.places.place import is_address
+from hypercolumns.regions.boxes import is_far_outside
 from hypercolumns.workspace import SPLITS, Workspace
 
 Annotations = AnnotationSet | Path | str
 """Annotations, or a file of them as `prepare` writes it."""
-
-FOLDER = "features"
-"""Folder of a workspace that has its feature stores."""
-
 
 MOST_INPUT_SIZE = 1 << 13
 """Largest side in pixels of a crop that is cut out; attributes of a store may claim anything."""
@@ -30,8 +27,10 @@ def workspace_of(path: Path | str) -> Workspace | None:
     if is_address(str(path)):
         return None
     path = Path(path).absolute()
-    in_workspace = path.parent.name == FOLDER and path.suffix == ".zarr" and path.stem in SPLITS
-    return Workspace(data=path.parents[1]) if in_workspace else None
+    if len(path.parents) < 2:
+        return None
+    workspace = Workspace(data=path.parents[1])
+    return workspace if any(path == workspace.features(split) for split in SPLITS) else None
 
 
 def annotations_beside(path: Path | str) -> Path | None:
@@ -66,7 +65,7 @@ def photographs_of(path: Path | str, annotations: Annotations | None) -> Photogr
     file = annotations_beside(path) if annotations is None else Path(annotations)
     if file is None:
         raise InputError(
-            f"The photographs of {path} are not known: it is not data/{FOLDER}/train.zarr or val.zarr of a workspace, "
+            f"The photographs of {path} are not known: it is not data/features/train.zarr or val.zarr of a workspace, "
             "whose data/annotations name them. Name the file of annotations: FeatureStore.open(path, annotations=FILE) "
             "in Python, --annotations FILE on the command line."
         )
@@ -74,6 +73,13 @@ def photographs_of(path: Path | str, annotations: Annotations | None) -> Photogr
     below = file.absolute().parents[2] / found.image_root if len(file.absolute().parents) > 2 else Path()
     root = below if is_folder(below) else Path(found.image_root)
     return Photographs.of(replace(found, image_root=str(root)))
+
+
+def is_colour(value: object) -> bool:
+    """Whether a value of JSON is a list of three numbers from 0 to 1."""
+    return (
+        isinstance(value, list) and len(value) == 3 and all(isinstance(v, int | float) and 0 <= v <= 1 for v in value)
+    )
 
 
 def cut_crop(
@@ -95,11 +101,20 @@ def cut_crop(
     Returns
     -------
     (size, size, 3) RGB.
+
+    Raises
+    ------
+    InputError
+        If the box is not finite, is empty, or lies so far outside that warping it would take too much memory.
     """
     from hypercolumns.features.warp import warp  # torch takes a second, which readers of stores save
 
-    x0, y0, x1, y1 = box.tolist()
+    x0, y0, x1, y1 = corners = box.tolist()
+    height, width = photograph.shape[:2]
+    if not np.isfinite(box).all() or x0 == x1 or y0 >= y1 or is_far_outside(corners, width, height):
+        raise InputError(f"The box {corners} cannot be cut out of a photograph of {width} x {height} pixels.")
     upright = np.array([[min(x0, x1), y0, max(x0, x1), y1]])
-    crop = warp([np.array(photograph)], upright, size, fill)[0].permute(1, 2, 0).numpy()
+    writable = np.array(photograph)  # PyTorch warns of arrays that are not
+    crop = warp([writable], upright, size, fill)[0].permute(1, 2, 0).numpy()
     pixels = np.rint(255 * np.clip(crop, 0, 1)).astype(np.uint8)
     return np.ascontiguousarray(pixels[:, ::-1] if x0 > x1 else pixels)

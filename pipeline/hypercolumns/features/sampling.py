@@ -1,4 +1,4 @@
-"""A sample of the rows of a store, the same in every call, for looks at a store of any size."""
+"""A sample of the rows of a store, the same in every call, so that looking into a large store takes bounded time."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from hypercolumns.features.schema import REGIONS_PER_CHUNK
 from hypercolumns.features.store import FeatureStore
+
+SAMPLED_BYTES = 1 << 25
+"""Uncompressed size of a sample of blocks. Ours."""
 
 _READS_AT_ONCE = 8
 """An object store answers each request after a while."""
@@ -44,8 +47,14 @@ def sample_rows(n_regions: int, most: int) -> tuple[slice, ...]:
 
 
 def read_sample(store: FeatureStore, layer: str, rows: tuple[slice, ...]) -> NDArray[np.float16]:
-    """Read the blocks of sampled rows: (rows, channel, y, x)."""
-    empty = np.empty((0, *store.shapes[layer]), np.float16)
+    """Read the blocks of sampled rows: (rows, channel, y, x).
+
+    Raises
+    ------
+    InputError
+        When the store has no such layer, or is damaged.
+    """
+    empty = store.read(layer, slice(0, 0))
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
         return np.concatenate([empty, *pool.map(lambda chunk: store.read(layer, chunk), rows)])
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hypercolumns.errors import InputError, choices
 from hypercolumns.features import schema
-from hypercolumns.features.photographs import MOST_INPUT_SIZE, Annotations, cut_crop, photographs_of
+from hypercolumns.features.photographs import MOST_INPUT_SIZE, Annotations, cut_crop, is_colour, photographs_of
 from hypercolumns.features.similarity import most_similar
 from hypercolumns.regions.interpolation import interpolate_into
 from hypercolumns.stores.arrays import DamagedStoreError, StoredArray
@@ -110,14 +110,14 @@ class FeatureStore:
     @cached_property
     def shapes(self) -> schema.Shapes:
         """(channels, height, width) of a region's block by layer."""
-        return {layer: self._block(layer).shape[1:] for layer in self.layers}  # type: ignore[misc]
+        return {layer: self.block(layer).shape[1:] for layer in self.layers}  # type: ignore[misc]
 
     @cached_property
     def blocks(self) -> Mapping[str, "da.Array"]:
         """Lazy (region, channel, y, x) float16 arrays by layer; a Dask chunk is a part."""
         import dask.array as da  # takes a second, which readers of single parts save
 
-        blocks = {layer: self._block(layer) for layer in self.layers}
+        blocks = {layer: self.block(layer) for layer in self.layers}
         return {
             layer: da.from_array(block, chunks=(schema.REGIONS_PER_PART, *block.shape[1:]), asarray=False)
             for layer, block in blocks.items()
@@ -149,6 +149,18 @@ class FeatureStore:
         """(region, 4) boxes that the network saw, x0, y0, x1, y1 in pixels; see `schema.expanded_boxes`."""
         return schema.expanded_boxes(self.regions, self.attributes["expansion"])
 
+    def block(self, layer: str) -> StoredArray:
+        """The array (region, channel, y, x) of a layer, whose rows are read when it is sliced.
+
+        Raises
+        ------
+        InputError
+            When the store has no such layer.
+        """
+        if layer not in self.layers:
+            raise InputError(f"{self.path} has no layer {layer!r}; it has {choices(self.layers)}.")
+        return self.store.array(f"blocks/{layer}")
+
     def read(self, layer: str, rows: slice) -> NDArray[np.float16]:
         """Read a layer's block of contiguous rows as (rows, channel, y, x); complete parts are fastest.
 
@@ -157,7 +169,7 @@ class FeatureStore:
         InputError
             When the store has no such layer, or the rows are damaged.
         """
-        return self._block(layer)[rows]
+        return self.block(layer)[rows]
 
     def row_number(self, row: int) -> int:
         """Number of a row from 0 on; negative ones count from the end.
@@ -170,7 +182,8 @@ class FeatureStore:
         try:
             return range(len(self))[row]
         except IndexError:
-            raise InputError(f"{self.path} has no row {row}; it has rows 0 to {len(self) - 1}.") from None
+            rows = f"rows 0 to {len(self) - 1}" if len(self) else "no rows"
+            raise InputError(f"{self.path} has no row {row}; it has {rows}.") from None
 
     def photo(self, row: int) -> NDArray[np.uint8]:
         """Read the photograph of a row: (height, width, 3) RGB, turned as its annotations say.
@@ -202,7 +215,7 @@ class FeatureStore:
         """
         shown = self.attributes.get("preprocessing", {})
         size, fill = shown.get("input_size"), shown.get("mean")
-        if not (isinstance(size, int) and 0 < size <= MOST_INPUT_SIZE and isinstance(fill, list) and len(fill) == 3):
+        if not (isinstance(size, int) and 0 < size <= MOST_INPUT_SIZE and is_colour(fill)):
             raise InputError(f"The attributes of {self.path} do not say how the network saw its regions.", "extract")
         return cut_crop(self.photo(row), self.expanded_boxes[self.row_number(row)], size, fill)
 
@@ -219,7 +232,7 @@ class FeatureStore:
         layer
             Name of a layer.
         n
-            Number of rows.
+            Number of rows, 0 or more.
         among
             Rows to choose from, such as `store.regions["image"] != store.regions["image"][row]`; None for all.
 
@@ -230,13 +243,15 @@ class FeatureStore:
         Raises
         ------
         InputError
-            When the store has no such row or layer, or is damaged.
+            When the store has no such row or layer, or is damaged, or `n` is negative.
         """
         row = self.row_number(row)
+        if n < 0:
+            raise InputError(f"The number of nearest rows is {n}; it must be 0 or more.")
         candidates = np.zeros(len(self), dtype=bool)
-        candidates[np.arange(len(self))[slice(None) if among is None else among]] = True
+        candidates[self._numbers(slice(None) if among is None else among)] = True
         candidates[row] = False
-        rows, similarity = most_similar(self._block(layer), row, candidates, n)
+        rows, similarity = most_similar(self.block(layer), row, candidates, n)
         return self.regions.iloc[rows].assign(similarity=similarity)
 
     def to_xarray(self) -> "xr.Dataset":
@@ -269,7 +284,7 @@ class FeatureStore:
         Raises
         ------
         InputError
-            When the store has no such layer.
+            When the store has no such layer or row.
 
         Notes
         -----
@@ -277,9 +292,9 @@ class FeatureStore:
         """
         import dask.array as da
 
-        blocks = [self._block(name) for name in (self.layers if layers is None else layers)]
+        blocks = [self.block(name) for name in (self.layers if layers is None else layers)]
         channels = sum(block.shape[1] for block in blocks)
-        numbers = da.from_array(np.arange(len(self))[rows], chunks=schema.REGIONS_PER_CHUNK)
+        numbers = da.from_array(self._numbers(rows), chunks=schema.REGIONS_PER_CHUNK)
         return numbers.map_blocks(
             _hypercolumns,
             blocks,
@@ -294,10 +309,12 @@ class FeatureStore:
     def _photographs(self) -> "Photographs":
         return photographs_of(self.path, self.annotations)
 
-    def _block(self, layer: str) -> StoredArray:
-        if layer not in self.layers:
-            raise InputError(f"{self.path} has no layer {layer!r}; it has {choices(self.layers)}.")
-        return self.store.array(f"blocks/{layer}")
+    def _numbers(self, rows: Rows) -> NDArray[np.intp]:
+        """Row numbers that a slice, numbers or a mask choose."""
+        try:
+            return np.arange(len(self))[rows]
+        except IndexError as error:
+            raise InputError(f"Rows of {self.path}, which has {len(self)}: {error}.") from None
 
 
 def _hypercolumns(rows: NDArray[np.intp], blocks: Sequence[StoredArray], size: int) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hypercolumns.annotations import masks
 from hypercolumns.annotations.model import AnnotationSet, Instance
 from hypercolumns.drawing.colours import WHITE, Picture
+from hypercolumns.drawing.heat import draw_heat
 from hypercolumns.drawing.shapes import draw_box, draw_outline, tint
 from hypercolumns.evaluation.detections import mask_or_box, without_void
 from hypercolumns.parameters import Parameters
@@ -127,9 +128,7 @@ def _with_heat(tile: Picture, box: NDArray[np.float64], heat: NDArray[np.uint8],
     grid = np.stack(np.meshgrid(x, y))
     values = cv2.remap(heat, grid[0], grid[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     inside = (np.abs(grid - (size - 1) / 2) < size / 2).all(axis=0)
-    grey = np.repeat(cv2.cvtColor(tile, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
-    colour = cv2.cvtColor(cv2.applyColorMap(values, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
-    picture = np.where(inside[..., None], 0.35 * grey + 0.65 * colour, 0.6 * grey).round().astype(np.uint8)
+    picture = draw_heat(tile, values / np.float32(255), inside)
     draw_outline(picture, inside & (values > 255 * threshold), WHITE, 1)
     return picture
 

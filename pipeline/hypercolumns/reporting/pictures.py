@@ -56,9 +56,12 @@ class Window:
     def _cut(self, picture: NDArray[np.uint8], outside: int, interpolation: int) -> NDArray[np.uint8]:
         height, width = picture.shape[:2]
         x0, y0, x1, y1 = max(self.x, 0), max(self.y, 0), min(self.x + self.side, width), min(self.y + self.side, height)
-        square = np.full((self.side, self.side, *picture.shape[2:]), outside, dtype=np.uint8)
-        square[y0 - self.y : y1 - self.y, x0 - self.x : x1 - self.x] = picture[y0:y1, x0:x1]
-        return np.asarray(cv2.resize(square, (TILE, TILE), interpolation=interpolation), dtype=np.uint8)
+        tile = np.full((TILE, TILE, *picture.shape[2:]), outside, dtype=np.uint8)
+        left, top, right, bottom = self.to_tile(np.array([x0, y0, x1, y1])).round().astype(int).tolist()
+        if left < right and top < bottom:  # a window may be much larger than the image
+            size = right - left, bottom - top
+            tile[top:bottom, left:right] = cv2.resize(picture[y0:y1, x0:x1], size, interpolation=interpolation)
+        return tile
 
     def to_tile(self, box: NDArray[np.float64]) -> NDArray[np.float64]:
         """Convert a box from pixels of the image to pixels of the tile."""

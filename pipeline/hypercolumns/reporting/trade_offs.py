@@ -29,15 +29,17 @@ _COLUMNS = (
 
 
 def as_markdown(rows: Sequence[TradeOff], note: str) -> str:
-    """Make a table in Markdown, with the numbers of the chart, and a note below it."""
-    title = "| | | network | layers | px | kB per region | ms per region | mean IoU | above .7 | to the first |"
+    """Make a table in Markdown, with the numbers of the chart, and a note below network."""
+    title = (
+        "| | | network | layers | px | kB per region | ms per region | mean IoU | above .7 | difference to the first |"
+    )
     lines = [title, "|---|---|---|---|---|---|---|---|---|---|"]
     for position, row in enumerate(rows, 1):
-        it = row.candidate
+        network = row.network
         difference = "" if position == 1 else f"{row.difference:+.3f}{_bracketed(row.difference_error)}"
         cells = (
-            *(str(position), it.name, it.backbone, ", ".join(it.layers), str(it.input_size)),
-            *(f"{it.bytes / 1e3:.1f}", f"{it.milliseconds:.1f}"),
+            *(str(position), network.name, network.backbone, ", ".join(network.layers), str(network.input_size)),
+            *(f"{network.bytes / 1e3:.1f}", f"{network.milliseconds:.1f}"),
             *(f"{row.mean_iou:.3f}{_bracketed(row.standard_error)}", f"{row.above_70:.3f}", difference),
         )
         lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
@@ -50,10 +52,11 @@ def as_csv(rows: Sequence[TradeOff]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for row in rows:
-        it = row.candidate
+        network = row.network
         writer.writerow(
             [
-                *(it.name, it.backbone, " ".join(it.layers), it.input_size, it.bytes, it.milliseconds),
+                *(network.name, network.backbone, " ".join(network.layers), network.input_size),
+                *(network.bytes, network.milliseconds),
                 *(row.mean_iou, row.standard_error, row.above_70, row.difference, row.difference_error),
             ]
         )
@@ -65,13 +68,13 @@ def chart(rows: Sequence[TradeOff]) -> Markup:
     width, height = 2 * _PANEL.width, _PANEL.height + _LINE * (len(rows) + 1)
     key = [
         Markup('<text x="{:g}" y="{:g}"><tspan class="number">{}</tspan> {}</text>').format(
-            _PANEL.left, _PANEL.height + _LINE * position, position, row.candidate.name
+            _PANEL.left, _PANEL.height + _LINE * position, position, row.network.name
         )
         for position, row in enumerate(rows, 1)
     ]
     panels = [
-        _panel(rows, "kB per region", lambda row: row.candidate.bytes / 1e3, 0),
-        _panel(rows, "ms per region", lambda row: row.candidate.milliseconds, _PANEL.width),
+        _panel(rows, "kB per region", lambda row: row.network.bytes / 1e3, 0),
+        _panel(rows, "ms per region", lambda row: row.network.milliseconds, _PANEL.width),
     ]
     head = Markup(
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {:g} {:g}" role="img" aria-label="{}">{}'
@@ -103,7 +106,7 @@ def _panel(rows: Sequence[TradeOff], title: str, cost: Callable[[TradeOff], floa
                 '<line class="error" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>'
                 '<circle cx="{:.1f}" cy="{:.1f}" r="4"/><text class="number" x="{:.1f}" y="{:.1f}">{}</text></g>'
             ).format(
-                *(row.candidate.name, number(row.mean_iou, 3), value, title),
+                *(row.network.name, number(row.mean_iou, 3), value, title),
                 *(x, x, upper, lower, x, y, x + 6, y - 6, position),
             )
         )

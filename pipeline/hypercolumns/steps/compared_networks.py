@@ -3,18 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
+from hypercolumns.annotations.valid_names import require_name
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import BackboneParameters, Parameters
 from hypercolumns.parameters.backbone import LAYERS
 
 
-def read_candidates(content: Any, parameters: Parameters, source: str) -> dict[str, Parameters]:
+def read_networks(content: Any, parameters: Parameters, source: str) -> dict[str, Parameters]:
     """Make the parameters of every network that is compared.
 
     Parameters
     ----------
     content
-        A section `backbone` by the name of the candidate. Without `layers` those that `list_layers` suggests are taken,
+        A section `backbone` by the name of the network. Without `layers` those that `list_layers` suggests are taken,
         and without `weights` those of a package or else of the library.
     parameters
         Everything else, the same for all. Regions are those of the ground truth, and the only task is segmentation.
@@ -32,12 +33,13 @@ def read_candidates(content: Any, parameters: Parameters, source: str) -> dict[s
             f"{source} must be a mapping from names of your choice to sections as `backbone` in params.yaml, such as "
             "`ResNet-50: {name: timm:resnet50}`."
         )
-    candidates = {}
+    networks = {}
     for name, section in content.items():
         if not isinstance(name, str) or not isinstance(section, dict):
             raise InputError(f"{source}: the entry {name!r} must be a mapping such as {{name: efficientnet_lite0}}.")
-        candidates[name] = _complete(section, parameters, f"{source}, {name}")
-    return candidates
+        require_name(name, f"{source}: an entry")
+        networks[name] = _complete(section, parameters, f"{source}, {name}")
+    return networks
 
 
 def _complete(section: Mapping[str, Any], parameters: Parameters, source: str) -> Parameters:
