@@ -5,6 +5,8 @@ import stat
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from hypercolumns.errors import InputError
+
 LARGEST = 4 * 2**30
 """Bytes of the largest file that is read; the annotations of COCO have a tenth of it."""
 
@@ -103,3 +105,24 @@ def read_json(path: Path, largest: int = LARGEST) -> Any:
         return json.loads(read_bytes(path, largest))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def require_json(path: Path, step: str | None = None) -> Any:
+    """Read a JSON file that another step writes.
+
+    Parameters
+    ----------
+    step
+        The step, for the advice that ends the message.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or is not JSON.
+    """
+    try:
+        return read_json(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.", step) from None
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON: {error}.", step) from None

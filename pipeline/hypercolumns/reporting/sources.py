@@ -6,7 +6,7 @@ from typing import Any
 
 from hypercolumns.errors import InputError, choices
 from hypercolumns.evaluation.judgement import rounded
-from hypercolumns.input_files import read_json
+from hypercolumns.input_files import require_json
 
 PROPOSALS = ("box_recall_50", "box_recall_70", "mask_abo", "per_image", "instances")
 SEGMENTATION = (
@@ -31,7 +31,7 @@ def read_metrics(path: Path, keys: Sequence[str]) -> dict[str, Any] | None:
     InputError
         If a key is missing; names the first one.
     """
-    return _with_keys(path, _read_json(path), keys)
+    return _with_keys(path, _read(path), keys)
 
 
 def read_ablation(path: Path) -> list[dict[str, Any]] | None:
@@ -53,19 +53,14 @@ def read_rows(path: Path) -> list[dict[str, Any]] | None:
     InputError
         If the file holds anything else.
     """
-    content = _read_json(path)
+    content = _read(path)
     if content is not None and not (isinstance(content, list) and all(isinstance(row, dict) for row in content)):
         raise InputError(f"{path} must be a list of JSON objects.")
     return content
 
 
-def _read_json(path: Path) -> Any:
-    if not path.exists():
-        return None
-    try:
-        return read_json(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is not JSON: {error}.") from None
+def _read(path: Path) -> Any:
+    return require_json(path) if path.exists() else None
 
 
 def _with_keys(path: Path, content: Any, keys: Sequence[str]) -> dict[str, Any] | None:

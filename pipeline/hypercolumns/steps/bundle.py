@@ -1,14 +1,11 @@
 """Bundle the trained models of all tasks, so that they can be carried away and applied."""
 
 import logging
-from pathlib import Path
-from typing import Any
 
 from hypercolumns.annotations.model import AnnotationSet
 from hypercolumns.bundle.manifest import Manifest
 from hypercolumns.bundle.writing import write_bundle
-from hypercolumns.errors import InputError
-from hypercolumns.input_files import read_json
+from hypercolumns.input_files import require_json
 from hypercolumns.parameters import Parameters
 from hypercolumns.proposals.store import ProposalStore
 from hypercolumns.workspace import Workspace
@@ -35,17 +32,12 @@ def bundle_models(parameters: Parameters, workspace: Workspace) -> Manifest:
         workspace.detector,
         workspace.rescorer,
         ProposalStore.open(workspace.proposals("train")).ranker,
-        {name: _read(path) for name, path in metrics.items() if path.exists()},
+        {
+            name: require_json(path, "propose" if path.stem == "proposals" else "evaluate")
+            for name, path in metrics.items()
+            if path.exists()
+        },
     )
     size = workspace.bundle_archive.stat().st_size / 1e6
     logger.info("%s and %s: %s, %.1f MB", workspace.bundle, workspace.bundle_archive, ", ".join(tasks), size)
     return manifest
-
-
-def _read(path: Path) -> Any:
-    try:
-        return read_json(path)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path} is not JSON: {error}.", "propose" if path.stem == "proposals" else "evaluate"
-        ) from None
