@@ -1,13 +1,18 @@
 """Similarities of pixels, and the page that shows them."""
 
 import io
+import os
+import signal
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -18,8 +23,11 @@ from PIL import Image
 from hypercolumns import FeatureStore, InputError
 from hypercolumns.cli.main import main
 from hypercolumns.exploring import pixels
-from hypercolumns.exploring.pixels import PER_LINE, SIZE, TILE, PixelSimilarity, _standardised
+from hypercolumns.exploring.pixels import PER_LINE, SIZE, TILE, PixelSimilarity, _standardised, rows_to_explore
 from hypercolumns.exploring.server import PixelServer
+from hypercolumns.features import writer
+from tests.documents import ROOT
+from tests.features.test_store import region_table
 from tests.trained_projects import TrainedProject
 
 ROWS = [5, 0, 2, 1, 3, 4, 6]
@@ -63,6 +71,38 @@ def test_more_hypercolumns_than_memory_should_hold_are_refused(
     monkeypatch.setattr(pixels, "MOST_BYTES", 1_000_000)
     with pytest.raises(InputError, match="choose fewer regions or layers"):
         PixelSimilarity.of_store(FeatureStore.open(warped.workspace.features("val")), ROWS)
+
+
+def test_annotated_rows_are_explored_or_all_if_there_are_none(tmp_path: Path) -> None:
+    table = region_table(50, np.random.default_rng(0))
+    for name, kinds in [("some", table["kind"]), ("none", ["detection"] * 50)]:
+        writer.write_store(tmp_path / name, table.assign(kind=kinds), {"a": np.zeros((50, 1, 2, 2), np.float16)})
+    some, none = (FeatureStore.open(tmp_path / name) for name in ("some", "none"))
+    annotated = np.flatnonzero(table["kind"] == "ground_truth").tolist()
+    assert rows_to_explore(some, 500) == annotated
+    assert rows_to_explore(some, 1) == [annotated[len(annotated) // 2]]
+    assert rows_to_explore(none, 5) == [5, 15, 25, 35, 45]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends Ctrl-C")
+def test_the_command_serves_the_page_until_ctrl_c(warped: TrainedProject) -> None:
+    words = [sys.executable, "-m", "hypercolumns", "explore", str(warped.workspace.features("val")), "--port", "0"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "pipeline"), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(  # noqa: S603
+        words,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        assert b"click a pixel" in fetch(said.split()[0])
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert "regions. Ctrl-C ends it." in said
+    assert (process.returncode, errors) == (130, "Interrupted.\n")
 
 
 def test_a_point_of_the_picture_is_a_pixel_of_a_region(similarity: PixelSimilarity) -> None:

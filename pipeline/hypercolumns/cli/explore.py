@@ -4,7 +4,7 @@ import click
 
 from hypercolumns.cli.command import command
 from hypercolumns.cli.options import ANNOTATIONS, split_names
-from hypercolumns.errors import InputError
+from hypercolumns.errors import InputError, counted
 
 
 @command
@@ -20,24 +20,19 @@ def main(store: str, regions: int, layers: str | None, port: int, annotations: s
     annotated objects, or all kinds if there are none. Ctrl-C ends it.
     """
     # Imported here so that `--help` does not wait for pandas and OpenCV.
-    import numpy as np
-
-    from hypercolumns.exploring.pixels import PixelSimilarity
+    from hypercolumns.exploring.pixels import PixelSimilarity, rows_to_explore
     from hypercolumns.exploring.server import PixelServer
-    from hypercolumns.features.sampling import evenly_spaced
     from hypercolumns.features.store import FeatureStore
 
     opened = FeatureStore.open(store, annotations)
-    annotated = np.flatnonzero(opened.regions["kind"] == "ground_truth")
-    rows = annotated if len(annotated) else np.arange(len(opened))
-    if not len(rows):
+    chosen = rows_to_explore(opened, regions)
+    if not chosen:
         raise InputError(f"{store} has no regions.")
-    chosen = rows[evenly_spaced(len(rows), regions)].tolist()
     similarity = PixelSimilarity.of_store(opened, chosen, split_names(layers))
     try:
         server = PixelServer(similarity, f"{opened.path}: {', '.join(similarity.layers)}", port)
     except OSError as error:
         raise InputError(f"The port {port} cannot be used: {error.strerror}; name another one with --port.") from None
     with server:
-        click.echo(f"{server.address} shows {len(chosen)} regions. Ctrl-C ends it.")
+        click.echo(f"{server.address} shows {counted(len(chosen), 'region')}. Ctrl-C ends it.")
         server.serve_forever()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hypercolumns.drawing.colours import WHITE, Picture
 from hypercolumns.drawing.heat import draw_heat
 from hypercolumns.errors import InputError, choices, counted
+from hypercolumns.features.sampling import evenly_spaced
 from hypercolumns.features.store import FeatureStore
 
 SIZE = 28
@@ -121,6 +122,14 @@ class PixelSimilarity:
     def _over(crop: Picture, heat: NDArray[np.float32]) -> Picture:
         large = cv2.resize(heat, (TILE, TILE), interpolation=cv2.INTER_LINEAR)
         return draw_heat(crop, np.clip(large, 0, 1))
+
+
+def rows_to_explore(store: FeatureStore, most: int) -> list[int]:
+    """Choose at most `most` rows, evenly spaced over the annotated objects, or over all rows if there are none."""
+    annotated = np.flatnonzero(store.regions["kind"] == "ground_truth")
+    rows = annotated if len(annotated) else np.arange(len(store))
+    chosen: list[int] = rows[evenly_spaced(len(rows), most)].tolist()
+    return chosen
 
 
 def _standardised(columns: NDArray[np.float32]) -> NDArray[np.float32]:
