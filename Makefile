@@ -35,7 +35,8 @@ repeat: git-checkout $(VENV)/ready
 # Experiments side by side: headline metrics, and the parameters that differ. Other columns are those of all files.
 experiments: $(VENV)/ready
 	@"$(BIN)/dvc" exp show --md --only-changed --drop \
-	    '.*/|Created|metrics$$|plots$$|(train\.)?(box_recall|mask_abo|superpixel|instances|per_image)|iou_'
+	    '.*/|Created|metrics$$|plots$$|(train\.)?(box_recall|mask_abo|superpixel|instances|per_image)|iou_' \
+	    --keep '^(ap_r_|box_ap|mean_)'
 
 # The documentation as pages: site/index.html.
 site: $(VENV)/ready

@@ -79,7 +79,7 @@ def explain_trouble(error: BaseException) -> str | None:
         if isinstance(link, ModuleNotFoundError) and link is error and _is_foreign(link.name):
             return (
                 f"The module {link.name} is missing in the Python environment {sys.prefix}: "
-                "`pip install 'hypercolumns[pipeline]'`, in a clone `make .venv/ready`."
+                "`pip install 'hypercolumns[pipeline]'`, in a clone `pip install --requirement requirements.txt`."
             )
         number = _number(link)
         if number is not None and (link is error or number in _AFTER_WRAPPING):

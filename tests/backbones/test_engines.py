@@ -82,6 +82,14 @@ def test_a_network_that_cannot_be_converted_is_refused(name: str, layers: tuple[
         prepared(images(1, 3, 320, 320))
 
 
+def test_the_exporter_prints_no_graph_where_it_fails(capfd: pytest.CaptureFixture[str]) -> None:
+    """It cannot convert the resampling of position embeddings to another size."""
+    settings = BackboneParameters(name="timm:test_vit", weights="random", layers=("blocks.2",), input_size=96)
+    with pytest.raises(InputError, match=r"UnsupportedOperatorError.*Set backbone\.engine to torch"):
+        prepare(create_backbone(settings), CPU, "crops")(images(1, 3, 96, 96))
+    assert capfd.readouterr().out == ""
+
+
 def test_a_network_with_other_values_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as one that torch converts wrongly; here the weights change between conversion and comparison."""
     backbone = make("torchvision:resnet18")

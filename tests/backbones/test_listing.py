@@ -57,6 +57,7 @@ def test_the_suggested_layers_have_the_listed_shapes(
     assert block_shapes(backbone) == {layer: shapes[layer] for layer in features}
     assert [layer.stride for layer in backbone.layers] == [listed[layer].stride for layer in features]
     assert all(listed[layer].stride for layer in detection)
+    assert listing.engine == ("torch" if "vit" in name else "onnxruntime")
     assert listing.bytes == sum(2 * c * h * w for c, h, w in block_shapes(backbone).values())
 
 
@@ -91,6 +92,9 @@ def test_the_command_prints_yaml_that_the_parameters_accept() -> None:
         (["resnet50"], ["no backbone 'resnet50'", "torchvision:resnet50", "timm:resnet50", "efficientnet_lite0"]),
         (["efficientnet_lite7"], ["efficientnet_lite2", "torchvision:MODEL"]),
         (["timm:resnt50"], ["timm has no model 'resnt50'", "resnet50"]),
+        (["dinov2_vits14"], ["timm:vit_small_patch14_dinov2"]),
+        (["facebook/dinov2-small"], ["timm:vit_small_patch14_dinov2"]),
+        (["zzz"], ["There is no backbone 'zzz'. backbone.name is one of"]),
         (["alexnet_caffe"], ["backbone.input_size", "224 x 224"]),
     ],
 )
@@ -118,3 +122,4 @@ def test_the_commands_of_the_page_set_the_layers_that_are_suggested(tmp_path: Pa
         assert parameters.backbone.layers == listing.features
         assert parameters.detection.layers == listing.detection
         assert parameters.backbone.weights == listing.weights == "library"
+        assert parameters.backbone.engine == listing.engine

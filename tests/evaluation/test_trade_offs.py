@@ -12,7 +12,7 @@ PHOTOGRAPHS = 30
 
 
 def network(name: str, ious: np.ndarray) -> ComparedNetwork:
-    return ComparedNetwork(name, "network", ("layer",), 64, 1000, 2.5, 10, ious)
+    return ComparedNetwork(name, "network", ("layer",), 64, "library", 1000, 2.5, 10, ious)
 
 
 def scene(photographs: int) -> AnnotationSet:

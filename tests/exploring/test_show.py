@@ -30,7 +30,7 @@ def store(warped: TrainedProject) -> FeatureStore:
 
 
 def test_the_picture_of_a_row(warped: TrainedProject, store: FeatureStore, tmp_path: Path) -> None:
-    """Photograph, crop, three layers and heat: two lines of four and two tiles."""
+    """Photograph, crop, three layers and heat: two lines of three tiles."""
     row = int(np.flatnonzero(store.regions["kind"] == "mirrored")[0])
     done = show(warped.workspace.features("train"), row, "--out", tmp_path / "row.png")
     assert done.exit_code == 0, done.output
@@ -66,10 +66,10 @@ def test_the_photograph_shows_the_box_of_a_row(store: FeatureStore) -> None:
 
 def tiles_of(sheet: np.ndarray, count: int) -> list[np.ndarray]:
     """Cut the tiles out of a picture of two lines, from the lower right corner on."""
-    step_x, step_y = TILE + 12, TILE + 12 + line_height(15) + 4
+    step_x, step_y = TILE + 12, TILE + 12 + line_height(20) + 4
     top = sheet.shape[0] - 12 - TILE - step_y
-    assert sheet.shape[1] == 12 + 4 * step_x
-    corners = [(top + k // 4 * step_y, 12 + k % 4 * step_x) for k in range(count)]
+    assert sheet.shape[1] == 12 + 3 * step_x
+    corners = [(top + k // 3 * step_y, 12 + k % 3 * step_x) for k in range(count)]
     return [sheet[y : y + TILE, x : x + TILE] for y, x in corners]
 
 

@@ -39,7 +39,7 @@ def test_a_sparse_ablation_describes_the_k_with_most_configurations():
     write("metrics/ablation.json", entries)
     text = "".join(run_report().text)
     assert "At K = 10, all blocks together reach a mean mask IoU of 0.610 and the top layer (b) alone 0.400" in text
-    assert "the finer layers contribute +0.210" in text
+    assert "the other layers contribute +0.210" in text
     assert "K = 10 instead of one classifier for the whole box contributes +0.009" in text
 
 
@@ -50,7 +50,7 @@ def test_differences_are_those_of_the_numbers_shown():
     entries = [{"blocks": list(b), "grid": 5, "mean_iou": iou, "iou_70": 0.1} for b, iou in ious.items()]
     write("metrics/ablation.json", entries)
     text = "".join(run_report().text)
-    assert "of 0.600 and the top layer (top) alone 0.501; the finer layers contribute +0.099" in text
+    assert "of 0.600 and the top layer (top) alone 0.501; the other layers contribute +0.099" in text
 
 
 @pytest.mark.parametrize(

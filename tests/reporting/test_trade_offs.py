@@ -14,7 +14,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def row(name: str, size: int, milliseconds: float, iou: float, error: float | None = 0.01) -> TradeOff:
-    network = ComparedNetwork(name, "timm:resnet18", ("layer2", "layer3"), 224, size, milliseconds, 10, np.array([iou]))
+    layers = ("layer2", "layer3")
+    network = ComparedNetwork(name, "timm:resnet18", layers, 224, "random", size, milliseconds, 10, np.array([iou]))
     return TradeOff(network, iou, error, 0.5, iou - 0.6, None if error is None else error / 2)
 
 
@@ -24,7 +25,7 @@ ROWS = [row("small | fast", 20_000, 2.5, 0.6), row("middle", 200_000, 5.0, 0.65)
 def test_the_table_has_a_row_per_network_and_compares_with_the_first() -> None:
     lines = as_markdown(ROWS, "The note.").splitlines()
     assert lines[2] == (
-        "| 1 | small / fast | timm:resnet18 | layer2, layer3 | 224 | 20.0 | 2.5 | 0.600 (0.010) | 0.500 |  |"
+        "| 1 | small / fast | timm:resnet18 | random | layer2, layer3 | 224 | 20.0 | 2.5 | 0.600 (0.010) | 0.500 |  |"
     )
     assert lines[4].endswith("| 2000.0 | 40.0 | 0.700 (0.010) | 0.500 | +0.100 (0.005) |")
     assert len({line.count("|") for line in lines[:5]}) == 1

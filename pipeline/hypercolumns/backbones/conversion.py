@@ -3,6 +3,8 @@
 import io
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -106,9 +108,8 @@ def _export(backbone: Backbone, sizes: Sizes) -> bytes:
     if sizes == "photographs":
         axes[IMAGES] |= {2: "height", 3: "width"}
     file = io.BytesIO()
-    with warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
+    with warnings.catch_warnings(), _without_log(), torch.inference_mode(False), torch.no_grad():
         warnings.simplefilter("ignore")  # about the newer exporter, and sizes that are constants
-        torch._C._jit_set_onnx_log_enabled(False)  # else the whole graph is printed where it cannot be converted
         torch.onnx.export(
             _Outputs(backbone),
             (torch.zeros(2, 3, side, side),),
@@ -121,6 +122,17 @@ def _export(backbone: Backbone, sizes: Sizes) -> bytes:
             dynamo=False,
         )
     return file.getvalue()
+
+
+@contextmanager
+def _without_log() -> Iterator[None]:
+    """Keep the exporter silent: it turns its log on itself, and prints the whole graph where it cannot convert it."""
+    log = torch._C._jit_onnx_log
+    torch._C._jit_onnx_log = lambda *_: None
+    try:
+        yield
+    finally:
+        torch._C._jit_onnx_log = log
 
 
 def _compare(backbone: Backbone, session: Session, sizes: Sizes) -> None:

@@ -105,13 +105,14 @@ def trace_network(name: str, network: nn.Module, size: int) -> OutputShapes:
 def _taps(
     settings: BackboneParameters, outputs: OutputShapes, modules: Mapping[str, str] | None, prefix: int | None, key: str
 ) -> dict[str, Tap]:
+    named = {layer: layer if modules is None else modules.get(layer, "") for layer in settings.layers}
+    if unknown := [layer for layer, module in named.items() if module not in outputs.shapes]:
+        raise InputError(
+            f"{key}: {settings.name} has no layer {' or '.join(map(repr, unknown))}; "
+            f"{_valid_layers(unknown[0], outputs, modules)}. `hypercolumns layers {settings.name}` suggests some."
+        )
     taps = {}
-    for layer in settings.layers:
-        module = layer if modules is None else modules.get(layer, "")
-        if module not in outputs.shapes:
-            raise InputError(
-                f"{key}: {settings.name} has no layer {layer!r}; {_valid_layers(layer, outputs, modules)}."
-            )
+    for layer, module in named.items():
         if module in outputs.repeated:
             raise InputError(
                 f"{key}: {settings.name} uses the module {layer!r} more than once per pass, so its name "

@@ -12,6 +12,7 @@ from hypercolumns.backbones.registry import Recipe, find_recipe, require_name
 from hypercolumns.backbones.taps import OutputShapes, infer_tap
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import BackboneParameters, DetectionParameters
+from hypercolumns.parameters.backbone import Engine
 
 MAX_LISTED = 48
 """Layers that are listed; of networks with more modules those that hold the others."""
@@ -60,6 +61,9 @@ class Listing:
     """A choice for `backbone.layers`, from fine to coarse."""
     detection: tuple[str, ...]
     """A choice for `detection.layers`, all of them maps."""
+    engine: Engine
+    """A choice for `backbone.engine`: torch where layers are tokens, whose positions are resampled to other sizes of
+    images by what ONNX Runtime rarely has."""
 
     @property
     def bytes(self) -> int:
@@ -91,12 +95,15 @@ def list_layers(name: str, input_size: int) -> Listing:
         network = recipe.build().eval()
     outputs = trace_network(name, network, input_size)
     found: dict[str, ListedLayer] = {}
+    tokens = set()
     for layer, module in (recipe.modules or {module: module for module in outputs.shapes}).items():
         tap = None if module in outputs.repeated else infer_tap(outputs, module, input_size, recipe.prefix(network))
         if tap is not None:
             values = torch.empty(outputs.shapes[module], device="meta")
             channels, height, width = tap.as_map(values, input_size, input_size).shape[1:]
             found[layer] = ListedLayer(layer, channels, height, width, tap.stride)
+            if tap.form == "tokens":
+                tokens.add(layer)
     if name in _CHOSEN:
         listed, (features, detection) = list(found), _CHOSEN[name]
     else:
@@ -109,7 +116,8 @@ def list_layers(name: str, input_size: int) -> Listing:
             f"No layer of {name} can be used: none returns a map, or a vector, of each region of {input_size} pixels."
         )
     weights = "packaged" if recipe.packaged else "library" if recipe.library else "file"
-    return Listing(name, weights, input_size, tuple(found[layer] for layer in listed), features, detection)
+    engine: Engine = "torch" if tokens & {*features, *detection} else "onnxruntime"
+    return Listing(name, weights, input_size, tuple(found[layer] for layer in listed), features, detection, engine)
 
 
 def _stages(network: nn.Module, recipe: Recipe, outputs: OutputShapes) -> list[str]:

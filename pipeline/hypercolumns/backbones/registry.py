@@ -1,7 +1,8 @@
 """Networks by name: some with layers named as in the paper, and any model of torchvision and timm."""
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -78,10 +79,9 @@ def require_name(name: str) -> None:
     for prefix, names in models.items():
         for each in names:
             full_names.setdefault(each, []).append(f"{prefix}:{each}")
-    close = difflib.get_close_matches(model or name, full_names, n=3, cutoff=0.6)
-    found = [full for each in close for full in full_names[each]]
+    found = [full for each in _similar(model or name, full_names) for full in full_names[each]]
     raise InputError(
-        f"There is no backbone {name!r}; close matches: {', '.join(found) or '(none)'}. backbone.name is one of "
+        f"There is no backbone {name!r}{_in_words(found)}. backbone.name is one of "
         f"{choices(LAYERS)}, torchvision:MODEL or timm:MODEL."
     )
 
@@ -189,12 +189,23 @@ def _timm_network(model: str, pretrained: bool) -> nn.Module:
         return timm.create_model(model, pretrained=pretrained)
 
 
+def _similar(name: str, known: Iterable[str]) -> list[str]:
+    """At most eight known names that are spelt much alike, or that contain the first word of `name`, such as dinov2."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=5, cutoff=0.6)
+    word = re.split(r"[^a-z0-9]", name.lower().rpartition("/")[2])[0]
+    family = [each for each in names if len(word) > 3 and word in each.lower() and each not in close]
+    return (close + family)[:8]
+
+
+def _in_words(similar: Sequence[str]) -> str:
+    return f"; similar: {', '.join(similar)}" if similar else ""
+
+
 def _check_model(library: str, model: str, known: list[str]) -> None:
     if model not in known:
-        close = difflib.get_close_matches(model, known, n=5, cutoff=0.4)
-        raise InputError(
-            f"backbone.name: {library} has no model {model!r}; close matches: {', '.join(close) or '(none)'}."
-        )
+        close = _similar(model, known)
+        raise InputError(f"backbone.name: {library} has no model {model!r}{_in_words(close)}.")
 
 
 def _colour(values: list[float] | tuple[float, ...]) -> Colour:

@@ -13,10 +13,10 @@ from hypercolumns.cli.command import command
 @click.option("--params", default="params.yaml", type=click.Path(path_type=Path), help="Parameter file.")
 @click.option("-o", "--out", default="backbones", type=click.Path(path_type=Path), help="Folder to write.")
 def main(networks: Path, params: Path, out: Path) -> None:
-    """Compare networks and layers: the accuracy of masks in ground-truth boxes over bytes and milliseconds.
+    """Compare networks and layers by accuracy, bytes and time.
 
-    CANDIDATES is a YAML file with a section as `backbone` in params.yaml for each name of your choice; layers that are
-    left out are those that `hypercolumns layers` suggests:
+    Accuracy is that of masks in ground-truth boxes. NETWORKS is a YAML file with a section as `backbone` in params.yaml
+    for each name of your choice; layers that are left out are those that `hypercolumns layers` suggests:
 
     \b
     Lite0: {name: efficientnet_lite0}

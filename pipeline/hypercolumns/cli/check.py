@@ -11,7 +11,10 @@ from hypercolumns.cli.command import command
 @click.option("--params", default="params.yaml", type=click.Path(path_type=Path), help="Parameter file.")
 @click.option("--dry", is_flag=True, help="Write nothing, and do not decode the photographs.")
 def main(params: Path, dry: bool) -> None:
-    """Check parameters and data set, and print what the run will cost: regions, bytes on disk, minutes by stage."""
+    """Check parameters and data, and estimate what a run costs.
+
+    The estimate has regions, bytes on disk and minutes by stage.
+    """
     # Imported here so that `--help` does not wait for torch.
     from hypercolumns.parameters import Parameters
     from hypercolumns.steps import check_pipeline

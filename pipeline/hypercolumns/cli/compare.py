@@ -19,7 +19,9 @@ from hypercolumns.cli.command import command
 )
 @click.option("--params", default="params.yaml", show_default=True, type=click.Path(path_type=Path), help="Parameters.")
 def main(first: Path, second: Path, annotations: Path, params: Path) -> None:
-    """Compare two files of COCO results on the same photographs, with the standard error of the difference.
+    """Compare two files of results on the same photographs.
+
+    The difference comes with its standard error.
 
     FIRST and SECOND are files of one kind from two runs, such as data/predictions/segmentation.json (AP^r, box AP),
     data/detections/val.json (box AP) or data/predictions/segmentation_ground_truth.json (mask IoU in the boxes of

@@ -13,7 +13,9 @@ from hypercolumns.cli.command import command
 @click.option("--scenes", default=6, type=click.IntRange(1, 1000), help="Number of scenes.")
 @click.option("--seed", default=1, type=click.IntRange(0), help="Seed of the scenes; 0 gives those of the pipeline.")
 def main(out: Path, scenes: int, seed: int) -> None:
-    """Draw scenes, find the people, horses and cars in them with a model that comes with the package, and show both.
+    """Find objects in drawn scenes with a packaged model.
+
+    Draws scenes, finds the people, horses and cars in them with a model that comes with the package, and shows both.
 
     Needs neither a repository nor data, and downloads nothing. OUT gets `index.html`, a page to look at; `scenes`; and
     `found`, what `hypercolumns segment` writes for them.

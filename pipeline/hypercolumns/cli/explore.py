@@ -14,10 +14,11 @@ from hypercolumns.errors import InputError, counted
 @click.option("--port", default=8000, type=click.IntRange(0, 65535), help="Port of the page; 0 takes any that is free.")
 @ANNOTATIONS
 def main(store: str, regions: int, layers: str | None, port: int, annotations: str | None) -> None:
-    """Open a page on this computer that shows regions of the feature store STORE.
+    """Serve a page to click on: what resembles a pixel.
 
-    A click on a pixel colours all pixels by the cosine between their hypercolumns and that of the pixel. Regions are
-    annotated objects, or all kinds if there are none. Ctrl-C ends it.
+    The page shows regions of the feature store STORE, on this computer alone. A click on a pixel colours all pixels by
+    the cosine between their hypercolumns and that of the pixel. Regions are annotated objects, or all kinds if there
+    are none. Ctrl-C ends it.
     """
     # Imported here so that `--help` does not wait for pandas and OpenCV.
     from hypercolumns.exploring.pixels import PixelSimilarity, rows_to_explore

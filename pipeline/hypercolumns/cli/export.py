@@ -16,7 +16,10 @@ from hypercolumns.cli.command import command
 @click.option("--without-backbone", is_flag=True, help="Take the maps of the layers instead of warped crops.")
 @WEIGHTS
 def main(task: str, file_format: str, output: Path, model: Path, without_backbone: bool, weights: Path | None) -> None:
-    """Write the trained grids of a task as one file that runs without this package: from warped boxes to heat maps."""
+    """Write the trained grids of a task as one file.
+
+    It runs without this package: from warped boxes to heat maps.
+    """
     # Imported here so that `--help` does not wait for torch.
     from hypercolumns.bundle.bundle import Bundle
     from hypercolumns.export.files import export

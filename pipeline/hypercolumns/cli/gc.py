@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     help="Days since the last write to a store; newer ones are kept, since a run may be at work on them.",
 )
 def main(address: str, delete: bool, projects: Sequence[Path], only_current: bool, shared: bool, days: float) -> None:
-    """Delete stores below ADDRESS, a `compute.storage`, that no project refers to.
+    """Delete stores that no project refers to.
+
+    Only those below ADDRESS, a `compute.storage`, are looked at.
 
     A project refers to the stores of its present results and, by DVC's cache, to those of other commits and
     experiments. Without --delete nothing is deleted: the command lists what would be. With it the command waits for

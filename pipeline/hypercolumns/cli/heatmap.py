@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 @command
 @applies_a_model
 def main(segmenter: "Segmenter", photographs: tuple[Path, ...], boxes: Path | None, out: Path) -> Mapping[str, str]:
-    """Write the heat maps of the objects in photographs: for each task the probability of every target.
+    """Write the heat maps of the objects in photographs.
+
+    They are the probabilities of every target of each task.
 
     For each photograph NAME, OUT gets `NAME/TASK.npz` and pictures `NAME/TASK-TARGET.jpg` of the largest probability at
     every pixel, for the targets that the objects have. The arrays of an .npz file, for n objects, are

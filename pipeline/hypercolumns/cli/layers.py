@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     "--size", default=224, type=click.IntRange(32, 8192), help="Side of the regions in pixels, backbone.input_size."
 )
 def main(name: str, size: int) -> None:
-    """Print the layers of the network NAME, and a choice of them for params.yaml.
+    """Print the layers of a network, and a choice of them.
 
     NAME is a value of backbone.name, such as efficientnet_lite0, torchvision:resnet50 or timm:vit_small_patch16_224.
     No weights are needed. Layers that are chosen have a star; bytes are those of a region in the feature store, before
@@ -53,6 +53,7 @@ def _yaml(listing: "Listing") -> list[str]:
         *file,
         f"  layers: [{', '.join(listing.features)}]",
         f"  input_size: {listing.input_size}",
+        f"  engine: {listing.engine}",
         "detection:",
         f"  layers: [{', '.join(listing.detection)}]",
     ]

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def main(
     segmenter: "Segmenter", photographs: tuple[Path, ...], boxes: Path | None, out: Path, pictures: bool
 ) -> Mapping[str, str]:
-    """Find objects in photographs, and their masks, keypoints and parts, with a trained model.
+    """Find objects in photographs with a trained model.
+
+    They come with their masks, keypoints and parts.
 
     PHOTOGRAPHS are files, or folders whose photographs are all taken. OUT gets
 

@@ -28,9 +28,9 @@ _KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 def main(
     store: str, row: int, out: Path | None, model: str | None, target: str | None, annotations: str | None
 ) -> None:
-    """Draw what the layers saw of region ROW of the feature store STORE, data/features/val.zarr for example.
+    """Draw what the layers saw of a region.
 
-    ROW counts from 0; `-- -1` is the last one.
+    STORE is a feature store such as data/features/val.zarr. ROW counts from 0; `-- -1` is the last one.
 
     The picture has the photograph with the box, the crop that the network saw, every layer with its three principal
     components in red, green and blue, and the heat map of a trained model. Colours are comparable between the rows of a

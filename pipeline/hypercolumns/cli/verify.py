@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 @click.option("--repair", is_flag=True, help="Restore damaged stores of the pipeline in the current folder.")
 @click.option("--params", default="params.yaml", type=click.Path(path_type=Path), help="Parameter file for --repair.")
 def main(path: Path, repair: bool, params: Path) -> None:
-    """Check the store at PATH, or all stores below it, against its schema and checksums.
+    """Check stores or a trained model for damage.
+
+    The store at PATH, or all stores below it, are checked against schemas and checksums.
 
     If PATH is a trained model, a folder or a ZIP file, its files are checked against its manifest. Every damage is one
     line. The exit code is 0 if all is sound, 1 otherwise. With --repair, only what is damaged is computed again.

@@ -67,11 +67,11 @@ def demonstrate(segmenter: Segmenter, out: Path, scenes: int, seed: int) -> Demo
     result = Demonstration(out / PAGE, scenes, counted_objects, summary.objects)
     answers = read_json(out / FOUND / "answers.json")["photographs"]
     with atomic_write(result.page) as stream:
-        stream.write(_page(drawn, answers, result).encode())
+        stream.write(_page(drawn, answers, result, segmenter.minimum_score).encode())
     return result
 
 
-def _page(drawn: AnnotationSet, answers: list[dict[str, Any]], result: Demonstration) -> str:
+def _page(drawn: AnnotationSet, answers: list[dict[str, Any]], result: Demonstration, score: float) -> str:
     """The page as HTML, with links to the pictures beside it."""
     names = {category.id: category.name for category in drawn.categories}
     lines = []
@@ -83,7 +83,8 @@ def _page(drawn: AnnotationSet, answers: list[dict[str, Any]], result: Demonstra
             f"<figure>{_picture(f'{PHOTOGRAPHS}/{image.file_name}')}{_picture(overlay)}"
             f"<figcaption>drawn: {_listed(shown)}<br>found: {_listed(seen)}</figcaption></figure>"
         )
-    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(figures="\n".join(lines), summary=result.summary)
+    content = {"figures": "\n".join(lines), "summary": result.summary, "score": f"{score:g}"}
+    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(content)
 
 
 def _picture(name: str) -> str:

@@ -8,6 +8,8 @@ Picture = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 """RGB from 0 to 255."""
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+GROUND: Colour = (24, 24, 27)
+"""Behind the tiles of a sheet."""
 
 _FIRST_HUE, _GOLDEN_TURN = 0.07, (5**0.5 - 1) / 2
 """Hues in turns. Multiples of the golden ratio stay apart however many there are."""

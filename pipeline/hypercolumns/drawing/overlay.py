@@ -15,7 +15,7 @@ from hypercolumns.drawing.label_plates import draw_labels
 
 _MASK_SHARE, _PART_SHARE = 0.45, 0.65
 """Share of the colour in a mask and in a part; the rest is the photograph."""
-_FAINTEST = 0.25
+_FAINTEST = 0.4
 """Opacity of a mask or box of score 0; that of score 1 is 1."""
 _SMALL = 24
 """Masks whose root of area is smaller, in units of the line width, have no dark line around the light one."""

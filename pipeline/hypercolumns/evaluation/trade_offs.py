@@ -19,6 +19,8 @@ class ComparedNetwork:
     backbone: str
     layers: tuple[str, ...]
     input_size: int
+    weights: str
+    """As in `backbone.weights`."""
     bytes: int
     """Size of the blocks of a region, before compression."""
     milliseconds: float

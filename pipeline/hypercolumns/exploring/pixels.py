@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hypercolumns.drawing.colours import WHITE, Picture
+from hypercolumns.drawing.colours import GROUND, WHITE, Picture
 from hypercolumns.drawing.heat import draw_heat
 from hypercolumns.errors import InputError, choices, counted
 from hypercolumns.features.sampling import evenly_spaced
@@ -105,7 +105,8 @@ class PixelSimilarity:
             centre = (round((x + 0.5) * TILE / SIZE), round((y + 0.5) * TILE / SIZE))
             cv2.circle(tiles[region], centre, 4, WHITE, 2, cv2.LINE_AA)
         columns, lines = min(len(tiles), PER_LINE), -(-len(tiles) // PER_LINE)
-        sheet = np.zeros((lines * TILE, columns * TILE, 3), np.uint8)
+        sheet = np.empty((lines * TILE, columns * TILE, 3), np.uint8)
+        sheet[:] = GROUND
         for k, tile in enumerate(tiles):
             line, column = divmod(k, PER_LINE)
             sheet[line * TILE : (line + 1) * TILE, column * TILE : (column + 1) * TILE] = tile

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from hypercolumns.drawing.colours import WHITE, Colour, Picture
+from hypercolumns.drawing.colours import GROUND, WHITE, Picture
 from hypercolumns.drawing.heat import draw_heat
 from hypercolumns.drawing.shapes import blend, draw_box
 from hypercolumns.drawing.text import elide, line_height, text_mask
@@ -23,10 +23,10 @@ from hypercolumns.grid.scoring import heat_maps
 
 TILE = 256
 """Side of a tile in pixels."""
-_PER_LINE = 4
+_PER_LINE = 3
 _MARGIN = 12
-_TEXT = 15
-_GROUND: Colour = (24, 24, 27)
+_TEXT = 20
+"""Legible also where the picture is as wide as a phone."""
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +107,10 @@ def model_beside(store: FeatureStore, row: int) -> GridModel | None:
 
 def _title(store: FeatureStore, row: int) -> str:
     region = store.regions.iloc[row]
-    title = f"row {row}: {region['category_name']}, {region['kind'].replace('_', ' ')}, image {region['image']}"
+    kind = region["kind"].replace("_", " ")
+    title = f"row {row}: {region['category_name']}, {kind}, {store.photograph_name(row)}"
+    if region["kind"] == "ground_truth":  # compared with itself
+        return title
     return f"{title}, IoU {region['iou']:.2f}, score {region['score']:.2f}"
 
 
@@ -123,7 +126,7 @@ def _photograph(store: FeatureStore, row: int) -> Picture:
     for box, line in (((min(x0, x1), y0, max(x0, x1), y1), 1), (store.regions[BOX].iloc[row], 2)):
         draw_box(small, [scale * side for side in box], WHITE, line)
     tile = np.empty((TILE, TILE, 3), np.uint8)
-    tile[:] = _GROUND
+    tile[:] = GROUND
     top, left = (TILE - size[1]) // 2, (TILE - size[0]) // 2
     tile[top : top + size[1], left : left + size[0]] = small
     return tile
@@ -155,7 +158,7 @@ def _sheet(title: str, tiles: Sequence[Tile]) -> Picture:
     step_x, step_y = TILE + _MARGIN, TILE + text + _MARGIN
     columns, lines = min(len(tiles), _PER_LINE), -(-len(tiles) // _PER_LINE)
     sheet = np.empty((text + 2 * _MARGIN + lines * step_y, _MARGIN + columns * step_x, 3), np.uint8)
-    sheet[:] = _GROUND
+    sheet[:] = GROUND
     blend(sheet, _MARGIN, _MARGIN, text_mask(elide(title, _TEXT, sheet.shape[1] - 2 * _MARGIN), _TEXT), WHITE)
     for k, tile in enumerate(tiles):
         x, y = _MARGIN + k % _PER_LINE * step_x, text + 2 * _MARGIN + k // _PER_LINE * step_y

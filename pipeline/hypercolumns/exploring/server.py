@@ -14,10 +14,11 @@ from hypercolumns.exploring.pixels import PixelSimilarity
 
 # An image that is a button sends the place of the click, so that the page needs no script.
 _PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
 <style>body {{ font: 16px/1.5 system-ui, sans-serif; margin: 1rem; color: #ddd; background: #18181b; }}
-a {{ color: inherit; }} input {{ cursor: crosshair; }}</style></head>
-<body><p>{title}: click a pixel to see how similar all others are to it. <a href="/">The regions alone</a></p>
+a {{ color: inherit; }} input {{ cursor: crosshair; }} form {{ overflow-x: auto; }}</style></head>
+<body><p>{title}: click a pixel; the brighter another one is, the more similar it is.
+<a href="/">The regions alone</a></p>
 <form action="/"><input type="image" name="at" alt="regions" src="/sheet.png?{query}"></form></body></html>
 """
 

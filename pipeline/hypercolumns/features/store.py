@@ -194,13 +194,17 @@ class FeatureStore:
             When there is no such row, nothing says where the photographs are (see `open`), or the photograph is
             missing, broken or of another size.
         """
-        image = int(self.regions["image"].iloc[self.row_number(row)])
-        if image not in self._photographs.images:
-            raise InputError(
-                f"The annotations have no image {image}, which row {row} of {self.path} shows; name those that it was "
-                "made from."
-            )
-        return self._photographs.read(image)
+        return self._photographs.read(self._image(row))
+
+    def photograph_name(self, row: int) -> str:
+        """File name of the photograph of a row, as its annotations have it.
+
+        Raises
+        ------
+        InputError
+            As `photo`, but that the photograph is not read.
+        """
+        return self._photographs.images[self._image(row)].file_name
 
     def crop(self, row: int) -> NDArray[np.uint8]:
         """Cut out the expanded box of a row as the network saw it: (size, size, 3) RGB, size as the network's input.
@@ -304,6 +308,16 @@ class FeatureStore:
             chunks=(*numbers.chunks, (size,), (size,), (channels,)),
             meta=np.empty((0, 0, 0, 0), dtype=np.float32),
         )
+
+    def _image(self, row: int) -> int:
+        """Id of the image of a row, which the annotations have."""
+        image = int(self.regions["image"].iloc[self.row_number(row)])
+        if image not in self._photographs.images:
+            raise InputError(
+                f"The annotations have no image {image}, which row {row} of {self.path} shows; name those that it was "
+                "made from."
+            )
+        return image
 
     @cached_property
     def _photographs(self) -> "Photographs":

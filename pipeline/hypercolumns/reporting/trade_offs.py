@@ -23,22 +23,24 @@ _STYLE = Markup(
 _MAX_TICKS = 8
 
 _COLUMNS = (
-    *("name", "backbone", "layers", "input_size", "bytes_per_region", "milliseconds_per_region"),
+    *("name", "backbone", "weights", "layers", "input_size", "bytes_per_region", "milliseconds_per_region"),
     *("mean_iou", "mean_iou_standard_error", "above_70", "difference", "difference_standard_error"),
 )
 
 
 def as_markdown(rows: Sequence[TradeOff], note: str) -> str:
-    """Make a table in Markdown, with the numbers of the chart, and a note below network."""
+    """Make a table in Markdown, with the numbers of the chart, and a note below it."""
     title = (
-        "| | | network | layers | px | kB per region | ms per region | mean IoU | above .7 | difference to the first |"
+        "| | | network | weights | layers | px | kB per region | ms per region | mean IoU | above .7 "
+        "| difference to the first |"
     )
-    lines = [title, "|---|---|---|---|---|---|---|---|---|---|"]
+    lines = [title, "|---|---|---|---|---|---|---|---|---|---|---|"]
     for position, row in enumerate(rows, 1):
         network = row.network
         difference = "" if position == 1 else f"{row.difference:+.3f}{_bracketed(row.difference_error)}"
         cells = (
-            *(str(position), network.name, network.backbone, ", ".join(network.layers), str(network.input_size)),
+            *(str(position), network.name, network.backbone, network.weights),
+            *(", ".join(network.layers), str(network.input_size)),
             *(f"{network.bytes / 1e3:.1f}", f"{network.milliseconds:.1f}"),
             *(f"{row.mean_iou:.3f}{_bracketed(row.standard_error)}", f"{row.above_70:.3f}", difference),
         )
@@ -55,7 +57,7 @@ def as_csv(rows: Sequence[TradeOff]) -> str:
         network = row.network
         writer.writerow(
             [
-                *(network.name, network.backbone, " ".join(network.layers), network.input_size),
+                *(network.name, network.backbone, network.weights, " ".join(network.layers), network.input_size),
                 *(network.bytes, network.milliseconds),
                 *(row.mean_iou, row.standard_error, row.above_70, row.difference, row.difference_error),
             ]
@@ -68,7 +70,7 @@ def chart(rows: Sequence[TradeOff]) -> Markup:
     width, height = 2 * _PANEL.width, _PANEL.height + _LINE * (len(rows) + 1)
     key = [
         Markup('<text x="{:g}" y="{:g}"><tspan class="number">{}</tspan> {}</text>').format(
-            _PANEL.left, _PANEL.height + _LINE * position, position, row.network.name
+            _PANEL.left, _PANEL.height + _LINE * position, position, _label(row)
         )
         for position, row in enumerate(rows, 1)
     ]
@@ -81,6 +83,11 @@ def chart(rows: Sequence[TradeOff]) -> Markup:
         '<rect width="100%" height="100%" fill="#fff"/>'
     ).format(width, height, "accuracy over bytes and over milliseconds", _STYLE)
     return head + Markup("").join([*panels, *key]) + Markup("</svg>\n")
+
+
+def _label(row: TradeOff) -> str:
+    """The name of a network, and that it was not trained, which explains its place."""
+    return f"{row.network.name} (random weights)" if row.network.weights == "random" else row.network.name
 
 
 def _panel(rows: Sequence[TradeOff], title: str, cost: Callable[[TradeOff], float], left: float) -> Markup:
@@ -106,7 +113,7 @@ def _panel(rows: Sequence[TradeOff], title: str, cost: Callable[[TradeOff], floa
                 '<line class="error" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>'
                 '<circle cx="{:.1f}" cy="{:.1f}" r="4"/><text class="number" x="{:.1f}" y="{:.1f}">{}</text></g>'
             ).format(
-                *(row.network.name, number(row.mean_iou, 3), value, title),
+                *(_label(row), number(row.mean_iou, 3), value, title),
                 *(x, x, upper, lower, x, y, x + 6, y - 6, position),
             )
         )

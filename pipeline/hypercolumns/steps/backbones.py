@@ -159,6 +159,7 @@ def _network(name: str, settings: Parameters, measured: Mapping[str, Any]) -> Co
         backbone.name,
         backbone.layers,
         backbone.input_size,
+        backbone.weights,
         int(measured["bytes"]),
         float(measured["milliseconds"]),
         int(measured["training_regions"]),

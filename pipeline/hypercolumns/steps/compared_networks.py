@@ -15,8 +15,8 @@ def read_networks(content: Any, parameters: Parameters, source: str) -> dict[str
     Parameters
     ----------
     content
-        A section `backbone` by the name of the network. Without `layers` those that `list_layers` suggests are taken,
-        and without `weights` those of a package or else of the library.
+        A section `backbone` by the name of the network. Layers, weights and engine that are left out are those that
+        `list_layers` suggests: nothing is taken from the section `backbone` of `parameters`.
     parameters
         Everything else, the same for all. Regions are those of the ground truth, and the only task is segmentation.
         Grids that would be adapted to each category are shared as `auto` says, which takes a tenth of the time.
@@ -43,7 +43,7 @@ def read_networks(content: Any, parameters: Parameters, source: str) -> dict[str
 
 
 def _complete(section: Mapping[str, Any], parameters: Parameters, source: str) -> Parameters:
-    if "layers" in section and "weights" in section:
+    if {"layers", "weights", "engine"} <= set(section):
         return _with_backbone(section, parameters, source)
     default = BackboneParameters()
     name = str(section.get("name", default.name))
@@ -52,7 +52,7 @@ def _complete(section: Mapping[str, Any], parameters: Parameters, source: str) -
     from hypercolumns.backbones.listing import list_layers  # torch takes seconds to import
 
     listing = list_layers(checked.name, checked.input_size)
-    suggested = {"layers": listing.features, "weights": listing.weights}
+    suggested = {"layers": listing.features, "weights": listing.weights, "engine": listing.engine}
     return _with_backbone({**suggested, **section}, parameters, source)
 
 
