@@ -13,7 +13,7 @@ from hypercolumns.definitions import TASKS
 from hypercolumns.drawing.colours import palette
 from hypercolumns.errors import InputError
 from hypercolumns.parameters import Parameters
-from hypercolumns.reporting.pairs import KEYPOINTS, PARTS, make_pairs, make_previews
+from hypercolumns.reporting.pairs import KEYPOINTS, PARTS, make_legend, make_pairs, make_previews
 from hypercolumns.reporting.section import SectionInputs
 from hypercolumns.workspace import Workspace
 from tests.reporting.page_project import decode
@@ -89,6 +89,15 @@ def test_a_preview_shows_the_prediction_alone(truth):
     assert (preview.category, preview.score, preview.file_name) == ("cat", 0.9, "grey.png")
 
 
+def test_the_legend_has_the_colours_of_the_pictures(truth):
+    category = truth.categories[0]
+    for renderer, names in [(KEYPOINTS, category.keypoints), (PARTS, category.parts)]:
+        legend = make_legend(truth, renderer)
+        colours = ["rgb({} {} {})".format(*colour) for colour in palette(len(names))]
+        assert legend[category.name] == list(zip(names, colours, strict=True))
+    assert make_legend(replace(truth, categories=(Category(1, "cat"),)), PARTS) == {}
+
+
 @pytest.mark.parametrize(("gallery", "expected"), [(1, [0.9]), (24, [0.9, 0.5])])
 def test_the_best_predictions_are_previewed_two_per_photograph_on_average(truth, gallery, expected):
     (result,) = answer(parts=[], bbox=[20, 20, 40, 40])
@@ -129,9 +138,9 @@ def test_total_rows_name_blocks_and_k(truth, tmp_path):
     keypoints = content("keypoints", truth, tmp_path, other)
     assert keypoints["categories"] == [("cat", ["30.0", "0.500"])]
     assert keypoints["totals"] == [
-        ("all categories: all blocks, K = 10", ["30.0", "0.500"]),
-        ("all categories: only pooled, K = 4", ["4.0", "\N{EN DASH}"]),
-        ("all categories: all blocks, K = 1", ["30.0", "0.500"]),
+        ("all: all blocks, K = 10", ["30.0", "0.500"]),
+        ("all: only pooled, K = 4", ["4.0", "\N{EN DASH}"]),
+        ("all: all blocks, K = 1", ["30.0", "0.500"]),
     ]
     columns = TASKS["keypoints"].section().columns
     assert [(c.title, c.text(keypoints["metrics"])) for c in columns] == [("APK", "30.0"), ("PCK", "0.500")]

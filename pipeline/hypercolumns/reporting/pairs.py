@@ -1,6 +1,6 @@
 """Pictures of keypoints and parts: true ones beside those predicted in the same box, or predictions alone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -53,6 +53,8 @@ class PairRenderer:
     """Measures a result against its instance, 0..1; None if the instance is not annotated for the task."""
     draw: Callable[[Picture, Window, Category, Any], None]
     """Draws a prediction on the tile of a window."""
+    names: Callable[[Category], Sequence[str]]
+    """Names what a category is annotated with, in the order in which `palette` colours it."""
 
 
 def make_pairs(
@@ -132,7 +134,29 @@ def _draw_parts(tile: Picture, window: Window, category: Category, parts: Any) -
         tint(tile, window.mask(part["segmentation"]), colours[part["name"]], 0.65)
 
 
-KEYPOINTS = PairRenderer("keypoints", lambda instance: instance.keypoints, _keypoint_quality, _draw_skeleton)
+def make_legend(annotations: AnnotationSet, renderer: PairRenderer) -> dict[str, list[tuple[str, str]]]:
+    """List name and CSS colour of everything that is drawn, by category; categories without any are left out."""
+    named = {category.name: renderer.names(category) for category in annotations.categories}
+    return {
+        category: [(name, f"rgb({r} {g} {b})") for name, (r, g, b) in zip(names, palette(len(names)), strict=True)]
+        for category, names in named.items()
+        if names
+    }
+
+
+KEYPOINTS = PairRenderer(
+    "keypoints",
+    lambda instance: instance.keypoints,
+    _keypoint_quality,
+    _draw_skeleton,
+    lambda category: category.keypoints,
+)
 """Draws skeletons over the photograph."""
-PARTS = PairRenderer("parts", lambda instance: list(map(asdict, instance.parts)), _part_quality, _draw_parts)
+PARTS = PairRenderer(
+    "parts",
+    lambda instance: list(map(asdict, instance.parts)),
+    _part_quality,
+    _draw_parts,
+    lambda category: category.parts,
+)
 """Draws coloured parts over the photograph."""

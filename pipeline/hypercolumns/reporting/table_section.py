@@ -6,7 +6,7 @@ from typing import Any
 
 from hypercolumns.parameters import Parameters
 from hypercolumns.reporting.headline import Column
-from hypercolumns.reporting.pairs import Pair, PairRenderer, Preview, make_pairs, make_previews
+from hypercolumns.reporting.pairs import Pair, PairRenderer, Preview, make_legend, make_pairs, make_previews
 from hypercolumns.reporting.section import SectionInputs
 from hypercolumns.reporting.sources import read_metrics
 
@@ -51,6 +51,7 @@ class TableSection:
             "unmeasured": unmeasured,
             "pairs": self._pairs(inputs),
             "previews": previews,
+            "legend": make_legend(inputs.val, self.pictures) if self.pictures and inputs.val else {},
             "shown": () if unmeasured and not previews else (self.name,),
         }
 
@@ -68,9 +69,9 @@ class TableSection:
         """List the row of the task and those of its baselines, whose K is `ablate.grid` or 1, as title and cells."""
         grid, top = parameters.train.grid, parameters.backbone.layers[-1]
         rows = [
-            (f"all categories: all blocks, K = {grid}", metrics),
-            (f"all categories: only {top}, K = {parameters.ablate.grid}", metrics.get("baseline_top_layer")),
-            ("all categories: all blocks, K = 1", metrics.get("baseline_k1")),
+            (f"all: all blocks, K = {grid}", metrics),
+            (f"all: only {top}, K = {parameters.ablate.grid}", metrics.get("baseline_top_layer")),
+            ("all: all blocks, K = 1", metrics.get("baseline_k1")),
         ]
         return [(name, self._cells(row)) for name, row in rows if row is not None]
 
