@@ -1,7 +1,11 @@
 """Files from outside: their paths, whether they exist, and their content, within bounds."""
 
 import json
+import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -78,17 +82,34 @@ def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
     return path.read_bytes()
 
 
+@contextmanager
+def open_regular(path: Path) -> Iterator[FileIO]:
+    """Open a regular file for reading within a `with` block; opening a named pipe would wait for a writer.
+
+    Raises
+    ------
+    OSError
+        If there is no such file.
+    """
+    # A pipe that has no writer opens at once; regular files know no waiting.
+    with FileIO(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))) as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise OSError("it is not a regular file")
+        yield stream
+
+
 def too_large(size: int, largest: int = LARGEST) -> str | None:
     """Explain that a file of so many bytes is not read; None if it is.
 
     Examples
     --------
-    >>> too_large(3 << 20, 2 << 20), too_large(1)
-    ('has 3 MB, more than the 2 MB that are read', None)
+    >>> too_large(3 << 20, 2 << 20), too_large(3 << 10, 1 << 10), too_large(1)
+    ('has 3 MB, more than the 2 MB that are read', 'has 3 kB, more than the 1 kB that are read', None)
     """
     if size <= largest:
         return None
-    return f"has {size / 2**20:.0f} MB, more than the {largest / 2**20:.0f} MB that are read"
+    unit, name = (1 << 20, "MB") if largest >= 1 << 20 else (1 << 10, "kB")
+    return f"has {size / unit:.0f} {name}, more than the {largest / unit:.0f} {name} that are read"
 
 
 def read_json(path: Path, largest: int = LARGEST) -> Any:

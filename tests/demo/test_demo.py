@@ -1,6 +1,7 @@
 """`hypercolumns demo` shows what the packaged model finds in scenes that it draws."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,10 @@ def test_a_page_shows_every_scene_and_the_model_finds_most_objects(tmp_path: Pat
     assert len(pictures) == 6
     assert all((out / picture).is_file() for picture in pictures)
     assert "$" not in page
+    (out / "index.html").unlink()
+    shutil.rmtree(out / "found")  # as if it had been interrupted
+    again = CliRunner().invoke(main, ["demo", "--scenes", "3", "-o", str(out)])
+    assert again.exit_code == 0, again.output
     again = CliRunner().invoke(main, ["demo", "-o", str(out)])
     assert again.exit_code == 1
     assert "is not an empty folder" in again.output

@@ -114,6 +114,15 @@ def test_a_point_of_the_picture_is_a_pixel_of_a_region(similarity: PixelSimilari
     assert similarity.pixel_at(-1, 5) is None
 
 
+def test_a_path_that_is_no_text_is_shown(similarity: PixelSimilarity) -> None:
+    with PixelServer(similarity, "bad\udcff/store", 0) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        assert b"bad?/store" in fetch(server.address)
+        server.shutdown()
+        thread.join()
+
+
 @pytest.fixture
 def address(similarity: PixelSimilarity) -> Iterator[str]:
     with PixelServer(similarity, "a <store>", 0) as server:

@@ -67,6 +67,18 @@ def test_a_layer_of_one_direction_has_no_green_and_blue() -> None:
     assert (PrincipalColours.fit(blocks.astype(np.float16)).paint(blocks[0])[..., 1:] == 128).all()
 
 
+def test_values_that_are_not_finite_are_grey_and_change_no_other() -> None:
+    blocks = np.random.default_rng(0).normal(size=(20, 3, 4, 4)).astype(np.float16)
+    spoilt = np.concatenate([blocks, np.full((1, 3, 4, 4), np.nan, np.float16)])
+    block = blocks[0].copy()
+    block[:, 1, 2] = np.nan, np.inf, 0
+    painted = PrincipalColours.fit(spoilt).paint(block)
+    assert painted[1, 2].tolist() == [128] * 3
+    expected = PrincipalColours.fit(blocks).paint(blocks[0])
+    expected[1, 2] = 128
+    np.testing.assert_array_equal(painted, expected)
+
+
 def test_an_empty_store_has_grey_colours() -> None:
     assert (PrincipalColours.fit(np.empty((0, 4, 2, 2))).paint(np.ones((4, 2, 2))) == 128).all()
 

@@ -14,6 +14,7 @@ from numcodecs import zstd
 from hypercolumns.errors import InputError
 from hypercolumns.features.store import FeatureStore
 from hypercolumns.grid.model import GridModel
+from hypercolumns.places.place import place_at
 from hypercolumns.stores.layout import Layout, with_crc32c
 from hypercolumns.stores.manifest import FileRecord, Manifest
 from hypercolumns.stores.metadata import LARGEST_JSON
@@ -61,6 +62,9 @@ CHANGES: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
     "2^53 rows": ("features", set_shape("regions/x0", 0, 2**53), "shards, but the store has"),
     "2^60 rows": ("features", set_shape("regions/x0", 0, 2**60), "greater than the maximum"),
     "negative rows": ("features", set_shape("regions/x0", 0, -1), "less than the minimum"),
+    "an expansion beyond all": ("features", lambda r: r["attributes"].update(expansion=10**400), "than the maximum"),
+    "half a character": ("features", lambda r: r["attributes"].update(categories={"1": "\ud800"}), "it is not JSON"),
+    "a number that is none": ("features", lambda r: r["attributes"].update(extra=[float("nan")]), "it is not JSON"),
     "a chunk of petabytes": ("features", set_shape("blocks/vector", 1, 2**40), "larger than the"),
     "a shard of petabytes": ("model", set_chunk("bias", 2**50), "larger than the"),
     "another codec": ("model", set_codec, "'zstd' was expected"),
@@ -302,6 +306,25 @@ def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(store / "manifest.json")
     with pytest.raises(InputError, match="it is not a regular file"):
         GridModel.open(store)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_named_pipe_in_place_of_a_shard_is_damage(tmp_path: Path) -> None:
+    """Also in the tables, of which `verify` compares the content with that of others."""
+    store = make_store("features", tmp_path / "s.zarr")
+    shards = [file.relative_to(store) for file in sorted(store.rglob("c/**/*")) if file.is_file()]
+    assert {shard.parts[0] for shard in shards} == {"blocks", "regions"}
+    for shard in shards:
+        content = (store / shard).read_bytes()
+        (store / shard).unlink()
+        os.mkfifo(store / shard)
+        found = [damage for damage in verify(store).damages if damage.fault == "it is not a regular file"]
+        assert [shard.as_posix() in damage.place for damage in found] == [True]
+        with pytest.raises(OSError, match="not a regular file"):
+            place_at(store).read_end(shard.as_posix(), 4)
+        (store / shard).unlink()
+        (store / shard).write_bytes(content)
+    assert verify(store).is_sound
 
 
 READERS: dict[str, Callable[[Path], object]] = {

@@ -14,7 +14,8 @@ def require_name(name: str, owner: str) -> None:
     Raises
     ------
     InputError
-        If it is blank, has more than 200 characters, or has control characters such as line breaks.
+        If it is blank, has more than 200 characters, or has control characters such as line breaks or halves of
+        characters, which cannot be written.
 
     Examples
     --------
@@ -24,5 +25,5 @@ def require_name(name: str, owner: str) -> None:
         raise InputError(f"{owner} has no name.")
     if len(name) > _LONGEST:
         raise InputError(f"{owner} has the name {name[:20]!r}... of {len(name)} characters, more than {_LONGEST}.")
-    if any(unicodedata.category(character) == "Cc" for character in name):
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
         raise InputError(f"{owner} has the name {name!r}, which has control characters.")

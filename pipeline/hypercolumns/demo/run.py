@@ -47,7 +47,7 @@ def demonstrate(segmenter: Segmenter, out: Path, scenes: int, seed: int) -> Demo
     segmenter
         The packaged model, opened.
     out
-        A folder that does not exist or is empty.
+        A folder that does not exist, is empty, or is that of an interrupted call, which goes on.
     scenes
         Number of scenes.
     seed
@@ -56,9 +56,9 @@ def demonstrate(segmenter: Segmenter, out: Path, scenes: int, seed: int) -> Demo
     Raises
     ------
     InputError
-        If `out` has files, or a package that the scenes need is not installed.
+        If `out` has other files, or a package that the scenes need is not installed.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and (not out.is_dir() or {file.name for file in out.iterdir()} - {PHOTOGRAPHS, FOUND}):
         raise InputError(f"{out} exists and is not an empty folder; name another folder with -o.")
     settings = DatasetParameters.model_validate({"puppets": {"val_images": scenes}})
     drawn = generate(settings, "val", seed, out / PHOTOGRAPHS)

@@ -17,6 +17,7 @@ def draw_heat(
         probability is above 0.
     """
     grey = np.repeat(cv2.cvtColor(photograph, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    heat = np.nan_to_num(heat)
     scaled = np.round(255 * heat).astype(np.uint8)
     colour = cv2.cvtColor(cv2.applyColorMap(scaled, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
     picture = np.where((heat > 0 if inside is None else inside)[..., None], 0.35 * grey + 0.65 * colour, 0.6 * grey)

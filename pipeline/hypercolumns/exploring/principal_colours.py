@@ -67,7 +67,8 @@ class PrincipalColours:
         drawn = np.random.default_rng(0).choice(n_cells, min(n_cells, _MOST_CELLS), replace=False, shuffle=False)
         region, y, x = np.unravel_index(np.sort(drawn), (n_regions, height, width))
         cells = blocks[region, :, y, x].astype(np.float32)
-        if not n_cells:
+        cells = cells[np.isfinite(cells).all(axis=1)]
+        if not len(cells):
             return cls(*(np.zeros(shape, np.float32) for shape in (channels, (channels, 3), 3, 3)))
         mean = cells.mean(axis=0, dtype=np.float64).astype(np.float32)
         axes = _principal_axes(cells - mean)
@@ -75,17 +76,21 @@ class PrincipalColours:
         return cls(mean, axes, low, high)
 
     def paint(self, block: NDArray[np.floating]) -> Picture:
-        """Colour a block (channel, y, x): (y, x, 3) RGB. A component that does not vary in the sample is grey.
+        """Colour a block (channel, y, x): (y, x, 3) RGB.
+
+        A component that does not vary in the sample, or is not finite, is grey.
 
         Raises
         ------
         ValueError
             If the block has another number of channels.
         """
-        components = (np.moveaxis(block, 0, -1).astype(np.float32) - self.mean) @ self.axes
+        with np.errstate(invalid="ignore"):
+            components = (np.moveaxis(block, 0, -1).astype(np.float32) - self.mean) @ self.axes
         spread = self.high - self.low
         varies = spread > 0
         shares = np.where(varies, (components - self.low) / np.where(varies, spread, 1), 0.5)
+        shares = np.where(np.isfinite(shares), shares, 0.5)
         return np.rint(255 * np.clip(shares, 0, 1)).astype(np.uint8)
 
 

@@ -53,6 +53,8 @@ class PixelServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: PixelServer
+    timeout = 30
+    """Seconds until a client that says nothing is left."""
 
     def do_GET(self) -> None:
         """Answer with the page or its picture."""
@@ -76,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif url.path == "/":
             again = urlencode({} if at is None else {"at.x": at[0], "at.y": at[1]})
             page = _PAGE.format(title=html.escape(self.server.title), query=html.escape(again))
-            self._send("text/html; charset=utf-8", page.encode())
+            self._send("text/html; charset=utf-8", page.encode(errors="replace"))
         else:
             self.send_error(HTTPStatus.NOT_FOUND)
 

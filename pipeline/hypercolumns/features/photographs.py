@@ -18,7 +18,7 @@ from hypercolumns.workspace import SPLITS, Workspace
 Annotations = AnnotationSet | Path | str
 """Annotations, or a file of them as `prepare` writes it."""
 
-MOST_INPUT_SIZE = 1 << 13
+MOST_INPUT_SIZE = 1 << 12
 """Largest side in pixels of a crop that is cut out; attributes of a store may claim anything."""
 
 

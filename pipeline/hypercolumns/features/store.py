@@ -220,7 +220,11 @@ class FeatureStore:
         shown = self.attributes.get("preprocessing", {})
         size, fill = shown.get("input_size"), shown.get("mean")
         if not (isinstance(size, int) and 0 < size <= MOST_INPUT_SIZE and is_colour(fill)):
-            raise InputError(f"The attributes of {self.path} do not say how the network saw its regions.", "extract")
+            raise InputError(
+                f"The attributes of {self.path} do not say how the network saw its regions, or that it saw more than "
+                f"{MOST_INPUT_SIZE} pixels.",
+                "extract",
+            )
         return cut_crop(self.photo(row), self.expanded_boxes[self.row_number(row)], size, fill)
 
     def nearest(self, row: int, layer: str, n: int = 10, among: Rows | None = None) -> pd.DataFrame:
@@ -288,7 +292,7 @@ class FeatureStore:
         Raises
         ------
         InputError
-            When the store has no such layer or row.
+            When the store has no such layer or row, or `size` is below 1.
 
         Notes
         -----
@@ -296,6 +300,8 @@ class FeatureStore:
         """
         import dask.array as da
 
+        if size < 1:
+            raise InputError(f"The size of hypercolumns is {size}; it must be 1 or more.")
         blocks = [self.block(name) for name in (self.layers if layers is None else layers)]
         channels = sum(block.shape[1] for block in blocks)
         numbers = da.from_array(self._numbers(rows), chunks=schema.REGIONS_PER_CHUNK)

@@ -28,7 +28,7 @@ def read_yaml(path: Path) -> Any:
     except FileNotFoundError:
         raise InputError(f"The parameter file {path} does not exist.") from None
     except OSError as error:
-        raise InputError(f"The parameter file {path} cannot be read: {error}.") from None
+        raise InputError(f"{path} cannot be read: {error}.") from None
     try:
         loader = yaml.SafeLoader(content)
         node = loader.get_single_node()

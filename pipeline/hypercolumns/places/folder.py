@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hypercolumns.input_files import read_bytes
+from hypercolumns.input_files import open_regular, read_bytes
 from hypercolumns.places.atomic import PART, atomic_write
 
 
@@ -41,12 +41,12 @@ class Folder:
 
     def read_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """Read parts of a file."""
-        with (self.path / name).open("rb", buffering=0) as stream:
+        with open_regular(self.path / name) as stream:
             return [os.pread(stream.fileno(), stop - start, start) for start, stop in ranges]
 
     def read_end(self, name: str, length: int) -> bytes:
         """Read the last bytes of a file."""
-        with (self.path / name).open("rb", buffering=0) as stream:
+        with open_regular(self.path / name) as stream:
             size = os.fstat(stream.fileno()).st_size
             return os.pread(stream.fileno(), length, max(0, size - length))
 

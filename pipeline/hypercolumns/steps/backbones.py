@@ -182,4 +182,5 @@ def _write(rows: Sequence[TradeOff], settings: Parameters, sets: Mapping[Split, 
     )
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in (("table.md", as_markdown(rows, note)), ("table.csv", as_csv(rows)), ("chart.svg", chart(rows))):
-        (folder / name).write_text(text, encoding="utf-8")
+        with atomic_write(folder / name) as stream:
+            stream.write(text.encode())

@@ -51,7 +51,10 @@ def _complete(section: Mapping[str, Any], parameters: Parameters, source: str) -
     checked = _with_backbone({**placeholders, **section}, parameters, source).backbone
     from hypercolumns.backbones.listing import list_layers  # torch takes seconds to import
 
-    listing = list_layers(checked.name, checked.input_size)
+    try:
+        listing = list_layers(checked.name, checked.input_size)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
     suggested = {"layers": listing.features, "weights": listing.weights, "engine": listing.engine}
     return _with_backbone({**suggested, **section}, parameters, source)
 

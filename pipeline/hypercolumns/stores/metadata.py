@@ -32,12 +32,26 @@ def read_json(path: Path) -> Any:
     OSError
         If it is missing, too large or not a regular file.
     ValueError
-        If it is not JSON.
+        As `parse_json`.
+    """
+    return parse_json(read_bytes(path, LARGEST_JSON))
+
+
+def parse_json(content: bytes) -> Any:
+    """Parse JSON whose numbers are finite and whose strings can be written as text.
+
+    Raises
+    ------
+    ValueError
+        If it is not that.
     """
     try:
-        return json.loads(read_bytes(path, LARGEST_JSON), parse_constant=_refuse)
+        found = json.loads(content, parse_constant=_refuse)
+        if b"\\ud" in content.lower():  # escaped halves of characters, which are text only in pairs
+            json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise ValueError("it is not JSON") from None
+    return found
 
 
 def schema_of(root: Any) -> str | None:

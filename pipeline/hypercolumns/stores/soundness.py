@@ -1,8 +1,5 @@
 """Whether the metadata of a store can be believed, before memory is taken for what its arrays claim to hold."""
 
-import json
-from typing import Any
-
 from hypercolumns.places.place import Place
 from hypercolumns.stores import definitions
 from hypercolumns.stores.arrays import StoredArray
@@ -11,7 +8,7 @@ from hypercolumns.stores.damage import Damage
 from hypercolumns.stores.kinds import KINDS
 from hypercolumns.stores.layout import ROOT
 from hypercolumns.stores.manifest import Manifest
-from hypercolumns.stores.metadata import Metadata
+from hypercolumns.stores.metadata import Metadata, parse_json
 
 _LARGEST_RATIO = 1 << 15
 """Most bytes per byte that Zstandard expands to: a block of 4 bytes may stand for 128 KB. RFC 8878, section 3.1.1.2."""
@@ -31,9 +28,9 @@ def first_fault(content: bytes, schema: str, place: Place, manifest: Manifest) -
     """
     kind = next((kind for kind in KINDS if kind.schema == schema), None)
     try:
-        root: Any = json.loads(content)
-    except (ValueError, RecursionError):
-        return Damage(ROOT, "it is not JSON")
+        root = parse_json(content)
+    except ValueError as error:
+        return Damage(ROOT, str(error))
     found = root.get("attributes", {}) if isinstance(root, dict) else None
     if kind is None or not isinstance(found, dict) or found.get("schema") != schema:
         return None  # another kind or version, which is refused in other words

@@ -120,7 +120,8 @@ def verify(path: Path, progress: Progress = lambda _: None) -> Verification:
         found[name] = (record, [*others, fault])
     damages += [Damage.of_file(name, _joined(faults)) for name, (_, faults) in found.items() if faults]
     if kind and metadata:
-        spoilt = {shards[name][0].name for name, (_, faults) in found.items() if faults and name in shards}
+        faulty = {*files.faults, *(name for name, (_, faults) in found.items() if faults)}
+        spoilt = {shards[name][0].name for name in faulty & set(shards)}
         damages += _inconsistencies(kind, metadata, spoilt | set(unusable))
     intact = {name: record for name, (record, faults) in found.items() if record and not faults}
     return Verification(path, kind, tuple(sorted(set(damages))), intact, len(files.sizes), sum(files.sizes.values()))
