@@ -15,7 +15,7 @@ def test_a_file_is_read_up_to_its_limit(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"hello")
     assert read_bytes(path, 5) == b"hello"
-    with pytest.raises(OSError, match="more than the 0 MB"):
+    with pytest.raises(OSError, match="more than the 4 bytes"):
         read_bytes(path, 4)
 
 

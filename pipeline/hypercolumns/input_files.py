@@ -14,6 +14,8 @@ from hypercolumns.errors import InputError
 LARGEST = 4 * 2**30
 """Bytes of the largest file that is read; the annotations of COCO have a tenth of it."""
 
+_UNITS = ((1 << 20, "MB"), (1 << 10, "kB"))
+
 MOST_PIXELS = 2**32 - 1
 """Pixels of the largest image; run-length codes count in 32 bits."""
 
@@ -108,7 +110,7 @@ def too_large(size: int, largest: int = LARGEST) -> str | None:
     """
     if size <= largest:
         return None
-    unit, name = (1 << 20, "MB") if largest >= 1 << 20 else (1 << 10, "kB")
+    unit, name = next((unit for unit in _UNITS if largest >= unit[0]), (1, "bytes"))
     return f"has {size / unit:.0f} {name}, more than the {largest / unit:.0f} {name} that are read"
 
 

@@ -25,7 +25,7 @@ def test_the_table_counts_layers_bytes_and_regions(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, [str(path)])
     assert result.exit_code == 0, result.output
     lines = [line.split() for line in result.output.splitlines()]
-    assert "80 regions of 1 images" in result.output
+    assert "80 regions of 1 image," in result.output
     assert "1.25" in lines[0]
     assert ["backbone", "toy"] in lines
     table = {line[0]: line[1:] for line in lines if line}
